@@ -1,0 +1,330 @@
+//! The prover, in the steps of docs/protocol.md section 3.
+
+use crate::boolean::Boolean;
+use crate::commit::{CommitmentKey, Half, encode};
+use crate::inner::{self, BitClaim};
+use crate::matrix::{self, RowVectors};
+use crate::messages::{Messages, Opening};
+use crate::opening::{self, Claims, Committed, Image};
+use crate::random::Randomness;
+use crate::rows;
+use crate::witness::{Arrays, Witness};
+use crate::zerocheck::{self, Outer};
+use ark_ff::Field;
+use rayon::prelude::*;
+use std::time::Instant;
+use zeroize::Zeroizing;
+use zkinfer_verify::circuit::{Circuit, SEGMENTS, Segment};
+use zkinfer_verify::group::Generators;
+use zkinfer_verify::matrix::challenge_tables;
+use zkinfer_verify::proof::{Encoding, Proof};
+use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
+use zkinfer_verify::transcript::{Transcript, label};
+use zkinfer_verify::verify::{
+    Statement, absorb_points, absorb_statement, draw_challenges, public_evaluation,
+};
+
+/// What one proof is about, besides the weights.
+pub struct Instance {
+    /// Public tensors after the constant one.
+    pub public: Arrays,
+    /// Tensors of `input`.
+    pub input: Arrays,
+    /// Tensors of `bits`, without their last axis.
+    pub bits: Arrays,
+    /// Tensors of `trace`.
+    pub trace: Arrays,
+}
+
+/// A prover with its commitment key and the committed weights.
+pub struct Prover {
+    circuit: Circuit,
+    key: CommitmentKey,
+    key_digest: [u8; 32],
+    weights: Zeroizing<Arrays>,
+    weights_image: Zeroizing<Vec<i64>>,
+    rows: Vec<Encoding>,
+    blindings: Zeroizing<Vec<Scalar>>,
+}
+
+/// Seconds spent in each step of a proof.
+pub type Timings = Vec<(&'static str, f64)>;
+
+/// Commits to weights: the rows, and their blindings (zero for public weights).
+///
+/// # Errors
+/// A sentence when the arrays do not fit the circuit, or the system gives no entropy.
+pub fn commit_weights(
+    circuit: &Circuit,
+    weights: &[Vec<i64>],
+    hidden: bool,
+) -> Result<(Vec<Encoding>, Zeroizing<Vec<[u8; 32]>>), String> {
+    let image = weights_image(circuit, weights)?;
+    let count = circuit.rows(Segment::Weights);
+    let blindings = if hidden {
+        Randomness::new(&[b"weights", &circuit.digest]).map_err(entropy)?.scalars(count)
+    } else {
+        Zeroizing::new(vec![Scalar::default(); count])
+    };
+    let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
+    let points: Vec<Half> = image
+        .par_chunks_exact(circuit.columns())
+        .zip(blindings.par_iter())
+        .map(|(row, blinding)| key.integers(row, blinding))
+        .collect();
+    Ok((encode(&points), Zeroizing::new(blindings.iter().map(to_bytes).collect())))
+}
+
+fn entropy(error: getrandom::Error) -> String {
+    format!("the system gives no entropy: {error}")
+}
+
+fn weights_image(circuit: &Circuit, weights: &[Vec<i64>]) -> Result<Vec<i64>, String> {
+    let grids = circuit.tensors.iter().filter(|t| t.segment == Segment::Weights).map(|t| &t.grid);
+    let mut image = vec![0i64; circuit.rows(Segment::Weights) * circuit.columns()];
+    let mut arrays = weights.iter();
+    for (index, grid) in grids.enumerate() {
+        match arrays.next() {
+            Some(values) if values.len() == grid.count() => {
+                crate::witness::scatter(grid, values, &mut image);
+            }
+            Some(values) => {
+                return Err(format!(
+                    "weight tensor {index} has {} values, and the circuit has {}",
+                    values.len(),
+                    grid.count()
+                ));
+            }
+            None => return Err(format!("weight tensor {index} is missing")),
+        }
+    }
+    match arrays.next() {
+        Some(_) => Err("there are more weight tensors than the circuit has".into()),
+        None => Ok(image),
+    }
+}
+
+impl Prover {
+    /// Takes over a model's weights and the openings of their rows.
+    ///
+    /// # Errors
+    /// A sentence when counts do not fit the circuit or a blinding is no canonical scalar.
+    pub fn new(
+        circuit: Circuit,
+        weights: Arrays,
+        rows: Vec<Encoding>,
+        blindings: &[[u8; 32]],
+        key_digest: [u8; 32],
+    ) -> Result<Self, String> {
+        let weights = Zeroizing::new(weights);
+        let weights_image = Zeroizing::new(weights_image(&circuit, &weights)?);
+        let count = circuit.rows(Segment::Weights);
+        if rows.len() != count || blindings.len() != count {
+            return Err(format!(
+                "{} rows and {} blindings of weights, and the circuit has {count}",
+                rows.len(),
+                blindings.len()
+            ));
+        }
+        let blindings: Option<Vec<Scalar>> = blindings.iter().map(from_bytes).collect();
+        Ok(Prover {
+            key: CommitmentKey::new(Generators::new(1 << circuit.columns_log2)),
+            circuit,
+            key_digest,
+            weights,
+            weights_image,
+            rows,
+            blindings: Zeroizing::new(
+                blindings.ok_or("a blinding of the weights is no canonical scalar")?,
+            ),
+        })
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
+    /// Proves an instance under a context. The witness is trusted: a wrong one makes a proof that
+    /// does not verify.
+    ///
+    /// # Errors
+    /// A sentence when the arrays do not fit the circuit, or the system gives no entropy.
+    pub fn prove(&self, context: &[u8], instance: &Instance) -> Result<(Vec<u8>, Timings), String> {
+        let circuit = &self.circuit;
+        let mut clock = Clock::start();
+        let mut witness = Witness::new(
+            circuit,
+            &instance.public,
+            &self.weights,
+            &instance.input,
+            &instance.bits,
+            &instance.trace,
+        )?;
+        let public = instance.public.concat();
+        let statement = Statement {
+            key_digest: &self.key_digest,
+            context,
+            weights: &self.rows,
+            public: &public,
+        };
+        let mut transcript = Transcript::default();
+        absorb_statement(&mut transcript, circuit, &statement);
+        let mut messages = self.messages(transcript, instance)?;
+        let mut proof = Proof::default();
+        clock.lap("witness");
+
+        // Commitments to input, bits and trace; the circuit's challenges; the sketch.
+        let input = Zeroizing::new(witness.padded_integers(circuit, Segment::Input));
+        let bits = Zeroizing::new(witness.padded_bits(circuit));
+        let trace = Zeroizing::new(witness.padded_integers(circuit, Segment::Trace));
+        let randomness = &mut messages.randomness;
+        let input_blindings = randomness.scalars(circuit.rows(Segment::Input));
+        let bits_blindings = randomness.scalars(circuit.rows(Segment::Bits));
+        let trace_blindings = randomness.scalars(circuit.rows(Segment::Trace));
+        let columns = circuit.columns();
+        proof.input = commit(&input, columns, &input_blindings, |r, b| self.key.integers(r, b));
+        proof.bits = commit(&bits, columns / 8, &bits_blindings, |r, b| self.key.bits(r, b));
+        proof.trace = commit(&trace, columns, &trace_blindings, |r, b| self.key.integers(r, b));
+        absorb_points(&mut messages.transcript, label::ROWS_INPUT, &proof.input);
+        absorb_points(&mut messages.transcript, label::ROWS_BITS, &proof.bits);
+        absorb_points(&mut messages.transcript, label::ROWS_TRACE, &proof.trace);
+        let challenges = challenge_tables(&draw_challenges(&mut messages.transcript, circuit));
+        clock.lap("commit");
+        let products = rows::products(circuit, &mut witness, &challenges);
+        clock.lap("rows");
+        let sketch = Zeroizing::new(witness.padded_scalars(circuit, Segment::Sketch));
+        let sketch_blindings = messages.randomness.scalars(circuit.rows(Segment::Sketch));
+        proof.sketch = commit(&sketch, columns, &sketch_blindings, |r, b| self.key.scalars(r, b));
+        absorb_points(&mut messages.transcript, label::ROWS_SKETCH, &proof.sketch);
+        clock.lap("commit");
+
+        // Outer zero-check.
+        let tau = messages.transcript.draw(label::TAU, circuit.row_variables);
+        let mut outer = Outer::new(circuit, &products);
+        drop(products);
+        let labels = (label::OUTER_ROUND, label::OUTER_POINT);
+        let (rounds, rx, outer_claim) = zerocheck::prove(&mut messages, &tau, &mut outer, labels);
+        proof.outer = rounds;
+        let (a, b) = outer.values();
+        let (encodings, values) = messages.send(label::OUTER_VALUES, &[a, b, a * b]);
+        proof.outer_values = encodings;
+        clock.lap("outer");
+
+        // Booleanity.
+        let sigma = messages.transcript.draw(label::SIGMA, circuit.bit_variables());
+        let mut boolean = Boolean::new(&bits, &sigma);
+        let labels = (label::BOOLEAN_ROUND, label::BOOLEAN_POINT);
+        let (rounds, bit_point, bit_claim) =
+            zerocheck::prove(&mut messages, &sigma, &mut boolean, labels);
+        proof.boolean = rounds;
+        let (encodings, bit) = messages.send(label::BOOLEAN_VALUE, &[boolean.value()]);
+        proof.boolean_value = encodings;
+        clock.lap("booleanity");
+
+        // Inner sum-check.
+        let rho = messages.transcript.draw_one(label::RHO);
+        let omega = messages.transcript.draw_one(label::OMEGA);
+        let claim = values[0]
+            .plus(values[1].scaled(rho))
+            .plus(values[2].scaled(rho.square()))
+            .plus(outer_claim.scaled(-rho.square()))
+            .plus(bit[0].scaled(omega));
+        let row_vectors = RowVectors::new(circuit, &rx);
+        let powers = [Scalar::ONE, rho, rho.square()];
+        let matrices = matrix::readers(circuit)
+            .par_iter()
+            .enumerate()
+            .map(|(i, r)| matrix::on_tensor(circuit, i, r, &row_vectors, &powers, &challenges))
+            .collect();
+        clock.lap("matrix");
+        let bit_eq = BitClaim { omega, point: &bit_point, bytes: &bits };
+        let (rounds, ry, last, matrix) =
+            inner::prove(&mut messages, circuit, &witness, matrices, &bit_eq, claim);
+        proof.inner = rounds;
+        clock.lap("inner");
+
+        // Closing proof.
+        let segment = |segment: Segment| -> Option<Committed<'_>> {
+            let (image, blindings) = match segment {
+                Segment::Public => return None,
+                Segment::Weights => (Image::Integers(&self.weights_image), &self.blindings),
+                Segment::Input => (Image::Integers(&input), &input_blindings),
+                Segment::Bits => (Image::Bits(&bits), &bits_blindings),
+                Segment::Trace => (Image::Integers(&trace), &trace_blindings),
+                Segment::Sketch => (Image::Scalars(&sketch), &sketch_blindings),
+            };
+            let first_row = circuit.placement(segment).start / columns;
+            Some(Committed { first_row, image, blindings })
+        };
+        let segments: Vec<_> = SEGMENTS.into_iter().filter_map(segment).collect();
+        let z_public = public_evaluation(circuit, &public, &ry);
+        let last = Opening { value: last.value - matrix * z_public, ..last };
+        let claims = Claims {
+            a: values[0],
+            b: values[1],
+            ab: values[2],
+            bit: bit[0],
+            bit_square: bit_claim.plus(bit[0]),
+            last,
+            matrix,
+        };
+        let (announcements, responses) =
+            opening::prove(&mut messages, &segments, &claims, &ry, columns);
+        proof.announcements = announcements;
+        proof.responses = responses;
+        clock.lap("opening");
+        Ok((proof.to_bytes(), clock.laps))
+    }
+
+    fn messages(&self, transcript: Transcript, instance: &Instance) -> Result<Messages<'_>, String> {
+        let input: Zeroizing<Vec<u8>> = Zeroizing::new(
+            instance.input.iter().flatten().flat_map(|value| value.to_le_bytes()).collect(),
+        );
+        let blindings: Zeroizing<Vec<u8>> =
+            Zeroizing::new(self.blindings.iter().flat_map(to_bytes).collect());
+        let state = transcript.state();
+        let randomness = Randomness::new(&[&state, &blindings, &input]).map_err(entropy)?;
+        Ok(Messages {
+            key: &self.key,
+            transcript,
+            randomness,
+            sent: Zeroizing::new(Vec::new()),
+            blindings: Zeroizing::new(Vec::new()),
+        })
+    }
+}
+
+fn commit<T: Sync>(
+    image: &[T],
+    columns: usize,
+    blindings: &[Scalar],
+    row: impl Fn(&[T], &Scalar) -> Half + Sync,
+) -> Vec<Encoding> {
+    let points: Vec<Half> = image
+        .par_chunks_exact(columns)
+        .zip(blindings)
+        .map(|(entries, blinding)| row(entries, blinding))
+        .collect();
+    encode(&points)
+}
+
+struct Clock {
+    last: Instant,
+    laps: Timings,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Clock { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, step: &'static str) {
+        let seconds = self.last.elapsed().as_secs_f64();
+        self.last = Instant::now();
+        match self.laps.iter_mut().find(|(name, _)| *name == step) {
+            Some((_, total)) => *total += seconds,
+            None => self.laps.push((step, seconds)),
+        }
+    }
+}

@@ -1,0 +1,418 @@
+//! The values of A.z and B.z, row by row, computed through the views.
+//!
+//! A term is contracted one connected component at a time: the tensor axes of a component are
+//! replaced by its row axes. Views that only rename axes cost nothing; a product's matrix is
+//! contracted with a challenge vector axis by axis, integers times scalars first.
+
+use crate::wide::{IntegerSum, ScalarSum, small};
+use crate::witness::{Data, Witness, mask};
+use rayon::prelude::*;
+use zkinfer_verify::circuit::{Block, Circuit, Component, Segment, Term, Weight};
+use zkinfer_verify::matrix::{axis_vector, visit_component};
+use zkinfer_verify::scalar::Scalar;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Axis {
+    Tensor(usize),
+    Row(usize),
+}
+
+enum Values {
+    Integers(Vec<i64>),
+    Scalars(Vec<Scalar>),
+}
+
+struct Array {
+    axes: Vec<(Axis, usize)>,
+    values: Values,
+}
+
+/// What a linear form is at every row of a block, row-major.
+pub fn evaluate(
+    circuit: &Circuit,
+    block: &Block,
+    terms: &[Term],
+    witness: &Witness,
+    challenges: &[Vec<Scalar>],
+) -> Vec<Scalar> {
+    let count = block.grid.count();
+    let mut integers: Vec<i128> = Vec::new();
+    let mut scalars: Vec<Scalar> = Vec::new();
+    for term in terms {
+        let values = evaluate_term(circuit, block, term, witness, challenges);
+        match (values, small(&term.coefficient)) {
+            (Values::Integers(values), Some(factor)) => {
+                integers.resize(count, 0);
+                for (sum, value) in integers.iter_mut().zip(values) {
+                    *sum += i128::from(factor) * i128::from(value);
+                }
+            }
+            (Values::Integers(values), None) => {
+                scalars.resize(count, Scalar::default());
+                for (sum, value) in scalars.iter_mut().zip(values) {
+                    *sum += term.coefficient * Scalar::from(value);
+                }
+            }
+            (Values::Scalars(values), _) => {
+                scalars.resize(count, Scalar::default());
+                for (sum, value) in scalars.iter_mut().zip(values) {
+                    *sum += term.coefficient * value;
+                }
+            }
+        }
+    }
+    if integers.is_empty() {
+        scalars.resize(count, Scalar::default());
+        return scalars;
+    }
+    scalars.resize(count, Scalar::default());
+    scalars
+        .par_iter_mut()
+        .with_min_len(4096)
+        .zip(integers)
+        .for_each(|(sum, value)| *sum += Scalar::from(value));
+    scalars
+}
+
+fn evaluate_term(
+    circuit: &Circuit,
+    block: &Block,
+    term: &Term,
+    witness: &Witness,
+    challenges: &[Vec<Scalar>],
+) -> Values {
+    let grid = &circuit.tensors[term.tensor].grid;
+    let rows = block.grid.extents.len();
+    let mut components = term.components();
+    let mut array = load(term, &grid.extents, &witness.tensors[term.tensor], &mut components);
+    // Components that shrink the array most come first; integers stay integers as long as they can.
+    let is_challenge = |component: &Component| {
+        component.axes.iter().any(|axis| matches!(term.weights[*axis], Weight::Challenge(_)))
+    };
+    let ratio = |component: &Component| {
+        let from: usize = component.tensor_axes.iter().map(|a| grid.extents[*a]).product();
+        let to: usize =
+            component.axes.iter().filter(|a| **a < rows).map(|a| term.extents[*a]).product();
+        (to as f64) / (from as f64)
+    };
+    components.sort_by(|a, b| {
+        is_challenge(a).cmp(&is_challenge(b)).then(ratio(a).total_cmp(&ratio(b)))
+    });
+    for component in &components {
+        array = contract(array, term, component, &grid.extents, rows, challenges);
+    }
+    order(array, rows)
+}
+
+/// The tensor as an array; a bit axis that is summed with place values is read as an integer.
+fn load(
+    term: &Term,
+    extents: &[usize],
+    data: &Data,
+    components: &mut Vec<Component>,
+) -> Array {
+    let mut axes: Vec<(Axis, usize)> =
+        extents.iter().enumerate().map(|(axis, extent)| (Axis::Tensor(axis), *extent)).collect();
+    let values = match data {
+        Data::Integers(values) => Values::Integers(values.clone()),
+        Data::Scalars(values) => Values::Scalars(values.clone()),
+        Data::Bits(values) => {
+            let bit_axis = extents.len() - 1;
+            let width = extents[bit_axis];
+            match components.iter().position(|c| reads_integer(term, c, bit_axis, width)) {
+                Some(found) => {
+                    let component = components.remove(found);
+                    axes.pop();
+                    Values::Integers(read_integers(term, &component, bit_axis, width, values))
+                }
+                None => Values::Integers(
+                    values.iter().flat_map(|v| (0..width).map(move |k| v >> k & 1)).collect(),
+                ),
+            }
+        }
+    };
+    Array { axes, values }
+}
+
+/// Whether a component reads a bit axis as an unsigned or two's complement integer, or as one bit.
+fn reads_integer(term: &Term, component: &Component, bit_axis: usize, width: usize) -> bool {
+    if component.tensor_axes != [bit_axis] || width > 62 {
+        return false;
+    }
+    let index = &term.index[bit_axis];
+    match component.axes[..] {
+        [] => (0..width as i64).contains(&index.base),
+        [axis] if index.base == 0 && index.strides[axis] == 1 && term.extents[axis] == width => {
+            match &term.weights[axis] {
+                Weight::Power => true,
+                Weight::Constant(constants) => twos_complement(constants),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn twos_complement(constants: &[Scalar]) -> bool {
+    let top = constants.len() - 1;
+    constants.iter().enumerate().all(|(k, constant)| {
+        let place = 1i64 << k;
+        *constant == Scalar::from(if k == top { -place } else { place })
+    })
+}
+
+fn read_integers(
+    term: &Term,
+    component: &Component,
+    bit_axis: usize,
+    width: usize,
+    values: &[i64],
+) -> Vec<i64> {
+    match component.axes[..] {
+        [axis] => {
+            let mask = mask(width) as i64;
+            let sign = match term.weights[axis] {
+                Weight::Constant(_) => 1i64 << (width - 1),
+                _ => 0,
+            };
+            values.iter().map(|v| ((v & mask) ^ sign) - sign).collect()
+        }
+        _ => values.iter().map(|v| v >> term.index[bit_axis].base & 1).collect(),
+    }
+}
+
+/// Replaces the tensor axes of a component by its row axes.
+fn contract(
+    array: Array,
+    term: &Term,
+    component: &Component,
+    tensor_extents: &[usize],
+    rows: usize,
+    challenges: &[Vec<Scalar>],
+) -> Array {
+    if let Some(axes) = renamed(&array, term, component, rows) {
+        return Array { axes, values: array.values };
+    }
+    let strides = strides(&array.axes);
+    let (mut rest, mut rest_strides) = (Vec::new(), Vec::new());
+    let mut tensor_strides = vec![0usize; component.tensor_axes.len()];
+    for ((axis, extent), stride) in array.axes.iter().zip(&strides) {
+        match component.tensor_axes.iter().position(|a| Axis::Tensor(*a) == *axis) {
+            Some(position) => tensor_strides[position] = *stride,
+            None => {
+                rest.push((*axis, *extent));
+                rest_strides.push((*extent, *stride));
+            }
+        }
+    }
+    // For every row position of the component: where it reads, and with which weight.
+    let row_axes: Vec<usize> = component.axes.iter().copied().filter(|a| *a < rows).collect();
+    let row_count: usize = row_axes.iter().map(|axis| term.extents[*axis]).product();
+    let vectors: Vec<Vec<Scalar>> =
+        component.axes.iter().map(|axis| axis_vector(term, *axis, None, challenges)).collect();
+    let mut taps: Vec<Vec<(usize, Scalar)>> = vec![Vec::new(); row_count];
+    visit_component(term, component, tensor_extents, |position, reads| {
+        let mut row = 0;
+        let mut weight = Scalar::from(1u64);
+        for ((axis, at), vector) in component.axes.iter().zip(position).zip(&vectors) {
+            if *axis < rows {
+                row = row * term.extents[*axis] + at;
+            }
+            weight *= vector[*at];
+        }
+        let offset = reads.iter().zip(&tensor_strides).map(|(i, stride)| i * stride).sum();
+        taps[row].push((offset, weight));
+    });
+    let starts = offsets(&rest_strides);
+    let values = apply(&array.values, &starts, &taps);
+    rest.extend(row_axes.iter().map(|axis| (Axis::Row(*axis), term.extents[*axis])));
+    Array { axes: rest, values }
+}
+
+/// The axes after a component that maps one whole tensor axis to one row axis unchanged.
+fn renamed(
+    array: &Array,
+    term: &Term,
+    component: &Component,
+    rows: usize,
+) -> Option<Vec<(Axis, usize)>> {
+    let ([axis], [tensor_axis]) = (&component.axes[..], &component.tensor_axes[..]) else {
+        return None;
+    };
+    let index = &term.index[*tensor_axis];
+    let whole = *axis < rows
+        && term.weights[*axis] == Weight::One
+        && index.base == 0
+        && index.strides[*axis] == 1;
+    let at = array.axes.iter().position(|(a, _)| *a == Axis::Tensor(*tensor_axis))?;
+    if !whole || array.axes[at].1 != term.extents[*axis] {
+        return None;
+    }
+    let mut axes = array.axes.clone();
+    axes[at].0 = Axis::Row(*axis);
+    Some(axes)
+}
+
+fn apply(values: &Values, starts: &[usize], taps: &[Vec<(usize, Scalar)>]) -> Values {
+    match values {
+        Values::Integers(values) => {
+            let small_taps: Option<Vec<Vec<(usize, i64)>>> = taps
+                .iter()
+                .map(|row| row.iter().map(|(o, w)| Some((*o, small(w)?))).collect())
+                .collect();
+            if let Some(taps) = small_taps
+                && let Some(result) = apply_integers(values, starts, &taps)
+            {
+                return Values::Integers(result);
+            }
+            Values::Scalars(apply_with(starts, taps, |start, row| {
+                let mut sum = IntegerSum::default();
+                for (offset, weight) in row {
+                    sum.add(values[start + offset], weight);
+                }
+                sum.reduce()
+            }))
+        }
+        Values::Scalars(values) => Values::Scalars(apply_with(starts, taps, |start, row| {
+            let mut sum = ScalarSum::default();
+            for (offset, weight) in row {
+                sum.add(&values[start + offset], weight);
+            }
+            sum.reduce()
+        })),
+    }
+}
+
+fn apply_with<W: Sync>(
+    starts: &[usize],
+    taps: &[Vec<(usize, W)>],
+    dot: impl Fn(usize, &[(usize, W)]) -> Scalar + Sync,
+) -> Vec<Scalar> {
+    let mut result = vec![Scalar::default(); starts.len() * taps.len()];
+    result.par_chunks_mut(taps.len()).zip(starts).with_min_len(16).for_each(|(out, start)| {
+        for (slot, row) in out.iter_mut().zip(taps) {
+            *slot = dot(*start, row);
+        }
+    });
+    result
+}
+
+/// The same over integers; `None` when a sum does not fit.
+fn apply_integers(
+    values: &[i64],
+    starts: &[usize],
+    taps: &[Vec<(usize, i64)>],
+) -> Option<Vec<i64>> {
+    let mut result = Vec::with_capacity(starts.len() * taps.len());
+    for start in starts {
+        for row in taps {
+            let sum: i128 = row
+                .iter()
+                .map(|(offset, w)| i128::from(values[start + offset]) * i128::from(*w))
+                .sum();
+            result.push(i64::try_from(sum).ok()?);
+        }
+    }
+    Some(result)
+}
+
+/// Sorts the row axes; axes that no component touched cannot remain.
+fn order(array: Array, rows: usize) -> Values {
+    let strides = strides(&array.axes);
+    let sorted: Vec<(usize, usize)> = (0..rows)
+        .filter_map(|row| array.axes.iter().position(|(axis, _)| *axis == Axis::Row(row)))
+        .map(|at| (array.axes[at].1, strides[at]))
+        .collect();
+    if sorted.windows(2).all(|pair| pair[0].1 >= pair[1].1) {
+        return array.values;
+    }
+    let places = offsets(&sorted);
+    match array.values {
+        Values::Integers(values) => Values::Integers(places.iter().map(|at| values[*at]).collect()),
+        Values::Scalars(values) => Values::Scalars(places.iter().map(|at| values[*at]).collect()),
+    }
+}
+
+fn strides(axes: &[(Axis, usize)]) -> Vec<usize> {
+    let mut strides = vec![1; axes.len()];
+    for i in (1..axes.len()).rev() {
+        strides[i - 1] = strides[i] * axes[i].1;
+    }
+    strides
+}
+
+/// Offsets of all indices over (extent, stride) pairs, row-major.
+fn offsets(axes: &[(usize, usize)]) -> Vec<usize> {
+    let mut list = vec![0usize];
+    for (extent, stride) in axes {
+        list = list.iter().flat_map(|base| (0..*extent).map(move |i| base + i * stride)).collect();
+    }
+    list
+}
+
+/// The values of A.z and B.z on one block, row-major.
+pub struct Products {
+    /// First row of the block, and its grid.
+    pub block: usize,
+    /// A.z.
+    pub a: Vec<Scalar>,
+    /// B.z.
+    pub b: Vec<Scalar>,
+}
+
+/// Evaluates every block that multiplies, and sets each sketch tensor to the product of the block
+/// whose C side it is. Blocks without a product hold when C.z = 0 and add nothing to A, B and C.
+pub fn products(
+    circuit: &Circuit,
+    witness: &mut Witness,
+    challenges: &[Vec<Scalar>],
+) -> Vec<Products> {
+    let evaluated: Vec<Products> = circuit
+        .blocks
+        .par_iter()
+        .enumerate()
+        .filter(|(_, block)| block.matrices[..2].iter().all(|terms| !terms.is_empty()))
+        .map(|(index, block)| {
+            let [a, b, _] = &block.matrices;
+            Products {
+                block: index,
+                a: evaluate(circuit, block, a, witness, challenges),
+                b: evaluate(circuit, block, b, witness, challenges),
+            }
+        })
+        .collect();
+    for product in &evaluated {
+        let block = &circuit.blocks[product.block];
+        if let [term] = &block.matrices[2][..]
+            && circuit.tensors[term.tensor].segment == Segment::Sketch
+        {
+            let grid = &circuit.tensors[term.tensor].grid;
+            let mut entries = vec![Scalar::default(); grid.count()];
+            let places = places(term, &grid.extents, &block.grid.extents);
+            for (place, (a, b)) in places.into_iter().zip(product.a.iter().zip(&product.b)) {
+                entries[place] = *a * b;
+            }
+            witness.tensors[term.tensor] = Data::Scalars(entries);
+        }
+    }
+    evaluated
+}
+
+/// Row-major places in the tensor that the rows of a plain view read, in row order.
+fn places(term: &Term, extents: &[usize], rows: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1i64; extents.len()];
+    for axis in (1..extents.len()).rev() {
+        strides[axis - 1] = strides[axis] * extents[axis] as i64;
+    }
+    let base: i64 = term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum();
+    let axes: Vec<(usize, usize)> = rows
+        .iter()
+        .enumerate()
+        .map(|(axis, extent)| {
+            let step: i64 =
+                term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
+            (*extent, step as usize)
+        })
+        .collect();
+    offsets(&axes).into_iter().map(|place| place + base as usize).collect()
+}

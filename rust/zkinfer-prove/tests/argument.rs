@@ -1,0 +1,354 @@
+//! The argument on a small circuit that has every segment: completeness, and rejections.
+
+use zkinfer_prove::prove::{Instance, Prover, commit_weights};
+use zkinfer_verify::circuit::Circuit;
+use zkinfer_verify::error::Error;
+use zkinfer_verify::group::Generators;
+use zkinfer_verify::scalar::{Scalar, to_bytes};
+use zkinfer_verify::verify::{Statement, verify};
+
+const PUBLIC: u8 = 0;
+const WEIGHTS: u8 = 1;
+const INPUT: u8 = 2;
+const BITS: u8 = 3;
+const TRACE: u8 = 4;
+const SKETCH: u8 = 5;
+
+#[derive(Clone)]
+enum W {
+    One,
+    Power,
+    Challenge(u32),
+    Constants(Vec<i64>),
+}
+
+struct T {
+    tensor: u32,
+    coefficient: i64,
+    sums: Vec<(u32, W)>,
+    index: Vec<(i64, Vec<i64>)>,
+}
+
+fn term(tensor: u32, coefficient: i64, sums: &[(u32, W)], index: &[(i64, &[i64])]) -> T {
+    let index = index.iter().map(|(base, strides)| (*base, strides.to_vec())).collect();
+    T { tensor, coefficient, sums: sums.to_vec(), index }
+}
+
+fn extents(bytes: &mut Vec<u8>, extents: &[u32]) {
+    bytes.push(extents.len() as u8);
+    extents.iter().for_each(|extent| bytes.extend(extent.to_le_bytes()));
+}
+
+fn weight(bytes: &mut Vec<u8>, weight: &W) {
+    match weight {
+        W::One => bytes.push(0),
+        W::Power => bytes.push(1),
+        W::Challenge(id) => {
+            bytes.push(2);
+            bytes.extend(id.to_le_bytes());
+        }
+        W::Constants(list) => {
+            bytes.push(3);
+            list.iter().for_each(|x| bytes.extend(to_bytes(&Scalar::from(*x))));
+        }
+    }
+}
+
+fn block(bytes: &mut Vec<u8>, path: &str, rows: &[u32], matrices: [Vec<T>; 3]) {
+    bytes.extend((path.len() as u16).to_le_bytes());
+    bytes.extend(path.as_bytes());
+    extents(bytes, rows);
+    for terms in matrices {
+        bytes.extend((terms.len() as u16).to_le_bytes());
+        for term in terms {
+            bytes.extend(term.tensor.to_le_bytes());
+            bytes.extend(to_bytes(&Scalar::from(term.coefficient)));
+            let sums: Vec<u32> = term.sums.iter().map(|(extent, _)| *extent).collect();
+            extents(bytes, &sums);
+            rows.iter().for_each(|_| weight(bytes, &W::One));
+            term.sums.iter().for_each(|(_, w)| weight(bytes, w));
+            bytes.push(term.index.len() as u8);
+            for (base, strides) in &term.index {
+                bytes.extend(base.to_le_bytes());
+                strides.iter().for_each(|stride| bytes.extend(stride.to_le_bytes()));
+            }
+        }
+    }
+}
+
+const N: u32 = 11;
+const K: u32 = 5;
+const M: u32 = 6;
+const WIDTH: u32 = 20;
+
+/// Y = X W by two-sided Freivalds, Y in two's complement bits, S = Y^2, output = S.
+fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
+    let mut bytes = b"zkicirc1".to_vec();
+    bytes.push(columns_log2);
+    bytes.extend(2u32.to_le_bytes());
+    bytes.extend([4u8, 3]);
+    let tensors: [(u8, &[u32]); 8] = [
+        (PUBLIC, &[]),
+        (PUBLIC, &[N, M]),
+        (WEIGHTS, &[K, M]),
+        (INPUT, &[N, K]),
+        (BITS, &[N, M, WIDTH]),
+        (TRACE, &[N, M]),
+        (TRACE, &[N, M]),
+        (SKETCH, &[K]),
+    ];
+    bytes.extend((tensors.len() as u32).to_le_bytes());
+    for (index, (segment, shape)) in tensors.into_iter().enumerate() {
+        bytes.push(segment);
+        extents(&mut bytes, shape);
+        if segment == PUBLIC {
+            let (low, high) = if index == 0 { (1i64, 1i64) } else { (0, 1 << 40) };
+            bytes.extend(low.to_le_bytes());
+            bytes.extend(high.to_le_bytes());
+        }
+    }
+    let (u, v) = (W::Challenge(0), W::Challenge(1));
+    let mut place: Vec<i64> = (0..WIDTH).map(|k| 1i64 << k).collect();
+    place[WIDTH as usize - 1] *= -1;
+    let elementwise = |tensor, coefficient| {
+        term(tensor, coefficient, &[], &[(0, &[1, 0]), (0, &[0, 1])])
+    };
+    let blocks: Vec<(&str, Vec<u32>, [Vec<T>; 3])> = vec![
+        (
+            "product",
+            vec![K],
+            [
+                vec![term(3, 1, &[(N, u.clone())], &[(0, &[0, 1]), (0, &[1, 0])])],
+                vec![term(2, 1, &[(M, v.clone())], &[(0, &[1, 0]), (0, &[0, 1])])],
+                vec![term(7, 1, &[], &[(0, &[1])])],
+            ],
+        ),
+        (
+            "product/sum",
+            vec![],
+            [
+                vec![],
+                vec![],
+                vec![
+                    term(7, 1, &[(K, W::One)], &[(0, &[1])]),
+                    term(5, -1, &[(N, u), (M, v)], &[(0, &[1, 0]), (0, &[0, 1])]),
+                ],
+            ],
+        ),
+        (
+            "bits",
+            vec![N, M],
+            [
+                vec![],
+                vec![],
+                vec![
+                    elementwise(5, 1),
+                    term(
+                        4,
+                        -1,
+                        &[(WIDTH, W::Constants(place))],
+                        &[(0, &[1, 0, 0]), (0, &[0, 1, 0]), (0, &[0, 0, 1])],
+                    ),
+                ],
+            ],
+        ),
+        ("square", vec![N, M], [
+            vec![elementwise(5, 1)],
+            vec![elementwise(5, 1)],
+            vec![elementwise(6, 1)],
+        ]),
+        ("output", vec![N, M], [vec![], vec![], vec![elementwise(6, 1), elementwise(1, -1)]]),
+        // The low 12 bits twice over: a second class of place values on the bit axis.
+        (
+            "low",
+            vec![N],
+            [
+                vec![
+                    term(
+                        4,
+                        1,
+                        &[(12, W::Power)],
+                        &[(0, &[1, 0]), (2, &[0, 0]), (0, &[0, 1])],
+                    ),
+                ],
+                vec![term(0, 0, &[], &[])],
+                vec![],
+            ],
+        ),
+    ];
+    let blocks: Vec<_> = blocks.into_iter().filter(|(path, ..)| *path != omit).collect();
+    bytes.extend((blocks.len() as u32).to_le_bytes());
+    for (path, rows, matrices) in blocks {
+        block(&mut bytes, path, &rows, matrices);
+    }
+    bytes
+}
+
+fn values(count: u32, seed: i64) -> Vec<i64> {
+    (0..i64::from(count)).map(|i| (i * i * 31 + seed * 17 + i) % 41 - 20).collect()
+}
+
+fn honest() -> (Vec<i64>, Instance) {
+    let (x, w) = (values(N * K, 3), values(K * M, 8));
+    let mut y = Vec::new();
+    for i in 0..N {
+        for l in 0..M {
+            y.push((0..K).map(|j| x[(i * K + j) as usize] * w[(j * M + l) as usize]).sum());
+        }
+    }
+    let squares: Vec<i64> = y.iter().map(|y: &i64| y * y).collect();
+    let instance = Instance {
+        public: vec![squares.clone()],
+        input: vec![x],
+        bits: vec![y.clone()],
+        trace: vec![y, squares],
+    };
+    (w, instance)
+}
+
+struct Setup {
+    prover: Prover,
+    circuit: Circuit,
+    generators: Generators,
+    rows: Vec<[u8; 32]>,
+}
+
+fn setup(columns_log2: u8, omit: &str) -> Setup {
+    let circuit = Circuit::parse(&circuit_bytes(columns_log2, omit)).unwrap();
+    let (weights, _) = honest();
+    let weights = vec![weights];
+    let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
+    let prover =
+        Prover::new(circuit.clone(), weights, rows.clone(), &blindings, [7; 32]).unwrap();
+    let generators = Generators::new(1 << columns_log2);
+    Setup { prover, circuit, generators, rows }
+}
+
+impl Setup {
+    fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
+        let statement =
+            Statement { key_digest: &[7; 32], context, weights: &self.rows, public };
+        verify(&self.circuit, &self.generators, &statement, proof)
+    }
+}
+
+#[test]
+fn honest_proofs_verify() {
+    for columns_log2 in [4, 5, 6, 8] {
+        for omit in ["", "low"] {
+            let setup = setup(columns_log2, omit);
+            let (_, instance) = honest();
+            let (proof, _) = setup.prover.prove(b"context", &instance).unwrap();
+            setup.verify(b"context", &instance.public[0], &proof).unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_flipped_byte_is_refused() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+    for position in 0..proof.len() {
+        let mut changed = proof.clone();
+        changed[position] ^= 1 << (position % 8);
+        assert!(setup.verify(b"", &instance.public[0], &changed).is_err(), "byte {position}");
+    }
+    for length in [0, 31, proof.len() - 1] {
+        let result = setup.verify(b"", &instance.public[0], &proof[..length]);
+        assert!(matches!(result, Err(Error::Malformed(_))));
+    }
+}
+
+#[test]
+fn another_statement_is_refused() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let (proof, _) = setup.prover.prove(b"one", &instance).unwrap();
+    let public = instance.public[0].clone();
+    assert!(setup.verify(b"two", &public, &proof).is_err());
+    let mut changed = public.clone();
+    changed[3] += 1;
+    assert_eq!(
+        setup.verify(b"one", &changed, &proof),
+        Err(Error::Rejected("the closing equations do not hold"))
+    );
+    changed[3] = -1;
+    assert!(matches!(setup.verify(b"one", &changed, &proof), Err(Error::Statement(_))));
+    let mut rows = setup.rows.clone();
+    rows[0] = setup.rows[1];
+    let other = Setup { rows, ..setup };
+    assert!(other.verify(b"one", &public, &proof).is_err());
+}
+
+#[test]
+fn false_witnesses_do_not_verify() {
+    let setup = setup(4, "");
+    type Lie = fn(&mut Instance);
+    let lies: [(&str, Lie); 5] = [
+        ("a product entry", |i| {
+            i.trace[0][5] += 1;
+            i.bits[0][5] += 1;
+            i.trace[1][5] = i.trace[0][5] * i.trace[0][5];
+            i.public[0][5] = i.trace[1][5];
+        }),
+        ("an antisymmetric product error", |i| {
+            for (at, error) in [(1, 1), (M as usize, -1)] {
+                i.trace[0][at] += error;
+                i.bits[0][at] += error;
+                i.trace[1][at] = i.trace[0][at] * i.trace[0][at];
+                i.public[0][at] = i.trace[1][at];
+            }
+        }),
+        ("bits of another value", |i| i.bits[0][0] ^= 1),
+        ("a square", |i| i.trace[1][2] += 1),
+        ("an output", |i| i.public[0][9] += 1),
+    ];
+    for (name, lie) in lies {
+        let (_, mut instance) = honest();
+        lie(&mut instance);
+        let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+        let result = setup.verify(b"", &instance.public[0], &proof);
+        assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{name}");
+    }
+}
+
+#[test]
+fn an_omitted_block_lets_its_lie_pass() {
+    let setup = setup(4, "square");
+    let (_, mut instance) = honest();
+    instance.trace[1][2] += 1;
+    instance.public[0][2] += 1;
+    let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+    setup.verify(b"", &instance.public[0], &proof).unwrap();
+}
+
+#[test]
+fn two_proofs_share_no_commitment() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let (first, _) = setup.prover.prove(b"", &instance).unwrap();
+    let (second, _) = setup.prover.prove(b"", &instance).unwrap();
+    for (a, b) in first.chunks(32).zip(second.chunks(32)) {
+        assert_ne!(a, b);
+    }
+}
+
+#[test]
+fn damaged_circuits_are_refused_or_differ() {
+    let bytes = circuit_bytes(4, "");
+    let original = Circuit::parse(&bytes).unwrap();
+    for length in 0..bytes.len() {
+        assert!(matches!(Circuit::parse(&bytes[..length]), Err(Error::Circuit(_))));
+    }
+    for position in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[position] ^= 0x81;
+        if let Ok(circuit) = Circuit::parse(&changed) {
+            assert_ne!(circuit.digest, original.digest);
+        }
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(Circuit::parse(&longer), Err(Error::Circuit(_))));
+}

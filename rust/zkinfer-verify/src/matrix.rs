@@ -1,0 +1,174 @@
+//! The multilinear extensions of A, B and C in closed form.
+//!
+//! `M~(rx, ry) = sum_{row, address} M[row, address] eq(rx, row) eq(ry, address)`. Addresses are
+//! made of axis indices, so for one term the sum is a product over its connected components
+//! ([`Term::components`]): the cost is the sum of the components' sizes, not the number of rows.
+
+use crate::circuit::{Block, Circuit, Component, Grid, Term, Weight, log2};
+use crate::scalar::{Scalar, eq_range, eq_table};
+use ark_ff::{AdditiveGroup, Field};
+
+/// `eq(point, address)` as one vector per axis of a grid: their product, at an index, is eq at the
+/// index's address. Entry i of the vector of axis a belongs to index i.
+pub fn grid_eq(grid: &Grid, start: usize, point: &[Scalar]) -> Vec<Vec<Scalar>> {
+    let base = start.saturating_add(grid.offset);
+    let mut vectors = Vec::with_capacity(grid.extents.len());
+    let mut upper = point.len();
+    for (axis, (extent, stride)) in grid.extents.iter().zip(&grid.strides).enumerate() {
+        let low = log2(*stride).min(point.len());
+        let coordinates = point.get(low..upper).unwrap_or_default();
+        let first = if axis == 0 { base / stride } else { 0 };
+        vectors.push(eq_range(coordinates, first, *extent));
+        upper = low;
+    }
+    vectors
+}
+
+/// The challenge vectors of a circuit, as tables.
+pub fn challenge_tables(points: &[Vec<Scalar>]) -> Vec<Vec<Scalar>> {
+    points.iter().map(|point| eq_table(point)).collect()
+}
+
+/// The weight vector of one axis, multiplied into the row vector for a row axis.
+pub fn axis_vector(
+    term: &Term,
+    axis: usize,
+    rows: Option<&Vec<Scalar>>,
+    challenges: &[Vec<Scalar>],
+) -> Vec<Scalar> {
+    let extent = term.extents.get(axis).copied().unwrap_or(0);
+    let weights = match term.weights.get(axis) {
+        Some(Weight::Power) => {
+            std::iter::successors(Some(Scalar::ONE), |x| Some(x.double())).take(extent).collect()
+        }
+        Some(Weight::Challenge(id)) => {
+            challenges.get(*id).map(|v| v.iter().take(extent).copied().collect()).unwrap_or_default()
+        }
+        Some(Weight::Constant(constants)) => constants.clone(),
+        Some(Weight::One) | None => match rows {
+            Some(rows) => return rows.clone(),
+            None => vec![Scalar::ONE; extent],
+        },
+    };
+    match rows {
+        Some(rows) => weights.iter().zip(rows).map(|(w, r)| *w * r).collect(),
+        None => weights,
+    }
+}
+
+/// Visits every index of a component that reads inside the tensor: the visitor gets the positions
+/// along the component's axes and the indices along its tensor axes.
+pub fn visit_component(
+    term: &Term,
+    component: &Component,
+    tensor_extents: &[usize],
+    mut visit: impl FnMut(&[usize], &[usize]),
+) {
+    let axes: Vec<(usize, usize)> = component
+        .axes
+        .iter()
+        .filter_map(|axis| Some((*axis, *term.extents.get(*axis)?)))
+        .collect();
+    let mut position = vec![0usize; axes.len()];
+    let mut reads = vec![0usize; component.tensor_axes.len()];
+    loop {
+        let mut inside = true;
+        for (read, tensor_axis) in reads.iter_mut().zip(&component.tensor_axes) {
+            let (Some(index), Some(extent)) =
+                (term.index.get(*tensor_axis), tensor_extents.get(*tensor_axis))
+            else {
+                return;
+            };
+            let mut value = i128::from(index.base);
+            for ((axis, _), at) in axes.iter().zip(&position) {
+                let stride = index.strides.get(*axis).copied().unwrap_or(0);
+                value += i128::from(stride) * i128::try_from(*at).unwrap_or(0);
+            }
+            match usize::try_from(value) {
+                Ok(value) if value < *extent => *read = value,
+                _ => inside = false,
+            }
+        }
+        if inside {
+            visit(&position, &reads);
+        }
+        // The next position, last axis fastest.
+        let mut carried = true;
+        for (at, (_, extent)) in position.iter_mut().zip(&axes).rev() {
+            *at += 1;
+            if *at < *extent {
+                carried = false;
+                break;
+            }
+            *at = 0;
+        }
+        if carried {
+            return;
+        }
+    }
+}
+
+/// `(A~ + rho B~ + rho^2 C~)(rx, ry)`.
+pub fn evaluate(
+    circuit: &Circuit,
+    challenges: &[Vec<Scalar>],
+    rho: &Scalar,
+    rx: &[Scalar],
+    ry: &[Scalar],
+) -> Scalar {
+    let tensors: Vec<Vec<Vec<Scalar>>> = circuit
+        .tensors
+        .iter()
+        .map(|t| grid_eq(&t.grid, circuit.placement(t.segment).start, ry))
+        .collect();
+    let mut total = Scalar::ZERO;
+    for block in &circuit.blocks {
+        let rows = grid_eq(&block.grid, 0, rx);
+        let mut power = Scalar::ONE;
+        for terms in &block.matrices {
+            for term in terms {
+                if let Some(tensor) = tensors.get(term.tensor) {
+                    total += power * evaluate_term(circuit, block, term, &rows, tensor, challenges);
+                }
+            }
+            power *= rho;
+        }
+    }
+    total
+}
+
+fn evaluate_term(
+    circuit: &Circuit,
+    block: &Block,
+    term: &Term,
+    rows: &[Vec<Scalar>],
+    tensor_eq: &[Vec<Scalar>],
+    challenges: &[Vec<Scalar>],
+) -> Scalar {
+    let Some(tensor) = circuit.tensors.get(term.tensor) else { return Scalar::ZERO };
+    let row_axes = block.grid.extents.len();
+    let mut product = term.coefficient;
+    for component in term.components() {
+        let vectors: Vec<Vec<Scalar>> = component
+            .axes
+            .iter()
+            .map(|axis| {
+                let rows = if *axis < row_axes { rows.get(*axis) } else { None };
+                axis_vector(term, *axis, rows, challenges)
+            })
+            .collect();
+        let reads: Vec<&Vec<Scalar>> =
+            component.tensor_axes.iter().filter_map(|axis| tensor_eq.get(*axis)).collect();
+        let mut sum = Scalar::ZERO;
+        visit_component(term, &component, &tensor.grid.extents, |position, indices| {
+            let factors = vectors
+                .iter()
+                .zip(position)
+                .filter_map(|(v, at)| v.get(*at))
+                .chain(reads.iter().zip(indices).filter_map(|(v, at)| v.get(*at)));
+            sum += factors.copied().reduce(|a, b| a * b).unwrap_or(Scalar::ONE);
+        });
+        product *= sum;
+    }
+    product
+}

@@ -1,0 +1,390 @@
+//! The verifier, in the steps of docs/protocol.md section 3.
+//!
+//! What acceptance means: the prover knows weights, an input and advice, the rows of which open the
+//! commitments of the statement, such that every row of the circuit holds and every entry of `bits`
+//! is 0 or 1. Scalars are never opened: each round's claim is a known linear combination of
+//! commitments, kept as a [`Combination`], and all group equations end in one multi-scalar
+//! multiplication.
+
+use crate::circuit::{Circuit, SEGMENTS, Segment};
+use crate::error::Error;
+use crate::group::{Generators, Point, decode_points, multiscalar};
+use crate::matrix::{challenge_tables, evaluate};
+use crate::proof::{EQUATIONS, Encoding, Proof};
+use crate::scalar::{Scalar, eq_range, eq_table, powers};
+use crate::transcript::{PROTOCOL, Transcript, label};
+use ark_ff::{AdditiveGroup, Field, Zero, batch_inversion};
+use curve25519_dalek::traits::IsIdentity;
+
+/// What is proved, as far as the verifier must know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement<'a> {
+    /// Digest of the verifying key, which binds the graph and the commitment to the weights.
+    pub key_digest: &'a [u8; 32],
+    /// The caller's context.
+    pub context: &'a [u8],
+    /// Committed rows of the weights.
+    pub weights: &'a [Encoding],
+    /// Values of the public tensors after the constant one, in order.
+    pub public: &'a [i64],
+}
+
+/// A commitment as `sum_i weights_i * (i-th scalar commitment sent)`.
+#[derive(Debug, Clone)]
+struct Combination {
+    weights: Vec<Scalar>,
+}
+
+/// Checks a proof.
+///
+/// # Errors
+/// [`Error::Statement`], [`Error::Malformed`] or [`Error::Rejected`], with the failing check.
+pub fn verify(
+    circuit: &Circuit,
+    generators: &Generators,
+    statement: &Statement<'_>,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    // 1. The statement fits the circuit.
+    check_statement(circuit, generators, statement)?;
+    let proof = Proof::parse(bytes, circuit)?;
+    let mut transcript = Transcript::default();
+    absorb_statement(&mut transcript, circuit, statement);
+
+    // 2. Commitments, then the circuit's challenges, then the sketch.
+    absorb_points(&mut transcript, label::ROWS_INPUT, &proof.input);
+    absorb_points(&mut transcript, label::ROWS_BITS, &proof.bits);
+    absorb_points(&mut transcript, label::ROWS_TRACE, &proof.trace);
+    let challenges = challenge_tables(&draw_challenges(&mut transcript, circuit));
+    absorb_points(&mut transcript, label::ROWS_SKETCH, &proof.sketch);
+
+    let mut sent = 0usize;
+    let total = proof.scalar_commitments().count();
+
+    // 3. Outer zero-check of A~ B~ - C~.
+    let tau = transcript.draw(label::TAU, circuit.row_variables);
+    let (rx, outer_claim) = zero_check(
+        &mut transcript,
+        &tau,
+        &proof.outer,
+        (label::OUTER_ROUND, label::OUTER_POINT),
+        &mut sent,
+        total,
+    )?;
+    absorb_points(&mut transcript, label::OUTER_VALUES, &proof.outer_values);
+    let (v_a, v_b, v_ab) = (sent, sent + 1, sent + 2);
+    sent += 3;
+
+    // 4. Booleanity of the bits.
+    let sigma = transcript.draw(label::SIGMA, circuit.bit_variables());
+    let (bit_point, bit_claim) = zero_check(
+        &mut transcript,
+        &sigma,
+        &proof.boolean,
+        (label::BOOLEAN_ROUND, label::BOOLEAN_POINT),
+        &mut sent,
+        total,
+    )?;
+    absorb_points(&mut transcript, label::BOOLEAN_VALUE, &proof.boolean_value);
+    let v_bit = sent;
+    sent += 1;
+
+    // 5. Inner sum-check of M z~ over the claim vA + rho vB + rho^2 vC + omega vb.
+    let rho = transcript.draw_one(label::RHO);
+    let omega = transcript.draw_one(label::OMEGA);
+    // The commitment to vC is that to vA vB minus that to the outer claim.
+    let mut claim = Combination::zero(total);
+    claim.add(v_a, Scalar::ONE);
+    claim.add(v_b, rho);
+    claim.add(v_ab, rho.square());
+    claim.add(v_bit, omega);
+    claim.add_scaled(&outer_claim, -rho.square());
+    let mut ry = Vec::with_capacity(circuit.entry_variables);
+    for round in &proof.inner {
+        absorb_points(&mut transcript, label::INNER_ROUND, round);
+        let r = transcript.draw_one(label::INNER_POINT);
+        // g(r) = g(0) + r (claim - 2 g(0) - lead) + r^2 lead.
+        claim.scale(r);
+        claim.add(sent, Scalar::ONE - r.double());
+        claim.add(sent + 1, r.square() - r);
+        sent += 2;
+        ry.push(r);
+    }
+
+    // 6. M~(ry) and the public part of z~(ry).
+    let matrix = evaluate(circuit, &challenges, &rho, &rx, &ry)
+        + omega * bits_indicator(circuit, &bit_point, &ry);
+    let public = public_evaluation(circuit, statement.public, &ry);
+
+    // 7. The closing proof.
+    let gamma = transcript.draw_one(label::GAMMA);
+    absorb_points(&mut transcript, label::ANNOUNCEMENTS, &proof.announcements);
+    let challenge = transcript.draw_one(label::OPENING_CHALLENGE);
+    let responses: Vec<u8> =
+        proof.responses.iter().flat_map(crate::scalar::to_bytes).collect();
+    transcript.absorb(label::RESPONSES, &responses);
+    let fold = transcript.draw(label::FOLD, EQUATIONS);
+
+    let closing = Closing {
+        circuit,
+        generators,
+        statement,
+        proof: &proof,
+        ry: &ry,
+        matrix,
+        public,
+        gamma,
+        challenge,
+        positions: [v_a, v_b, v_ab, v_bit],
+        bit_claim,
+        final_claim: claim,
+    };
+    closing.check(&fold)
+}
+
+/// Absorbs what both parties know before the first message.
+pub fn absorb_statement(
+    transcript: &mut Transcript,
+    circuit: &Circuit,
+    statement: &Statement<'_>,
+) {
+    transcript.absorb(label::PROTOCOL, PROTOCOL);
+    transcript.absorb(label::CIRCUIT, &circuit.digest);
+    transcript.absorb(label::KEY, statement.key_digest);
+    transcript.absorb(label::CONTEXT, statement.context);
+    let public: Vec<u8> = statement.public.iter().flat_map(|v| v.to_le_bytes()).collect();
+    transcript.absorb(label::PUBLIC, &public);
+}
+
+/// Absorbs encoded points as one message.
+pub fn absorb_points(transcript: &mut Transcript, label: &str, points: &[Encoding]) {
+    transcript.absorb(label, points.as_flattened());
+}
+
+/// Draws the challenge vectors that the circuit lists, in its order.
+pub fn draw_challenges(transcript: &mut Transcript, circuit: &Circuit) -> Vec<Vec<Scalar>> {
+    circuit
+        .challenges
+        .iter()
+        .map(|coordinates| transcript.draw(label::CIRCUIT_CHALLENGE, *coordinates))
+        .collect()
+}
+
+/// The public segment's part of `z~(ry)`; `public` holds the tensors after the constant one.
+pub fn public_evaluation(circuit: &Circuit, public: &[i64], ry: &[Scalar]) -> Scalar {
+    let place = circuit.placement(Segment::Public);
+    let eq = eq_range(ry, place.start, place.used);
+    let mut values = public.iter();
+    let mut sum = eq.first().copied().unwrap_or(Scalar::ZERO);
+    for tensor in circuit.public_tensors() {
+        let grid = &tensor.grid;
+        for index in 0..grid.count() {
+            let Some(value) = values.next() else { return sum };
+            let mut rest = index;
+            let mut address = grid.offset;
+            for (extent, stride) in grid.extents.iter().zip(&grid.strides).rev() {
+                address = address.saturating_add((rest % extent).saturating_mul(*stride));
+                rest /= extent;
+            }
+            sum += eq.get(address).copied().unwrap_or(Scalar::ZERO) * Scalar::from(*value);
+        }
+    }
+    sum
+}
+
+fn check_statement(
+    circuit: &Circuit,
+    generators: &Generators,
+    statement: &Statement<'_>,
+) -> Result<(), Error> {
+    let fail = |why: String| Err(Error::Statement(why));
+    if generators.columns.len() != circuit.columns() {
+        return fail(format!("{} generators for {} columns", generators.columns.len(), circuit.columns()));
+    }
+    if statement.weights.len() != circuit.rows(Segment::Weights) {
+        return fail(format!(
+            "{} rows of weights, and the circuit fixes {}",
+            statement.weights.len(),
+            circuit.rows(Segment::Weights)
+        ));
+    }
+    let expected: usize = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
+    if statement.public.len() != expected {
+        return fail(format!(
+            "{} public values, and the circuit fixes {expected}",
+            statement.public.len()
+        ));
+    }
+    let mut values = statement.public.iter();
+    for (position, tensor) in circuit.public_tensors().enumerate() {
+        let (low, high) = tensor.bounds;
+        for (index, value) in values.by_ref().take(tensor.grid.count()).enumerate() {
+            if *value < low || *value > high {
+                return fail(format!(
+                    "entry {index} of public tensor {position} is {value}, outside of {low} to {high}"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A zero-check of degree two with the eq factor split off (Gruen, eprint 2024/108): round i is
+/// about `t(X)`, `T = (1 - tau_i) t(0) + tau_i t(1)`, and the next claim is t(r).
+fn zero_check(
+    transcript: &mut Transcript,
+    tau: &[Scalar],
+    rounds: &[Vec<Encoding>],
+    (round_label, point_label): (&str, &str),
+    sent: &mut usize,
+    total: usize,
+) -> Result<(Vec<Scalar>, Combination), Error> {
+    let mut inverses = tau.to_vec();
+    if inverses.iter().any(Zero::is_zero) {
+        return Err(Error::Rejected("a coordinate of the zero-check's point is zero"));
+    }
+    batch_inversion(&mut inverses);
+    let mut claim = Combination::zero(total);
+    let mut point = Vec::with_capacity(tau.len());
+    for (round, inverse) in rounds.iter().zip(&inverses) {
+        absorb_points(transcript, round_label, round);
+        let r = transcript.draw_one(point_label);
+        // t(r) = a + b r + c r^2 with b = (T - a) / tau_i - c.
+        let slope = r * inverse;
+        claim.scale(slope);
+        if round.len() == 2 {
+            claim.add(*sent, Scalar::ONE - slope);
+            *sent += 1;
+        }
+        claim.add(*sent, r.square() - r);
+        *sent += 1;
+        point.push(r);
+    }
+    Ok((point, claim))
+}
+
+/// `[y in bits] eq(s, low beta bits of y)` at ry: the segment is aligned to its size.
+fn bits_indicator(circuit: &Circuit, bit_point: &[Scalar], ry: &[Scalar]) -> Scalar {
+    let low = ry.iter().zip(bit_point).map(|(y, s)| {
+        let both = *y * s;
+        both + both - y - s + Scalar::ONE
+    });
+    let place = circuit.placement(Segment::Bits);
+    let high = ry.get(bit_point.len()..).unwrap_or_default();
+    let prefix = place.start.checked_div(place.padded).unwrap_or(0);
+    low.chain(eq_range(high, prefix, 1)).product()
+}
+
+impl Combination {
+    fn zero(total: usize) -> Self {
+        Combination { weights: vec![Scalar::ZERO; total] }
+    }
+
+    fn add(&mut self, position: usize, weight: Scalar) {
+        if let Some(slot) = self.weights.get_mut(position) {
+            *slot += weight;
+        }
+    }
+
+    fn scale(&mut self, factor: Scalar) {
+        self.weights.iter_mut().for_each(|weight| *weight *= factor);
+    }
+
+    fn add_scaled(&mut self, other: &Combination, factor: Scalar) {
+        for (slot, weight) in self.weights.iter_mut().zip(&other.weights) {
+            *slot += *weight * factor;
+        }
+    }
+}
+
+/// Everything that the closing Sigma protocol speaks about.
+struct Closing<'a> {
+    circuit: &'a Circuit,
+    generators: &'a Generators,
+    statement: &'a Statement<'a>,
+    proof: &'a Proof,
+    ry: &'a [Scalar],
+    matrix: Scalar,
+    public: Scalar,
+    gamma: Scalar,
+    challenge: Scalar,
+    /// Positions of vA, vB, vA vB and vb among the scalar commitments.
+    positions: [usize; 4],
+    bit_claim: Combination,
+    final_claim: Combination,
+}
+
+impl Closing<'_> {
+    /// `sum_k fold_k (response side_k - announcement_k - challenge * statement_k) = 0`:
+    ///
+    /// 1. `[vA] = vA U + . H`            5. `R = Row(w; .)`
+    /// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
+    /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
+    /// 4. `[vb^2] = vb [vb] + . H`
+    fn check(self, fold: &[Scalar]) -> Result<(), Error> {
+        let malformed = || Error::Malformed("the responses have another count".into());
+        let [f1, f2, f3, f4, f5, f6, f7] = *fold else { return Err(malformed()) };
+        let columns = self.circuit.columns();
+        let mut responses = self.proof.responses.iter().copied();
+        let mut next = || responses.next().ok_or_else(malformed);
+        let (z_a, z_bit) = (next()?, next()?);
+        let row: Vec<Scalar> = (0..columns).map(|_| next()).collect::<Result<_, _>>()?;
+        let z_q = next()?;
+        let blindings: Vec<Scalar> = (0..EQUATIONS).map(|_| next()).collect::<Result<_, _>>()?;
+
+        let column_variables = usize::try_from(self.circuit.columns_log2).unwrap_or(0);
+        let (column_part, row_part) =
+            self.ry.split_at_checked(column_variables).ok_or_else(malformed)?;
+        let e = eq_table(column_part);
+        let dot: Scalar = row.iter().zip(&e).map(|(w, e)| *w * e).sum();
+
+        // Scalar commitments: the statements of equations 1-4, 6, 7, and the bases of 2 and 4.
+        let [v_a, v_b, v_ab, v_bit] = self.positions;
+        let c = self.challenge;
+        let mut sent = Combination { weights: powers(self.gamma, self.final_claim.weights.len()) };
+        sent.scale(-c * f7);
+        sent.add(v_a, -c * f1);
+        sent.add(v_ab, -c * f2);
+        sent.add(v_b, z_a * f2);
+        sent.add(v_bit, -c * f3 - c * f4 + z_bit * f4);
+        sent.add_scaled(&self.bit_claim, -c * f4);
+        sent.add_scaled(&self.final_claim, -c * f6);
+
+        let value = z_a * f1
+            + z_bit * f3
+            + self.matrix * dot * f6
+            + z_q * f7
+            + c * f6 * self.matrix * self.public;
+        let blinding: Scalar = blindings.iter().zip(fold).map(|(b, f)| *b * f).sum();
+
+        let mut scalars: Vec<Scalar> = row.iter().map(|w| *w * f5).collect();
+        let mut points: Vec<Point> = self.generators.columns.clone();
+        scalars.extend([value, blinding]);
+        points.extend([self.generators.value, self.generators.blinding]);
+        scalars.extend(fold.iter().map(|f| -*f));
+        points.extend(decode_points(&self.proof.announcements, "announcement")?);
+        scalars.extend(sent.weights);
+        let commitments: Vec<Encoding> = self.proof.scalar_commitments().copied().collect();
+        points.extend(decode_points(&commitments, "scalar commitment")?);
+        for segment in SEGMENTS {
+            let rows: &[Encoding] = match segment {
+                Segment::Public => continue,
+                Segment::Weights => self.statement.weights,
+                Segment::Input => &self.proof.input,
+                Segment::Bits => &self.proof.bits,
+                Segment::Trace => &self.proof.trace,
+                Segment::Sketch => &self.proof.sketch,
+            };
+            let first = self.circuit.placement(segment).start >> self.circuit.columns_log2;
+            let weight = -c * f5;
+            let eq = eq_range(row_part, first, rows.len());
+            scalars.extend(eq.iter().map(|eq| *eq * weight));
+            points.extend(decode_points(rows, "row commitment")?);
+        }
+        if multiscalar(&scalars, &points).is_identity() {
+            Ok(())
+        } else {
+            Err(Error::Rejected("the closing equations do not hold"))
+        }
+    }
+}
