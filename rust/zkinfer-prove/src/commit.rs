@@ -126,7 +126,7 @@ impl CommitmentKey {
 pub fn encode(points: &[Half]) -> Vec<[u8; 32]> {
     points
         .par_chunks(64)
-        .flat_map_iter(|chunk| RistrettoPoint::double_and_compress_batch(chunk))
+        .flat_map_iter(RistrettoPoint::double_and_compress_batch)
         .map(|encoding| encoding.to_bytes())
         .collect()
 }

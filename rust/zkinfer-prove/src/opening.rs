@@ -2,10 +2,10 @@
 
 use crate::commit::{Half, encode};
 use crate::messages::{Messages, Opening};
+use crate::wide::IntegerSum;
 use crate::witness::parallel_sum;
 use ark_ff::AdditiveGroup;
 use zeroize::Zeroizing;
-use crate::wide::IntegerSum;
 use zkinfer_verify::proof::{EQUATIONS, Encoding};
 use zkinfer_verify::scalar::{Scalar, eq_range, eq_table, powers};
 use zkinfer_verify::transcript::label;

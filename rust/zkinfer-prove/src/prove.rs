@@ -50,6 +50,9 @@ pub struct Prover {
 /// Seconds spent in each step of a proof.
 pub type Timings = Vec<(&'static str, f64)>;
 
+/// Encoded rows and their blindings, 32 bytes each.
+pub type Commitment = (Vec<Encoding>, Zeroizing<Vec<[u8; 32]>>);
+
 /// Commits to weights: the rows, and their blindings (zero for public weights).
 ///
 /// # Errors
@@ -58,7 +61,7 @@ pub fn commit_weights(
     circuit: &Circuit,
     weights: &[Vec<i64>],
     hidden: bool,
-) -> Result<(Vec<Encoding>, Zeroizing<Vec<[u8; 32]>>), String> {
+) -> Result<Commitment, String> {
     let image = weights_image(circuit, weights)?;
     let count = circuit.rows(Segment::Weights);
     let blindings = if hidden {
@@ -277,7 +280,11 @@ impl Prover {
         Ok((proof.to_bytes(), clock.laps))
     }
 
-    fn messages(&self, transcript: Transcript, instance: &Instance) -> Result<Messages<'_>, String> {
+    fn messages(
+        &self,
+        transcript: Transcript,
+        instance: &Instance,
+    ) -> Result<Messages<'_>, String> {
         let input: Zeroizing<Vec<u8>> = Zeroizing::new(
             instance.input.iter().flatten().flat_map(|value| value.to_le_bytes()).collect(),
         );

@@ -95,9 +95,8 @@ fn evaluate_term(
             component.axes.iter().filter(|a| **a < rows).map(|a| term.extents[*a]).product();
         (to as f64) / (from as f64)
     };
-    components.sort_by(|a, b| {
-        is_challenge(a).cmp(&is_challenge(b)).then(ratio(a).total_cmp(&ratio(b)))
-    });
+    components
+        .sort_by(|a, b| is_challenge(a).cmp(&is_challenge(b)).then(ratio(a).total_cmp(&ratio(b))));
     for component in &components {
         array = contract(array, term, component, &grid.extents, rows, challenges);
     }
@@ -105,12 +104,7 @@ fn evaluate_term(
 }
 
 /// The tensor as an array; a bit axis that is summed with place values is read as an integer.
-fn load(
-    term: &Term,
-    extents: &[usize],
-    data: &Data,
-    components: &mut Vec<Component>,
-) -> Array {
+fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Component>) -> Array {
     let mut axes: Vec<(Axis, usize)> =
         extents.iter().enumerate().map(|(axis, extent)| (Axis::Tensor(axis), *extent)).collect();
     let values = match data {
@@ -404,7 +398,8 @@ fn places(term: &Term, extents: &[usize], rows: &[usize]) -> Vec<usize> {
     for axis in (1..extents.len()).rev() {
         strides[axis - 1] = strides[axis] * extents[axis] as i64;
     }
-    let base: i64 = term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum();
+    let base: i64 =
+        term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum();
     let axes: Vec<(usize, usize)> = rows
         .iter()
         .enumerate()

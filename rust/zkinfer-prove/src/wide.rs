@@ -119,9 +119,8 @@ impl ScalarSum {
             let factor = limbs[i].wrapping_mul(INVERSE);
             let mut carry = 0u128;
             for j in 0..4 {
-                let value = u128::from(factor) * u128::from(MODULUS[j])
-                    + u128::from(limbs[i + j])
-                    + carry;
+                let value =
+                    u128::from(factor) * u128::from(MODULUS[j]) + u128::from(limbs[i + j]) + carry;
                 limbs[i + j] = value as u64;
                 carry = value >> 64;
             }

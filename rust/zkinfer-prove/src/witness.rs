@@ -50,7 +50,7 @@ impl Witness {
         bits: &[Vec<i64>],
         trace: &[Vec<i64>],
     ) -> Result<Self, String> {
-        let one = vec![vec![1i64]];
+        let one = [vec![1i64]];
         let mut sources = [
             one.iter().chain(public),
             weights.iter().chain(&[]),

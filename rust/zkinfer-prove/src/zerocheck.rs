@@ -2,6 +2,7 @@
 //! (Gruen, eprint 2024/108), each round's coefficients committed instead of sent.
 
 use crate::messages::{Messages, Opening};
+use crate::rows::Products;
 use crate::wide::ScalarSum;
 use crate::witness::parallel_sum;
 use ark_ff::{Field, batch_inversion};
@@ -9,7 +10,6 @@ use rayon::prelude::*;
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::proof::Encoding;
 use zkinfer_verify::scalar::{Scalar, eq_table};
-use crate::rows::Products;
 
 /// What a zero-check is about: coordinate by coordinate, lowest first.
 pub trait Polynomial {
@@ -100,10 +100,8 @@ pub fn prove(
         let r = messages.transcript.draw_one(point_label);
         // b = (T - a) / tau_i - c, and the next claim is a + b r + c r^2.
         let slope = r * inverse;
-        claim = claim
-            .scaled(slope)
-            .plus(a.scaled(Scalar::ONE - slope))
-            .plus(c.scaled(r.square() - r));
+        claim =
+            claim.scaled(slope).plus(a.scaled(Scalar::ONE - slope)).plus(c.scaled(r.square() - r));
         polynomial.bind(round, r);
         rounds.push(encodings);
         point.push(r);
@@ -164,7 +162,8 @@ impl Polynomial for Outer {
         eq.sum(round + 1, self.a.len().div_ceil(2), |x| {
             let (a0, a1) = pair(&self.a, x);
             let (b0, b1) = pair(&self.b, x);
-            let constant = if round == 0 { Scalar::default() } else { a0 * b0 - pair(&self.c, x).0 };
+            let constant =
+                if round == 0 { Scalar::default() } else { a0 * b0 - pair(&self.c, x).0 };
             (constant, (a1 - a0) * (b1 - b0))
         })
     }

@@ -110,10 +110,10 @@ fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
     let (u, v) = (W::Challenge(0), W::Challenge(1));
     let mut place: Vec<i64> = (0..WIDTH).map(|k| 1i64 << k).collect();
     place[WIDTH as usize - 1] *= -1;
-    let elementwise = |tensor, coefficient| {
-        term(tensor, coefficient, &[], &[(0, &[1, 0]), (0, &[0, 1])])
-    };
-    let blocks: Vec<(&str, Vec<u32>, [Vec<T>; 3])> = vec![
+    let elementwise =
+        |tensor, coefficient| term(tensor, coefficient, &[], &[(0, &[1, 0]), (0, &[0, 1])]);
+    type Spec = (&'static str, Vec<u32>, [Vec<T>; 3]);
+    let blocks: Vec<Spec> = vec![
         (
             "product",
             vec![K],
@@ -152,25 +152,18 @@ fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
                 ],
             ],
         ),
-        ("square", vec![N, M], [
-            vec![elementwise(5, 1)],
-            vec![elementwise(5, 1)],
-            vec![elementwise(6, 1)],
-        ]),
+        (
+            "square",
+            vec![N, M],
+            [vec![elementwise(5, 1)], vec![elementwise(5, 1)], vec![elementwise(6, 1)]],
+        ),
         ("output", vec![N, M], [vec![], vec![], vec![elementwise(6, 1), elementwise(1, -1)]]),
         // The low 12 bits twice over: a second class of place values on the bit axis.
         (
             "low",
             vec![N],
             [
-                vec![
-                    term(
-                        4,
-                        1,
-                        &[(12, W::Power)],
-                        &[(0, &[1, 0]), (2, &[0, 0]), (0, &[0, 1])],
-                    ),
-                ],
+                vec![term(4, 1, &[(12, W::Power)], &[(0, &[1, 0]), (2, &[0, 0]), (0, &[0, 1])])],
                 vec![term(0, 0, &[], &[])],
                 vec![],
             ],
@@ -218,16 +211,14 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let (weights, _) = honest();
     let weights = vec![weights];
     let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
-    let prover =
-        Prover::new(circuit.clone(), weights, rows.clone(), &blindings, [7; 32]).unwrap();
+    let prover = Prover::new(circuit.clone(), weights, rows.clone(), &blindings, [7; 32]).unwrap();
     let generators = Generators::new(1 << columns_log2);
     Setup { prover, circuit, generators, rows }
 }
 
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
-        let statement =
-            Statement { key_digest: &[7; 32], context, weights: &self.rows, public };
+        let statement = Statement { key_digest: &[7; 32], context, weights: &self.rows, public };
         verify(&self.circuit, &self.generators, &statement, proof)
     }
 }

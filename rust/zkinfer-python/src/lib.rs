@@ -1,1 +1,196 @@
+//! `zkinfer._core`: thin Python classes over the prover and the verifier.
+//!
+//! Every refusal is a `ValueError` whose text is the Rust error's.
 
+use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use std::sync::{Mutex, OnceLock};
+use zeroize::Zeroizing;
+use zkinfer_prove::prove::{self, Instance, Timings};
+use zkinfer_prove::witness::Arrays;
+use zkinfer_verify::circuit::{self, SEGMENTS};
+use zkinfer_verify::group::Generators;
+use zkinfer_verify::verify as verifier;
+
+type Integers<'py> = PyReadonlyArrayDyn<'py, i64>;
+
+fn value_error(error: impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn arrays(list: &[Integers<'_>]) -> PyResult<Arrays> {
+    list.iter()
+        .map(|array| {
+            let slice = array.as_slice();
+            slice.map(<[i64]>::to_vec).map_err(|_| {
+                value_error(format!("an array of shape {:?} is not C-contiguous", array.shape()))
+            })
+        })
+        .collect()
+}
+
+fn digest(bytes: &[u8]) -> PyResult<[u8; 32]> {
+    bytes.try_into().map_err(|_| value_error("a digest has 32 bytes"))
+}
+
+fn chunks(bytes: &[u8], what: &str) -> PyResult<Vec<[u8; 32]>> {
+    match bytes.as_chunks::<32>() {
+        (chunks, []) => Ok(chunks.to_vec()),
+        _ => Err(value_error(format!("{what} must be a multiple of 32 bytes"))),
+    }
+}
+
+/// A parsed and checked circuit.
+#[pyclass(frozen)]
+struct Circuit {
+    circuit: circuit::Circuit,
+    generators: OnceLock<Generators>,
+}
+
+#[pymethods]
+impl Circuit {
+    #[new]
+    fn new(data: &[u8]) -> PyResult<Self> {
+        let circuit = circuit::Circuit::parse(data).map_err(value_error)?;
+        Ok(Circuit { circuit, generators: OnceLock::new() })
+    }
+
+    #[getter]
+    fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.circuit.digest)
+    }
+
+    #[getter]
+    fn rows(&self) -> usize {
+        SEGMENTS.into_iter().skip(1).map(|segment| self.circuit.rows(segment)).sum()
+    }
+
+    #[getter]
+    fn columns(&self) -> usize {
+        self.circuit.columns()
+    }
+
+    #[getter]
+    fn entries(&self) -> usize {
+        1 << self.circuit.entry_variables
+    }
+
+    #[getter]
+    fn constraints(&self) -> usize {
+        1 << self.circuit.row_variables
+    }
+}
+
+/// Row commitments and their blindings.
+#[pyfunction]
+fn commit_weights<'py>(
+    py: Python<'py>,
+    circuit: &Circuit,
+    weights: Vec<Integers<'py>>,
+    hidden: bool,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let weights = Zeroizing::new(arrays(&weights)?);
+    let (rows, blindings) = py
+        .detach(|| prove::commit_weights(&circuit.circuit, &weights, hidden))
+        .map_err(value_error)?;
+    Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
+}
+
+/// A circuit with committed weights, ready to prove.
+#[pyclass(frozen)]
+struct Prover {
+    prover: prove::Prover,
+    timings: Mutex<Timings>,
+}
+
+#[pymethods]
+impl Prover {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        circuit: &Circuit,
+        weights: Vec<Integers<'_>>,
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        let weights = arrays(&weights)?;
+        let rows = chunks(rows, "row commitments")?;
+        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
+        let key_digest = digest(key_digest)?;
+        let circuit = circuit.circuit.clone();
+        let prover = py
+            .detach(|| prove::Prover::new(circuit, weights, rows, &blinds, key_digest))
+            .map_err(value_error)?;
+        Ok(Prover { prover, timings: Mutex::default() })
+    }
+
+    fn prove<'py>(
+        &self,
+        py: Python<'py>,
+        context: &[u8],
+        public: Vec<Integers<'py>>,
+        input: Vec<Integers<'py>>,
+        bits: Vec<Integers<'py>>,
+        trace: Vec<Integers<'py>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let instance = Instance {
+            public: arrays(&public)?,
+            input: arrays(&input)?,
+            bits: arrays(&bits)?,
+            trace: arrays(&trace)?,
+        };
+        let (proof, timings) =
+            py.detach(|| self.prover.prove(context, &instance)).map_err(value_error)?;
+        *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
+        Ok(PyBytes::new(py, &proof))
+    }
+
+    #[getter]
+    fn timings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let timings = self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let dict = PyDict::new(py);
+        for (step, seconds) in timings.iter() {
+            dict.set_item(step, seconds)?;
+        }
+        Ok(dict)
+    }
+}
+
+/// Returns when the proof is valid.
+#[pyfunction]
+fn verify(
+    py: Python<'_>,
+    circuit: &Circuit,
+    key_digest: &[u8],
+    rows: &[u8],
+    context: &[u8],
+    public: Vec<Integers<'_>>,
+    proof: &[u8],
+) -> PyResult<()> {
+    let key_digest = digest(key_digest)?;
+    let rows = chunks(rows, "row commitments")?;
+    let public = arrays(&public)?.concat();
+    py.detach(|| {
+        let columns = 1 << circuit.circuit.columns_log2;
+        let generators = circuit.generators.get_or_init(|| Generators::new(columns));
+        let statement = verifier::Statement {
+            key_digest: &key_digest,
+            context,
+            weights: &rows,
+            public: &public,
+        };
+        verifier::verify(&circuit.circuit, generators, &statement, proof)
+    })
+    .map_err(value_error)
+}
+
+#[pymodule(name = "_core")]
+fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Circuit>()?;
+    module.add_class::<Prover>()?;
+    module.add_function(wrap_pyfunction!(commit_weights, module)?)?;
+    module.add_function(wrap_pyfunction!(verify, module)?)
+}

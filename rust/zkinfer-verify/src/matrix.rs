@@ -41,9 +41,10 @@ pub fn axis_vector(
         Some(Weight::Power) => {
             std::iter::successors(Some(Scalar::ONE), |x| Some(x.double())).take(extent).collect()
         }
-        Some(Weight::Challenge(id)) => {
-            challenges.get(*id).map(|v| v.iter().take(extent).copied().collect()).unwrap_or_default()
-        }
+        Some(Weight::Challenge(id)) => challenges
+            .get(*id)
+            .map(|v| v.iter().take(extent).copied().collect())
+            .unwrap_or_default(),
         Some(Weight::Constant(constants)) => constants.clone(),
         Some(Weight::One) | None => match rows {
             Some(rows) => return rows.clone(),
@@ -64,11 +65,8 @@ pub fn visit_component(
     tensor_extents: &[usize],
     mut visit: impl FnMut(&[usize], &[usize]),
 ) {
-    let axes: Vec<(usize, usize)> = component
-        .axes
-        .iter()
-        .filter_map(|axis| Some((*axis, *term.extents.get(*axis)?)))
-        .collect();
+    let axes: Vec<(usize, usize)> =
+        component.axes.iter().filter_map(|axis| Some((*axis, *term.extents.get(*axis)?))).collect();
     let mut position = vec![0usize; axes.len()];
     let mut reads = vec![0usize; component.tensor_axes.len()];
     loop {

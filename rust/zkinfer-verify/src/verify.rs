@@ -120,8 +120,7 @@ pub fn verify(
     let gamma = transcript.draw_one(label::GAMMA);
     absorb_points(&mut transcript, label::ANNOUNCEMENTS, &proof.announcements);
     let challenge = transcript.draw_one(label::OPENING_CHALLENGE);
-    let responses: Vec<u8> =
-        proof.responses.iter().flat_map(crate::scalar::to_bytes).collect();
+    let responses: Vec<u8> = proof.responses.iter().flat_map(crate::scalar::to_bytes).collect();
     transcript.absorb(label::RESPONSES, &responses);
     let fold = transcript.draw(label::FOLD, EQUATIONS);
 
@@ -143,11 +142,7 @@ pub fn verify(
 }
 
 /// Absorbs what both parties know before the first message.
-pub fn absorb_statement(
-    transcript: &mut Transcript,
-    circuit: &Circuit,
-    statement: &Statement<'_>,
-) {
+pub fn absorb_statement(transcript: &mut Transcript, circuit: &Circuit, statement: &Statement<'_>) {
     transcript.absorb(label::PROTOCOL, PROTOCOL);
     transcript.absorb(label::CIRCUIT, &circuit.digest);
     transcript.absorb(label::KEY, statement.key_digest);
@@ -199,7 +194,11 @@ fn check_statement(
 ) -> Result<(), Error> {
     let fail = |why: String| Err(Error::Statement(why));
     if generators.columns.len() != circuit.columns() {
-        return fail(format!("{} generators for {} columns", generators.columns.len(), circuit.columns()));
+        return fail(format!(
+            "{} generators for {} columns",
+            generators.columns.len(),
+            circuit.columns()
+        ));
     }
     if statement.weights.len() != circuit.rows(Segment::Weights) {
         return fail(format!(

@@ -1,0 +1,1 @@
+"""Example models: real data, deterministic training, ONNX export, large random networks."""

@@ -1,0 +1,127 @@
+"""Writes ONNX files node by node, with the names that a PyTorch export of the same network has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from models.data import Floats
+
+OPSET = 17
+IR_VERSION = 8
+
+
+class GraphWriter:
+    """A float32 graph under construction: one input, one output, a dynamic axis 0 named "batch".
+
+    Every method adds one node called `name`, whose output is `<name>_output` and whose constants
+    are initializers called `<name>.weight`, `<name>.bias` and so on; it returns the output's name.
+    """
+
+    def __init__(self, name: str, input_name: str, input_shape: Sequence[int]) -> None:
+        self._name = name
+        self._input = helper.make_tensor_value_info(
+            input_name, TensorProto.FLOAT, ["batch", *input_shape]
+        )
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def conv(
+        self, name: str, x: str, weight: Floats, bias: Floats | None, stride: int, pad: int
+    ) -> str:
+        """Conv with weight (outputs, inputs, k, k), optional bias (outputs,)."""
+        constants = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+        return self._add(
+            "Conv",
+            name,
+            [x],
+            constants,
+            dilations=[1, 1],
+            group=1,
+            kernel_shape=list(weight.shape[2:]),
+            pads=[pad] * 4,
+            strides=[stride, stride],
+        )
+
+    def gemm(self, name: str, x: str, weight: Floats, bias: Floats) -> str:
+        """Gemm with weight (outputs, inputs) transposed, bias (outputs,)."""
+        constants = {"weight": weight, "bias": bias}
+        return self._add("Gemm", name, [x], constants, alpha=1.0, beta=1.0, transB=1)
+
+    def batch_norm(
+        self, name: str, x: str, scale: Floats, bias: Floats, mean: Floats, variance: Floats
+    ) -> str:
+        """BatchNormalization in inference form, all parameters of shape (channels,)."""
+        constants = {
+            "weight": scale,
+            "bias": bias,
+            "running_mean": mean,
+            "running_var": variance,
+        }
+        return self._add("BatchNormalization", name, [x], constants, epsilon=1e-5, momentum=0.9)
+
+    def subtract(self, name: str, x: str, constant: Floats) -> str:
+        """Subtracts a constant, initializer `<name>.value`."""
+        return self._add("Sub", name, [x], {"value": constant})
+
+    def divide(self, name: str, x: str, constant: Floats) -> str:
+        """Divides by a constant, initializer `<name>.value`."""
+        return self._add("Div", name, [x], {"value": constant})
+
+    def add(self, name: str, a: str, b: str) -> str:
+        """Adds two tensors."""
+        return self._add("Add", name, [a, b], {})
+
+    def relu(self, name: str, x: str) -> str:
+        """Relu."""
+        return self._add("Relu", name, [x], {})
+
+    def max_pool(self, name: str, x: str) -> str:
+        """MaxPool over 2x2 windows with stride 2."""
+        return self._add("MaxPool", name, [x], {}, ceil_mode=0, kernel_shape=[2, 2], strides=[2, 2])
+
+    def global_average_pool(self, name: str, x: str) -> str:
+        """GlobalAveragePool: (N, C, H, W) to (N, C, 1, 1)."""
+        return self._add("GlobalAveragePool", name, [x], {})
+
+    def flatten(self, name: str, x: str) -> str:
+        """Flatten from axis 1."""
+        return self._add("Flatten", name, [x], {}, axis=1)
+
+    def save(self, path: Path, x: str, output_name: str, output_shape: Sequence[int]) -> None:
+        """Makes tensor x the output, checks the model with onnx.checker and writes it to path."""
+        for node in self._nodes:
+            if node.output[0] == x:
+                node.output[0] = output_name
+        output = helper.make_tensor_value_info(
+            output_name, TensorProto.FLOAT, ["batch", *output_shape]
+        )
+        graph = helper.make_graph(
+            self._nodes, self._name, [self._input], [output], initializer=self._constants
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="zkinfer-models",
+        )
+        onnx.checker.check_model(model, full_check=True)
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+    def _add(
+        self, op: str, name: str, inputs: list[str], constants: dict[str, Floats], **attrs: Any
+    ) -> str:
+        """Appends one node and its constants."""
+        names = list(inputs)
+        for key, value in constants.items():
+            names.append(f"{name}.{key}")
+            array = np.ascontiguousarray(value, dtype=np.float32)
+            self._constants.append(numpy_helper.from_array(array, names[-1]))
+        output = f"{name}_output"
+        self._nodes.append(helper.make_node(op, names, [output], name=name, **attrs))
+        return output
