@@ -1,0 +1,122 @@
+"""Dishonest provers and keys: each must end in a refusal that says why."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import zkinfer
+from tests.robustness.case import MODELS, Case
+from zkinfer import FormatError, Proof, ProvingKey, VerificationError, VerifyingKey
+
+
+def edited(proof: Proof, change: Callable[[np.ndarray], None]) -> Proof:
+    """The proof with its first public value changed."""
+    value = proof.public_values[0].copy()
+    change(value)
+    return replace(proof, public_values=(value, *proof.public_values[1:]))
+
+
+def test_edited_outputs(case: Case) -> None:
+    def step(value: np.ndarray) -> None:
+        value.flat[0] += 1
+
+    with pytest.raises(VerificationError):
+        zkinfer.verify(case.verifying_key, edited(case.proof, step))
+
+
+def test_outputs_out_of_range(case: Case) -> None:
+    def leave(value: np.ndarray) -> None:
+        value.flat[0] = 2**62
+
+    with pytest.raises(VerificationError, match="range"):
+        zkinfer.verify(case.verifying_key, edited(case.proof, leave))
+
+
+def test_outputs_of_wrong_shape_or_count(case: Case) -> None:
+    (value,) = case.proof.public_values
+    flat = replace(case.proof, public_values=(value.reshape(-1),))
+    with pytest.raises(VerificationError, match="shape"):
+        zkinfer.verify(case.verifying_key, flat)
+    for values in ((), (value, value)):
+        with pytest.raises(VerificationError, match="public values"):
+            zkinfer.verify(case.verifying_key, replace(case.proof, public_values=values))
+
+
+def test_context_is_bound(case: Case) -> None:
+    proof = zkinfer.prove(case.proving_key, case.samples[:1], context=b"a")
+    assert zkinfer.verify(case.verifying_key, proof, context=b"a").context == b"a"
+    with pytest.raises(VerificationError, match="context"):
+        zkinfer.verify(case.verifying_key, proof)
+    with pytest.raises(VerificationError, match="does not verify"):
+        zkinfer.verify(case.verifying_key, replace(proof, context=b"b"), context=b"b")
+
+
+def test_retrained_model(case: Case) -> None:
+    """A prover with other weights of the same architecture, against the first model's key."""
+    rng = np.random.default_rng(11)
+    graph = case.verifying_key.graph
+    weights = {}
+    for name, value in case.proving_key.weights.items():
+        tensor = graph.tensors[name]
+        moved = value + rng.integers(-3, 4, value.shape)
+        weights[name] = np.clip(moved, tensor.low, tensor.high)
+    liar = ProvingKey(case.verifying_key, weights, case.proving_key.blinds)
+    proof = zkinfer.prove(liar, case.samples[:1])
+    with pytest.raises(VerificationError, match="does not verify"):
+        zkinfer.verify(case.verifying_key, proof)
+
+
+def test_one_weight_changed(case: Case) -> None:
+    weights = {name: value.copy() for name, value in case.proving_key.weights.items()}
+    first = weights[case.verifying_key.graph.weights[0]]
+    first.flat[0] += 1 if first.flat[0] < 0 else -1
+    liar = ProvingKey(case.verifying_key, weights, case.proving_key.blinds)
+    with pytest.raises(VerificationError, match="does not verify"):
+        zkinfer.verify(case.verifying_key, zkinfer.prove(liar, case.samples[:1]))
+
+
+def test_proof_relabelled_for_another_key(case: Case) -> None:
+    """The digest in a proof is a label; the argument itself is bound to the key."""
+    other = zkinfer.compile(MODELS / "breast_cancer.onnx", calibration=case.samples)
+    with pytest.raises(VerificationError, match="is for the key"):
+        zkinfer.verify(other.verifying_key, case.proof)
+    relabelled = replace(case.proof, key_digest=other.verifying_key.key_digest)
+    with pytest.raises(VerificationError, match="does not verify"):
+        zkinfer.verify(other.verifying_key, relabelled)
+
+
+def test_circuit_that_does_not_follow_from_the_graph(case: Case) -> None:
+    other = zkinfer.compile(MODELS / "digits_mlp.onnx", input_range=(0.0, 1.0))
+    key = replace(case.verifying_key, circuit=other.verifying_key.circuit)
+    with pytest.raises(FormatError, match="circuit"):
+        VerifyingKey.from_bytes(key.to_bytes())
+
+
+def test_public_weights_that_are_not_the_committed_ones(case: Case) -> None:
+    compiled = zkinfer.compile(
+        MODELS / "breast_cancer.onnx", calibration=case.samples, weights="public"
+    )
+    key = compiled.verifying_key
+    assert VerifyingKey.from_bytes(key.to_bytes()) == key
+    assert key.weights is not None
+    weights = dict(key.weights)
+    name = key.graph.weights[0]
+    weights[name] = weights[name].copy()
+    weights[name].flat[0] += 1 if weights[name].flat[0] < 0 else -1
+    with pytest.raises(FormatError, match="public weights"):
+        VerifyingKey.from_bytes(replace(key, weights=weights).to_bytes())
+
+
+def test_same_input_never_gives_the_same_proof(case: Case) -> None:
+    first = zkinfer.prove(case.proving_key, case.samples[:1])
+    second = zkinfer.prove(case.proving_key, case.samples[:1])
+    assert first.body != second.body
+    assert first != second
+
+
+def test_secrets_are_not_shown(case: Case) -> None:
+    shown = repr(case.proving_key)
+    assert len(shown) < 100
+    assert "array" not in shown

@@ -1,0 +1,78 @@
+"""Zero-knowledge proofs of the predictions of ONNX models.
+
+    compiled = zkinfer.compile("model.onnx", calibration=samples)
+    proof = zkinfer.prove(compiled.proving_key, x)
+    result = zkinfer.verify(compiled.verifying_key, proof)     # or VerificationError
+
+Importing this package loads nothing else; each name is loaded when it is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zkinfer.api import Compiled, Verified, compile, prove, verify
+    from zkinfer.errors import (
+        FormatError,
+        UnsupportedModelError,
+        UsageError,
+        VerificationError,
+        ZkinferError,
+    )
+    from zkinfer.keys import ProvingKey, VerifyingKey
+    from zkinfer.proof import Proof
+
+    __version__: str
+
+__all__ = [
+    "Compiled",
+    "FormatError",
+    "Proof",
+    "ProvingKey",
+    "UnsupportedModelError",
+    "UsageError",
+    "VerificationError",
+    "Verified",
+    "VerifyingKey",
+    "ZkinferError",
+    "__version__",
+    "compile",
+    "prove",
+    "verify",
+]
+
+_HOMES = {
+    "Compiled": "zkinfer.api",
+    "FormatError": "zkinfer.errors",
+    "Proof": "zkinfer.proof",
+    "ProvingKey": "zkinfer.keys",
+    "UnsupportedModelError": "zkinfer.errors",
+    "UsageError": "zkinfer.errors",
+    "VerificationError": "zkinfer.errors",
+    "Verified": "zkinfer.api",
+    "VerifyingKey": "zkinfer.keys",
+    "ZkinferError": "zkinfer.errors",
+    "compile": "zkinfer.api",
+    "prove": "zkinfer.api",
+    "verify": "zkinfer.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name from its module on first use."""
+    import importlib
+
+    value: Any
+    if name == "__version__":
+        from importlib import metadata
+
+        value = metadata.version("zkinfer")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'zkinfer' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

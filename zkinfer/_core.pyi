@@ -1,0 +1,75 @@
+"""The native module: circuits, commitments, the prover and the verifier.
+
+Arrays are C-contiguous int64 of their tensor's shape. A list of arrays holds the tensors of one
+segment in the circuit's order.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+class Circuit:
+    """A parsed and checked circuit.
+
+    Raises ValueError with the reason when the bytes are no circuit or exceed a stated limit.
+    """
+
+    def __init__(self, data: bytes) -> None: ...
+    @property
+    def digest(self) -> bytes:
+        """SHA3-256 of the circuit's bytes, 32 bytes."""
+
+    @property
+    def rows(self) -> int:
+        """Committed rows of all segments."""
+
+    @property
+    def columns(self) -> int:
+        """Entries of one committed row."""
+
+    @property
+    def entries(self) -> int:
+        """Witness entries, padded to a power of two."""
+
+    @property
+    def constraints(self) -> int:
+        """Constraint rows, padded to a power of two."""
+
+def commit_weights(
+    circuit: Circuit, weights: list[npt.NDArray[np.int64]], hidden: bool
+) -> tuple[bytes, bytes]:
+    """Row commitments and blindings, 32 bytes a row each; blindings are zero unless hidden."""
+
+class Prover:
+    """A circuit with the weights committed in a key, ready to prove any number of inputs."""
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        weights: list[npt.NDArray[np.int64]],
+        rows: bytes,
+        blinds: bytes,
+        key_digest: bytes,
+    ) -> None: ...
+    def prove(
+        self,
+        context: bytes,
+        public: list[npt.NDArray[np.int64]],
+        input: list[npt.NDArray[np.int64]],
+        bits: list[npt.NDArray[np.int64]],
+        trace: list[npt.NDArray[np.int64]],
+    ) -> bytes:
+        """The proof's body for one witness."""
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds that each step of the last proof took."""
+
+def verify(
+    circuit: Circuit,
+    key_digest: bytes,
+    rows: bytes,
+    context: bytes,
+    public: list[npt.NDArray[np.int64]],
+    proof: bytes,
+) -> None:
+    """Returns when the proof's body is valid, else raises ValueError naming the failing check."""

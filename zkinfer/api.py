@@ -1,0 +1,293 @@
+"""The three verbs: compile a model into keys, prove a prediction, verify a proof."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.backends import transparent
+from zkinfer.errors import UsageError, VerificationError
+from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, write_files
+from zkinfer.fixed import FixedGraph, FixedTensor, quantize_input
+from zkinfer.inputs import by_name
+from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.lower import lower, solve
+from zkinfer.progress import Report
+from zkinfer.proof import Proof, check_context
+
+if TYPE_CHECKING:
+    from zkinfer.report import Report as FidelityReport
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MODES = {
+    "input": ("hidden", "public"),
+    "output": ("public", "label"),
+    "weights": ("hidden", "public"),
+}
+"""The words that this version knows for each mode, the default first."""
+
+UNAVAILABLE = {"input": ("committed",), "output": ("committed",), "weights": ()}
+"""Words of the interface that this version refuses."""
+
+PROVING_KEY_FILE = "proving.key"
+VERIFYING_KEY_FILE = "verifying.key"
+REPORT_JSON_FILE = "report.json"
+REPORT_HTML_FILE = "report.html"
+OUTPUT_FILES = (PROVING_KEY_FILE, VERIFYING_KEY_FILE, REPORT_JSON_FILE, REPORT_HTML_FILE)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled model: the secret proving key, the public verifying key, the fidelity report."""
+
+    proving_key: ProvingKey
+    verifying_key: VerifyingKey
+    report: "FidelityReport"
+
+    def save(self, folder: StrPath, *, force: bool = False) -> None:
+        """Writes proving.key (mode 0600), verifying.key, report.json and report.html.
+
+        All four are written or none. Raises UsageError if one exists, unless forced.
+        """
+        check_folder(folder, force=force)
+        target = Path(folder)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the folder {target}: {error.strerror}") from error
+        write_files(
+            [
+                NewFile(target / PROVING_KEY_FILE, self.proving_key.to_bytes(), SECRET_MODE),
+                NewFile(target / VERIFYING_KEY_FILE, self.verifying_key.to_bytes()),
+                NewFile(target / REPORT_JSON_FILE, self.report.to_json().encode()),
+                NewFile(target / REPORT_HTML_FILE, self.report.to_html().encode()),
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """The statement that a valid proof establishes.
+
+    outputs: output name to float64 array, the fixed-point values as numbers. For a network
+    compiled with output="label" it has one entry, the index of the largest score as an int64 array
+    of shape ().
+    outputs_fixed: the same as the integers that the network computed; a value is its integer
+    times 2**-scale, with the scale in the verifying key.
+    inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
+    context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
+    hex strings that name the committed weights, the circuit and the verifying key.
+    """
+
+    outputs: Mapping[str, npt.NDArray[Any]]
+    outputs_fixed: Mapping[str, Integers]
+    inputs: Mapping[str, Floats] | None
+    inputs_fixed: Mapping[str, Integers] | None
+    context: bytes
+    model_commitment: str
+    circuit_digest: str
+    key_digest: str
+
+
+COMPILE_STAGES = 5
+PROVE_STAGES = 2
+
+
+def compile(
+    model: Any,
+    *,
+    calibration: object = None,
+    input_range: tuple[float, float] | None = None,
+    max_error: float = 1e-3,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input: str = "hidden",
+    output: str = "public",
+    weights: str = "hidden",
+    progress: Report | None = None,
+) -> Compiled:
+    """Compiles an ONNX model into a proving key and a verifying key.
+
+    model: a path, the file's bytes or an onnx.ModelProto. calibration: sample inputs, an array or
+    {input name: array}, stacked along the batch axis where the input has one, else along a new
+    first axis; without them input_range=(low, high) is needed. max_error: the largest allowed
+    output error over the largest output, measured on the calibration data. shapes: full shapes
+    of inputs that the model leaves open. input: "hidden" or "public". output: "public", or "label"
+    for the index of the largest score only. weights: "hidden" (committed) or "public".
+
+    Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
+    """
+    for mode, word in (("input", input), ("output", output), ("weights", weights)):
+        _check_mode(mode, word)
+    try:
+        from zkinfer import onnx_import
+        from zkinfer.float_oracle import FloatOracle
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"compiling needs {error.name}, which is not installed: pip install 'zkinfer[compile]'"
+        ) from error
+    from zkinfer.quantize import quantize
+    from zkinfer.report import make_report
+
+    report = progress or _silent
+    report("reading the model")
+    graph = onnx_import.load(model, shapes)
+    samples = None
+    if calibration is not None:
+        samples = by_name(calibration, graph.inputs, "the calibration data")
+    report("choosing the fixed-point widths")
+    quantized = quantize(
+        graph,
+        calibration=samples,
+        input_range=input_range,
+        max_error=max_error,
+        input_mode=input,
+        output_mode=output,
+        weights_mode=weights,
+        oracle=FloatOracle(model, graph),
+    )
+    report("building the circuit")
+    circuit = lower(quantized.graph).to_bytes()
+    native = transparent.parse_circuit(circuit)
+    report("committing to the weights")
+    values = [quantized.weights[name] for name in quantized.graph.weights]
+    rows, blinds = transparent.commit_weights(native, values, hidden=weights == "hidden")
+    shown = quantized.weights if weights == "public" else None
+    verifying_key = VerifyingKey(quantized.graph, circuit, rows, shown)
+    proving_key = ProvingKey(verifying_key, quantized.weights, blinds)
+    report("writing the report")
+    return Compiled(proving_key, verifying_key, make_report(quantized))
+
+
+def prove(
+    proving_key: ProvingKey,
+    x: object,
+    *,
+    context: bytes = b"",
+    progress: Report | None = None,
+) -> Proof:
+    """Proves the prediction for one input.
+
+    x: an array of integers or floats, or {input name: array}, of the shapes in the key. context:
+    bytes that the proof is bound to. Raises UsageError when the input has the wrong names, shape
+    or type, holds NaN or infinity, or leaves the declared domain.
+    """
+    if not isinstance(proving_key, ProvingKey):
+        raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
+    check_context(context)
+    report = progress or _silent
+    report("running the network")
+    graph = proving_key.graph
+    inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
+    witness = solve(graph, proving_key.weights, inputs)
+    report("proving")
+    body = transparent.prove(
+        proving_key.prover, context, witness.public, witness.input, witness.bits, witness.trace
+    )
+    key_digest = proving_key.verifying_key.key_digest
+    return Proof(key_digest, context, tuple(witness.public), body)
+
+
+def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -> Verified:
+    """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
+
+    context: the bytes that the proof must be bound to, none by default. Raises UsageError for
+    arguments of the wrong type.
+    """
+    if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
+        raise UsageError(
+            "verify needs a VerifyingKey and a Proof, got "
+            f"{type(verifying_key).__name__} and {type(proof).__name__}"
+        )
+    check_context(context)
+    if proof.key_digest != verifying_key.key_digest:
+        raise VerificationError(
+            f"the proof is for the key {proof.key_digest.hex()}, not for {verifying_key.digest}"
+        )
+    if proof.context != context:
+        raise VerificationError(
+            f"the proof is bound to the context {proof.context!r}, expected {context!r}"
+        )
+    graph = verifying_key.graph
+    public = _public_values(graph, proof.public_values)
+    transparent.verify(
+        verifying_key.native_circuit,
+        verifying_key.key_digest,
+        verifying_key.rows,
+        proof.context,
+        proof.public_values,
+        proof.body,
+    )
+    outputs = {name: public[name] for name in graph.outputs}
+    inputs = None
+    if graph.input_mode == "public":
+        inputs = {name: public[name] for name in graph.inputs}
+    return Verified(
+        outputs={name: _number(graph.tensors[name], value) for name, value in outputs.items()},
+        outputs_fixed=outputs,
+        inputs=inputs
+        and {name: _number(graph.tensors[name], value) for name, value in inputs.items()},
+        inputs_fixed=inputs,
+        context=proof.context,
+        model_commitment=verifying_key.model_commitment,
+        circuit_digest=verifying_key.circuit_digest,
+        key_digest=verifying_key.digest,
+    )
+
+
+def check_folder(folder: StrPath, *, force: bool = False) -> None:
+    """Raises UsageError if compiling into the folder would replace a file, unless forced."""
+    if os.path.lexists(folder) and not os.path.isdir(folder):
+        raise UsageError(f"{os.fspath(folder)} is not a folder; name one to put the keys into")
+    for name in OUTPUT_FILES:
+        check_free(Path(folder) / name, lambda _: force)
+
+
+def _silent(_: str) -> None:
+    """Reports no progress."""
+
+
+def _check_mode(mode: str, word: str) -> None:
+    """Raises UsageError unless the word is one of the mode's in this version."""
+    known = " or ".join(MODES[mode])
+    if word in UNAVAILABLE[mode]:
+        raise UsageError(f"{mode} {word!r} is not available in this version; choose {known}")
+    if word not in MODES[mode]:
+        raise UsageError(f"{mode} must be {known}, got {word!r}")
+
+
+def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str, Integers]:
+    """The proof's public values by tensor name.
+
+    Raises VerificationError unless they have the count, shapes and ranges that the graph declares.
+    """
+    names = public_names(graph)
+    if len(values) != len(names):
+        raise VerificationError(f"the proof has {len(values)} public values, expected {len(names)}")
+    for name, value in zip(names, values, strict=True):
+        tensor = graph.tensors[name]
+        if value.shape != tensor.shape:
+            raise VerificationError(
+                f"public value {name} has shape {value.shape}, expected {tensor.shape}"
+            )
+        if value.min() < tensor.low or value.max() > tensor.high:
+            raise VerificationError(
+                f"public value {name} leaves its range {tensor.low} to {tensor.high}"
+            )
+    return dict(zip(names, values, strict=True))
+
+
+def public_names(graph: FixedGraph) -> tuple[str, ...]:
+    """The tensors that a proof shows, in the circuit's order."""
+    inputs = graph.inputs if graph.input_mode == "public" else ()
+    return (*inputs, *graph.outputs)
+
+
+def _number(tensor: FixedTensor, value: Integers) -> npt.NDArray[Any]:
+    """What fixed-point integers stand for."""
+    return value * 2.0**-tensor.scale

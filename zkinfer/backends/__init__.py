@@ -1,0 +1,1 @@
+"""Proof systems. Each module turns keys, witnesses and proofs into calls of one proof system."""

@@ -1,0 +1,87 @@
+"""The transparent backend: thin calls into the native module, with zkinfer's own errors.
+
+The native module reports every problem as ValueError; here each becomes the error that the call
+site means: FormatError for circuits, UsageError while proving, VerificationError while verifying.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer import _core
+from zkinfer._core import Circuit, Prover
+from zkinfer.errors import FormatError, UsageError, VerificationError
+
+__all__ = ["Circuit", "Prover", "commit_weights", "make_prover", "parse_circuit", "prove", "verify"]
+
+Integers = npt.NDArray[np.int64]
+
+
+def parse_circuit(data: bytes) -> Circuit:
+    """The native circuit. Raises FormatError when the bytes are no circuit within the limits."""
+    try:
+        return Circuit(data)
+    except ValueError as error:
+        raise FormatError(f"the circuit is not acceptable: {error}") from error
+
+
+def commit_weights(
+    circuit: Circuit, weights: Sequence[Integers], *, hidden: bool
+) -> tuple[bytes, bytes]:
+    """Row commitments and blindings, 32 bytes a row each. Raises UsageError."""
+    try:
+        return _core.commit_weights(circuit, _native(weights), hidden)
+    except ValueError as error:
+        raise UsageError(f"the weights cannot be committed: {error}") from error
+
+
+def make_prover(
+    circuit: Circuit,
+    weights: Sequence[Integers],
+    rows: bytes,
+    blinds: bytes,
+    key_digest: bytes,
+) -> Prover:
+    """A prover that holds the circuit and the weights. Raises FormatError."""
+    try:
+        return Prover(circuit, _native(weights), rows, blinds, key_digest)
+    except ValueError as error:
+        raise FormatError(f"the proving key is not acceptable: {error}") from error
+
+
+def prove(
+    prover: Prover,
+    context: bytes,
+    public: Sequence[Integers],
+    inputs: Sequence[Integers],
+    bits: Sequence[Integers],
+    trace: Sequence[Integers],
+) -> bytes:
+    """The body of a proof for one witness. Raises UsageError."""
+    try:
+        return prover.prove(
+            context, _native(public), _native(inputs), _native(bits), _native(trace)
+        )
+    except ValueError as error:
+        raise UsageError(f"no proof can be made: {error}") from error
+
+
+def verify(
+    circuit: Circuit,
+    key_digest: bytes,
+    rows: bytes,
+    context: bytes,
+    public: Sequence[Integers],
+    body: bytes,
+) -> None:
+    """Returns if the body of a proof is valid. Raises VerificationError naming the check."""
+    try:
+        _core.verify(circuit, key_digest, rows, context, _native(public), body)
+    except ValueError as error:
+        raise VerificationError(f"the proof does not verify: {error}") from error
+
+
+def _native(arrays: Sequence[Integers]) -> list[Integers]:
+    """C-contiguous int64 arrays; no copy where they are so already."""
+    return [np.ascontiguousarray(array, dtype=np.int64) for array in arrays]

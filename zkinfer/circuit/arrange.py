@@ -1,0 +1,152 @@
+"""Rearrangements that may need a stored copy: windows, padding, concatenation, slices.
+
+Each is free where it is affine; where it is not, the value is stored as a tensor first, in a block
+whose path ends in `/copy`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from zkinfer.circuit import value as views
+from zkinfer.circuit import window
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.term import Axis, Constants, Term
+from zkinfer.circuit.value import Value
+
+
+def windowed(
+    b: Builder,
+    path: str,
+    x: Value,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+) -> Value:
+    """x [N, C, spatial...] as [N, C, out..., kernel...], zero outside x.
+
+    kernel, strides, dilations: per spatial axis; pads: all begins, then all ends.
+    """
+    found = _windowed(b, x, kernel, strides, dilations, pads)
+    if found is None:
+        copy = b.store(f"{path}/copy", x, keep_axes=True)
+        found = _windowed(b, copy, kernel, strides, dilations, pads)
+    if found is None:
+        raise ValueError(f"{path}: a stored value takes no windows")
+    return found
+
+
+def _windowed(
+    b: Builder,
+    x: Value,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pads: Sequence[int],
+) -> Value | None:
+    count = len(kernel)
+    result: Value | None = x
+    for number in range(count):
+        axis = 2 + 2 * number
+        if result is None:
+            return None
+        span = x.shape[2 + number] + pads[number] + pads[count + number]
+        reach = dilations[number] * (kernel[number] - 1) + 1
+        out = (span - reach) // strides[number] + 1
+        result = window.windows(
+            result, axis, out, kernel[number], strides[number], dilations[number], pads[number],
+            b.tensors,
+        )
+    if result is None:
+        return None
+    plain = tuple(tuple(f for f in factors if f != 1) for factors in result.factors)
+    order = [0, 1, *range(2, 2 + 2 * count, 2), *range(3, 3 + 2 * count, 2)]
+    return views.transpose(b.matched(result, plain), order)
+
+
+def padded(
+    b: Builder, path: str, x: Value, pads: Sequence[int], number: int
+) -> Value:
+    """x with `number` around it. pads: all begins, then all ends; none negative."""
+    rank = len(x.factors)
+    if any(len(f) > 1 for a, f in enumerate(x.factors) if pads[a] or pads[rank + a]):
+        x = b.store(f"{path}/copy", x)
+    shape = x.shape
+    result: Value | None = x
+    for axis in range(rank):
+        extent = pads[axis] + shape[axis] + pads[rank + axis]
+        if result is not None:
+            result = window.place_in(result, axis, pads[axis], extent, b.tensors)
+    if result is None:
+        raise ValueError(f"{path}: a value with plain axes takes no padding")
+    if not number:
+        return result
+    # number * (1 - indicator of the inside), the indicator being a product over the axes
+    plain = views.factors_of(result.shape)
+    rows = tuple(Axis(f, None, ()) for fs in plain for f in fs)
+    inside = []
+    for axis, extent in enumerate(result.shape):
+        begin, end = pads[axis], pads[rank + axis]
+        if extent != 1:
+            marks = Constants((0,) * begin + (1,) * (extent - begin - end) + (0,) * end)
+            inside.append(Axis(extent, marks if begin or end else None, ()))
+    outside = Value(
+        plain,
+        (Term(0, number, (), rows), Term(0, -number, (), tuple(inside))),
+        min(number, 0),
+        max(number, 0),
+        result.lazily(lambda _: _outside_array(shape, pads, number)),
+    )
+    result, outside = b.aligned(path, result, outside)
+    return views.add(result, outside).bounded(min(x.low, number), max(x.high, number))
+
+
+def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> views.Integers:
+    widths = list(zip(pads[: len(shape)], pads[len(shape) :], strict=True))
+    return views.np.pad(views.np.zeros(shape, dtype="int64"), widths, constant_values=number)
+
+
+def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
+    """The parts one after another along an axis."""
+    extent = sum(part.shape[axis] for part in parts)
+    start, placed = 0, []
+    for number, part in enumerate(parts):
+        name = f"{path}/copy{number}"
+        if len(part.factors[axis]) > 1:
+            part = b.store(name, part)
+        size = part.shape[axis]
+        there = window.place_in(part, axis, start, extent, b.tensors)
+        if there is None:
+            raise ValueError(f"{path}: a part with a plain axis finds no place")
+        placed.append(there)
+        start += size
+    total = views.add(*b.aligned(path, *placed))
+    return total.bounded(min(part.low for part in parts), max(part.high for part in parts))
+
+
+def sliced(
+    b: Builder, path: str, x: Value, axis: int, start: int, count: int, step: int
+) -> Value:
+    """`count` positions of an axis from `start` in steps of `step`."""
+    found = views.take(x, axis, start, count, step)
+    if found is None:
+        found = views.take(b.store(f"{path}/copy", x), axis, start, count, step)
+    if found is None:
+        raise ValueError(f"{path}: a stored value takes no slice")
+    return found
+
+
+def summed(
+    b: Builder,
+    path: str,
+    x: Value,
+    axes: Sequence[int],
+    multipliers: Sequence[Sequence[int]] | None = None,
+) -> Value:
+    """The (weighted) sum over logical axes, which remain with extent 1."""
+    found = views.sum_over(x, axes, multipliers)
+    if found is None:
+        found = views.sum_over(b.store(f"{path}/copy", x), axes, multipliers)
+    if found is None:
+        raise ValueError(f"{path}: a stored value takes no sum")
+    return replace(found)

@@ -1,0 +1,120 @@
+"""The checker: evaluates every block over the field, exactly, and names what fails.
+
+A witness here may be a liar's: entries of `bits` that are no bits and public values out of bounds
+are found too.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.expand import (
+    Objects,
+    Tables,
+    challenge_tables,
+    random_challenges,
+    term_grid,
+)
+from zkinfer.circuit.layout import Segment, Tensor
+from zkinfer.circuit.term import MODULUS, Term
+from zkinfer.circuit.value import Integers
+
+
+class Assignment(Protocol):
+    """The arrays of the tensors of each segment, in order; `public` without the constant one.
+
+    An array of `bits` holds numbers, without the position axis, or single entries, with it.
+    """
+
+    public: list[Integers]
+    weights: list[Integers]
+    input: list[Integers]
+    bits: list[Integers]
+    trace: list[Integers]
+
+
+def check(
+    circuit: Circuit, witness: Assignment, challenges: Sequence[Sequence[int]] | None = None
+) -> list[str]:
+    """The paths that fail, in order: none for a witness that satisfies the circuit.
+
+    First `<tensor>/boolean` and `<tensor>/bounds`, then the blocks. challenges: coordinates per
+    vector; random by default, which is what soundness rests on.
+    """
+    tables = challenge_tables(random_challenges(circuit) if challenges is None else challenges)
+    entries = tensor_entries(circuit, witness)
+    failing = [
+        f"{tensor.path}/boolean"
+        for tensor, values in zip(circuit.tensors, entries, strict=True)
+        if tensor.segment == Segment.BITS and values is not None and np.any(values * (values - 1))
+    ]
+    failing += [
+        f"{tensor.path}/bounds"
+        for tensor, values in zip(circuit.tensors, entries, strict=True)
+        if tensor.segment == Segment.PUBLIC
+        and values is not None
+        and np.any((values < tensor.low) | (values > tensor.high))
+    ]
+    for block in circuit.blocks:
+        left, right = (_sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b))
+        product = left * right % MODULUS
+        if len(block.c) == 1 and entries[block.c[0].tensor] is None:
+            entries[block.c[0].tensor] = product
+            continue
+        total = _sum(circuit, block.c, block.extents, entries, tables)
+        if np.any((product - total) % MODULUS):
+            failing.append(block.path)
+    return failing
+
+
+def tensor_entries(circuit: Circuit, witness: Assignment) -> list[Objects | None]:
+    """The entries of every tensor as Python integers, in its extents; None for the sketch."""
+    arrays = {
+        Segment.PUBLIC: iter([np.array(1), *witness.public]),
+        Segment.WEIGHTS: iter(witness.weights),
+        Segment.INPUT: iter(witness.input),
+        Segment.BITS: iter(witness.bits),
+        Segment.TRACE: iter(witness.trace),
+    }
+    entries: list[Objects | None] = []
+    for tensor in circuit.tensors:
+        if tensor.segment == Segment.SKETCH:
+            entries.append(None)
+            continue
+        entries.append(_entries(tensor, next(arrays[tensor.segment])))
+    left = [segment.name for segment, rest in arrays.items() if next(rest, None) is not None]
+    if left:
+        raise ValueError(f"the witness has more arrays than the circuit has tensors: {left}")
+    return entries
+
+
+def _entries(tensor: Tensor, array: Integers) -> Objects:
+    if tensor.segment == Segment.BITS and array.ndim < len(tensor.extents):
+        array = (array[..., None] >> np.arange(tensor.extents[-1])) & 1
+    if array.shape != tensor.extents:
+        raise ValueError(f"{tensor.path}: an array of shape {array.shape}, not {tensor.extents}")
+    return array.astype(object)
+
+
+def _sum(
+    circuit: Circuit,
+    terms: Sequence[Term],
+    rows: Sequence[int],
+    entries: Sequence[Objects | None],
+    tables: Tables,
+) -> Objects:
+    """The sum of terms at every row."""
+    total = np.zeros(rows, dtype=object)
+    for term in terms:
+        values = entries[term.tensor]
+        if values is None:
+            raise ValueError(f"{circuit.tensors[term.tensor].path} is read before it is defined")
+        indices, inside, coefficients = term_grid(term, values.shape, tables)
+        read = values[tuple(np.where(inside, index, 0) for index in indices)]
+        weighted = np.where(inside, read * coefficients, 0)
+        size = math.prod(weighted.shape[len(rows) :])
+        total = total + weighted.reshape((*rows, size)).sum(axis=-1)
+    return total % MODULUS

@@ -1,0 +1,154 @@
+"""The meaning of a circuit, spelled out: challenge vectors, entries of terms, ordinary sparse rows.
+
+Slow and plain; for tests, for the checker, and for whoever wants R1CS that any other tool can read.
+"""
+
+import math
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.layout import Segment, next_power, place, strides, used_entries
+from zkinfer.circuit.term import MODULUS, Axis, Challenge, Constants, Powers, Term
+
+Objects = npt.NDArray[np.object_]
+Tables = Sequence[Sequence[int]]
+Row = dict[int, int]
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """R1CS: row i says (a[i] . z) * (b[i] . z) = c[i] . z modulo l.
+
+    a, b, c: per row a map from address to coefficient; paths: the block of each row; length: N,
+    the length of z. Rows of the padding, which are empty, are left out.
+    """
+
+    a: list[Row]
+    b: list[Row]
+    c: list[Row]
+    paths: list[str]
+    length: int
+
+
+def random_challenges(circuit: Circuit) -> list[list[int]]:
+    """Uniform coordinates theta for every challenge vector."""
+    return [[secrets.randbelow(MODULUS) for _ in range(count)] for count in circuit.challenges]
+
+
+def challenge_tables(challenges: Sequence[Sequence[int]]) -> list[list[int]]:
+    """eq(theta, i) for every challenge vector and every i; coordinate k is bit k of i."""
+    tables = []
+    for theta in challenges:
+        table = [1]
+        for coordinate in theta:
+            table = [t * (1 - coordinate) % MODULUS for t in table] + [
+                t * coordinate % MODULUS for t in table
+            ]
+        tables.append(table)
+    return tables
+
+
+def addresses(circuit: Circuit) -> tuple[list[int], int]:
+    """The address of each tensor's first entry in z, and N."""
+    used = used_entries(circuit.tensors)
+    sizes = {
+        segment: max(circuit.columns, next_power(count)) if count else 0
+        for segment, count in used.items()
+    }
+    starts, cursor = {}, 0
+    for segment in sorted(Segment, key=lambda s: (-sizes[s], s)):
+        starts[segment] = cursor
+        cursor += sizes[segment]
+    result = [0] * len(circuit.tensors)
+    for segment in Segment:
+        members = [i for i, t in enumerate(circuit.tensors) if t.segment == segment]
+        offsets, _ = place(circuit.tensors[i].extents for i in members)
+        for i, offset in zip(members, offsets, strict=True):
+            result[i] = starts[segment] + offset
+    return result, next_power(cursor)
+
+
+def axis_weights(axis: Axis, tables: Tables) -> list[int] | None:
+    """The weight at every position, or None when all are one."""
+    match axis.weight:
+        case None:
+            return None
+        case Powers():
+            return [1 << i for i in range(axis.extent)]
+        case Challenge(vector):
+            return list(tables[vector][: axis.extent])
+        case Constants(values):
+            return list(values)
+
+
+def term_grid(
+    term: Term, extents: Sequence[int], tables: Tables
+) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.bool_], Objects]:
+    """At every index of (rows, sums): the index read on each tensor axis, whether it lies inside
+    the tensor, and the coefficient.
+    """
+    axes = term.rows + term.sums
+    shape = tuple(axis.extent for axis in axes)
+
+    def along(position: int, values: Any) -> Any:
+        return values.reshape([-1 if p == position else 1 for p in range(len(axes))])
+
+    indices = []
+    inside = np.ones(shape, dtype=bool)
+    for q, (base, extent) in enumerate(zip(term.bases, extents, strict=True)):
+        index = np.full((1,) * len(axes), base, dtype=np.int64)
+        for position, axis in enumerate(axes):
+            index = index + along(position, np.arange(axis.extent) * axis.strides[q])
+        inside &= (index >= 0) & (index < extent)
+        indices.append(np.broadcast_to(index, shape))
+    coefficient = np.full((1,) * len(axes), term.coefficient, dtype=object)
+    for position, axis in enumerate(axes):
+        weights = axis_weights(axis, tables)
+        if weights is not None:
+            factor = along(position, np.array(weights, dtype=object))
+            coefficient = coefficient * factor % MODULUS
+    return indices, inside, np.broadcast_to(coefficient, shape)
+
+
+def expand(circuit: Circuit, challenges: Sequence[Sequence[int]]) -> SparseRows:
+    """Every row of a circuit for given challenges."""
+    tables = challenge_tables(challenges)
+    starts, length = addresses(circuit)
+    rows = SparseRows([], [], [], [], length)
+    for block in circuit.blocks:
+        for matrix, terms in ((rows.a, block.a), (rows.b, block.b), (rows.c, block.c)):
+            matrix.extend(_matrix(circuit, block, terms, tables, starts))
+        rows.paths.extend([block.path] * math.prod(block.extents))
+    return rows
+
+
+def _matrix(
+    circuit: Circuit, block: Block, terms: Sequence[Term], tables: Tables, starts: Sequence[int]
+) -> list[Row]:
+    rows: list[Row] = [{} for _ in range(math.prod(block.extents))]
+    for term in terms:
+        extents = circuit.tensors[term.tensor].extents
+        for row, address, coefficient in _entries(term, extents, tables, len(rows)):
+            column = starts[term.tensor] + address
+            rows[row][column] = (rows[row].get(column, 0) + coefficient) % MODULUS
+    return rows
+
+
+def _entries(
+    term: Term, extents: Sequence[int], tables: Tables, rows: int
+) -> Iterator[tuple[int, int, int]]:
+    indices, inside, coefficients = term_grid(term, extents, tables)
+    address = np.zeros(inside.shape, dtype=np.int64)
+    for index, stride in zip(indices, strides(extents), strict=True):
+        address = address + index * stride
+    row = np.arange(rows).reshape(inside.shape[: len(term.rows)] + (1,) * len(term.sums))
+    row = np.broadcast_to(row, inside.shape)
+    yield from zip(
+        row[inside].tolist(), address[inside].tolist(), coefficients[inside].tolist(), strict=True
+    )

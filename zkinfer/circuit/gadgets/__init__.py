@@ -1,0 +1,1 @@
+"""Gadgets: the constraints that ops share. Each has exactly one solution."""

@@ -1,0 +1,27 @@
+"""Range checks.
+
+x - low = sum_i 2^i b_i with k bits; and, unless high - low = 2^k - 1, high - x likewise.
+Rows: one (or two) a number. Bits: k (or 2k). A field element with such bits is an integer in
+[low, high], as k is far below 252.
+"""
+
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
+
+
+def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
+    """States low <= x <= high for every entry, in blocks `path` and `path/upper`."""
+    width = (high - low).bit_length()
+    if width == 0:
+        b.equal(path, x, views.constant(low, x))
+        return
+    nonnegative(b, path, views.add(x, views.constant(-low, x)), width)
+    if high - low != (1 << width) - 1:
+        nonnegative(b, f"{path}/upper", views.add(views.constant(high, x), views.scale(x, -1)), width)
+
+
+def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:
+    """States 0 <= x < 2^width for every entry, in the block `path`."""
+    bits, _ = b.bits(f"{path}/bits", x, width, x.array if b.solving else None)
+    b.equal(path, x, bits)

@@ -1,0 +1,330 @@
+"""The command line: zkinfer compile, prove, verify, inspect, demo.
+
+Exit codes: 0 done and valid; 1 the proof does not verify; 2 wrong use or an unreadable file;
+130 interrupted. An error is one plain sentence on standard error; with ZKINFER_TRACEBACK=1 in the
+environment the traceback comes before it.
+"""
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from zkinfer.errors import UsageError, VerificationError, ZkinferError
+
+if TYPE_CHECKING:
+    from zkinfer.api import Verified
+
+    Verbs = argparse._SubParsersAction["_Parser"]
+
+EXIT_DONE = 0
+EXIT_INVALID = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_DASHED_VALUES = ("--input-range", "--context")
+"""Options whose value may begin with a dash, as a negative number does."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that reports wrong use as UsageError, in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code."""
+    try:
+        return _run(_parser().parse_args(_join_values(sys.argv[1:] if argv is None else argv)))
+    except VerificationError as error:
+        return _fail(error, str(error), EXIT_INVALID)
+    except ZkinferError as error:
+        return _fail(error, str(error), EXIT_USAGE)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_USAGE
+    except MemoryError as error:
+        return _fail(error, "there is not enough memory for this", EXIT_USAGE)
+    except Exception as error:
+        message = (
+            f"this should not have happened: {type(error).__name__}: {error}; "
+            "set ZKINFER_TRACEBACK=1 to see where, and please report it"
+        )
+        return _fail(error, message, EXIT_USAGE)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Runs the chosen command; its output is flushed here so that a closed pipe is noticed."""
+    arguments.command(arguments)
+    sys.stdout.flush()
+    return EXIT_DONE
+
+
+def _fail(error: BaseException, message: str, code: int) -> int:
+    """Writes the message as one line to standard error and returns the exit code."""
+    if os.environ.get("ZKINFER_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    sys.stderr.write(f"zkinfer: {' '.join(message.split())}\n")
+    return code
+
+
+def _join_values(argv: Sequence[str]) -> list[str]:
+    """The arguments with `--option VALUE` as `--option=VALUE` where VALUE may begin with a dash."""
+    joined: list[str] = []
+    for argument in argv:
+        if joined and joined[-1] in _DASHED_VALUES:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="zkinfer",
+        description="Zero-knowledge proofs of the predictions of ONNX models.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_compile(verbs)
+    _add_prove(verbs)
+    _add_verify(verbs)
+    _add_inspect(verbs)
+    _add_demo(verbs)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looked up only here because that takes a while."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        import zkinfer
+
+        sys.stdout.write(f"zkinfer {zkinfer.__version__}\n")
+        parser.exit()
+
+
+def _add_verb(verbs: "Verbs", name: str, summary: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
+
+def _add_compile(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "compile", "Turn an ONNX model into a proving and a verifying key.")
+    parser.add_argument("model", metavar="MODEL.onnx")
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE",
+        help="sample inputs, stacked: .npy, .npz, .json or - (standard input)",
+    )
+    parser.add_argument(
+        "--input-range",
+        metavar="LO,HI",
+        type=_range,
+        help="the inputs' range; needed without calibration data",
+    )
+    parser.add_argument(
+        "--max-error",
+        metavar="E",
+        type=float,
+        default=1e-3,
+        help="largest output error over the largest output on the calibration data (default 1e-3)",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="NAME=D,D,...",
+        type=_shape,
+        action="append",
+        default=[],
+        help="fix an input's shape where the model leaves it open; may be repeated",
+    )
+    parser.add_argument("--input", metavar="hidden|public", default="hidden")
+    parser.add_argument("--output", metavar="public|label", default="public")
+    parser.add_argument("--weights", metavar="hidden|public", default="hidden")
+    parser.add_argument("-o", dest="folder", metavar="OUT/", required=True)
+    parser.add_argument("--force", action="store_true", help="replace existing keys")
+    parser.set_defaults(command=_compile)
+
+
+def _add_prove(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "prove", "Prove the prediction for one input.")
+    parser.add_argument("key", metavar="PROVING.key")
+    parser.add_argument("input", metavar="INPUT", help=".npy, .npz, .json or - (standard input)")
+    parser.add_argument("-o", dest="proof", metavar="PROOF.zkp", required=True)
+    parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the proof to")
+    parser.add_argument("--force", action="store_true", help="replace a file that is no proof")
+    parser.set_defaults(command=_prove)
+
+
+def _add_verify(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "verify", "Check a proof and print what it proves.")
+    parser.add_argument("key", metavar="VERIFYING.key")
+    parser.add_argument("proof", metavar="PROOF.zkp")
+    parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_verify)
+
+
+def _add_inspect(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "inspect", "Say what a key or a proof holds and what is public.")
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_inspect)
+
+
+def _add_demo(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "demo", "Compile, prove and verify on real data, step by step.")
+    parser.set_defaults(command=_demo)
+
+
+def _range(text: str) -> tuple[float, float]:
+    """LO,HI as two numbers."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected LO,HI such as -1,1, got {text!r}") from error
+    return low, high
+
+
+def _shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """NAME=D,D,... as a name and extents."""
+    name, _, extents = text.rpartition("=")
+    try:
+        shape = tuple(int(part) for part in extents.split(","))
+    except ValueError:
+        shape = ()
+    if not name or not shape or min(shape) < 1:
+        raise argparse.ArgumentTypeError(f"expected NAME=1,3,224,224, got {text!r}")
+    return name, shape
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    from zkinfer import api
+    from zkinfer.inputs import read_input
+    from zkinfer.progress import ProgressBar
+
+    shapes = dict(arguments.shape)
+    if len(shapes) != len(arguments.shape):
+        raise UsageError("--shape names an input twice; give each input once")
+    api.check_folder(arguments.folder, force=arguments.force)
+    calibration = arguments.calibration and read_input(arguments.calibration)
+    with ProgressBar(api.COMPILE_STAGES) as progress:
+        compiled = api.compile(
+            arguments.model,
+            calibration=calibration,
+            input_range=arguments.input_range,
+            max_error=arguments.max_error,
+            shapes=shapes,
+            input=arguments.input,
+            output=arguments.output,
+            weights=arguments.weights,
+            progress=progress,
+        )
+    compiled.save(arguments.folder, force=arguments.force)
+    folder = Path(arguments.folder)
+    _print(
+        f"proving key    {folder / api.PROVING_KEY_FILE} (secret)",
+        f"verifying key  {folder / api.VERIFYING_KEY_FILE}",
+        f"report         {folder / api.REPORT_HTML_FILE}",
+    )
+
+
+def _prove(arguments: argparse.Namespace) -> None:
+    from zkinfer import api
+    from zkinfer.inputs import read_input
+    from zkinfer.keys import ProvingKey
+    from zkinfer.progress import ProgressBar
+    from zkinfer.proof import check_output
+
+    check_output(arguments.proof, force=arguments.force)
+    with ProgressBar(1 + api.PROVE_STAGES) as progress:
+        progress("reading the key")
+        key = ProvingKey.load(arguments.key)
+        value = read_input(arguments.input)
+        context = _context(arguments.context)
+        proof = api.prove(key, value, context=context, progress=progress)
+    proof.save(arguments.proof, force=arguments.force)
+    _print(f"proof  {arguments.proof} ({len(proof.to_bytes())} bytes)")
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from zkinfer import api
+    from zkinfer.keys import VerifyingKey
+    from zkinfer.proof import Proof
+
+    key = VerifyingKey.load(arguments.key)
+    proof = Proof.load(arguments.proof)
+    try:
+        verified = api.verify(key, proof, context=_context(arguments.context))
+    except VerificationError as error:
+        if arguments.json:
+            _print(json.dumps({"valid": False, "error": str(error)}))
+        raise
+    statement = _statement(verified)
+    if arguments.json:
+        _print(json.dumps(statement))
+    else:
+        _print("valid: the proof verifies", *_lines(statement, skip=("valid",)))
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from zkinfer.describe import describe_file
+
+    description = describe_file(arguments.file)
+    _print(json.dumps(description) if arguments.json else "\n".join(_lines(description)))
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from zkinfer.demo import run_demo
+
+    run_demo()
+
+
+def _context(text: str) -> bytes:
+    """The context's bytes as the shell passed them."""
+    return os.fsencode(text)
+
+
+def _statement(verified: "Verified") -> dict[str, Any]:
+    """What a proof establishes, as JSON has it."""
+
+    def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: array.tolist() for name, array in arrays.items()}
+
+    statement: dict[str, Any] = {
+        "valid": True,
+        "outputs": nested(verified.outputs),
+        "outputs_fixed": nested(verified.outputs_fixed),
+        "context": os.fsdecode(verified.context),
+        "model_commitment": verified.model_commitment,
+        "circuit_digest": verified.circuit_digest,
+    }
+    if verified.inputs is not None and verified.inputs_fixed is not None:
+        statement["inputs"] = nested(verified.inputs)
+        statement["inputs_fixed"] = nested(verified.inputs_fixed)
+    return statement
+
+
+def _lines(content: Mapping[str, Any], *, skip: Sequence[str] = (), indent: int = 0) -> list[str]:
+    """The content as indented `key: value` lines."""
+    lines: list[str] = []
+    for key, value in content.items():
+        if key in skip:
+            continue
+        label = f"{' ' * indent}{key.replace('_', ' ')}:"
+        if isinstance(value, Mapping):
+            lines += [label, *_lines(value, indent=indent + 2)]
+        else:
+            lines.append(f"{label} {value}")
+    return lines
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")

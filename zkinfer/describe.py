@@ -1,0 +1,94 @@
+"""What an artifact holds, without its secrets: the content of `zkinfer inspect`."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from zkinfer import container
+from zkinfer.errors import FormatError
+from zkinfer.files import StrPath, read_file
+from zkinfer.fixed import FixedGraph
+from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.proof import Proof
+
+_LARGEST = max(kind.limit for kind in container.KINDS)
+
+
+def describe_file(path: StrPath) -> dict[str, Any]:
+    """The description of a key or a proof. Raises UsageError or FormatError."""
+    data = read_file(path, _LARGEST, "zkinfer file")
+    kind = container.identify(data)
+    if kind is container.VERIFYING_KEY:
+        return _describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))
+    if kind is container.PROVING_KEY:
+        key = ProvingKey.from_bytes(data).verifying_key
+        return _describe_key("proving key (secret)", len(data), key)
+    if kind is container.PROOF:
+        return _describe_proof(len(data), Proof.from_bytes(data))
+    raise FormatError(f"{path} is no zkinfer file: neither a key nor a proof")
+
+
+def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
+    graph, circuit = key.graph, key.native_circuit
+    return {
+        "kind": kind,
+        "bytes": size,
+        "key_digest": key.digest,
+        "circuit_digest": key.circuit_digest,
+        "model_commitment": key.model_commitment,
+        "who_sees_what": _visibility(graph),
+        "inputs": _tensors(graph, graph.inputs),
+        "outputs": _tensors(graph, graph.outputs),
+        "weights": {
+            "tensors": len(graph.weights),
+            "numbers": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
+            "commitment_bytes": len(key.rows),
+        },
+        "circuit": {
+            "bytes": len(key.circuit),
+            "constraints": circuit.constraints,
+            "entries": circuit.entries,
+            "rows": circuit.rows,
+            "columns": circuit.columns,
+        },
+    }
+
+
+def _visibility(graph: FixedGraph) -> dict[str, list[str]]:
+    """Public: everybody sees it. Committed: fixed by the key, not shown. Hidden: in no artifact."""
+    shown = {"public": ["architecture, scales and ranges"], "committed": [], "hidden": []}
+    shown["public" if graph.weights_mode == "public" else "committed"].append("weights")
+    shown["public" if graph.input_mode == "public" else "hidden"].append("input")
+    if graph.output_mode == "label":
+        shown["public"].append("label")
+        shown["hidden"].append("scores")
+    else:
+        shown["public"].append("outputs")
+    shown["hidden"].append("intermediate values")
+    return shown
+
+
+def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
+    """Shape, scale and range, as integers and as the numbers that they stand for."""
+    described: dict[str, Any] = {}
+    for name in names:
+        tensor = graph.tensors[name]
+        step = 2.0**-tensor.scale
+        described[name] = {
+            "shape": list(tensor.shape),
+            "scale": tensor.scale,
+            "range_fixed": [tensor.low, tensor.high],
+            "range": [tensor.low * step, tensor.high * step],
+        }
+    return described
+
+
+def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
+    return {
+        "kind": "proof",
+        "bytes": size,
+        "key_digest": proof.key_digest.hex(),
+        "context": proof.context.decode(errors="backslashreplace"),
+        "public_shapes": [list(value.shape) for value in proof.public_values],
+        "body_bytes": len(proof.body),
+    }

@@ -1,0 +1,131 @@
+"""Reading files within limits and writing them whole or not at all.
+
+A file is written under a temporary name in its own folder, flushed to the disk and renamed. When
+several files belong together all of them are on the disk before the first is renamed, so an error
+or an interruption while writing leaves nothing behind.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkinfer.errors import FormatError, UsageError
+
+PUBLIC_MODE = 0o644
+SECRET_MODE = 0o600
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file to write: where, what, and its permission bits (0644 is narrowed by the umask)."""
+
+    path: StrPath
+    data: bytes
+    mode: int = PUBLIC_MODE
+
+
+def read_file(path: StrPath, limit: int, what: str) -> bytes:
+    """The content of a file of at most `limit` bytes.
+
+    Raises UsageError when the file cannot be opened and FormatError when it is longer.
+    """
+    try:
+        with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISREG(status.st_mode) and status.st_size > limit:
+                raise FormatError(
+                    f"{os.fspath(path)} has {status.st_size} bytes; a {what} has at most {limit}"
+                )
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the {what} {os.fspath(path)}: {reason(error)}") from error
+    if len(data) > limit:
+        raise FormatError(f"{os.fspath(path)} is longer than a {what} can be ({limit} bytes)")
+    return data
+
+
+def check_free(path: StrPath, replaceable: Callable[[bytes], bool] | None = None) -> None:
+    """Raises UsageError when writing the path would destroy something.
+
+    An existing regular file may be replaced only if `replaceable` accepts its first 8 bytes.
+    """
+    target = Path(path)
+    if not os.path.lexists(target):
+        return
+    _check_regular(target)
+    if replaceable is not None:
+        with open(target, "rb") as file:
+            if replaceable(file.read(8)):
+                return
+    raise UsageError(f"{target} exists already; use --force (in Python force=True) to replace it")
+
+
+def write_files(files: Sequence[NewFile]) -> None:
+    """Writes all files or, on any error before the first rename, none. Replaces existing ones.
+
+    Raises UsageError when a folder does not exist, cannot be written or a path is no plain file.
+    """
+    staged: list[tuple[str, Path]] = []
+    try:
+        for file in files:
+            target = Path(os.path.realpath(file.path))
+            if target.exists():
+                _check_regular(target)
+            try:
+                staged.append((_stage(target, file.data, file.mode), target))
+            except OSError as error:
+                raise UsageError(f"cannot write {file.path}: {reason(error)}") from error
+        while staged:
+            temporary, target = staged[0]
+            try:
+                os.replace(temporary, target)
+                _flush_folder(target.parent)
+            except OSError as error:
+                raise UsageError(f"cannot write {target}: {reason(error)}") from error
+            del staged[0]
+    finally:
+        for temporary, _ in staged:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def reason(error: OSError) -> str:
+    """What the system says about an error, without the file's name."""
+    return (error.strerror or str(error)).lower()
+
+
+def _check_regular(target: Path) -> None:
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; name a file")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is not a plain file; name a file to create")
+
+
+def _stage(target: Path, data: bytes, mode: int) -> str:
+    """Writes the data next to the target under a temporary name, which it returns."""
+    temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(8)}"
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return temporary
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes a rename in the folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

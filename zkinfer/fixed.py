@@ -1,0 +1,274 @@
+"""The fixed-point graph: the network in exact integers, as keys carry it.
+
+An integer v of a tensor with scale s stands for v / 2^s. Shapes, scales and bounds of all tensors
+follow from the inputs' and weights' by the operators' own rules, so a graph read from a hostile
+key cannot claim others.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.errors import FormatError, UsageError
+from zkinfer.ops import OPS
+from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
+
+__all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
+
+MAX_NODES = 10_000
+MAX_RANK = 8
+MAX_ENTRIES = 2**31
+MAX_SCALE = 256
+# Bounds that every integer of a network must keep, so that int64 arithmetic is exact.
+LIMIT = 2**62
+
+MODES = {
+    "input_mode": ("hidden", "public"),
+    "output_mode": ("public", "label"),
+    "weights_mode": ("hidden", "public"),
+}
+
+
+@dataclass(frozen=True)
+class FixedNode:
+    """One operator of zkinfer.ops. attrs: integers, tuples of them, tuples of tuples, booleans."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class FixedGraph:
+    """A network: declared inputs and weights, nodes in topological order.
+
+    weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
+    those that nodes make are derived. Raises FormatError when the parts do not fit together.
+    """
+
+    inputs: tuple[str, ...]
+    weights: tuple[str, ...]
+    nodes: tuple[FixedNode, ...]
+    outputs: tuple[str, ...]
+    declared: Mapping[str, FixedTensor]
+    input_mode: str
+    output_mode: str
+    weights_mode: str
+    tensors: Mapping[str, FixedTensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Derives the tensors, checking everything."""
+        for mode, words in MODES.items():
+            _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
+        _check(len(self.nodes) <= MAX_NODES, f"{len(self.nodes)} nodes; at most {MAX_NODES}")
+        names = (*self.inputs, *self.weights)
+        _check(len(set(names)) == len(names), "a name stands for two tensors")
+        _check(set(names) == set(self.declared), "declared tensors are not inputs and weights")
+        _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
+        tensors: dict[str, FixedTensor] = {}
+        for name in names:
+            tensors[name] = _checked(name, self.declared[name])
+        for node in self.nodes:
+            _check(node.output not in tensors, f"tensor {node.output} is made twice")
+            tensors[node.output] = _infer(node, tensors)
+        for name in self.outputs:
+            made = name in tensors and name not in self.weights
+            _check(made, f"output {name} is not made by the graph")
+        _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
+        object.__setattr__(self, "tensors", tensors)
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, ASCII."""
+
+        def listed(names: Sequence[str]) -> list[list[Any]]:
+            tensors = [(name, self.declared[name]) for name in names]
+            return [[name, list(t.shape), t.scale, t.low, t.high] for name, t in tensors]
+
+        nodes = [
+            {
+                "name": node.name,
+                "op": node.op,
+                "inputs": list(node.inputs),
+                "output": node.output,
+                "attrs": dict(node.attrs),
+            }
+            for node in self.nodes
+        ]
+        document = {
+            "inputs": listed(self.inputs),
+            "weights": listed(self.weights),
+            "nodes": nodes,
+            "outputs": list(self.outputs),
+            **{mode: getattr(self, mode) for mode in MODES},
+        }
+        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "FixedGraph":
+        """Reads canonical JSON. Raises FormatError with the reason for anything else."""
+        try:
+            document = json.loads(data.decode("ascii"))
+        except (ValueError, RecursionError) as error:
+            raise FormatError("the fixed-point graph is not JSON") from error
+        keys = {"inputs", "weights", "nodes", "outputs", *MODES}
+        _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
+        declared: dict[str, FixedTensor] = {}
+        names: dict[str, tuple[str, ...]] = {}
+        for member in ("inputs", "weights"):
+            entries = [_declaration(entry) for entry in _list(document[member])]
+            names[member] = tuple(name for name, _ in entries)
+            declared.update(entries)
+        graph = cls(
+            inputs=names["inputs"],
+            weights=names["weights"],
+            nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
+            outputs=tuple(_text(name) for name in _list(document["outputs"])),
+            declared=declared,
+            **{mode: _text(document[mode]) for mode in MODES},
+        )
+        _check(graph.to_json() == data, "its JSON is not canonical")
+        return graph
+
+
+def evaluate(
+    graph: FixedGraph, weights: Mapping[str, Integers], inputs: Mapping[str, Integers]
+) -> dict[str, Integers]:
+    """Every tensor of the network for quantized inputs: the integer oracle."""
+    arrays: dict[str, Integers] = {**weights, **inputs}
+    for node in graph.nodes:
+        operands = (arrays[name] for name in node.inputs)
+        arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
+    return arrays
+
+
+def quantize_input(
+    graph: FixedGraph, inputs: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, Integers]:
+    """Rounds inputs to the graph's scales, half to even.
+
+    Raises UsageError for a wrong name, shape or dtype, NaN or infinity, and for a value outside of
+    the declared domain, naming its index.
+    """
+    if set(inputs) != set(graph.inputs):
+        raise UsageError(f"the inputs are {_names(inputs)}; the model takes {_names(graph.inputs)}")
+    return {name: _quantize(name, graph.tensors[name], inputs[name]) for name in graph.inputs}
+
+
+def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise UsageError(f"input {name} has dtype {x.dtype}; expected numbers")
+    if x.shape != tensor.shape:
+        raise UsageError(f"input {name} has shape {x.shape}; the model takes {tensor.shape}")
+    values = x.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = _first(~finite)
+        raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
+    rounded = np.rint(np.ldexp(values, tensor.scale))
+    outside = (rounded < tensor.low) | (rounded > tensor.high)
+    if outside.any():
+        index = _first(outside)
+        low, high = math.ldexp(tensor.low, -tensor.scale), math.ldexp(tensor.high, -tensor.scale)
+        raise UsageError(
+            f"input {name} at index {index} is {values[index]:g}, outside of the model's domain "
+            f"{low:g} to {high:g}; compile with calibration data or an input range that covers it"
+        )
+    return rounded.astype(np.int64)
+
+
+def _first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(mask)[0])
+
+
+def _names(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _check(condition: bool, message: str) -> None:
+    if not condition:
+        raise FormatError(f"the fixed-point graph is refused: {message}")
+
+
+def _checked(name: str, tensor: FixedTensor) -> FixedTensor:
+    shape = tensor.shape
+    fits = len(shape) <= MAX_RANK and all(0 < extent for extent in shape)
+    _check(fits and math.prod(shape) <= MAX_ENTRIES, f"tensor {name} has shape {shape}")
+    _check(abs(tensor.scale) <= MAX_SCALE, f"tensor {name} has scale {tensor.scale}")
+    _check(tensor.low <= tensor.high, f"tensor {name} has bounds {tensor.low} to {tensor.high}")
+    _check(
+        -LIMIT < tensor.low and tensor.high < LIMIT,
+        f"tensor {name} could reach {max(-tensor.low, tensor.high)}, beyond 2^62",
+    )
+    return tensor
+
+
+def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> FixedTensor:
+    _check(node.op in OPS, f"node {node.name}: operator {node.op} does not exist")
+    op = OPS[node.op]
+    _check(set(node.attrs) == set(op.ATTRS), f"node {node.name}: attributes {set(node.attrs)}")
+    for name, kind in op.ATTRS.items():
+        _check(_is_kind(node.attrs[name], kind), f"node {node.name}: attribute {name}")
+    fewest, most = op.INPUTS
+    _check(fewest <= len(node.inputs) <= most, f"node {node.name}: {len(node.inputs)} inputs")
+    for name in node.inputs:
+        _check(name in tensors, f"node {node.name} reads {name} before it is made")
+    try:
+        tensor: FixedTensor = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
+    except ShapeError as error:
+        raise FormatError(f"the fixed-point graph is refused: node {node.name}: {error}") from error
+    return _checked(node.output, tensor)
+
+
+def _is_kind(value: Any, kind: str) -> bool:
+    if kind == "bool":
+        return isinstance(value, bool)
+    if kind == "int":
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    if not isinstance(value, tuple):
+        return False
+    return all(_is_kind(item, "int" if kind == "ints" else "ints") for item in value)
+
+
+def _list(value: Any) -> list[Any]:
+    _check(isinstance(value, list), "a list is missing")
+    items: list[Any] = value
+    return items
+
+
+def _text(value: Any) -> str:
+    _check(isinstance(value, str), "a name is missing")
+    return str(value)
+
+
+def _declaration(entry: Any) -> tuple[str, FixedTensor]:
+    fields = _list(entry)
+    _check(len(fields) == 5, "a tensor's declaration has five members")
+    name, shape, *numbers = fields
+    whole = _is_kind(_tuple(shape), "ints") and all(_is_kind(n, "int") for n in numbers)
+    _check(whole, f"tensor {name} is not declared by integers")
+    return _text(name), FixedTensor(_tuple(shape), *numbers)
+
+
+def _node(entry: Any) -> FixedNode:
+    members = {"name", "op", "inputs", "output", "attrs"}
+    _check(isinstance(entry, dict) and set(entry) == members, "a node's members are not known")
+    _check(isinstance(entry["attrs"], dict), "a node's attributes are no object")
+    return FixedNode(
+        name=_text(entry["name"]),
+        op=_text(entry["op"]),
+        inputs=tuple(_text(name) for name in _list(entry["inputs"])),
+        output=_text(entry["output"]),
+        attrs={name: _tuple(value) for name, value in entry["attrs"].items()},
+    )
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

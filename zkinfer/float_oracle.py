@@ -1,0 +1,85 @@
+"""The float32 network by onnxruntime: what fidelity is measured against.
+
+The only module that imports onnxruntime. Networks run sample by sample, in the shapes that the
+graph fixes: a model exported for a batch of one may be wrong for larger batches, and small
+networks are no faster in batches.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from zkinfer.errors import UnsupportedModelError, UsageError
+
+Array = npt.NDArray[Any]
+
+_QUIET = 3
+"""onnxruntime's severity for errors; warnings would mix with our own messages."""
+
+_ARRAY_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+}
+
+
+class FloatOracle:
+    """Runs a model on one sample.
+
+    model: an onnx.ModelProto with its external data loaded; it is not changed. Raises
+    UnsupportedModelError if onnxruntime cannot load it.
+    """
+
+    def __init__(self, model: Any) -> None:
+        onnxruntime.set_default_logger_severity(_QUIET)
+        self._outputs = [value.name for value in model.graph.output]
+        extended = type(model)()
+        extended.CopyFrom(model)
+        known = set(self._outputs)
+        for node in model.graph.node:
+            for name in node.output:
+                if name and name not in known:
+                    extended.graph.output.add().name = name
+                    known.add(name)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _QUIET
+        try:
+            self._session = onnxruntime.InferenceSession(
+                extended.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise UnsupportedModelError(
+                f"onnxruntime cannot load the model: {_flat(error)}"
+            ) from error
+        self._types = {
+            value.name: _ARRAY_TYPES.get(value.type, np.float32)
+            for value in self._session.get_inputs()
+        }
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's outputs by name. Raises UsageError if onnxruntime refuses the inputs."""
+        return self._run(self._outputs, inputs)
+
+    def run_all(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Every tensor that a node computes, by name. Raises UsageError like `run`."""
+        return self._run([value.name for value in self._session.get_outputs()], inputs)
+
+    def _run(self, names: list[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
+        feeds = {
+            name: np.asarray(value, dtype=self._types.get(name)) for name, value in inputs.items()
+        }
+        try:
+            values = self._session.run(names, feeds)
+        except Exception as error:
+            raise UsageError(f"onnxruntime cannot run the model: {_flat(error)}") from error
+        return dict(zip(names, values, strict=True))
+
+
+def _flat(error: Exception) -> str:
+    """The error's text on one line."""
+    return " ".join(str(error).split())

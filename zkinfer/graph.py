@@ -1,0 +1,48 @@
+"""The float graph: what an ONNX model computes, in a small set of normalised operators.
+
+Made by zkinfer.onnx_import, read by zkinfer.quantize. Operators and their attributes:
+
+    conv(x, w, [bias])       strides, dilations, pads (begins..., ends...), groups
+    matmul(a, b, [bias])     numpy's matmul; a bias is constant
+    add sub mul (a, b)       numpy broadcasting
+    neg relu (x)   leaky_relu(x) alpha   prelu(x, slope)   clip(x) low, high
+    max_pool(x)              kernel, strides, pads, dilations
+    average_pool(x)          kernel, strides, pads, dilations, count_include_pad, extra_pads
+    reduce_mean reduce_sum (x)   axes, keepdims
+    reshape(x) shape   transpose(x) perm   slice(x) starts, stops, axes, steps
+    concat(x...) axis   pad(x) pads, value   softmax(x) axis
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator. inputs name tensors or constants; output names the one tensor it makes."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    attrs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A float model: nodes in topological order, every shape fixed.
+
+    constants: float64 arrays by name. shapes: of every tensor, constants included. batch_axis: by
+    input name, whether axis 0 is a batch axis, so that calibration samples stack along it.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, npt.NDArray[np.float64]]
+    shapes: Mapping[str, tuple[int, ...]]
+    batch_axis: Mapping[str, bool]

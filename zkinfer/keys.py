@@ -1,0 +1,273 @@
+"""Verifying and proving keys: byte formats, strict loading and acceptance.
+
+Verifying key (public), sections: the fixed-point graph as canonical JSON; the circuit's bytes; the
+commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; the
+weights certificate, empty in this version. The key's digest is SHA3-256 over the container up to,
+and without, the certificate section. The model commitment is SHA3-256 over
+b"zkinfer/v1/model/" and the row commitments.
+
+Proving key (secret), sections: the verifying key's bytes; the weights; the rows' blindings
+(32 bytes each). Weights and blindings are empty when the weights are public: the verifying key
+has them.
+
+Weights are the graph's constant tensors in order, row-major, little-endian, each tensor in the
+fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer import container
+from zkinfer.backends import transparent
+from zkinfer.errors import FormatError, ZkinferError
+from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, read_file, write_files
+from zkinfer.fixed import FixedGraph, FixedTensor
+from zkinfer.lower import lower
+
+Integers = npt.NDArray[np.int64]
+
+POINT_SIZE = 32
+_MODEL_LABEL = b"zkinfer/v1/model/"
+_INTEGER_TYPES = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VerifyingKey:
+    """What a verifier needs: the network, its circuit and the commitment to its weights.
+
+    graph: the fixed-point graph; circuit: its circuit's bytes; rows: row commitments; weights:
+    name to int64 array if the weights are public, else None. `from_bytes` and `load` accept a key
+    only if its circuit is the one that follows from its graph.
+    """
+
+    graph: FixedGraph
+    circuit: bytes
+    rows: bytes
+    weights: Mapping[str, Integers] | None
+
+    @cached_property
+    def native_circuit(self) -> transparent.Circuit:
+        """The circuit as the native module holds it."""
+        return transparent.parse_circuit(self.circuit)
+
+    @cached_property
+    def key_digest(self) -> bytes:
+        """SHA3-256 of everything in the key but the certificate, 32 bytes."""
+        return hashlib.sha3_256(
+            container.prefix(container.VERIFYING_KEY, self._parts[:-1])
+        ).digest()
+
+    @property
+    def digest(self) -> str:
+        """The key's digest in hex."""
+        return self.key_digest.hex()
+
+    @property
+    def circuit_digest(self) -> str:
+        """SHA3-256 of the circuit's bytes in hex."""
+        return self.native_circuit.digest.hex()
+
+    @property
+    def model_commitment(self) -> str:
+        """SHA3-256 of the commitments to the weights in hex."""
+        return hashlib.sha3_256(_MODEL_LABEL + self.rows).hexdigest()
+
+    @cached_property
+    def _parts(self) -> tuple[bytes, ...]:
+        weights = b"" if self.weights is None else pack_weights(self.graph, self.weights)
+        return (self.graph.to_json(), self.circuit, self.rows, weights, b"")
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return container.write(container.VERIFYING_KEY, self._parts)
+
+    def to_bytes(self) -> bytes:
+        """The container."""
+        return self._encoded
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "VerifyingKey":
+        """Reads and accepts a key from untrusted bytes. Raises FormatError."""
+        graph_json, circuit, rows, packed, certificate = container.read(
+            container.VERIFYING_KEY, data
+        )
+        if certificate:
+            raise FormatError("this zkinfer reads no weights certificates; update it")
+        graph = FixedGraph.from_json(graph_json)
+        if graph.to_json() != graph_json:
+            raise FormatError("this verifying key's graph is not in canonical form")
+        _accept_circuit(graph, circuit)
+        weights = None
+        if graph.weights_mode == "public":
+            weights = unpack_weights(graph, packed)
+        elif packed:
+            raise FormatError("this verifying key lists weights although they are hidden")
+        key = cls(graph, circuit, rows, weights)
+        key._accept_rows()
+        return key
+
+    @classmethod
+    def load(cls, path: StrPath) -> "VerifyingKey":
+        """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
+        return cls.from_bytes(read_file(path, container.VERIFYING_KEY.limit, "verifying key"))
+
+    def save(self, path: StrPath, *, force: bool = False) -> None:
+        """Writes a file. Raises UsageError if it exists, unless forced."""
+        check_free(path, lambda _: force)
+        write_files([NewFile(path, self.to_bytes())])
+
+    def _accept_rows(self) -> None:
+        """Raises FormatError unless the commitments fit the circuit and public weights."""
+        native = self.native_circuit
+        if self.weights is not None:
+            rows, _ = transparent.commit_weights(
+                native, [self.weights[name] for name in self.graph.weights], hidden=False
+            )
+            if rows != self.rows:
+                raise FormatError("this verifying key's commitments are not to its public weights")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VerifyingKey) and self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        return hash(self.key_digest)
+
+    def __repr__(self) -> str:
+        return f"<zkinfer verifying key {self.digest[:16]}…, {len(self.to_bytes())} bytes>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProvingKey:
+    """The verifying key with the weights and the openings of their commitments. Secret.
+
+    weights: name to int64 array; blinds: 32 bytes a committed row (all zero for public weights).
+    """
+
+    verifying_key: VerifyingKey
+    weights: Mapping[str, Integers]
+    blinds: bytes
+
+    @property
+    def graph(self) -> FixedGraph:
+        """The fixed-point graph of the network."""
+        return self.verifying_key.graph
+
+    @cached_property
+    def prover(self) -> transparent.Prover:
+        """The native prover; made once, then ready for any number of inputs."""
+        key = self.verifying_key
+        weights = [self.weights[name] for name in key.graph.weights]
+        return transparent.make_prover(
+            key.native_circuit, weights, key.rows, self.blinds, key.key_digest
+        )
+
+    def to_bytes(self) -> bytes:
+        """The container. Whoever has it has the weights."""
+        key = self.verifying_key
+        secrets = (b"", b"")
+        if key.weights is None:
+            secrets = (pack_weights(key.graph, self.weights), self.blinds)
+        return container.write(container.PROVING_KEY, (key.to_bytes(), *secrets))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "ProvingKey":
+        """Reads a key and accepts its verifying key. Raises FormatError."""
+        inner, packed, blinds = container.read(container.PROVING_KEY, data)
+        key = VerifyingKey.from_bytes(inner)
+        if key.weights is not None:
+            if packed or blinds:
+                raise FormatError("this proving key repeats weights that are public")
+            return cls(key, key.weights, bytes(len(key.rows)))
+        if len(blinds) != len(key.rows):
+            raise FormatError(
+                f"this proving key has {len(blinds)} bytes of blindings, {len(key.rows)} expected"
+            )
+        return cls(key, unpack_weights(key.graph, packed), blinds)
+
+    @classmethod
+    def load(cls, path: StrPath) -> "ProvingKey":
+        """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
+        return cls.from_bytes(read_file(path, container.PROVING_KEY.limit, "proving key"))
+
+    def save(self, path: StrPath, *, force: bool = False) -> None:
+        """Writes a file that only its owner can read. Raises UsageError if it exists."""
+        check_free(path, lambda _: force)
+        write_files([NewFile(path, self.to_bytes(), SECRET_MODE)])
+
+    def __repr__(self) -> str:
+        return f"<zkinfer proving key for {self.verifying_key.digest[:16]}…, secret>"
+
+
+def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
+    """The bytes of all weights in the graph's order."""
+    return b"".join(
+        weights[name].astype(_integer_type(graph.tensors[name])).tobytes() for name in graph.weights
+    )
+
+
+def unpack_weights(graph: FixedGraph, data: bytes) -> dict[str, Integers]:
+    """The weights as read-only int64 arrays.
+
+    Raises FormatError when the length is not the one that the graph fixes or a weight is out of
+    its declared range.
+    """
+    sizes = {
+        name: math.prod(graph.tensors[name].shape) * _integer_type(graph.tensors[name]).itemsize
+        for name in graph.weights
+    }
+    expected = sum(sizes.values())
+    if len(data) != expected:
+        raise FormatError(f"this key has {len(data)} bytes of weights, {expected} expected")
+    weights: dict[str, Integers] = {}
+    position = 0
+    for name in graph.weights:
+        tensor = graph.tensors[name]
+        piece = memoryview(data)[position : position + sizes[name]]
+        position += sizes[name]
+        values = np.frombuffer(piece, dtype=_integer_type(tensor)).astype(np.int64)
+        if values.min() < tensor.low or values.max() > tensor.high:
+            raise FormatError(
+                f"weights {name} are not all within their range {tensor.low} to {tensor.high}"
+            )
+        values.setflags(write=False)
+        weights[name] = values.reshape(tensor.shape)
+    return weights
+
+
+def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
+    """The smallest integer type that holds the tensor's declared range."""
+    for kind in _INTEGER_TYPES:
+        limits = np.iinfo(kind)
+        if limits.min <= tensor.low and tensor.high <= limits.max:
+            return kind
+    raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
+
+
+def _accept_circuit(graph: FixedGraph, circuit: bytes) -> None:
+    """Raises FormatError unless the circuit is the one that follows from the graph.
+
+    A hostile graph may break any step of lowering; whatever it raises refuses the key.
+    """
+    try:
+        lowered = lower(graph).to_bytes()
+    except ZkinferError as error:
+        raise FormatError(f"this key's graph has no circuit: {error}") from error
+    except (
+        ArithmeticError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise FormatError(
+            f"this key's graph has no circuit: {type(error).__name__}: {error}"
+        ) from error
+    if lowered != circuit:
+        raise FormatError("this key's circuit does not follow from its graph")

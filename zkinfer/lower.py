@@ -1,0 +1,193 @@
+"""From a fixed-point graph to its circuit, and from an input to the circuit's witness.
+
+Both run the same `constrain` functions of the ops, once without integers and once with them, so
+that circuit and witness cannot drift apart. `lower` is a pure function of the graph: whoever accepts
+a key lowers its graph again and compares the bytes.
+
+A product (conv, matmul, mul, prelu) whose only reader is a requantize is not stored: the rounding
+equation reads it in place. Every other product becomes a tensor of the trace.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder, Lies, physical_order, reorder
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.gadgets.ranges import in_range
+from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.value import Integers, Value
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
+from zkinfer.ops import OPS
+
+MAX_MAGNITUDE = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The arrays of every tensor, int64, by segment and in the circuit's order.
+
+    public: without the constant one; bits: the numbers, without the axis of the position.
+    outputs: by the graph's names, in their logical shapes.
+    """
+
+    public: list[Integers]
+    weights: list[Integers]
+    input: list[Integers]
+    bits: list[Integers]
+    trace: list[Integers]
+    outputs: dict[str, Integers]
+
+
+def lower(graph: FixedGraph) -> Circuit:
+    """The circuit of a graph.
+
+    Raises UnsupportedModelError, naming the node, when a tensor's declared bounds do not cover
+    what its op can produce, or a view has too many axes.
+    """
+    b = Builder()
+    _constrain(b, graph, None, None)
+    return b.circuit()
+
+
+def solve(
+    graph: FixedGraph,
+    weights: Mapping[str, Integers],
+    inputs: Mapping[str, Integers],
+    *,
+    lies: Lies | None = None,
+) -> Witness:
+    """The witness for one input. weights, inputs: int64 arrays of the declared shapes and bounds.
+
+    lies: for tests, by path, what a dishonest prover does to an advice array.
+    """
+    b = Builder(solving=True, lies=lies)
+    outputs = _constrain(b, graph, weights, inputs)
+    return Witness(
+        public=b.witness[Segment.PUBLIC],
+        weights=b.witness[Segment.WEIGHTS],
+        input=b.witness[Segment.INPUT],
+        bits=b.witness[Segment.BITS],
+        trace=b.witness[Segment.TRACE],
+        outputs={name: value.array for name, value in outputs.items()},
+    )
+
+
+def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[Integers]:
+    """The weights as the circuit's tensors hold them: what `commit_weights` and a prover take.
+
+    weights: int64 arrays of the graph's shapes, by name.
+    """
+    arrays = []
+    for name in graph.weights:
+        laid = _laid_out(weights[name], _conv_groups(graph, name))
+        arrays.append(np.ascontiguousarray(reorder(laid, physical_order(laid.shape))))
+    return arrays
+
+
+def _constrain(
+    b: Builder,
+    graph: FixedGraph,
+    weights: Mapping[str, Integers] | None,
+    inputs: Mapping[str, Integers] | None,
+) -> dict[str, Value]:
+    """Declares everything in the graph's order; returns the outputs."""
+    values: dict[str, Value] = {}
+    for name in graph.inputs:
+        values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+    for name in graph.weights:
+        values[name] = _weight(b, graph, name, None if weights is None else weights[name])
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    readers.update(graph.outputs)
+    reader = {name: node for node in graph.nodes for name in node.inputs}
+    for node in graph.nodes:
+        tensor = _checked_bounds(graph, node)
+        value = OPS[node.op].constrain(b, node, *(values[name] for name in node.inputs))
+        only = reader.get(node.output) if readers[node.output] == 1 else None
+        value = value.bounded(tensor.low, tensor.high)
+        if only is None or only.op != "requantize":
+            value = b.settle(f"{node.name}/output", value)
+        if value.shape != tensor.shape:
+            raise UnsupportedModelError(
+                f"node {node.name} ({node.op}): its output is declared with shape {tensor.shape}, "
+                f"its inputs give {value.shape}"
+            )
+        values[node.output] = value
+    for name in graph.outputs:
+        _publish(b, graph, name, values[name])
+    return {name: values[name] for name in graph.outputs}
+
+
+def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
+    """A public input, or a hidden one with a check of its declared range."""
+    tensor = graph.tensors[name]
+    if graph.input_mode == "public":
+        return b.public(name, tensor.shape, tensor.low, tensor.high, array)
+    value = b.advice(name, Segment.INPUT, tensor.shape, tensor.low, tensor.high, array)
+    in_range(b, f"{name}/range", value, tensor.low, tensor.high)
+    return value
+
+
+def _weight(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
+    """A constant tensor, seen in the graph's shape."""
+    tensor = graph.tensors[name]
+    groups = _conv_groups(graph, name)
+    if not groups:
+        return b.advice(name, Segment.WEIGHTS, tensor.shape, tensor.low, tensor.high, array)
+    filters, *kernel = tensor.shape
+    laid = None if array is None else _laid_out(array, groups)
+    shape = (groups, prod(kernel), filters // groups)
+    value = b.advice(name, Segment.WEIGHTS, shape, tensor.low, tensor.high, laid)
+    back = views.transpose(value, (0, 2, 1))
+    return b.reshape(name, back, tensor.shape)
+
+
+def _conv_groups(graph: FixedGraph, name: str) -> int:
+    """The groups of the convolutions that read a weight as their kernel; 0 for other weights.
+
+    A kernel is stored as [groups, taps, filters of a group]: that pads less than its own shape.
+    """
+    found = {
+        node.attrs["groups"]
+        for node in graph.nodes
+        if node.op == "conv" and node.inputs[1] == name
+    }
+    return found.pop() if len(found) == 1 else 0
+
+
+def _laid_out(array: Integers, groups: int) -> Integers:
+    """A kernel as [groups, taps, filters of a group]; any other weight as it is."""
+    if not groups:
+        return array
+    filters, *kernel = array.shape
+    return array.reshape(groups, filters // groups, prod(kernel)).transpose(0, 2, 1)
+
+
+def _checked_bounds(graph: FixedGraph, node: FixedNode) -> FixedTensor:
+    """The node's output, whose declared bounds must cover what the op can produce."""
+    tensor = graph.tensors[node.output]
+    low, high = OPS[node.op].bounds(node.attrs, *(graph.tensors[name] for name in node.inputs))
+    if low < tensor.low or high > tensor.high:
+        raise UnsupportedModelError(
+            f"node {node.name} ({node.op}): its output can reach {low} to {high}, outside the "
+            f"declared {tensor.low} to {tensor.high}"
+        )
+    if tensor.low <= -MAX_MAGNITUDE or tensor.high >= MAX_MAGNITUDE:
+        raise UnsupportedModelError(
+            f"node {node.name} ({node.op}): its output can reach {tensor.low} to {tensor.high}; "
+            "at most 62 bits are supported"
+        )
+    return tensor
+
+
+def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:
+    """States that a public tensor equals an output."""
+    tensor = graph.tensors[name]
+    array = value.array if b.solving else None
+    shown = b.public(f"{name}/public", tensor.shape, tensor.low, tensor.high, array)
+    b.equal(f"{name}/public", value, b.matched(shown, value.factors))

@@ -1,0 +1,50 @@
+"""average_pool: window sums times public reciprocals, exact integers.
+
+y[n, c, o] = prod_axis multipliers[axis][o_axis] * sum_k x[n, c, o stride + k dilation - pad]. A
+multiplier stands for the reciprocal of the count along its axis; together they add `scale` bits.
+"""
+
+import math
+
+import numpy as np
+
+from zkinfer.ops import windows
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+ATTRS = {
+    "kernel": "ints",
+    "strides": "ints",
+    "pads": "ints",
+    "dilations": "ints",
+    "multipliers": "int_lists",
+    "scale": "int",
+}
+INPUTS = (1, 1)
+
+
+def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+    """x [N, C, spatial...]; multipliers: for each spatial axis one integer per output position."""
+    require(len(x.shape) >= 3, f"x has {len(x.shape)} axes; a pool takes 3 or more")
+    outputs = windows.output_extents(
+        x.shape[2:], attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"]
+    )
+    multipliers = attrs["multipliers"]
+    require(tuple(map(len, multipliers)) == outputs, f"multipliers do not fit {outputs}")
+    require(0 <= attrs["scale"] <= 62, f"a scale of {attrs['scale']}")
+    limits = [0 <= m < 1 << 40 for axis in multipliers for m in axis]
+    require(all(limits), "a multiplier is negative or too large")
+    factor = math.prod(attrs["kernel"]) * math.prod(max(axis) for axis in multipliers)
+    low, high = min(x.low, 0) * factor, max(x.high, 0) * factor
+    return FixedTensor((*x.shape[:2], *outputs), x.scale + attrs["scale"], low, high)
+
+
+def forward(attrs: Attrs, x: Integers) -> Integers:
+    """Padding adds nothing."""
+    kernel = attrs["kernel"]
+    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
+    y: Integers = view.sum(axis=tuple(range(-len(kernel), 0)))
+    for axis, multipliers in enumerate(attrs["multipliers"]):
+        shape = [1] * y.ndim
+        shape[2 + axis] = -1
+        y = y * np.array(multipliers, np.int64).reshape(shape)
+    return y

@@ -1,0 +1,30 @@
+"""concat: tensors of one scale end to end along an axis."""
+
+import numpy as np
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
+
+ATTRS = {"axis": "int"}
+INPUTS = (1, 1024)
+
+
+def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+    """The other axes agree."""
+    first = tensors[0]
+    axis = axis_of(attrs["axis"], len(first.shape), "the axis")
+    for tensor in tensors[1:]:
+        fits = len(tensor.shape) == len(first.shape) and all(
+            a == b or i == axis
+            for i, (a, b) in enumerate(zip(first.shape, tensor.shape, strict=True))
+        )
+        require(fits, f"{first.shape} and {tensor.shape} along axis {axis}")
+        require(tensor.scale == first.scale, "the scales differ")
+    shape = list(first.shape)
+    shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
+    low, high = min(t.low for t in tensors), max(t.high for t in tensors)
+    return FixedTensor(tuple(shape), first.scale, low, high)
+
+
+def forward(attrs: Attrs, *arrays: Integers) -> Integers:
+    """One array."""
+    return np.concatenate(arrays, axis=attrs["axis"])

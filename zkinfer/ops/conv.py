@@ -1,0 +1,57 @@
+"""conv: one- and two-dimensional convolution with groups, exact integers.
+
+y[n, m, o] = bias[m] + sum_{c, k} x[n, g C/G + c, o stride + k dilation - pad] w[m, c, k], where
+g = m G / M; reads outside of x count as zero (ONNX Conv). The scale is the sum of the scales.
+"""
+
+import math
+
+import numpy as np
+
+from zkinfer.ops import exact, windows
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, product_bounds, require
+
+ATTRS = {"strides": "ints", "pads": "ints", "dilations": "ints", "groups": "int"}
+INPUTS = (2, 3)
+
+
+def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+    """x [N, C, spatial...], w [M, C/G, kernel...], bias [M] at the output's scale."""
+    x, w = tensors[:2]
+    rank = len(x.shape) - 2
+    groups = attrs["groups"]
+    require(rank in (1, 2), f"x has {len(x.shape)} axes; a convolution takes 3 or 4")
+    require(len(w.shape) == rank + 2, f"w has {len(w.shape)} axes for an x of {rank + 2}")
+    require(groups > 0, f"groups is {groups}")
+    fits = x.shape[1] == w.shape[1] * groups and w.shape[0] % groups == 0
+    require(fits, f"x {x.shape} and w {w.shape} do not fit {groups} groups")
+    outputs = windows.output_extents(
+        x.shape[2:], w.shape[2:], attrs["strides"], attrs["pads"], attrs["dilations"]
+    )
+    taps = math.prod(w.shape[1:])
+    low, high = product_bounds(x, w, or_zero=any(attrs["pads"]))
+    low, high = taps * low, taps * high
+    if len(tensors) == 3:
+        bias = tensors[2]
+        require(bias.shape == (w.shape[0],), f"bias {bias.shape} for {w.shape[0]} channels")
+        require(bias.scale == x.scale + w.scale, "the bias is not at the output's scale")
+        low, high = low + bias.low, high + bias.high
+    return FixedTensor((x.shape[0], w.shape[0], *outputs), x.scale + w.scale, low, high)
+
+
+def forward(attrs: Attrs, *arrays: Integers) -> Integers:
+    """The convolution as a matrix product over the windows."""
+    x, w = arrays[:2]
+    groups, kernel = attrs["groups"], w.shape[2:]
+    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
+    batch, rank = x.shape[0], len(kernel)
+    outputs = view.shape[2 : 2 + rank]
+    # [N, G, C/G, output, kernel] -> [N, G, C/G * kernel, output]
+    view = view.reshape(batch, groups, w.shape[1], *outputs, *kernel)
+    order = (0, 1, 2, *range(3 + rank, 3 + 2 * rank), *range(3, 3 + rank))
+    columns = view.transpose(order).reshape(batch, groups, -1, math.prod(outputs))
+    rows = w.reshape(1, groups, w.shape[0] // groups, -1)
+    y = exact.matmul(rows, columns).reshape(batch, w.shape[0], *outputs)
+    if len(arrays) == 3:
+        y = y + arrays[2].reshape(1, -1, *(1,) * rank)
+    return np.ascontiguousarray(y)

@@ -1,0 +1,23 @@
+"""leaky_relu: y = max(x, 0) 2^shift - alpha max(-x, 0), with a public slope alpha / 2^shift."""
+
+import numpy as np
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+ATTRS = {"alpha": "int", "shift": "int"}
+INPUTS = (1, 1)
+
+
+def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+    """The scale grows by shift."""
+    alpha, shift = attrs["alpha"], attrs["shift"]
+    require(0 <= shift <= 40, f"a shift of {shift}")
+    require(abs(alpha) < 1 << 48, f"alpha is {alpha}")
+    corners = [0] if x.low <= 0 <= x.high else []
+    corners += [end << shift if end > 0 else alpha * end for end in (x.low, x.high)]
+    return FixedTensor(x.shape, x.scale + shift, min(corners), max(corners))
+
+
+def forward(attrs: Attrs, x: Integers) -> Integers:
+    """One slope on either side of zero."""
+    return (np.maximum(x, 0) << attrs["shift"]) + attrs["alpha"] * np.minimum(x, 0)

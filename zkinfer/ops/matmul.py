@@ -1,0 +1,57 @@
+"""matmul: numpy's matrix product, with an optional constant bias, exact integers.
+
+y[..., i, l] = bias + sum_j a[..., i, j] b[..., j, l]. The scale is the sum of the scales.
+"""
+
+import numpy as np
+
+from zkinfer.ops import exact
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
+
+ATTRS: dict[str, str] = {}
+INPUTS = (2, 3)
+
+
+def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+    """Shapes as for numpy.matmul; the bias broadcasts to the output, at its scale."""
+    a, b = tensors[:2]
+    require(bool(a.shape) and bool(b.shape), "a matrix product takes no scalars")
+    shape = _shape(a.shape, b.shape)
+    depth = a.shape[-1]
+    low, high = product_bounds(a, b)
+    low, high = depth * low, depth * high
+    if len(tensors) == 3:
+        bias = tensors[2]
+        require(_broadcasts(bias.shape, shape), f"bias {bias.shape} for an output {shape}")
+        require(bias.scale == a.scale + b.scale, "the bias is not at the output's scale")
+        low, high = low + bias.low, high + bias.high
+    return FixedTensor(shape, a.scale + b.scale, low, high)
+
+
+def _shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    rows = a if len(a) > 1 else (1, *a)
+    columns = b if len(b) > 1 else (*b, 1)
+    require(rows[-1] == columns[-2], f"matmul of {a} and {b}")
+    try:
+        batch = np.broadcast_shapes(rows[:-2], columns[:-2])
+    except ValueError as error:
+        raise ShapeError(f"matmul of {a} and {b}") from error
+    return (*batch, *((rows[-2],) if len(a) > 1 else ()), *((columns[-1],) if len(b) > 1 else ()))
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def forward(attrs: Attrs, *arrays: Integers) -> Integers:
+    """The product through float64 BLAS, exact."""
+    a, b = arrays[:2]
+    rows = a if a.ndim > 1 else a[None]
+    columns = b if b.ndim > 1 else b[:, None]
+    y = exact.matmul(rows, columns)
+    y = y if a.ndim > 1 else y[..., 0, :]
+    y = y if b.ndim > 1 else y[..., 0]
+    return y + arrays[2] if len(arrays) == 3 else y

@@ -1,0 +1,25 @@
+"""mul: the elementwise product of two tensors with broadcasting, exact integers.
+
+y = a b. The scale is the sum of the scales.
+"""
+
+import numpy as np
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds
+
+ATTRS: dict[str, str] = {}
+INPUTS = (2, 2)
+
+
+def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
+    """Shapes broadcast."""
+    try:
+        shape = np.broadcast_shapes(a.shape, b.shape)
+    except ValueError as error:
+        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
+    return FixedTensor(shape, a.scale + b.scale, *product_bounds(a, b))
+
+
+def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
+    """The product."""
+    return a * b

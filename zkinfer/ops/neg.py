@@ -1,0 +1,16 @@
+"""neg: y = -x."""
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
+
+ATTRS: dict[str, str] = {}
+INPUTS = (1, 1)
+
+
+def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+    """The bounds change places."""
+    return FixedTensor(x.shape, x.scale, -x.high, -x.low)
+
+
+def forward(attrs: Attrs, x: Integers) -> Integers:
+    """The negative."""
+    return -x

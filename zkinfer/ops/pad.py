@@ -1,0 +1,27 @@
+"""pad: a constant around the entries."""
+
+import numpy as np
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+ATTRS = {"pads": "ints", "value": "int"}
+INPUTS = (1, 1)
+
+
+def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+    """pads: begins for every axis, then ends; not negative."""
+    pads, value, rank = attrs["pads"], attrs["value"], len(x.shape)
+    require(len(pads) == 2 * rank, f"{len(pads)} pads for {rank} axes")
+    require(all(0 <= pad < 1 << 31 for pad in pads), "pads must not be negative")
+    shape = tuple(x.shape[i] + pads[i] + pads[i + rank] for i in range(rank))
+    low, high = x.low, x.high
+    if any(pads):
+        low, high = min(low, value), max(high, value)
+    return FixedTensor(shape, x.scale, low, high)
+
+
+def forward(attrs: Attrs, x: Integers) -> Integers:
+    """A larger array."""
+    pads = attrs["pads"]
+    width = [(pads[i], pads[i + x.ndim]) for i in range(x.ndim)]
+    return np.pad(x, width, constant_values=attrs["value"])

@@ -1,0 +1,30 @@
+"""prelu: y = max(x, 0) 2^shift - slope max(-x, 0), with hidden slopes of scale shift."""
+
+import numpy as np
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
+
+ATTRS = {"shift": "int"}
+INPUTS = (2, 2)
+
+
+def infer(attrs: Attrs, x: FixedTensor, slope: FixedTensor) -> FixedTensor:
+    """The slope broadcasts to x; the scale grows by shift."""
+    shift = attrs["shift"]
+    require(0 <= shift <= 40, f"a shift of {shift}")
+    require(slope.scale == shift, f"slopes of scale {slope.scale} for a shift of {shift}")
+    try:
+        fits = np.broadcast_shapes(x.shape, slope.shape) == x.shape
+    except ValueError as error:
+        raise ShapeError(f"slope {slope.shape} for x {x.shape}") from error
+    require(fits, f"slope {slope.shape} for x {x.shape}")
+    negative = FixedTensor((), x.scale, min(x.low, 0), min(x.high, 0))
+    low, high = product_bounds(negative, slope)
+    return FixedTensor(
+        x.shape, x.scale + shift, low + (max(x.low, 0) << shift), high + (max(x.high, 0) << shift)
+    )
+
+
+def forward(attrs: Attrs, x: Integers, slope: Integers) -> Integers:
+    """One slope on either side of zero."""
+    return (np.maximum(x, 0) << attrs["shift"]) + slope * np.minimum(x, 0)

@@ -1,0 +1,33 @@
+"""reduce_sum: the sum over axes times a public multiplier, exact integers.
+
+y = multiplier * sum x. A mean is a sum with a reciprocal as multiplier, which adds `scale` bits.
+"""
+
+import math
+
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
+
+ATTRS = {"axes": "ints", "keepdims": "bool", "multiplier": "int", "scale": "int"}
+INPUTS = (1, 1)
+
+
+def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+    """axes: distinct, not negative."""
+    axes, multiplier = attrs["axes"], attrs["multiplier"]
+    for axis in axes:
+        axis_of(axis, len(x.shape), "an axis of the sum")
+    require(len(set(axes)) == len(axes), f"axes {axes} repeat")
+    require(0 < multiplier < 1 << 40, f"a multiplier of {multiplier}")
+    require(0 <= attrs["scale"] <= 62, f"a scale of {attrs['scale']}")
+    factor = multiplier * math.prod(x.shape[axis] for axis in axes)
+    kept = (1,) if attrs["keepdims"] else ()
+    shape: tuple[int, ...] = ()
+    for axis, extent in enumerate(x.shape):
+        shape += kept if axis in axes else (extent,)
+    return FixedTensor(shape, x.scale + attrs["scale"], x.low * factor, x.high * factor)
+
+
+def forward(attrs: Attrs, x: Integers) -> Integers:
+    """The sum, then the multiplier."""
+    y: Integers = x.sum(axis=tuple(attrs["axes"]), keepdims=attrs["keepdims"])
+    return y * attrs["multiplier"]

@@ -1,0 +1,55 @@
+"""Sliding windows: the shapes, padding and views that conv and the pools share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zkinfer.ops.tensor import Integers, ShapeError, require
+
+MAX_EXTENT = 2**31
+
+
+def output_extents(
+    extents: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+) -> tuple[int, ...]:
+    """Spatial extents of the output. pads: begins, then ends. Raises ShapeError."""
+    rank = len(extents)
+    fits = len(kernel) == len(strides) == len(dilations) == rank and len(pads) == 2 * rank
+    require(fits, f"kernel, strides, pads and dilations do not fit {rank} spatial axes")
+    positive = all(0 < x < MAX_EXTENT for x in (*kernel, *strides, *dilations))
+    require(positive, "kernel, strides and dilations must be positive")
+    require(all(0 <= pad < MAX_EXTENT for pad in pads), "pads must not be negative")
+    result = []
+    for axis in range(rank):
+        reach = dilations[axis] * (kernel[axis] - 1) + 1
+        room = extents[axis] + pads[axis] + pads[axis + rank] - reach
+        if room < 0:
+            raise ShapeError(f"a window of {reach} does not fit spatial axis {axis}")
+        result.append(room // strides[axis] + 1)
+    return tuple(result)
+
+
+def view(
+    x: Integers,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    fill: int = 0,
+) -> Integers:
+    """Windows of x [N, C, spatial...], as an array [N, C, output..., kernel...]."""
+    rank = len(kernel)
+    if any(pads):
+        width = [(0, 0), (0, 0)] + [(pads[axis], pads[axis + rank]) for axis in range(rank)]
+        x = np.pad(x, width, constant_values=fill)
+    reach = tuple(d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True))
+    windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(2, 2 + rank)))
+    step = (slice(None),) * 2
+    return windows[
+        step + tuple(slice(None, None, s) for s in strides)
+        + tuple(slice(None, None, d) for d in dilations)
+    ]  # fmt: skip
