@@ -12,9 +12,9 @@ import numpy.typing as npt
 from zkinfer.backends import transparent
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, write_files
-from zkinfer.fixed import FixedGraph, FixedTensor, quantize_input
+from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
-from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.keys import ProvingKey, VerifyingKey, commit_weights
 from zkinfer.lower import lower, solve
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from zkinfer.report import Report as FidelityReport
 
 Integers = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 MODES = {
     "input": ("hidden", "public"),
@@ -87,7 +86,7 @@ class Verified:
 
     outputs: Mapping[str, npt.NDArray[Any]]
     outputs_fixed: Mapping[str, Integers]
-    inputs: Mapping[str, Floats] | None
+    inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
     context: bytes
     model_commitment: str
@@ -155,8 +154,7 @@ def compile(
     circuit = lower(quantized.graph).to_bytes()
     native = transparent.parse_circuit(circuit)
     report("committing to the weights")
-    values = [quantized.weights[name] for name in quantized.graph.weights]
-    rows, blinds = transparent.commit_weights(native, values, hidden=weights == "hidden")
+    rows, blinds = commit_weights(quantized.graph, native, quantized.weights)
     shown = quantized.weights if weights == "public" else None
     verifying_key = VerifyingKey(quantized.graph, circuit, rows, shown)
     proving_key = ProvingKey(verifying_key, quantized.weights, blinds)
@@ -224,15 +222,12 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
         proof.body,
     )
     outputs = {name: public[name] for name in graph.outputs}
-    inputs = None
-    if graph.input_mode == "public":
-        inputs = {name: public[name] for name in graph.inputs}
+    inputs = {name: public[name] for name in graph.inputs if name in public}
     return Verified(
-        outputs={name: _number(graph.tensors[name], value) for name, value in outputs.items()},
+        outputs=_numbers(graph, outputs),
         outputs_fixed=outputs,
-        inputs=inputs
-        and {name: _number(graph.tensors[name], value) for name, value in inputs.items()},
-        inputs_fixed=inputs,
+        inputs=_numbers(graph, inputs) if inputs else None,
+        inputs_fixed=inputs or None,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -288,6 +283,11 @@ def public_names(graph: FixedGraph) -> tuple[str, ...]:
     return (*inputs, *graph.outputs)
 
 
-def _number(tensor: FixedTensor, value: Integers) -> npt.NDArray[Any]:
-    """What fixed-point integers stand for."""
-    return value * 2.0**-tensor.scale
+def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:
+    """What fixed-point integers stand for: labels as they are, all others as float64 arrays."""
+    labels = {node.output for node in graph.nodes if node.op == "label"}
+    numbers: dict[str, npt.NDArray[Any]] = {}
+    for name, value in values.items():
+        scale = graph.tensors[name].scale
+        numbers[name] = value if name in labels else np.ldexp(value.astype(np.float64), -scale)
+    return numbers

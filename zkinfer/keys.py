@@ -25,10 +25,11 @@ import numpy.typing as npt
 
 from zkinfer import container
 from zkinfer.backends import transparent
-from zkinfer.errors import FormatError, ZkinferError
+from zkinfer.circuit.layout import Segment
+from zkinfer.errors import FormatError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, read_file, write_files
 from zkinfer.fixed import FixedGraph, FixedTensor
-from zkinfer.lower import lower
+from zkinfer.lower import lower, weight_arrays
 
 Integers = npt.NDArray[np.int64]
 
@@ -99,17 +100,16 @@ class VerifyingKey:
         )
         if certificate:
             raise FormatError("this zkinfer reads no weights certificates; update it")
-        graph = FixedGraph.from_json(graph_json)
-        if graph.to_json() != graph_json:
-            raise FormatError("this verifying key's graph is not in canonical form")
-        _accept_circuit(graph, circuit)
+        graph = _accept_circuit(graph_json, circuit, rows)
         weights = None
         if graph.weights_mode == "public":
             weights = unpack_weights(graph, packed)
         elif packed:
             raise FormatError("this verifying key lists weights although they are hidden")
         key = cls(graph, circuit, rows, weights)
-        key._accept_rows()
+        native = key.native_circuit
+        if weights is not None and rows != commit_weights(graph, native, weights)[0]:
+            raise FormatError("this verifying key's commitments are not to its public weights")
         return key
 
     @classmethod
@@ -121,16 +121,6 @@ class VerifyingKey:
         """Writes a file. Raises UsageError if it exists, unless forced."""
         check_free(path, lambda _: force)
         write_files([NewFile(path, self.to_bytes())])
-
-    def _accept_rows(self) -> None:
-        """Raises FormatError unless the commitments fit the circuit and public weights."""
-        native = self.native_circuit
-        if self.weights is not None:
-            rows, _ = transparent.commit_weights(
-                native, [self.weights[name] for name in self.graph.weights], hidden=False
-            )
-            if rows != self.rows:
-                raise FormatError("this verifying key's commitments are not to its public weights")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, VerifyingKey) and self.to_bytes() == other.to_bytes()
@@ -162,7 +152,7 @@ class ProvingKey:
     def prover(self) -> transparent.Prover:
         """The native prover; made once, then ready for any number of inputs."""
         key = self.verifying_key
-        weights = [self.weights[name] for name in key.graph.weights]
+        weights = weight_arrays(key.graph, self.weights)
         return transparent.make_prover(
             key.native_circuit, weights, key.rows, self.blinds, key.key_digest
         )
@@ -202,6 +192,15 @@ class ProvingKey:
 
     def __repr__(self) -> str:
         return f"<zkinfer proving key for {self.verifying_key.digest[:16]}…, secret>"
+
+
+def commit_weights(
+    graph: FixedGraph, circuit: transparent.Circuit, weights: Mapping[str, Integers]
+) -> tuple[bytes, bytes]:
+    """Row commitments to the weights and their blindings, zero for public weights."""
+    return transparent.commit_weights(
+        circuit, weight_arrays(graph, weights), hidden=graph.weights_mode == "hidden"
+    )
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
@@ -249,25 +248,25 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-def _accept_circuit(graph: FixedGraph, circuit: bytes) -> None:
-    """Raises FormatError unless the circuit is the one that follows from the graph.
+def _accept_circuit(graph_json: bytes, circuit: bytes, rows: bytes) -> FixedGraph:
+    """The graph, if the circuit is the one that follows from it and the rows are as many.
 
-    A hostile graph may break any step of lowering; whatever it raises refuses the key.
+    Raises FormatError. A hostile graph may break any step of reading and lowering; whatever it
+    raises refuses the key.
     """
     try:
-        lowered = lower(graph).to_bytes()
-    except ZkinferError as error:
+        graph = FixedGraph.from_json(graph_json)
+        lowered = lower(graph)
+        follows = lowered.to_bytes() == circuit
+    except FormatError:
+        raise
+    except Exception as error:
         raise FormatError(f"this key's graph has no circuit: {error}") from error
-    except (
-        ArithmeticError,
-        LookupError,
-        MemoryError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise FormatError(
-            f"this key's graph has no circuit: {type(error).__name__}: {error}"
-        ) from error
-    if lowered != circuit:
+    if not follows:
         raise FormatError("this key's circuit does not follow from its graph")
+    expected = POINT_SIZE * -(-lowered.entries(Segment.WEIGHTS) // lowered.columns)
+    if len(rows) != expected:
+        raise FormatError(
+            f"this key has {len(rows)} bytes of weight commitments, {expected} expected"
+        )
+    return graph

@@ -153,9 +153,7 @@ def _conv_groups(graph: FixedGraph, name: str) -> int:
     A kernel is stored as [groups, taps, filters of a group]: that pads less than its own shape.
     """
     found = {
-        node.attrs["groups"]
-        for node in graph.nodes
-        if node.op == "conv" and node.inputs[1] == name
+        node.attrs["groups"] for node in graph.nodes if node.op == "conv" and node.inputs[1] == name
     }
     return found.pop() if len(found) == 1 else 0
 

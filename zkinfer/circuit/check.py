@@ -62,7 +62,7 @@ def check(
         left, right = (_sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b))
         product = left * right % MODULUS
         if len(block.c) == 1 and entries[block.c[0].tensor] is None:
-            entries[block.c[0].tensor] = product
+            entries[block.c[0].tensor] = product.reshape(block.extents)
             continue
         total = _sum(circuit, block.c, block.extents, entries, tables)
         if np.any((product - total) % MODULUS):
@@ -106,15 +106,17 @@ def _sum(
     entries: Sequence[Objects | None],
     tables: Tables,
 ) -> Objects:
-    """The sum of terms at every row."""
-    total = np.zeros(rows, dtype=object)
+    """The sum of terms at every row, as one axis."""
+    total = np.zeros(math.prod(rows), dtype=object)
     for term in terms:
         values = entries[term.tensor]
         if values is None:
             raise ValueError(f"{circuit.tensors[term.tensor].path} is read before it is defined")
         indices, inside, coefficients = term_grid(term, values.shape, tables)
-        read = values[tuple(np.where(inside, index, 0) for index in indices)]
-        weighted = np.where(inside, read * coefficients, 0)
-        size = math.prod(weighted.shape[len(rows) :])
-        total = total + weighted.reshape((*rows, size)).sum(axis=-1)
+        position = np.zeros(inside.shape, dtype=np.int64)
+        for index, extent in zip(indices, values.shape, strict=True):
+            position = position * extent + index
+        read = values.reshape(-1)[np.where(inside, position, 0).reshape(-1)]
+        weighted = np.where(inside.reshape(-1), read * coefficients.reshape(-1), 0)
+        total = total + weighted.reshape(len(total), -1).sum(axis=-1)
     return total % MODULUS
