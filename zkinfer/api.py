@@ -124,8 +124,9 @@ def compile(
     for mode, word in (("input", input), ("output", output), ("weights", weights)):
         _check_mode(mode, word)
     try:
-        from zkinfer import onnx_import
         from zkinfer.float_oracle import FloatOracle
+        from zkinfer.onnx_import import load
+        from zkinfer.onnx_import.read import read
     except ModuleNotFoundError as error:
         raise UsageError(
             f"compiling needs {error.name}, which is not installed: pip install 'zkinfer[compile]'"
@@ -135,7 +136,8 @@ def compile(
 
     report = progress or _silent
     report("reading the model")
-    graph = onnx_import.load(model, shapes)
+    proto = read(model)
+    graph = load(proto, shapes)
     samples = None
     if calibration is not None:
         samples = by_name(calibration, graph.inputs, "the calibration data")
@@ -148,7 +150,7 @@ def compile(
         input_mode=input,
         output_mode=output,
         weights_mode=weights,
-        oracle=FloatOracle(model, graph),
+        oracle=FloatOracle(proto),
     )
     report("building the circuit")
     circuit = lower(quantized.graph).to_bytes()
@@ -209,7 +211,7 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
         )
     if proof.context != context:
         raise VerificationError(
-            f"the proof is bound to the context {proof.context!r}, expected {context!r}"
+            f"the proof is bound to {_shown(proof.context)}, expected {_shown(context)}"
         )
     graph = verifying_key.graph
     public = _public_values(graph, proof.public_values)
@@ -241,6 +243,11 @@ def check_folder(folder: StrPath, *, force: bool = False) -> None:
         raise UsageError(f"{os.fspath(folder)} is not a folder; name one to put the keys into")
     for name in OUTPUT_FILES:
         check_free(Path(folder) / name, lambda _: force)
+
+
+def _shown(context: bytes) -> str:
+    """A context for messages."""
+    return f"the context {context.decode(errors='backslashreplace')!r}" if context else "no context"
 
 
 def _silent(_: str) -> None:

@@ -21,6 +21,7 @@ from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
 
 MAX_NODES = 10_000
+MAX_NAME = 4096
 MAX_RANK = 8
 MAX_ENTRIES = 2**31
 MAX_SCALE = 256
@@ -69,7 +70,12 @@ class FixedGraph:
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
         _check(len(self.nodes) <= MAX_NODES, f"{len(self.nodes)} nodes; at most {MAX_NODES}")
         names = (*self.inputs, *self.weights)
+        made = [node.output for node in self.nodes]
+        for name in (*names, *made, *self.outputs, *(node.name for node in self.nodes)):
+            _check_name(name)
         _check(len(set(names)) == len(names), "a name stands for two tensors")
+        count = len({node.name for node in self.nodes})
+        _check(count == len(self.nodes), "two nodes have one name")
         _check(set(names) == set(self.declared), "declared tensors are not inputs and weights")
         _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
         tensors: dict[str, FixedTensor] = {}
@@ -79,9 +85,12 @@ class FixedGraph:
             _check(node.output not in tensors, f"tensor {node.output} is made twice")
             tensors[node.output] = _infer(node, tensors)
         for name in self.outputs:
-            made = name in tensors and name not in self.weights
-            _check(made, f"output {name} is not made by the graph")
+            known = name in tensors and name not in self.weights
+            _check(known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
+        labels = {node.output for node in self.nodes if node.op == "label"}
+        expected = set(self.outputs) if self.output_mode == "label" else set()
+        _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         object.__setattr__(self, "tensors", tensors)
 
     def to_json(self) -> bytes:
@@ -195,6 +204,14 @@ def _names(names: Any) -> str:
 def _check(condition: bool, message: str) -> None:
     if not condition:
         raise FormatError(f"the fixed-point graph is refused: {message}")
+
+
+def _check_name(name: str) -> None:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise FormatError("the fixed-point graph is refused: a name is no text") from error
+    _check(0 < size <= MAX_NAME, f"a name has {size} bytes; expected 1 to {MAX_NAME}")
 
 
 def _checked(name: str, tensor: FixedTensor) -> FixedTensor:

@@ -19,13 +19,8 @@ Array = npt.NDArray[Any]
 _QUIET = 3
 """onnxruntime's severity for errors; warnings would mix with our own messages."""
 
-_ARRAY_TYPES = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(float16)": np.float16,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
+"""onnxruntime's names of entry types where numpy's differ."""
 
 
 class FloatOracle:
@@ -56,10 +51,7 @@ class FloatOracle:
             raise UnsupportedModelError(
                 f"onnxruntime cannot load the model: {_flat(error)}"
             ) from error
-        self._types = {
-            value.name: _ARRAY_TYPES.get(value.type, np.float32)
-            for value in self._session.get_inputs()
-        }
+        self._types = {value.name: _array_type(value.type) for value in self._session.get_inputs()}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The model's outputs by name. Raises UsageError if onnxruntime refuses the inputs."""
@@ -70,14 +62,18 @@ class FloatOracle:
         return self._run([value.name for value in self._session.get_outputs()], inputs)
 
     def _run(self, names: list[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
-        feeds = {
-            name: np.asarray(value, dtype=self._types.get(name)) for name, value in inputs.items()
-        }
+        feeds = {name: np.asarray(value, dtype=self._types[name]) for name, value in inputs.items()}
         try:
             values = self._session.run(names, feeds)
         except Exception as error:
             raise UsageError(f"onnxruntime cannot run the model: {_flat(error)}") from error
         return dict(zip(names, values, strict=True))
+
+
+def _array_type(name: str) -> np.dtype[Any]:
+    """numpy's type for onnxruntime's, such as tensor(float)."""
+    entry = name.removeprefix("tensor(").removesuffix(")")
+    return np.dtype(_NUMPY_NAMES.get(entry, entry))
 
 
 def _flat(error: Exception) -> str:

@@ -2,15 +2,20 @@
 
 Made by zkinfer.onnx_import, read by zkinfer.quantize. Operators and their attributes:
 
-    conv(x, w, [bias])       strides, dilations, pads (begins..., ends...), groups
-    matmul(a, b, [bias])     numpy's matmul; a bias is constant
+    conv(x, w, [bias])       strides, dilations, pads (begins..., ends...), groups; w, bias constant
+    matmul(a, b, [bias])     numpy's matmul; a bias is constant and broadcasts to the output
     add sub mul (a, b)       numpy broadcasting
-    neg relu (x)   leaky_relu(x) alpha   prelu(x, slope)   clip(x) low, high
-    max_pool(x)              kernel, strides, pads, dilations
+    neg relu (x)   leaky_relu(x) alpha   prelu(x, slope)   clip(x) low, high (may be infinite)
+    max_pool(x)              kernel, strides, pads, dilations; padding never wins
     average_pool(x)          kernel, strides, pads, dilations, count_include_pad, extra_pads
     reduce_mean reduce_sum (x)   axes, keepdims
     reshape(x) shape   transpose(x) perm   slice(x) starts, stops, axes, steps
     concat(x...) axis   pad(x) pads, value   softmax(x) axis
+
+The end padding of an average_pool is that of pads plus extra_pads, one number per spatial axis,
+which comes from ceil mode. The divisor counts entries of x, with count_include_pad also those of
+pads, never those of extra_pads. A slice reads as Python's x[start:stop:step] on each of its axes.
+Axes are never negative. Operators other than conv, matmul and prelu may read constants anywhere.
 """
 
 from collections.abc import Mapping

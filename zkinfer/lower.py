@@ -1,19 +1,18 @@
 """From a fixed-point graph to its circuit, and from an input to the circuit's witness.
 
 Both run the same `constrain` functions of the ops, once without integers and once with them, so
-that circuit and witness cannot drift apart. `lower` is a pure function of the graph: whoever accepts
-a key lowers its graph again and compares the bytes.
+that circuit and witness cannot drift apart. `lower` is a pure function of the graph: whoever
+accepts a key lowers its graph again and compares the bytes.
 
-A product (conv, matmul, mul, prelu) whose only reader is a requantize is not stored: the rounding
-equation reads it in place. Every other product becomes a tensor of the trace.
+A product (conv, matmul, mul, prelu) whose only reader is a requantize, or a max_pool whose windows
+tile it, is not stored: the reader's own equation defines it in place. Every other product becomes a
+tensor of the trace.
 """
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
-
-import numpy as np
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder, Lies, physical_order, reorder
@@ -21,11 +20,10 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Value
-from zkinfer.errors import UnsupportedModelError
-from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
-from zkinfer.ops import OPS
+from zkinfer.fixed import FixedGraph, FixedNode
+from zkinfer.ops import OPS, max_pool
 
-MAX_MAGNITUDE = 1 << 62
+PRODUCTS = frozenset({"conv", "matmul", "mul", "prelu"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,7 @@ class Witness:
 def lower(graph: FixedGraph) -> Circuit:
     """The circuit of a graph.
 
-    Raises UnsupportedModelError, naming the node, when a tensor's declared bounds do not cover
-    what its op can produce, or a view has too many axes.
+    Raises UnsupportedModelError, naming the path, when a view has too many axes.
     """
     b = Builder()
     _constrain(b, graph, None, None)
@@ -86,7 +83,7 @@ def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[In
     arrays = []
     for name in graph.weights:
         laid = _laid_out(weights[name], _conv_groups(graph, name))
-        arrays.append(np.ascontiguousarray(reorder(laid, physical_order(laid.shape))))
+        arrays.append(reorder(laid, physical_order(laid.shape)))
     return arrays
 
 
@@ -97,30 +94,59 @@ def _constrain(
     inputs: Mapping[str, Integers] | None,
 ) -> dict[str, Value]:
     """Declares everything in the graph's order; returns the outputs."""
+    graph = _pools_first(graph)
     values: dict[str, Value] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
     for name in graph.weights:
         values[name] = _weight(b, graph, name, None if weights is None else weights[name])
-    readers = Counter(name for node in graph.nodes for name in node.inputs)
-    readers.update(graph.outputs)
-    reader = {name: node for node in graph.nodes for name in node.inputs}
+    readers = _only_readers(graph)
     for node in graph.nodes:
-        tensor = _checked_bounds(graph, node)
+        tensor = graph.tensors[node.output]
         value = OPS[node.op].constrain(b, node, *(values[name] for name in node.inputs))
-        only = reader.get(node.output) if readers[node.output] == 1 else None
         value = value.bounded(tensor.low, tensor.high)
-        if only is None or only.op != "requantize":
+        if not _defines(readers.get(node.output), tensor.shape):
             value = b.settle(f"{node.name}/output", value)
-        if value.shape != tensor.shape:
-            raise UnsupportedModelError(
-                f"node {node.name} ({node.op}): its output is declared with shape {tensor.shape}, "
-                f"its inputs give {value.shape}"
-            )
         values[node.output] = value
     for name in graph.outputs:
         _publish(b, graph, name, values[name])
     return {name: values[name] for name in graph.outputs}
+
+
+def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:
+    """The node that reads a tensor, for tensors that nothing else reads."""
+    counts = Counter(name for node in graph.nodes for name in node.inputs)
+    counts.update(graph.outputs)
+    return {name: node for node in graph.nodes for name in node.inputs if counts[name] == 1}
+
+
+def _defines(reader: FixedNode | None, shape: tuple[int, ...]) -> bool:
+    """Whether the only reader of a product of this shape states what it equals."""
+    if reader is None:
+        return False
+    return reader.op == "requantize" or (
+        reader.op == "max_pool" and max_pool.tiles(reader.attrs, shape)
+    )
+
+
+def _pools_first(graph: FixedGraph) -> FixedGraph:
+    """The graph with product, requantize, max_pool as product, max_pool, requantize.
+
+    Rounding and saturating never decrease, so the order does not matter to the result; and fewer
+    numbers are rounded. Only where the windows tile the product and nothing else reads it.
+    """
+    readers = _only_readers(graph)
+    nodes = {node.output: node for node in graph.nodes}
+    for product in graph.nodes:
+        first = readers.get(product.output)
+        if product.op not in PRODUCTS or first is None or first.op != "requantize":
+            continue
+        second = readers.get(first.output)
+        shape = graph.tensors[first.output].shape
+        if second is not None and second.op == "max_pool" and max_pool.tiles(second.attrs, shape):
+            nodes[first.output] = replace(second, inputs=first.inputs, output=first.output)
+            nodes[second.output] = replace(first, inputs=second.inputs, output=second.output)
+    return replace(graph, nodes=tuple(nodes.values()))
 
 
 def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
@@ -164,23 +190,6 @@ def _laid_out(array: Integers, groups: int) -> Integers:
         return array
     filters, *kernel = array.shape
     return array.reshape(groups, filters // groups, prod(kernel)).transpose(0, 2, 1)
-
-
-def _checked_bounds(graph: FixedGraph, node: FixedNode) -> FixedTensor:
-    """The node's output, whose declared bounds must cover what the op can produce."""
-    tensor = graph.tensors[node.output]
-    low, high = OPS[node.op].bounds(node.attrs, *(graph.tensors[name] for name in node.inputs))
-    if low < tensor.low or high > tensor.high:
-        raise UnsupportedModelError(
-            f"node {node.name} ({node.op}): its output can reach {low} to {high}, outside the "
-            f"declared {tensor.low} to {tensor.high}"
-        )
-    if tensor.low <= -MAX_MAGNITUDE or tensor.high >= MAX_MAGNITUDE:
-        raise UnsupportedModelError(
-            f"node {node.name} ({node.op}): its output can reach {tensor.low} to {tensor.high}; "
-            "at most 62 bits are supported"
-        )
-    return tensor
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:

@@ -79,7 +79,7 @@ def verify(
     try:
         _core.verify(circuit, key_digest, rows, context, _native(public), body)
     except ValueError as error:
-        raise VerificationError(f"the proof does not verify: {error}") from error
+        raise VerificationError(str(error)) from error
 
 
 def _native(arrays: Sequence[Integers]) -> list[Integers]:

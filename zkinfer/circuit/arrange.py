@@ -5,13 +5,14 @@ whose path ends in `/copy`.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import numpy as np
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.term import Axis, Constants, Term
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.value import Integers, Value
 
 
 def windowed(
@@ -54,7 +55,13 @@ def _windowed(
         reach = dilations[number] * (kernel[number] - 1) + 1
         out = (span - reach) // strides[number] + 1
         result = window.windows(
-            result, axis, out, kernel[number], strides[number], dilations[number], pads[number],
+            result,
+            axis,
+            out,
+            kernel[number],
+            strides[number],
+            dilations[number],
+            pads[number],
             b.tensors,
         )
     if result is None:
@@ -64,9 +71,7 @@ def _windowed(
     return views.transpose(b.matched(result, plain), order)
 
 
-def padded(
-    b: Builder, path: str, x: Value, pads: Sequence[int], number: int
-) -> Value:
+def padded(b: Builder, path: str, x: Value, pads: Sequence[int], number: int) -> Value:
     """x with `number` around it. pads: all begins, then all ends; none negative."""
     rank = len(x.factors)
     if any(len(f) > 1 for a, f in enumerate(x.factors) if pads[a] or pads[rank + a]):
@@ -101,9 +106,9 @@ def padded(
     return views.add(result, outside).bounded(min(x.low, number), max(x.high, number))
 
 
-def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> views.Integers:
+def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> Integers:
     widths = list(zip(pads[: len(shape)], pads[len(shape) :], strict=True))
-    return views.np.pad(views.np.zeros(shape, dtype="int64"), widths, constant_values=number)
+    return np.pad(np.zeros(shape, dtype=np.int64), widths, constant_values=number)
 
 
 def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
@@ -124,9 +129,7 @@ def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Va
     return total.bounded(min(part.low for part in parts), max(part.high for part in parts))
 
 
-def sliced(
-    b: Builder, path: str, x: Value, axis: int, start: int, count: int, step: int
-) -> Value:
+def sliced(b: Builder, path: str, x: Value, axis: int, start: int, count: int, step: int) -> Value:
     """`count` positions of an axis from `start` in steps of `step`."""
     found = views.take(x, axis, start, count, step)
     if found is None:
@@ -136,17 +139,17 @@ def sliced(
     return found
 
 
-def summed(
-    b: Builder,
-    path: str,
-    x: Value,
-    axes: Sequence[int],
-    multipliers: Sequence[Sequence[int]] | None = None,
-) -> Value:
-    """The (weighted) sum over logical axes, which remain with extent 1."""
-    found = views.sum_over(x, axes, multipliers)
+def weighted(b: Builder, path: str, x: Value, axis: int, series: Sequence[int]) -> Value:
+    """x times one integer per position of an axis."""
+    found = views.weight(x, axis, series)
     if found is None:
-        found = views.sum_over(b.store(f"{path}/copy", x), axes, multipliers)
+        found = views.weight(b.store(f"{path}/copy", x), axis, series)
     if found is None:
-        raise ValueError(f"{path}: a stored value takes no sum")
-    return replace(found)
+        raise ValueError(f"{path}: a stored value takes no weights")
+    return found
+
+
+def broadcasted(b: Builder, path: str, *values: Value) -> tuple[Value, ...]:
+    """The values broadcast to their common shape, with the same factors."""
+    shape = np.broadcast_shapes(*(value.shape for value in values))
+    return b.aligned(path, *(views.broadcast(value, shape) for value in values))

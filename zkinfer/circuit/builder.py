@@ -182,12 +182,16 @@ class Builder:
             rows = a.rows
             self._add_block(path, rows, a.terms, b.terms, c.terms)
 
+    def lazily(self, compute: Callable[[], Integers]) -> Lazy | None:
+        """The integers of a value while solving, else None."""
+        return Lazy(compute) if self.solving else None
+
     def equal(self, path: str, a: Value, b: Value) -> None:
-        """States a = b at every index: a linear row each, or the definition of a product."""
+        """States a = b at every index: the linear row 0 * 0 = a - b, or a product's definition."""
         if a.define is not None:
             a.define(b)
         elif not self.solving:
-            self.product(path, a, views.constant(1, a), b)
+            self._add_block(path, a.rows, (), (), views.add(a, views.scale(b, -1)).terms)
 
     def block(
         self,
@@ -286,7 +290,8 @@ class Builder:
         found = views.align(*values)
         if found is None:
             stored = [
-                value if value.factors == views.factors_of(value.shape)
+                value
+                if value.factors == views.factors_of(value.shape)
                 else self.store(f"{path}/copy{number}", value)
                 for number, value in enumerate(values)
             ]
@@ -347,9 +352,7 @@ def canonical_rows(
             term.rows[last]._replace(extent=extent)
             for last, extent in zip(groups, extents, strict=True)
         ]
-        return replace(
-            term, rows=tuple(grouped[i] for i in order), sums=simplify_sums(term.sums)
-        )
+        return replace(term, rows=tuple(grouped[i] for i in order), sums=simplify_sums(term.sums))
 
     return tuple(extents[i] for i in order), tuple(
         tuple(rewritten(term) for term in matrix) for matrix in matrices

@@ -59,7 +59,9 @@ def check(
         and np.any((values < tensor.low) | (values > tensor.high))
     ]
     for block in circuit.blocks:
-        left, right = (_sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b))
+        left, right = (
+            _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
+        )
         product = left * right % MODULUS
         if len(block.c) == 1 and entries[block.c[0].tensor] is None:
             entries[block.c[0].tensor] = product.reshape(block.extents)

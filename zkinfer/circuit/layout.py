@@ -88,8 +88,7 @@ def strides(extents: Sequence[int]) -> list[int]:
 def used_entries(tensors: Sequence[Tensor]) -> dict[Segment, int]:
     """Entries of each segment up to the end of its last tensor."""
     return {
-        segment: place(t.extents for t in tensors if t.segment == segment)[1]
-        for segment in Segment
+        segment: place(t.extents for t in tensors if t.segment == segment)[1] for segment in Segment
     }
 
 

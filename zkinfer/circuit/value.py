@@ -189,13 +189,17 @@ def _group(cuts: Sequence[int], shape: Sequence[int]) -> Factors:
     return tuple(result)
 
 
+def regrouped(value: Value, factors: Factors) -> Value:
+    """The value with the same factors in the same order, grouped into other logical axes."""
+    shape = tuple(math.prod(f) for f in factors)
+    return replace(value, factors=factors, numbers=value.lazily(lambda x: x.reshape(shape)))
+
+
 def merge(value: Value, first: int, count: int) -> Value:
     """The value with `count` neighbouring logical axes, from `first`, seen as one."""
     last = first + count
     joined = tuple(extent for factors in value.factors[first:last] for extent in factors)
-    factors = (*value.factors[:first], joined, *value.factors[last:])
-    shape = tuple(math.prod(f) for f in factors)
-    return replace(value, factors=factors, numbers=value.lazily(lambda x: x.reshape(shape)))
+    return regrouped(value, (*value.factors[:first], joined, *value.factors[last:]))
 
 
 def align(*values: Value) -> tuple[Value, ...] | None:
@@ -254,6 +258,28 @@ def broadcast(value: Value, shape: tuple[int, ...]) -> Value:
         factors=factors,
         terms=tuple(terms),
         numbers=value.lazily(lambda x: np.broadcast_to(x, shape)),
+    )
+
+
+def widened(value: Value, extents: Sequence[int]) -> Value:
+    """The value with new last logical axes, along which it repeats."""
+    inner = factors_of(extents)
+    numbers = value.lazily(
+        lambda x: np.broadcast_to(x[(..., *(None for _ in inner))], (*x.shape, *extents))
+    )
+    return Value(
+        (*value.factors, *inner),
+        tuple(
+            replace(
+                term,
+                rows=term.rows
+                + tuple(Axis(f, None, (0,) * len(term.bases)) for fs in inner for f in fs),
+            )
+            for term in value.terms
+        ),
+        value.low,
+        value.high,
+        numbers,
     )
 
 
@@ -340,63 +366,53 @@ def constant(number: int, like: Value) -> Value:
     )
 
 
-def sum_over(
-    value: Value, axes: Sequence[int], multipliers: Sequence[Sequence[int]] | None = None
-) -> Value | None:
-    """The sum over logical axes, which remain with extent 1.
+def shifted(value: Value, number: int) -> Value:
+    """The value plus an integer."""
+    return add(value, constant(number, value)) if number else value
 
-    multipliers: one integer weight a position for each of the axes; needs axes of one factor.
-    None when a summed axis is both weighted and multiplied. The bounds are those of exact sums.
-    """
-    low, high = value.low, value.high
-    weights: dict[int, Constants] = {}
+
+def sum_over(value: Value, axes: Sequence[int]) -> Value:
+    """The sum over logical axes, which remain with extent 1."""
     positions = spans(value)
     moved = {position for axis in axes for position in positions[axis]}
-    coefficient = 1
-    for number, axis in enumerate(axes):
-        extent = value.shape[axis]
-        series = tuple(multipliers[number]) if multipliers is not None else (1,) * extent
-        up = sum(m for m in series if m > 0)
-        down = sum(m for m in series if m < 0)
-        low, high = low * up + high * down, high * up + low * down
-        if len(set(series)) == 1:
-            coefficient *= series[0]
-        elif len(positions[axis]) == 1:
-            weights[positions[axis].start] = Constants(series)
-        else:
-            return None
+    terms = tuple(
+        replace(
+            term,
+            rows=tuple(row for p, row in enumerate(term.rows) if p not in moved),
+            sums=tuple(row for p, row in enumerate(term.rows) if p in moved) + term.sums,
+        )
+        for term in value.terms
+    )
+    factors = tuple(() if axis in axes else f for axis, f in enumerate(value.factors))
+    count = math.prod(value.shape[axis] for axis in axes)
+    numbers = value.lazily(lambda x: x.sum(axis=tuple(axes), keepdims=True))
+    return Value(factors, terms, value.low * count, value.high * count, numbers)
+
+
+def drop(value: Value, axes: Sequence[int]) -> Value:
+    """The value without some logical axes of extent 1."""
+    factors = tuple(f for axis, f in enumerate(value.factors) if axis not in axes)
+    return replace(value, factors=factors, numbers=value.lazily(lambda x: x.squeeze(tuple(axes))))
+
+
+def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
+    """The value times one integer per position of a logical axis.
+
+    None when the axis has several factors or carries weights, unless all integers are equal.
+    """
+    if len(set(series)) == 1:
+        return scale(value, series[0])
+    position = spans(value)[axis].start
+    if len(value.factors[axis]) != 1 or any(t.rows[position].weight for t in value.terms):
+        return None
+    marks = Constants(tuple(series))
     terms = []
     for term in value.terms:
-        rows, sums = [], []
-        for position, row in enumerate(term.rows):
-            if position not in moved:
-                rows.append(row)
-                continue
-            if position in weights:
-                if row.weight is not None:
-                    return None
-                row = row._replace(weight=weights[position])
-            sums.append(row)
-        terms.append(
-            replace(
-                term,
-                coefficient=term.coefficient * coefficient,
-                rows=tuple(rows),
-                sums=tuple(sums) + term.sums,
-            )
-        )
-    factors = tuple(() if axis in axes else f for axis, f in enumerate(value.factors))
+        row = term.rows[position]._replace(weight=marks)
+        terms.append(replace(term, rows=(*term.rows[:position], row, *term.rows[position + 1 :])))
+    shape = [-1 if a == axis else 1 for a in range(len(value.factors))]
+    multipliers = np.array(series, dtype=np.int64).reshape(shape)
+    bound = max(abs(value.low), abs(value.high)) * max(map(abs, series))
     return Value(
-        factors, tuple(terms), low, high, value.lazily(lambda x: _sum_array(x, axes, multipliers))
+        value.factors, tuple(terms), -bound, bound, value.lazily(lambda x: x * multipliers)
     )
-
-
-def _sum_array(
-    array: Integers, axes: Sequence[int], multipliers: Sequence[Sequence[int]] | None
-) -> Integers:
-    if multipliers is None:
-        return array.sum(axis=tuple(axes), keepdims=True)
-    for axis, series in zip(axes, multipliers, strict=True):
-        weights = np.array(series, dtype=np.int64)
-        array = np.expand_dims(np.tensordot(array, weights, axes=(axis, 0)), axis)
-    return array

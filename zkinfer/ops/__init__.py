@@ -25,7 +25,7 @@ from zkinfer.ops import (
     reduce_sum,
     requantize,
     reshape,
-    slice,  # noqa: A004
+    slice,
     sub,
     transpose,
 )

@@ -5,11 +5,19 @@ multiplier stands for the reciprocal of the count along its axis; together they 
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zkinfer.circuit import arrange
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {
     "kernel": "ints",
@@ -47,4 +55,17 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
         shape = [1] * y.ndim
         shape[2 + axis] = -1
         y = y * np.array(multipliers, np.int64).reshape(shape)
+    return y
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """A view that sums windows: no constraints, but a copy where padding needs one."""
+    attrs = node.attrs
+    windows = arrange.windowed(
+        b, node.name, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
+    )
+    taps = range(len(x.shape), len(windows.shape))
+    y = views.drop(views.sum_over(windows, taps), taps)
+    for axis, multipliers in enumerate(attrs["multipliers"]):
+        y = arrange.weighted(b, f"{node.name}/axis{axis}", y, 2 + axis, multipliers)
     return y

@@ -1,8 +1,16 @@
 """concat: tensors of one scale end to end along an axis."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import arrange
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"axis": "int"}
 INPUTS = (1, 1024)
@@ -28,3 +36,8 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, *arrays: Integers) -> Integers:
     """One array."""
     return np.concatenate(arrays, axis=attrs["axis"])
+
+
+def constrain(b: Builder, node: "FixedNode", *values: Value) -> Value:
+    """A sum of shifted views; stored copies of parts whose axis has several factors."""
+    return arrange.concatenated(b, node.name, values, node.attrs["axis"])

@@ -1,10 +1,17 @@
 """label: the index of the largest score, the lowest index among equals (ONNX ArgMax)."""
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.maximum import arg_max
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (1, 1)
@@ -20,3 +27,11 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers) -> Integers:
     """An array without axes."""
     return np.array(np.argmax(x), np.int64)
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """The arg-max over all entries."""
+    scores = b.reshape(node.name, x, (math.prod(x.shape),))
+    if len(scores.factors[0]) > 1:
+        scores = b.store(f"{node.name}/copy", scores)
+    return arg_max(b, node.name, scores)

@@ -1,8 +1,17 @@
 """leaky_relu: y = max(x, 0) 2^shift - alpha max(-x, 0), with a public slope alpha / 2^shift."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.nonlinear import negative_part
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"alpha": "int", "shift": "int"}
 INPUTS = (1, 1)
@@ -21,3 +30,10 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers) -> Integers:
     """One slope on either side of zero."""
     return (np.maximum(x, 0) << attrs["shift"]) + attrs["alpha"] * np.minimum(x, 0)
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """2^shift x + (2^shift - alpha) n with the negative part n = max(-x, 0)."""
+    n = negative_part(b, f"{node.name}/negative", x)
+    one = 1 << node.attrs["shift"]
+    return views.add(views.scale(x, one), views.scale(n, one - node.attrs["alpha"]))

@@ -3,10 +3,19 @@
 y[..., i, l] = bias + sum_j a[..., i, j] b[..., j, l]. The scale is the sum of the scales.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.contraction import contract
+from zkinfer.circuit.value import Value
 from zkinfer.ops import exact
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (2, 3)
@@ -55,3 +64,28 @@ def forward(attrs: Attrs, *arrays: Integers) -> Integers:
     y = y if a.ndim > 1 else y[..., 0, :]
     y = y if b.ndim > 1 else y[..., 0]
     return y + arrays[2] if len(arrays) == 3 else y
+
+
+def constrain(
+    b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
+) -> Value:
+    """The Freivalds product; a batch axis that only one operand has belongs to its rows."""
+    known = (x, w) if bias is None else (x, w, bias)
+    numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
+    n, m = ["n"] if len(x.shape) > 1 else [], ["m"] if len(w.shape) > 1 else []
+    batch = max(len(x.shape) - len(n), len(w.shape) - len(m)) - 1
+    names = [f"batch{axis}" for axis in range(batch)]
+    x_labels = [*names[batch + 1 + len(n) - len(x.shape) :], *n, "k"]
+    w_labels = [*names[batch + 1 + len(m) - len(w.shape) :], "k", *m]
+    y_labels = [(label,) for label in (*names, *n, *m)]
+    for name in names:
+        # A batch axis that one operand repeats belongs to the other alone.
+        if name in x_labels and name in w_labels:
+            at_x, at_w = x_labels.index(name), w_labels.index(name)
+            if w.shape[at_w] == 1:
+                w = views.drop(w, (at_w,))
+                w_labels.remove(name)
+            elif x.shape[at_x] == 1:
+                x = views.drop(x, (at_x,))
+                x_labels.remove(name)
+    return contract(b, node.name, x, x_labels, w, w_labels, y_labels, bias, numbers)

@@ -1,9 +1,20 @@
 """max_pool: the largest entry of each window; padding never wins (ONNX MaxPool)."""
 
+import math
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import arrange
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.maximum import maximum, tiled_maximum
+from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"kernel": "ints", "strides": "ints", "pads": "ints", "dilations": "ints"}
 INPUTS = (1, 1)
@@ -31,3 +42,44 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"], fill)
     result: Integers = view.max(axis=tuple(range(-len(kernel), 0)))
     return result
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """The maximum over windows. Entries that may be negative are stored with their padding first:
+    the least value that x can have, which wins only where it is no lie.
+    """
+    attrs, rank = node.attrs, len(x.shape)
+    kernel, pads = attrs["kernel"], attrs["pads"]
+    if x.define is not None:
+        if tiles(attrs, x.shape) and all(len(factors) < 2 for factors in x.factors[2:]):
+            numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
+            return tiled_maximum(b, node.name, x, kernel, numbers)
+        x = b.settle(f"{node.name}/input", x)
+    if any(pads) and x.low < 0:
+        spatial = len(pads) // 2
+        ends = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:])
+        around = arrange.padded(b, f"{node.name}/pad", x, ends, x.low)
+        x = b.store(f"{node.name}/padded", around)
+        pads = (0,) * len(pads)
+    opened = arrange.windowed(
+        b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads
+    )
+    return maximum(b, node.name, views.merge(opened, rank, len(opened.shape) - rank))
+
+
+def _flat_windows(attrs: Attrs, x: Integers) -> Integers:
+    """[N, C, output..., taps], without padding."""
+    kernel = attrs["kernel"]
+    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
+    return view.reshape(*view.shape[: x.ndim], math.prod(kernel))
+
+
+def tiles(attrs: Attrs, shape: tuple[int, ...]) -> bool:
+    """Whether every entry of an input of this shape is in exactly one window."""
+    kernel = tuple(attrs["kernel"])
+    return (
+        tuple(attrs["strides"]) == kernel
+        and not any(attrs["pads"])
+        and all(d == 1 or k == 1 for d, k in zip(attrs["dilations"], kernel, strict=True))
+        and all(extent % k == 0 for extent, k in zip(shape[2:], kernel, strict=True))
+    )

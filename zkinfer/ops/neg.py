@@ -1,6 +1,14 @@
 """neg: y = -x."""
 
+from typing import TYPE_CHECKING
+
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (1, 1)
@@ -14,3 +22,8 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers) -> Integers:
     """The negative."""
     return -x
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """A coefficient: no constraints."""
+    return views.scale(x, -1)

@@ -1,8 +1,16 @@
 """pad: a constant around the entries."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import arrange
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"pads": "ints", "value": "int"}
 INPUTS = (1, 1)
@@ -25,3 +33,8 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     pads = attrs["pads"]
     width = [(pads[i], pads[i + x.ndim]) for i in range(x.ndim)]
     return np.pad(x, width, constant_values=attrs["value"])
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """A shifted view plus constants; a stored copy where a padded axis has several factors."""
+    return arrange.padded(b, node.name, x, node.attrs["pads"], node.attrs["value"])

@@ -1,8 +1,17 @@
 """prelu: y = max(x, 0) 2^shift - slope max(-x, 0), with hidden slopes of scale shift."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.nonlinear import negative_part
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shift": "int"}
 INPUTS = (2, 2)
@@ -28,3 +37,16 @@ def infer(attrs: Attrs, x: FixedTensor, slope: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers, slope: Integers) -> Integers:
     """One slope on either side of zero."""
     return (np.maximum(x, 0) << attrs["shift"]) + slope * np.minimum(x, 0)
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value, slope: Value) -> Value:
+    """2^shift (x + n) - slope n with the negative part n = max(-x, 0); one product an entry."""
+    n = negative_part(b, f"{node.name}/negative", x)
+    slope, n, x = b.aligned(node.name, views.broadcast(slope, x.shape), n, x)
+    positive = views.scale(views.add(x, n), 1 << node.attrs["shift"])
+
+    def define(y: Value) -> None:
+        b.product(f"{node.name}/product", slope, n, views.add(positive, views.scale(y, -1)))
+
+    numbers = b.lazily(lambda: forward(node.attrs, x.array, slope.array))
+    return Value(x.factors, (), 0, 0, numbers, define)

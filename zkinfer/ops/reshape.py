@@ -1,8 +1,14 @@
 """reshape: the same entries in row-major order under another shape."""
 
 import math
+from typing import TYPE_CHECKING
 
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shape": "ints"}
 INPUTS = (1, 1)
@@ -19,3 +25,8 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers) -> Integers:
     """A view."""
     return x.reshape(attrs["shape"])
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """A view; a stored copy where the old and the new axes have no common factors."""
+    return b.reshape(node.name, x, node.attrs["shape"])

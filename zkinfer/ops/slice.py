@@ -1,6 +1,14 @@
 """slice: every step-th entry from start to stop along some axes, as Python's slices."""
 
+from typing import TYPE_CHECKING
+
+from zkinfer.circuit import arrange
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"starts": "ints", "stops": "ints", "axes": "ints", "steps": "ints"}
 INPUTS = (1, 1)
@@ -35,3 +43,11 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
         stop = kept.stop if kept.stop >= 0 else None
         index[axis] = slice(kept.start, stop, kept.step)
     return x[tuple(index)]
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+    """A view; a stored copy where an axis that is cut has several factors."""
+    for axis, kept in selections(node.attrs, x.shape).items():
+        name = f"{node.name}/axis{axis}"
+        x = arrange.sliced(b, name, x, axis, kept.start, len(kept), kept.step)
+    return x

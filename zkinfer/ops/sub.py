@@ -3,9 +3,18 @@
 y = a 2^shift_a - b 2^shift_b.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from zkinfer.circuit import arrange
+from zkinfer.circuit import value as views
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
+
+if TYPE_CHECKING:
+    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shift_a": "int", "shift_b": "int"}
 INPUTS = (2, 2)
@@ -32,3 +41,10 @@ def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
     """The difference."""
     return (a << attrs["shift_a"]) - (b << attrs["shift_b"])
+
+
+def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+    """A linear combination: no constraints."""
+    x, y = arrange.broadcasted(b, node.name, x, y)
+    factors = (1 << node.attrs["shift_a"], -1 << node.attrs["shift_b"])
+    return views.add(views.scale(x, factors[0]), views.scale(y, factors[1]))

@@ -1,12 +1,16 @@
 """Sliding windows: the shapes, padding and views that conv and the pools share."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
-from zkinfer.ops.tensor import Integers, ShapeError, require
+from zkinfer.ops.tensor import ShapeError, require
 
 MAX_EXTENT = 2**31
+
+_Number = TypeVar("_Number", np.int64, np.float64)
 
 
 def output_extents(
@@ -34,13 +38,13 @@ def output_extents(
 
 
 def view(
-    x: Integers,
+    x: npt.NDArray[_Number],
     kernel: Sequence[int],
     strides: Sequence[int],
     pads: Sequence[int],
     dilations: Sequence[int],
     fill: int = 0,
-) -> Integers:
+) -> npt.NDArray[_Number]:
     """Windows of x [N, C, spatial...], as an array [N, C, output..., kernel...]."""
     rank = len(kernel)
     if any(pads):

@@ -23,10 +23,13 @@ fn value_error(error: impl ToString) -> PyErr {
 fn arrays(list: &[Integers<'_>]) -> PyResult<Arrays> {
     list.iter()
         .map(|array| {
-            let slice = array.as_slice();
-            slice.map(<[i64]>::to_vec).map_err(|_| {
-                value_error(format!("an array of shape {:?} is not C-contiguous", array.shape()))
-            })
+            match array.as_slice() {
+                Ok(values) if array.is_c_contiguous() => Ok(values.to_vec()),
+                _ => Err(value_error(format!(
+                    "an array of shape {:?} is not C-contiguous",
+                    array.shape()
+                ))),
+            }
         })
         .collect()
 }

@@ -4,7 +4,7 @@ Y = X W over labelled axes: g in X, W and Y; k in X and W (summed); n in X and Y
 With challenge vectors t, u, v drawn after X, W and Y are committed (one per factor of each axis),
 
     (sum_n u X[g,n,k]) * (t_g sum_m v W[g,k,m]) = p[k,g]                 `path/products`
-    sum p + sum t u v bias = sum t u v Y                                 `path/total`
+    0 = sum p + sum t u v bias - sum t u v Y                             `path/total`
 
 Rows: k g + 1, whatever n and m are. Error at most (coordinates of t, u and v)/l: the check is a
 multilinear identity in them (protocol.md, section 2). Y is not stored here: `Value.define` states
@@ -12,13 +12,14 @@ it, and whichever value Y equals must be committed before the challenges, which 
 outside the sketch.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.term import Axis, Challenge, Term
-from zkinfer.circuit.value import Lazy, Value, common_cuts, spans
+from zkinfer.circuit.value import Factors, Lazy, Value, common_cuts, spans
 
 Labels = Sequence[str]
 
@@ -38,7 +39,8 @@ def contract(
 
     x_labels, w_labels: one letter per logical axis of x and w; y_labels: per logical axis of Y the
     letters that it is made of, the most significant first. bias: broadcastable to Y. numbers: Y
-    with bias, while solving. The result's bounds are for the caller to set.
+    with bias, while solving. The result's bounds are for the caller to set; what defines it may
+    have finer factors.
     """
     x, w = _shared(b, path, x, x_labels, w, w_labels)
     x = _unweighted(b, f"{path}/left", x)
@@ -46,30 +48,64 @@ def contract(
     factors = dict(zip(x_labels, x.factors, strict=True)) | dict(
         zip(w_labels, w.factors, strict=True)
     )
+    y_factors = tuple(tuple(f for label in labels for f in factors[label]) for labels in y_labels)
+
+    def define(y: Value) -> None:
+        if not b.solving:
+            fine = factors | _dealt(y.factors, y_labels, factors)
+            left = b.matched(x, tuple(fine[label] for label in x_labels))
+            right = b.matched(w, tuple(fine[label] for label in w_labels))
+            _state(b, path, (left, x_labels), (right, w_labels), (y, y_labels), bias)
+
+    return Value(y_factors, (), 0, 0, numbers, define)
+
+
+def _dealt(
+    factors: Factors, y_labels: Sequence[Labels], coarse: Mapping[str, tuple[int, ...]]
+) -> dict[str, tuple[int, ...]]:
+    """The factors of Y's axes dealt out to the labels that these are made of."""
+    result = {}
+    for labels, axis in zip(y_labels, factors, strict=True):
+        position = 0
+        for label in labels:
+            start, size = position, 1
+            while size < math.prod(coarse[label]):
+                size *= axis[position]
+                position += 1
+            result[label] = axis[start:position]
+    return result
+
+
+def _state(
+    b: Builder,
+    path: str,
+    left: tuple[Value, Labels],
+    right: tuple[Value, Labels],
+    product: tuple[Value, Sequence[Labels]],
+    bias: Value | None,
+) -> None:
+    """Emits the blocks, the factors of all three agreeing."""
+    (x, x_labels), (w, w_labels), (y, y_labels) = left, right, product
+    factors = dict(zip(x_labels, x.factors, strict=True)) | dict(
+        zip(w_labels, w.factors, strict=True)
+    )
     order = [label for labels in y_labels for label in labels]
     weights = _challenges(b, order, factors, x_labels, w_labels)
     kept = [label for label in x_labels if label in w_labels]
     rows = tuple(extent for label in kept for extent in factors[label])
-    y_factors = tuple(tuple(f for label in labels for f in factors[label]) for labels in y_labels)
-
-    def total(products: tuple[Term, ...], y: Value) -> None:
-        every = [challenge for label in order for challenge in weights[label]]
-        left = list(products)
-        if bias is not None:
-            wide = views.split(views.broadcast(bias, y.shape), y_factors)
-            if wide is None:
-                raise ValueError(f"{path}: the bias does not take the product's factors")
-            left.extend(_summed(term, every) for term in wide.terms)
-        one = Term(0, 1, (), ())
-        b.block(f"{path}/total", (), left, (one,), [_summed(term, every) for term in y.terms])
-
-    products: tuple[Term, ...] = ()
-    if not b.solving:
-        shared = {label: weights.get(label, [None] * len(factors[label])) for label in kept}
-        left = [_arranged(t, x, x_labels, kept, weights, {}) for t in x.terms]
-        right = [_arranged(t, w, w_labels, kept, weights, shared) for t in w.terms]
-        products = b.sketch(f"{path}/products", rows, left, right)
-    return Value(y_factors, (), 0, 0, numbers, lambda y: b.solving or total(products, y))
+    unmarked: dict[str, list[Challenge]] = {}
+    sketch = b.sketch(
+        f"{path}/products",
+        rows,
+        [_arranged(t, x, x_labels, kept, weights, unmarked) for t in x.terms],
+        [_arranged(t, w, w_labels, kept, weights, weights) for t in w.terms],
+    )
+    every = [challenge for label in order for challenge in weights[label]]
+    terms = [*sketch, *(_summed(t, every) for t in views.scale(y, -1).terms)]
+    if bias is not None:
+        wide = b.matched(views.broadcast(bias, y.shape), y.factors)
+        terms.extend(_summed(t, every) for t in wide.terms)
+    b.block(f"{path}/total", (), (), (), terms)
 
 
 def _shared(
@@ -113,7 +149,7 @@ def _challenges(
 ) -> dict[str, list[Challenge]]:
     """A challenge vector for every factor of every axis of Y; those of one product differ."""
     used = {"t": 0, "u": 0, "v": 0}
-    weights = {}
+    weights: dict[str, list[Challenge]] = {}
     for label in order:
         role = "u" if label not in w_labels else "v" if label not in x_labels else "t"
         weights[label] = []
@@ -129,7 +165,7 @@ def _arranged(
     labels: Labels,
     kept: Sequence[str],
     weights: dict[str, list[Challenge]],
-    on_rows: dict[str, list[Challenge | None]],
+    on_rows: dict[str, list[Challenge]],
 ) -> Term:
     """The term with the kept axes as rows (weighted by `on_rows`) and the others summed."""
     axes = {
@@ -138,7 +174,7 @@ def _arranged(
     }
     rows: list[Axis] = []
     for label in kept:
-        marks = on_rows.get(label, [None] * len(axes[label]))
+        marks = on_rows.get(label) or [None] * len(axes[label])
         rows.extend(
             axis._replace(weight=mark) for axis, mark in zip(axes[label], marks, strict=True)
         )

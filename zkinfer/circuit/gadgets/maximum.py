@@ -13,63 +13,103 @@ Label of n scores: the same on n x_j - j, whose maximum belongs to the lowest in
 score, as in ONNX, and to no other; the label is sum_j j c_j.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.term import Axis, Constants, Term
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.value import Lazy, Value
 
 
 def maximum(b: Builder, path: str, x: Value) -> Value:
     """The maximum over the last logical axis, which is dropped; stored."""
     if x.shape[-1] == 1:
-        return views.merge(x, len(x.factors) - 2, 2)
+        return views.drop(x, (len(x.factors) - 1,))
     m, _ = _choose(b, path, x)
     return m
 
 
-def label(b: Builder, path: str, x: Value) -> Value:
+def arg_max(b: Builder, path: str, x: Value) -> Value:
     """The lowest index of the largest entry of a 1-D value of one factor, as a scalar."""
     (count,) = x.shape
-    if count == 1:
-        return views.reshape(views.constant(0, x), ()) or x
-    ranks = Term(0, -1, (), (Axis(count, Constants(tuple(range(count))), ()),))
-    numbers = x.lazily(lambda s: s * count - np.arange(count))
-    keys = views.add(
-        views.scale(x, count),
-        Value(x.factors, (ranks,), 1 - count, 0, x.lazily(lambda s: -np.arange(count))),
-    )
-    keys = replace(keys, numbers=numbers)
-    _, choice = _choose(b, path, keys)
-    total = views.sum_over(choice, (0,), (range(count),))
-    scalar = views.reshape(total, ()) if total is not None else None
-    if scalar is None:
+    ranks = views.weight(views.constant(-1, x), 0, range(count))
+    if ranks is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
-    return scalar
+    keys = views.add(views.scale(x, count), ranks.bounded(1 - count, 0))
+    _, choice = _choose(b, path, keys)
+    ranked = views.weight(choice, 0, range(count))
+    if ranked is None:
+        raise ValueError(f"{path}: a label needs scores on one axis")
+    return views.drop(views.sum_over(ranked, (0,)), (0,))
+
+
+def tiled_maximum(
+    b: Builder, path: str, x: Value, kernel: Sequence[int], numbers: Lazy | None
+) -> Value:
+    """The maximum over windows that tile a product x [N, C, spatial...], neither of them stored.
+
+    x is read as m - d, so `path/order` is the product's own equation, and m is whatever defines
+    the result. x: one factor at most per spatial axis. numbers: the windows of x as
+    [N, C, out..., taps], while solving.
+    """
+    out = [extent // k for extent, k in zip(x.shape[2:], kernel, strict=True)]
+    inner = tuple(k for k in kernel if k != 1)
+    factors = (*x.factors[:2], *views.factors_of(out), inner)
+    windows = Value(factors, (), x.low, x.high, numbers)
+    largest = windows.lazily(lambda array: array.max(axis=-1))
+    distance = windows.lazily(lambda array: array.max(axis=-1, keepdims=True) - array)
+    d, _ = b.bits(
+        f"{path}/order/bits",
+        windows,
+        _width(x),
+        distance.get() if distance is not None else None,
+    )
+    c = _selectors(b, path, windows)
+    b.product(f"{path}/chosen", c, d, views.constant(0, c))
+
+    def define(m: Value) -> None:
+        if b.solving:
+            return
+        wide = views.widened(m, kernel)
+        taps = views.regrouped(views.scale(d, -1), (*d.factors[:-1], *views.factors_of(kernel)))
+        wide, taps = b.aligned(path, wide, taps)
+        count = len(kernel)
+        pairs = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
+        y = views.transpose(views.add(wide, taps), (0, 1, *pairs))
+        for axis in range(count):
+            y = views.merge(y, 2 + axis, 2)
+        b.equal(f"{path}/order", x, y)
+
+    return Value(factors[:-1], (), x.low, x.high, largest, define)
+
+
+def _width(x: Value) -> int:
+    return max((x.high - x.low).bit_length(), 1)
+
+
+def _selectors(b: Builder, path: str, x: Value) -> Value:
+    """One bit an entry, one of them set along the last axis: at the largest entry of x."""
+    chosen = None
+    if b.solving:
+        largest = x.array.argmax(axis=-1)
+        chosen = (largest[..., None] == np.arange(x.shape[-1])).astype(np.int64)
+    c, _ = b.bits(f"{path}/selectors", x, 1, chosen)
+    total = views.sum_over(c, (len(x.factors) - 1,))
+    b.equal(f"{path}/choice", total, views.constant(1, total))
+    return c
 
 
 def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
-    """The maximum over the last axis and the selectors."""
-    numbers = chosen = None
-    if b.solving:
-        numbers = x.array.max(axis=-1)
-        chosen = x.array.argmax(axis=-1)[..., None] == np.arange(x.shape[-1])
-        chosen = chosen.astype(np.int64)
+    """The maximum over the last axis, stored, and the selectors."""
+    numbers = np.asarray(x.array.max(axis=-1)) if b.solving else None
     stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, numbers)
     m = b.matched(stored, x.factors[:-1])
-    wide = views.broadcast(views.reshape(m, (*m.shape, 1)) or m, x.shape)
-    wide, x = b.aligned(path, wide, x)
+    wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
     difference = views.add(wide, views.scale(x, -1))
-    width = max((x.high - x.low).bit_length(), 1)
-    d, _ = b.bits(f"{path}/order/bits", x, width, difference.array if b.solving else None)
+    d, _ = b.bits(f"{path}/order/bits", x, _width(x), difference.array if b.solving else None)
     b.equal(f"{path}/order", difference, d)
-    c, _ = b.bits(f"{path}/selectors", x, 1, chosen)
-    total = views.sum_over(c, (len(x.factors) - 1,))
-    if total is not None:
-        b.equal(f"{path}/choice", total, views.constant(1, total))
-    b.product(f"{path}/chosen", c, d, views.constant(0, c))
+    c = _selectors(b, path, x)
+    b.product(f"{path}/chosen", c, difference, views.constant(0, c))
     return stored, c

@@ -1,7 +1,7 @@
 """Products of two values, and the negative part.
 
-    a b = y                              one row, one number
-    x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
+a b = y                              one row, one number
+x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
 """
 
 import numpy as np
@@ -17,9 +17,7 @@ def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
     x, y = b.aligned(path, x, y)
     numbers = Lazy(lambda: x.array * y.array) if b.solving else None
     ends = [p * q for p in (x.low, x.high) for q in (y.low, y.high)]
-    return Value(
-        x.factors, (), min(ends), max(ends), numbers, lambda z: b.product(path, x, y, z)
-    )
+    return Value(x.factors, (), min(ends), max(ends), numbers, lambda z: b.product(path, x, y, z))
 
 
 def negative_part(b: Builder, path: str, x: Value) -> Value:

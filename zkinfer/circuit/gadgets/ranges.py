@@ -16,9 +16,9 @@ def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
     if width == 0:
         b.equal(path, x, views.constant(low, x))
         return
-    nonnegative(b, path, views.add(x, views.constant(-low, x)), width)
+    nonnegative(b, path, views.shifted(x, -low), width)
     if high - low != (1 << width) - 1:
-        nonnegative(b, f"{path}/upper", views.add(views.constant(high, x), views.scale(x, -1)), width)
+        nonnegative(b, f"{path}/upper", views.shifted(views.scale(x, -1), high), width)
 
 
 def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:

@@ -1,0 +1,316 @@
+"""Small fixed-point networks, one or more for every op, for the tests of circuits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
+
+Integers = npt.NDArray[np.int64]
+
+
+class Net:
+    """Writes a graph node by node; every method returns the name of the tensor it adds."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, FixedTensor] = {}
+        self.inputs: list[str] = []
+        self.weights: list[str] = []
+        self.nodes: list[FixedNode] = []
+
+    def input(self, *shape: int, low: int = -8, high: int = 7, scale: int = 0) -> str:
+        return self._declare("x", self.inputs, shape, low, high, scale)
+
+    def weight(self, *shape: int, low: int = -8, high: int = 7, scale: int = 0) -> str:
+        return self._declare("w", self.weights, shape, low, high, scale)
+
+    def _declare(
+        self, letter: str, names: list[str], shape: tuple[int, ...], low: int, high: int, scale: int
+    ) -> str:
+        name = f"{letter}{len(names)}"
+        names.append(name)
+        self.declared[name] = FixedTensor(shape, scale, low, high)
+        return name
+
+    def node(self, op: str, *inputs: str, name: str = "", **attrs: Any) -> str:
+        name = name or op
+        self.nodes.append(FixedNode(name, op, inputs, f"{name}_out", attrs))
+        return f"{name}_out"
+
+    def requantize(self, x: str, shift: int = 2, *, low: int = -8, high: int = 7) -> str:
+        name = f"rescale{sum(node.op == 'requantize' for node in self.nodes)}"
+        return self.node("requantize", x, name=name, shift=shift, low=low, high=high)
+
+    def graph(self, *outputs: str, inputs: str = "hidden", output: str = "public") -> FixedGraph:
+        return FixedGraph(
+            inputs=tuple(self.inputs),
+            weights=tuple(self.weights),
+            nodes=tuple(self.nodes),
+            outputs=outputs,
+            declared=self.declared,
+            input_mode=inputs,
+            output_mode=output,
+            weights_mode="hidden",
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph with an op in it. `ops` tells which."""
+
+    name: str
+    graph: FixedGraph
+
+    @property
+    def ops(self) -> set[str]:
+        return {node.op for node in self.graph.nodes}
+
+    def random(self, seed: int, *, extreme: bool = False) -> tuple[dict[str, Integers], ...]:
+        """Weights and inputs in their declared ranges; extreme: at the ends of them only."""
+        rng = np.random.default_rng(seed)
+
+        def draw(names: Sequence[str]) -> dict[str, Integers]:
+            return {name: _draw(rng, self.graph.tensors[name], extreme) for name in names}
+
+        return draw(self.graph.weights), draw(self.graph.inputs)
+
+
+def _draw(rng: np.random.Generator, tensor: FixedTensor, extreme: bool) -> Integers:
+    if extreme:
+        return rng.choice(np.array([tensor.low, tensor.high], dtype=np.int64), tensor.shape)
+    return rng.integers(tensor.low, tensor.high, tensor.shape, dtype=np.int64, endpoint=True)
+
+
+def cases() -> dict[str, Case]:
+    """Every case by name."""
+    made = {}
+    for function in CASES:
+        for name, graph in function().items():
+            made[name] = Case(name, graph)
+    return made
+
+
+def _linear() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    x, y = net.input(3, 4), net.input(4, low=0, scale=1)
+    total = net.node("add", x, y, shift_a=1, shift_b=0)
+    made["add"] = net.graph(total)
+    net = Net()
+    x, w = net.input(2, 3), net.weight(2, 1, scale=2)
+    made["sub"] = net.graph(net.node("sub", x, w, shift_a=2, shift_b=0))
+    net = Net()
+    made["neg"] = net.graph(net.node("neg", net.input(5)))
+    net = Net()
+    x = net.input(2, 3, 5)
+    made["reduce_sum"] = net.graph(
+        net.node("reduce_sum", x, axes=(0, 2), keepdims=False, multiplier=3, scale=1)
+    )
+    net = Net()
+    x = net.input(2, 3, 5)
+    mean = net.node("reduce_sum", x, axes=(1, 2), keepdims=True, multiplier=17, scale=8)
+    made["reduce_sum then requantize"] = net.graph(net.requantize(mean, 7))
+    return made
+
+
+def _shapes() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    made["reshape"] = net.graph(net.node("reshape", net.input(2, 6), shape=(3, 4)))
+    net = Net()
+    made["reshape that fits"] = net.graph(net.node("reshape", net.input(4, 1, 6), shape=(2, 1, 12)))
+    net = Net()
+    made["transpose"] = net.graph(net.node("transpose", net.input(2, 3, 4), perm=(2, 0, 1)))
+    net = Net()
+    x = net.input(7, 4)
+    cut = net.node("slice", x, starts=(-1, 1), stops=(-8, 3), axes=(0, 1), steps=(-2, 1))
+    made["slice"] = net.graph(cut)
+    net = Net()
+    flat = net.node("reshape", net.node("transpose", net.input(3, 4), perm=(1, 0)), shape=(12,))
+    cut = net.node("slice", flat, starts=(2,), stops=(11,), axes=(0,), steps=(3,))
+    made["slice of a reshaped axis"] = net.graph(cut)
+    net = Net()
+    parts = [net.input(2, 3), net.weight(2, 1), net.input(2, 4)]
+    made["concat"] = net.graph(net.node("concat", *parts, axis=1))
+    net = Net()
+    x = net.input(2, 3)
+    shifted = net.node("add", x, net.weight(1), shift_a=0, shift_b=0)
+    flat = net.node("reshape", net.node("transpose", x, perm=(1, 0), name="t"), shape=(1, 6))
+    wide = net.node("reshape", shifted, name="r2", shape=(1, 6))
+    made["concat of expressions"] = net.graph(net.node("concat", wide, flat, axis=0))
+    net = Net()
+    made["pad"] = net.graph(net.node("pad", net.input(2, 3), pads=(1, 0, 2, 1), value=-5))
+    net = Net()
+    made["pad of one entry"] = net.graph(
+        net.node("pad", net.input(1, 3), pads=(2, 0, 1, 0), value=0)
+    )
+    return made
+
+
+def _products() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    x = net.input(1, 5)
+    made["matmul"] = net.graph(net.node("matmul", x, net.weight(5, 3), net.weight(3)))
+    net = Net()
+    x = net.input(3, 5)
+    made["matmul then requantize"] = net.graph(
+        net.requantize(net.node("matmul", x, net.weight(5, 2), net.weight(2, low=-64, high=63)), 4)
+    )
+    net = Net()
+    made["matmul of vectors"] = net.graph(net.node("matmul", net.input(4), net.weight(4)))
+    net = Net()
+    a, c = net.input(2, 1, 3, 4), net.input(2, 4, 2)
+    made["matmul of activations"] = net.graph(net.node("matmul", a, c))
+    net = Net()
+    flat = net.node("reshape", net.input(2, 3, 2), shape=(1, 12))
+    made["matmul of a reshaped input"] = net.graph(net.node("matmul", flat, net.weight(12, 3)))
+    net = Net()
+    turned = net.node("transpose", net.input(3, 4), perm=(1, 0))
+    flat = net.node("reshape", turned, shape=(6, 2))
+    made["matmul of a copied input"] = net.graph(net.node("matmul", flat, net.weight(2, 3)))
+    net = Net()
+    made["mul"] = net.graph(net.node("mul", net.input(2, 3), net.weight(3)))
+    net = Net()
+    x = net.input(2, 3)
+    made["mul then requantize"] = net.graph(net.requantize(net.node("mul", x, x)))
+    return made
+
+
+def _convolutions() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    x = net.input(1, 2, 5, 4)
+    y = net.node(
+        "conv", x, net.weight(3, 2, 3, 2), net.weight(3),
+        strides=(1, 1), dilations=(1, 1), pads=(0, 0, 0, 0), groups=1,
+    )  # fmt: skip
+    made["conv"] = net.graph(net.requantize(y, 5, low=0))
+    net = Net()
+    x = net.input(2, 2, 5, 4)
+    y = net.node(
+        "conv", x, net.weight(4, 1, 3, 2), net.weight(4),
+        strides=(2, 1), dilations=(1, 2), pads=(1, 1, 0, 2), groups=2,
+    )  # fmt: skip
+    made["conv with groups, padding, strides and dilations"] = net.graph(y)
+    net = Net()
+    x = net.input(1, 3, 4, 4)
+    y = net.node(
+        "conv", x, net.weight(3, 1, 3, 3),
+        strides=(1, 1), dilations=(1, 1), pads=(1, 1, 1, 1), groups=3,
+    )  # fmt: skip
+    made["depthwise conv"] = net.graph(net.requantize(y))
+    net = Net()
+    x = net.input(1, 2, 7)
+    y = net.node(
+        "conv", x, net.weight(2, 2, 3), strides=(2,), dilations=(1,), pads=(1, 1), groups=1
+    )
+    made["conv in one dimension"] = net.graph(y)
+    net = Net()
+    x = net.input(1, 2, 1)
+    y = net.node(
+        "conv", x, net.weight(2, 2, 3), strides=(1,), dilations=(1,), pads=(1, 1), groups=1
+    )
+    made["conv of one entry"] = net.graph(y)
+    net = Net()
+    sum_ = net.node("add", net.input(1, 2, 3, 3), net.weight(1), shift_a=0, shift_b=0)
+    y = net.node(
+        "conv", sum_, net.weight(2, 2, 2, 2),
+        strides=(1, 1), dilations=(1, 1), pads=(1, 0, 0, 1), groups=1,
+    )  # fmt: skip
+    made["conv of an expression"] = net.graph(y)
+    return made
+
+
+def _pools() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    plain = {"strides": (2, 2), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+    made["max_pool"] = net.graph(
+        net.node("max_pool", net.input(1, 2, 4, 5), kernel=(2, 2), **plain)
+    )
+    net = Net()
+    padded = {"strides": (1, 2), "dilations": (2, 1), "pads": (1, 0, 1, 1)}
+    made["max_pool with padding"] = net.graph(
+        net.node("max_pool", net.input(1, 1, 4, 4), kernel=(2, 3), **padded)
+    )
+    net = Net()
+    made["max_pool of positives with padding"] = net.graph(
+        net.node("max_pool", net.input(1, 1, 4, 4, low=0), kernel=(2, 3), **padded)
+    )
+    net = Net()
+    made["average_pool"] = net.graph(
+        net.node(
+            "average_pool", net.input(1, 2, 4, 5),
+            kernel=(2, 2), **plain, multipliers=((3, 3), (3, 3)), scale=4,
+        )
+    )  # fmt: skip
+    net = Net()
+    pool = net.node(
+        "average_pool", net.input(1, 2, 4, 4), kernel=(3, 3), strides=(2, 2), dilations=(1, 1),
+        pads=(1, 1, 1, 1), multipliers=((8, 5), (8, 5)), scale=8,
+    )  # fmt: skip
+    made["average_pool with padding"] = net.graph(net.requantize(pool, 8))
+    return made
+
+
+def _nonlinear() -> Mapping[str, FixedGraph]:
+    made = {}
+    for name, low, high, shift, x_low, x_high in (
+        ("requantize", -8, 7, 2, -100, 90),
+        ("requantize as relu", 0, 7, 2, -128, 127),
+        ("requantize with a range of no power of two", 0, 5, 1, -20, 20),
+        ("requantize upwards only", -8, 7, 2, -30, 90),
+        ("requantize downwards only", -8, 7, 2, -90, 20),
+        ("requantize without saturation", -128, 127, 3, -90, 20),
+        ("requantize without shift", -4, 3, 0, -20, 20),
+        ("requantize to a constant", 2, 2, 1, -20, 20),
+    ):
+        net = Net()
+        x = net.input(6, low=x_low, high=x_high)
+        made[name] = net.graph(net.requantize(x, shift, low=low, high=high))
+    net = Net()
+    made["leaky_relu"] = net.graph(net.node("leaky_relu", net.input(5), alpha=3, shift=4))
+    net = Net()
+    x = net.node("leaky_relu", net.input(5, low=2), alpha=3, shift=4)
+    made["leaky_relu of positives"] = net.graph(x)
+    net = Net()
+    made["prelu"] = net.graph(
+        net.node("prelu", net.input(2, 3), net.weight(3, scale=2), shift=2)
+    )
+    net = Net()
+    made["prelu then requantize"] = net.graph(
+        net.requantize(net.node("prelu", net.input(2, 3), net.weight(1, scale=2), shift=2))
+    )
+    net = Net()
+    made["label"] = net.graph(net.node("label", net.input(1, 5)), output="label")
+    return made
+
+
+def _networks() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    x = net.input(1, 4)
+    for width in (4, 3):
+        depth = net.graph(x).tensors[x].shape[1]
+        x = net.node("matmul", x, net.weight(depth, width, scale=3), net.weight(width, scale=3), name=f"fc{width}")
+        x = net.requantize(x, 3, low=0)
+    made["perceptron"] = net.graph(x, inputs="public")
+    net = Net()
+    x = net.input(1, 1, 8, 8)
+    x = net.node(
+        "conv", x, net.weight(2, 1, 3, 3, scale=3), net.weight(2, scale=3),
+        strides=(1, 1), dilations=(1, 1), pads=(0, 0, 0, 0), groups=1,
+    )  # fmt: skip
+    x = net.requantize(x, 3, low=0)
+    x = net.node("max_pool", x, kernel=(2, 2), strides=(2, 2), dilations=(1, 1), pads=(0,) * 4)
+    x = net.node("reshape", x, shape=(1, 18))
+    x = net.requantize(net.node("matmul", x, net.weight(18, 3, scale=4), net.weight(3, scale=4)), 4)
+    made["convolutional network"] = net.graph(net.node("label", x), output="label")
+    return made
+
+
+CASES = (_linear, _shapes, _products, _convolutions, _pools, _nonlinear, _networks)

@@ -1,0 +1,14 @@
+"""ONNX models: the only part of zkinfer that imports onnx.
+
+    read(source) -> onnx.ModelProto      the model with all of its weights
+    load(source, shapes) -> Graph        what it computes, in the operators of zkinfer.graph
+
+The model is checked, its own functions are inlined, dead nodes are dropped, dimensions fixed,
+constants folded; each node goes through its converter in `table`; at last multiplications and
+additions of constants (batch normalization) are folded into the products before them.
+"""
+
+from zkinfer.onnx_import.importer import load
+from zkinfer.onnx_import.read import read
+
+__all__ = ["load", "read"]

@@ -1,0 +1,246 @@
+"""The float graph under construction, and what a converter sees of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.graph import Node
+from zkinfer.onnx_import.constants import Array
+from zkinfer.onnx_import.node import OnnxNode, Refusal
+from zkinfer.onnx_import.shapes import Shape, infer
+
+Floats = npt.NDArray[np.float64]
+
+
+class Builder:
+    """Tensors and nodes so far.
+
+    arrays: the model's constants, in their own types. weights: the constants that nodes read.
+    shapes: of all tensors that depend on an input. integral: the ONNX names of those that hold
+    integers. used: the ONNX names that a node or the graph's outputs read.
+    """
+
+    def __init__(
+        self, arrays: Mapping[str, Array], names: frozenset[str], used: frozenset[str]
+    ) -> None:
+        self.arrays = dict(arrays)
+        self.weights: dict[str, Floats] = {}
+        self.shapes: dict[str, Shape] = {}
+        self.integral: set[str] = set()
+        self.nodes: list[Node] = []
+        self.used = used
+        self._sources: dict[str, str] = {}
+        self._tensor_names = set(names)
+        self._node_names: set[str] = set()
+
+    def source(self, name: str) -> str:
+        """The tensor that an ONNX name stands for."""
+        return self._sources.get(name, name)
+
+    def alias(self, name: str, source: str) -> None:
+        """Lets an ONNX name stand for another tensor."""
+        self._sources[name] = source
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a tensor, constant or not."""
+        if name in self.shapes:
+            return self.shapes[name]
+        array = self.weights[name] if name in self.weights else self.arrays[name]
+        return array.shape
+
+    def weight(self, name: str) -> str:
+        """Makes a constant of the model one of the graph. Raises Refusal unless it is finite."""
+        if name not in self.weights:
+            self.weights[name] = finite(self.arrays[name], name)
+        return name
+
+    def new_weight(self, name: str, array: Array) -> str:
+        """Adds a constant under this name or, where that is taken by another, a numbered one."""
+        values = finite(array, name)
+        number, candidate = 1, name
+        while candidate in self._tensor_names:
+            if candidate in self.weights and np.array_equal(self.weights[candidate], values):
+                return candidate
+            number += 1
+            candidate = f"{name}.{number}"
+        self._tensor_names.add(candidate)
+        self.weights[candidate] = values
+        return candidate
+
+    def new_tensor(self, name: str) -> str:
+        """A tensor name like this one that is not taken."""
+        return _unique(name, self._tensor_names)
+
+    def add(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
+        """Appends a node under this name, or a numbered one where that is taken.
+
+        Raises Refusal when the operands do not fit.
+        """
+        shapes = tuple(self.shape(source) for source in inputs)
+        self.shapes[output] = infer(op, attrs, shapes)
+        unique = _unique(name, self._node_names)
+        self.nodes.append(Node(unique, op, tuple(inputs), output, attrs))
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a converter sees: one node of the model, and the graph that it adds to."""
+
+    node: OnnxNode
+    graph: Builder
+
+    @property
+    def version(self) -> int:
+        """The opset's version."""
+        return self.node.version
+
+    def attr(self, name: str, default: Any) -> Any:
+        """An attribute; the default where the node has none."""
+        return self.node.attrs.get(name, default)
+
+    def ints(self, name: str) -> tuple[int, ...] | None:
+        """An attribute that lists integers."""
+        value = self.node.attrs.get(name)
+        return None if value is None else tuple(int(item) for item in value)
+
+    def has(self, index: int) -> bool:
+        """Whether the node has an input at this place."""
+        return self.node.has_input(index)
+
+    def source(self, index: int) -> str:
+        """The name of an input's tensor. Raises Refusal where the node has none."""
+        if not self.has(index):
+            raise Refusal(f"its input {index} is missing")
+        return self.graph.source(self.node.inputs[index])
+
+    def is_constant(self, index: int) -> bool:
+        """Whether an input is a constant."""
+        return self.source(index) in self.graph.arrays
+
+    def is_integral(self, index: int) -> bool:
+        """Whether an input depends on the model's inputs and holds integers."""
+        return self.node.inputs[index] in self.graph.integral
+
+    def shape(self, index: int) -> Shape:
+        """An input's shape."""
+        return self.graph.shape(self.source(index))
+
+    def array(self, index: int, what: str) -> Array:
+        """A constant input's entries, in their own type. Raises Refusal where it is computed."""
+        if not self.is_constant(index):
+            raise Refusal(f"expected constant {what}, got the computed {self.node.inputs[index]}")
+        return self.graph.arrays[self.source(index)]
+
+    def floats(self, index: int, what: str) -> Floats:
+        """A constant input's entries as floats, all finite."""
+        array = self.array(index, what)
+        return finite(array, self.node.inputs[index])
+
+    def ints_at(self, index: int, what: str) -> tuple[int, ...] | None:
+        """The integers of a constant input; None where the node has none."""
+        if not self.has(index):
+            return None
+        array = self.array(index, what)
+        if array.dtype.kind not in "iu":
+            raise Refusal(f"expected integers as {what}, got {array.dtype}")
+        return tuple(int(item) for item in array.reshape(-1))
+
+    def scalar(self, index: int, what: str) -> float | None:
+        """The number that a constant input holds; None where the node has none."""
+        if not self.has(index):
+            return None
+        array = self.array(index, what)
+        if array.size != 1 or array.dtype.kind not in "biuf":
+            raise Refusal(f"expected one number as {what}, got {array.dtype} of {array.shape}")
+        return float(array.reshape(()))
+
+    def any_operand(self, index: int) -> str:
+        """An input for an operator that only moves entries."""
+        name = self.source(index)
+        return self.graph.weight(name) if name in self.graph.arrays else name
+
+    def operand(self, index: int) -> str:
+        """An input for an operator that computes. Raises Refusal where it holds integers."""
+        if self.is_integral(index):
+            raise Refusal(
+                f"expected a float tensor, got the integers {self.node.inputs[index]}; "
+                "put a Cast to float before it"
+            )
+        return self.any_operand(index)
+
+    def weight(self, suffix: str, array: Array, index: int | None = None) -> str:
+        """A new constant, named after an input, or after the node, and the suffix."""
+        base = self.node.name if index is None else self.source(index)
+        return self.graph.new_weight(f"{base}.{suffix}", array)
+
+    def step(self, op: str, suffix: str, *inputs: str, **attrs: Any) -> str:
+        """Adds a node before the last one; returns its output's name."""
+        name = f"{self.node.name}/{suffix}"
+        output = self.graph.new_tensor(name)
+        self.graph.add(name, op, inputs, output, **attrs)
+        return output
+
+    def finish(self, op: str, *inputs: str, index: int = 0, **attrs: Any) -> None:
+        """Adds the node that makes the output at this index."""
+        name = self.node.name if index == 0 else f"{self.node.name}/{index}"
+        self.graph.add(name, op, inputs, self.node.outputs[index], **attrs)
+
+    def move(self, op: str, x: str, index: int = 0, **attrs: Any) -> None:
+        """Like finish, for an operator that only moves the entries of input 0."""
+        self.finish(op, x, index=index, **attrs)
+        if self.is_integral(0):
+            self.graph.integral.add(self.node.outputs[index])
+
+    def keep(self, x: str, index: int = 0) -> None:
+        """Lets the output stand for a tensor that holds the entries of input 0."""
+        output = self.node.outputs[index]
+        self.graph.alias(output, x)
+        if self.is_integral(0):
+            self.graph.integral.add(output)
+
+    def uses_output(self, index: int) -> bool:
+        """Whether the output at this place is read."""
+        return self.node.uses_output(index, self.graph.used)
+
+
+def finite(array: Array, name: str) -> Floats:
+    """The entries as float64. Raises Refusal for NaN, infinity and what is no number."""
+    if array.dtype.kind in "cOSU":
+        raise Refusal(f"expected real numbers in the constant {name}, got {array.dtype}")
+    values = np.asarray(array, dtype=np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise Refusal(
+            f"expected finite weights, got {values[index]} in {name} at {list(index)}; "
+            "train or export the model again"
+        )
+    return values
+
+
+def axis_in(axis: int, rank: int) -> int:
+    """The axis counted from the front. Raises Refusal unless there is one."""
+    if not -rank <= axis < rank:
+        raise Refusal(f"expected an axis from {-rank} to {rank - 1}, got {axis}")
+    return axis % rank
+
+
+def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
+    """Distinct axes counted from the front. Raises Refusal unless they are."""
+    result = tuple(axis_in(axis, rank) for axis in axes)
+    if len(set(result)) != len(result):
+        raise Refusal(f"expected distinct axes, got {tuple(axes)}")
+    return result
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, numbered if it is taken; takes it."""
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}.{number}"
+    taken.add(candidate)
+    return candidate

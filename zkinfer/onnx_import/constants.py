@@ -1,0 +1,116 @@
+"""Constants: ONNX tensors as numpy arrays, and nodes whose inputs are all constant."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from zkinfer.onnx_import.node import OnnxNode, Refusal
+from zkinfer.onnx_import.read import flat
+
+Array = npt.NDArray[Any]
+
+MAX_ENTRIES = 1 << 28
+"""The most entries that folding a node may make where its inputs are smaller."""
+
+IMPURE = frozenset(
+    ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike")
+    + ("RandomUniform", "RandomUniformLike")
+)
+"""Operators whose outputs do not follow from their inputs."""
+
+_SIZED_BY_INPUT = {"ConstantOfShape": 0, "Expand": 1}
+"""For operators that can make much of little: which input holds the output's shape."""
+
+_SCALARS = {"value_float": np.float32, "value_int": np.int64}
+_LISTS = {"value_floats": np.float32, "value_ints": np.int64}
+
+
+def to_array(tensor: onnx.TensorProto) -> Array:
+    """The tensor's entries in its own type. Raises Refusal when its data do not fit its shape."""
+    try:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise Refusal(f"the tensor {tensor.name} is damaged: {flat(error)}") from error
+
+
+def to_dense(sparse: onnx.SparseTensorProto) -> Array:
+    """The sparse tensor as an array. Raises Refusal when it is damaged or too large."""
+    name = sparse.values.name
+    shape = tuple(sparse.dims)
+    _check_size(shape, f"the sparse tensor {name}")
+    values, indices = to_array(sparse.values), to_array(sparse.indices)
+    dense: Array = np.zeros(shape, dtype=values.dtype)
+    try:
+        if indices.ndim == 1:
+            dense.reshape(-1)[indices] = values
+        else:
+            dense[tuple(indices.T)] = values
+    except (IndexError, ValueError) as error:
+        raise Refusal(f"the sparse tensor {name} is damaged: {flat(error)}") from error
+    return dense
+
+
+def initializers(graph: onnx.GraphProto) -> dict[str, Array]:
+    """The graph's initial tensors by name. Raises Refusal for a damaged one."""
+    arrays = {tensor.name: to_array(tensor) for tensor in graph.initializer}
+    for sparse in graph.sparse_initializer:
+        arrays[sparse.values.name] = to_dense(sparse)
+    return arrays
+
+
+def is_pure(node: OnnxNode) -> bool:
+    """Whether the node's outputs follow from its inputs and its plain attributes."""
+    subgraphs = any(
+        isinstance(value, onnx.GraphProto | list) and _holds_graph(value)
+        for value in node.attrs.values()
+    )
+    return node.op not in IMPURE and not subgraphs
+
+
+def fold(node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]) -> Sequence[Array]:
+    """The outputs of a node whose inputs are all constant, by the onnx package.
+
+    inputs: the arrays of the node's non-empty inputs. Raises Refusal when the node cannot be
+    evaluated.
+    """
+    if node.op == "Constant" and not node.domain:
+        return [_constant(node)]
+    if node.op in _SIZED_BY_INPUT and not node.domain:
+        shape = inputs[node.inputs[_SIZED_BY_INPUT[node.op]]]
+        _check_size(shape.reshape(-1).tolist(), "its output")
+    try:
+        evaluator = ReferenceEvaluator(node.proto, opsets=dict(opsets))
+        values = evaluator.run(None, dict(inputs))
+    except Exception as error:  # the evaluator raises what its operators raise
+        raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
+    return [np.asarray(value) for value in values]
+
+
+def _constant(node: OnnxNode) -> Array:
+    """The value of a Constant node in any of its forms."""
+    for name, value in node.attrs.items():
+        if name == "value":
+            return to_array(value)
+        if name == "sparse_value":
+            return to_dense(value)
+        if name in _SCALARS:
+            return np.array(value, dtype=_SCALARS[name])
+        if name in _LISTS:
+            return np.array(value, dtype=_LISTS[name])
+    raise Refusal(f"a constant of numbers is expected, got {', '.join(node.attrs) or 'nothing'}")
+
+
+def _check_size(shape: Sequence[int], what: str) -> None:
+    if any(extent < 0 for extent in shape) or math.prod(shape) > MAX_ENTRIES:
+        raise Refusal(f"{what} has the shape {tuple(shape)}; at most {MAX_ENTRIES} entries fit")
+
+
+def _holds_graph(value: object) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return any(isinstance(item, onnx.GraphProto) for item in values)

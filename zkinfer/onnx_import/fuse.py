@@ -1,0 +1,138 @@
+"""Folds multiplications and additions of constants into the conv or matmul before them.
+
+(x W + b) c + d = x (W c) + (b c + d), where c and d are constants per output channel: a batch
+normalization becomes part of the product, and a bias that the model adds by itself is no operator.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from zkinfer.graph import Node
+from zkinfer.onnx_import.builder import Builder, Floats
+from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.shapes import Shape, broadcasts_to
+
+
+def fuse(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
+    """The nodes, with what can be folded folded. New constants are added to the builder's weights.
+
+    A product is changed only if nothing else reads its output.
+    """
+    readers = Counter(name for node in nodes for name in node.inputs)
+    readers.update(outputs)
+    result: list[Node] = []
+    place: dict[str, int] = {}
+    for node in nodes:
+        folded = None
+        product = _product(node, place, result, readers, builder)
+        if product is not None:
+            folded = _fold(product, node, builder)
+        if product is None or folded is None:
+            place[node.output] = len(result)
+            result.append(node)
+        else:
+            index = place.pop(product.output)
+            place[node.output] = index
+            result[index] = folded
+    return _sorted(result)
+
+
+def _product(
+    node: Node,
+    place: dict[str, int],
+    result: list[Node],
+    readers: Counter[str],
+    builder: Builder,
+) -> Node | None:
+    """The conv or matmul whose output a mul, add or sub of a constant reads, alone."""
+    if node.op not in ("mul", "add", "sub"):
+        return None
+    computed = [name for name in node.inputs if name not in builder.weights]
+    if len(computed) != 1 or readers[computed[0]] != 1 or computed[0] not in place:
+        return None
+    product = result[place[computed[0]]]
+    return product if product.op in ("conv", "matmul") else None
+
+
+def _fold(product: Node, node: Node, builder: Builder) -> Node | None:
+    """The product with the node's constant folded in, or None where that is impossible."""
+    shape = builder.shapes[product.output]
+    constant_first = node.inputs[0] in builder.weights
+    constant_name = node.inputs[0 if constant_first else 1]
+    constant = builder.weights[constant_name]
+    if not broadcasts_to(constant.shape, shape):
+        return None
+    try:
+        if node.op == "mul":
+            return _scale(product, node, constant, builder)
+        if node.op == "sub" and constant_first:
+            negated = _scale(product, node, np.array(-1.0), builder)
+            return negated and _shift(negated, node, constant, constant_name, builder)
+        if node.op == "sub":
+            return _shift(product, node, -constant, f"{constant_name}.negated", builder)
+        return _shift(product, node, constant, constant_name, builder)
+    except Refusal:  # a product of finite constants that overflows
+        return None
+
+
+def _scale(product: Node, node: Node, factor: Floats, builder: Builder) -> Node | None:
+    """The product times a constant per output channel."""
+    weight = _scaled_weight(product, factor, builder)
+    if weight is None:
+        return None
+    index, values = weight
+    names = list(product.inputs)
+    names[index] = builder.new_weight(f"{names[index]}.folded", values)
+    if len(names) == 3:
+        bias = builder.weights[names[2]]
+        by_channel = factor.reshape(-1) if product.op == "conv" else factor
+        names[2] = builder.new_weight(f"{names[2]}.folded", bias * by_channel)
+    return replace(product, inputs=tuple(names), output=node.output)
+
+
+def _scaled_weight(product: Node, factor: Floats, builder: Builder) -> tuple[int, Floats] | None:
+    """Which operand of the product takes in the factor, and its values then."""
+    shape = builder.shapes[product.output]
+    if product.op == "conv":
+        w = builder.weights[product.inputs[1]]
+        if not _varies_only_on(factor.shape, shape, 1):
+            return None
+        return 1, w * factor.reshape(-1, *(1,) * (w.ndim - 1))
+    a, b = product.inputs[:2]
+    if b in builder.weights and _varies_only_on(factor.shape, shape, len(shape) - 1):
+        values = builder.weights[b]
+        return (1, values * factor.reshape(-1)) if values.ndim > 1 else None
+    if a in builder.weights and len(shape) > 1 and builder.weights[a].ndim > 1:
+        if _varies_only_on(factor.shape, shape, len(shape) - 2):
+            return 0, builder.weights[a] * factor.reshape(-1, 1)
+    return None
+
+
+def _shift(product: Node, node: Node, shift: Floats, name: str, builder: Builder) -> Node | None:
+    """The product plus a constant: per channel for a conv, any that broadcasts for a matmul."""
+    if product.op == "conv":
+        channels = builder.shapes[product.output][1]
+        if not _varies_only_on(shift.shape, builder.shapes[product.output], 1):
+            return None
+        shift = np.broadcast_to(shift.reshape(-1), (channels,))
+    names = product.inputs
+    if len(names) == 3:
+        shift = builder.weights[names[2]] + shift
+        name = f"{names[2]}.folded"
+    known = name in builder.weights and np.array_equal(builder.weights[name], shift)
+    bias = name if known else builder.new_weight(name, shift)
+    return replace(product, inputs=(*names[:2], bias), output=node.output)
+
+
+def _varies_only_on(constant: Shape, shape: Shape, axis: int) -> bool:
+    """Whether a constant that broadcasts to a shape has extent 1 on all axes but one."""
+    padded = (1,) * (len(shape) - len(constant)) + constant
+    return all(extent == 1 for place, extent in enumerate(padded) if place != axis)
+
+
+def _sorted(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes; a folded product stands where the product stood, so the order holds."""
+    return list(nodes)

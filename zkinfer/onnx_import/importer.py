@@ -1,0 +1,198 @@
+"""From a ModelProto to a Graph: one pass over the nodes, every problem gathered into one error."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.graph import Graph, Node
+from zkinfer.onnx_import import model as models
+from zkinfer.onnx_import.builder import Builder, Site
+from zkinfer.onnx_import.constants import fold, initializers
+from zkinfer.onnx_import.fuse import fuse
+from zkinfer.onnx_import.inputs import (
+    Input,
+    check_shapes,
+    fix_shapes,
+    has_batch_axis,
+    read_inputs,
+    unknown_dimensions,
+)
+from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
+from zkinfer.onnx_import.read import Source, read
+from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.table import CONVERTERS
+
+NOT_SUPPORTED = "the operator is not supported"
+
+
+def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
+    """The float graph of an ONNX model, every dimension fixed and constants folded.
+
+    source: a path, the file's bytes or an onnx.ModelProto, which is not changed. shapes: full
+    shapes by input name; an unknown axis 0 of other inputs becomes 1.
+
+    Raises UnsupportedModelError for a model that is invalid or that zkinfer cannot compile, with
+    every node that is in the way (name, operator, domain); UsageError for a file that cannot be
+    read, a shape that does not fit, and dimensions that stay unknown, all of them listed.
+    """
+    model = models.inline_functions(read(source))
+    opsets = models.opset_versions(model)
+    try:
+        constants = initializers(model.graph)
+    except Refusal as refusal:
+        raise cannot_compile([str(refusal)]) from refusal
+    outputs = tuple(value.name for value in model.graph.output)
+    inputs = read_inputs(model.graph, constants)
+    nodes = models.live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
+    refused = [
+        f"{node.title}: {NOT_SUPPORTED}" for node in models.unsupported_nodes(nodes, constants)
+    ]
+    try:
+        models.check(model)
+    except UnsupportedModelError as error:
+        raise (cannot_compile(refused) if refused else error) from error
+    if not nodes:
+        raise UnsupportedModelError("the model computes nothing: no node leads to its outputs")
+    check_shapes(inputs, shapes or {})
+    fixed, unknown = fix_shapes(inputs, shapes or {})
+    if unknown:
+        raise cannot_compile(refused) if refused else unknown_dimensions(inputs, unknown)
+
+    used = frozenset(outputs).union(*(node.inputs for node in nodes))
+    names = used.union(constants, fixed, *(node.outputs for node in nodes))
+    builder = Builder(constants, names, used)
+    builder.shapes.update(fixed)
+    builder.integral.update(value.name for value in inputs if value.integral)
+    problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
+    if problems:
+        raise cannot_compile(problems)
+    return _finish(builder, inputs, fixed, outputs)
+
+
+def cannot_compile(problems: Sequence[str]) -> UnsupportedModelError:
+    """The error that lists everything that is in the way of compiling a model."""
+    return UnsupportedModelError(f"zkinfer cannot compile this model: {'; '.join(problems)}")
+
+
+def _input_problems(inputs: Sequence[Input]) -> list[str]:
+    return [
+        f"input {value.name}: expected floats or integers, got {value.type_name}"
+        for value in inputs
+        if not value.usable
+    ]
+
+
+def _convert(
+    model: onnx.ModelProto,
+    nodes: Sequence[OnnxNode],
+    fixed: Mapping[str, Shape],
+    builder: Builder,
+    opsets: Mapping[str, int],
+) -> list[str]:
+    """Converts node by node into the builder; returns what is in the way.
+
+    Where a node is refused the onnx package's shape inference stands in for it, so that the nodes
+    after it are judged too; those whose shapes stay unknown are passed over.
+    """
+    problems: list[str] = []
+    inferred: dict[str, Shape] | None = None
+    unknown: set[str] = set()
+    for node in nodes:
+        supported = (node.domain, node.op) in CONVERTERS
+        if unknown.intersection(node.inputs) and (supported or models.is_shape(node)):
+            unknown.update(filter(None, node.outputs))
+            continue
+        try:
+            _convert_node(node, builder, opsets)
+        except Refusal as refusal:
+            problems.append(f"{node.title}: {refusal}")
+            if inferred is None:
+                inferred = models.inferred_shapes(model, fixed)
+            for name in filter(None, node.outputs):
+                if name in inferred:
+                    builder.shapes[name] = inferred[name]
+                else:
+                    unknown.add(name)
+    return problems
+
+
+def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> None:
+    """Folds the node to constants or adds its operators. Raises Refusal."""
+    sources = {name: builder.source(name) for name in node.inputs if name}
+    if models.is_shape(node):
+        shape = builder.shape(sources[node.inputs[0]])
+        start, end = node.attrs.get("start", 0), node.attrs.get("end")
+        builder.arrays[node.outputs[0]] = np.array(shape[start:end], dtype=np.int64)
+        return
+    if models.is_foldable(node, [name for name in sources if sources[name] in builder.arrays]):
+        arrays = {name: builder.arrays[source] for name, source in sources.items()}
+        for name, array in zip(node.outputs, fold(node, arrays, opsets), strict=False):
+            if name:
+                builder.arrays[name] = array
+        return
+    converter = CONVERTERS.get((node.domain, node.op))
+    if converter is None:
+        raise Refusal(NOT_SUPPORTED)
+    converter(Site(node, builder))
+
+
+def _finish(
+    builder: Builder,
+    inputs: Sequence[Input],
+    fixed: Mapping[str, Shape],
+    outputs: tuple[str, ...],
+) -> Graph:
+    """The graph, its outputs under the model's names, constants folded into conv and matmul."""
+    independent = [name for name in outputs if builder.source(name) in builder.arrays]
+    if independent:
+        raise UnsupportedModelError(
+            f"the model's output {', '.join(independent)} does not depend on any input; "
+            "remove it from the model's outputs"
+        )
+    nodes = fuse(_name_outputs(builder, fixed, outputs), outputs, builder)
+    read_names = {name for node in nodes for name in node.inputs}
+    constants = {name: array for name, array in builder.weights.items() if name in read_names}
+    shapes = {name: array.shape for name, array in constants.items()}
+    shapes.update(fixed)
+    shapes.update({node.output: builder.shapes[node.output] for node in nodes})
+    return Graph(
+        inputs=tuple(value.name for value in inputs),
+        outputs=outputs,
+        nodes=tuple(nodes),
+        constants=constants,
+        shapes=shapes,
+        batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
+    )
+
+
+def _name_outputs(
+    builder: Builder, fixed: Mapping[str, Shape], outputs: tuple[str, ...]
+) -> list[Node]:
+    """The builder's nodes, in which every output of the model is the output of a node.
+
+    An output that stands for another tensor takes over its name; where that is an input or an
+    output itself, a reshape to the same shape makes a copy.
+    """
+    renamed: dict[str, str] = {}
+    for name in outputs:
+        source = builder.source(name)
+        if source == name:
+            continue
+        if source in fixed or source in outputs or source in renamed:
+            source = renamed.get(source, source)
+            builder.add(name, "reshape", (source,), name, shape=builder.shape(source))
+        else:
+            renamed[source] = name
+            builder.shapes[name] = builder.shapes[source]
+    return [
+        Node(
+            node.name,
+            node.op,
+            tuple(renamed.get(source, source) for source in node.inputs),
+            renamed.get(node.output, node.output),
+            node.attrs,
+        )
+        for node in builder.nodes
+    ]

@@ -1,0 +1,152 @@
+"""Converters of the operators with weights: Gemm, MatMul, Conv, BatchNormalization, Scaler."""
+
+import numpy as np
+
+from zkinfer.onnx_import.builder import Site, finite
+from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.shapes import broadcasts_to
+from zkinfer.onnx_import.windows import Window
+
+
+def matmul(site: Site) -> None:
+    """MatMul: numpy's matmul."""
+    site.finish("matmul", site.operand(0), site.operand(1))
+
+
+def gemm(site: Site) -> None:
+    """Gemm: alpha A' B' + beta C, where ' transposes if transA or transB says so.
+
+    Constant operands take in their transpose and factor.
+    """
+    alpha, beta = float(site.attr("alpha", 1.0)), float(site.attr("beta", 1.0))
+    scaled = 1 if site.is_constant(1) else 0
+    factors = [1.0, 1.0]
+    if site.is_constant(scaled):
+        factors[scaled], alpha = alpha, 1.0
+    a = _gemm_operand(site, 0, "transA", factors[0])
+    b = _gemm_operand(site, 1, "transB", factors[1])
+    with_c = site.has(2) and beta != 0
+    if alpha == 1 and not with_c:
+        site.finish("matmul", a, b)
+    elif alpha == 1 and site.is_constant(2):
+        site.finish("matmul", a, b, _scaled_bias(site, beta))
+    else:
+        y = site.step("matmul", "product", a, b)
+        if alpha != 1:
+            factor = site.weight("alpha", np.array(alpha))
+            if not with_c:
+                site.finish("mul", y, factor)
+                return
+            y = site.step("mul", "alpha", y, factor)
+        site.finish("add", y, _gemm_c(site, y, beta))
+
+
+def _gemm_operand(site: Site, index: int, flag: str, factor: float) -> str:
+    """A or B with two axes, transposed if the attribute says so, times the factor if constant."""
+    if len(site.shape(index)) != 2:
+        raise Refusal(f"expected a matrix as input {index}, got the shape {site.shape(index)}")
+    transposed = bool(site.attr(flag, 0))
+    x = site.operand(index)
+    if not site.is_constant(index):
+        return site.step("transpose", flag, x, perm=(1, 0)) if transposed else x
+    if not transposed and factor == 1:
+        return x
+    array = site.floats(index, "weights") * factor
+    suffix = ("transposed" if transposed else "") + ("scaled" if factor != 1 else "")
+    return site.weight(suffix, array.T if transposed else array, index)
+
+
+def _scaled_bias(site: Site, beta: float) -> str:
+    """A constant C, times beta."""
+    if beta == 1:
+        return site.operand(2)
+    return site.weight("scaled", beta * site.floats(2, "C"), 2)
+
+
+def _gemm_c(site: Site, product: str, beta: float) -> str:
+    """C times beta, constant or not, which must broadcast to the product."""
+    if not broadcasts_to(site.shape(2), site.graph.shape(product)):
+        raise Refusal(
+            f"expected a C that broadcasts to {site.graph.shape(product)}, got {site.shape(2)}"
+        )
+    if site.is_constant(2):
+        return _scaled_bias(site, beta)
+    c = site.operand(2)
+    return c if beta == 1 else site.step("mul", "beta", c, site.weight("beta", np.array(beta)))
+
+
+def conv(site: Site) -> None:
+    """Conv over one or two spatial axes, with constant weights [M, C/groups, kernel...]."""
+    rank = len(site.shape(0)) - 2
+    if rank not in (1, 2):
+        raise Refusal(
+            f"expected an input with 1 or 2 spatial axes, [N, C, L] or [N, C, H, W], got the shape "
+            f"{site.shape(0)}"
+        )
+    if not site.is_constant(1) or (site.has(2) and not site.is_constant(2)):
+        raise Refusal("expected constant weights and bias, got computed ones")
+    kernel = site.shape(1)[2:]
+    if len(kernel) != rank:
+        raise Refusal(f"expected weights with {rank + 2} axes, got the shape {site.shape(1)}")
+    declared = site.ints("kernel_shape")
+    if declared is not None and declared != kernel:
+        raise Refusal(f"expected weights of the kernel_shape {declared}, got {kernel}")
+    groups = int(site.attr("group", 1))
+    if groups < 1:
+        raise Refusal(f"expected a positive group, got {groups}")
+    window = Window.read(site, kernel)
+    operands = [site.operand(index) for index in range(2 + site.has(2))]
+    site.finish(
+        "conv",
+        *operands,
+        strides=window.strides,
+        pads=window.pads,
+        dilations=window.dilations,
+        groups=groups,
+    )
+
+
+def batch_normalization(site: Site) -> None:
+    """BatchNormalization in inference form: x times a factor plus a shift per channel.
+
+    factor = scale / sqrt(variance + epsilon), shift = bias - mean * factor.
+    """
+    if site.attr("training_mode", 0) or any(site.uses_output(i) for i in range(1, 5)):
+        raise Refusal("expected inference form, got training mode; export the model after eval()")
+    x_shape = site.shape(0)
+    # before opset 9, spatial = 0 means a parameter for every entry of a sample
+    spatial = site.attr("spatial", 1)
+    shape = (x_shape[1:2] or (1,)) if spatial else x_shape[1:]
+    words = ("a scale", "a bias", "a mean", "a variance")
+    scale, bias, mean, variance = (
+        site.floats(index, word) for index, word in enumerate(words, start=1)
+    )
+    for word, array in zip(words, (scale, bias, mean, variance), strict=True):
+        if array.shape != shape:
+            raise Refusal(f"expected {word} of shape {shape}, got {array.shape}")
+    deviation = variance + float(site.attr("epsilon", 1e-5))
+    if np.any(deviation <= 0):
+        raise Refusal("expected variances that are positive with epsilon, got smaller ones")
+    factor = scale / np.sqrt(deviation)
+    shift = bias - mean * factor
+    if spatial:
+        columns = (-1,) + (1,) * (len(x_shape) - 2)
+        factor, shift = factor.reshape(columns), shift.reshape(columns)
+    y = site.step("mul", "factor", site.operand(0), site.weight("factor", factor))
+    site.finish("add", y, site.weight("shift", shift))
+
+
+def scaler(site: Site) -> None:
+    """Scaler of ai.onnx.ml: (x - offset) * scale, one of each or one per feature."""
+    x = site.any_operand(0)
+    features = site.shape(0)[-1:]
+    parts = []
+    for name, neutral in (("offset", 0.0), ("scale", 1.0)):
+        array = np.array(site.attr(name, [neutral]), dtype=np.float64)
+        if array.shape not in {(1,), features}:
+            raise Refusal(f"expected 1 or {features[0]} numbers as {name}, got {array.size}")
+        parts.append(finite(array, name))
+    offset, scale = parts
+    if np.any(offset):
+        x = site.step("sub", "offset", x, site.weight("offset", offset))
+    site.finish("mul", x, site.weight("scale", scale))

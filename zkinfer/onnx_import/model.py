@@ -1,0 +1,154 @@
+"""What can be said about a model before any node is converted."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import onnx
+from onnx import inliner, shape_inference
+from onnx.defs import onnx_opset_version
+
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.onnx_import.constants import is_pure
+from zkinfer.onnx_import.node import DEFAULT_DOMAIN, ML_DOMAIN, OnnxNode, canonical_domain
+from zkinfer.onnx_import.read import MAX_BYTES, flat
+from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.table import CONVERTERS
+
+OLDEST_OPSET = 7
+
+_EVALUATED = frozenset(("", ML_DOMAIN))
+"""The domains whose operators the onnx package evaluates."""
+
+_NEVER_FOLDED = frozenset(("Dropout",))
+"""Pure only in inference form, which its converter sees to."""
+
+
+def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with its own functions replaced by their nodes."""
+    if not model.functions:
+        return model
+    try:
+        return inliner.inline_local_functions(model)
+    except Exception as error:  # the package raises bare RuntimeErrors of its C++ part
+        raise UnsupportedModelError(
+            f"the functions that the model defines cannot be inlined: {flat(error)}"
+        ) from error
+
+
+def opset_versions(model: onnx.ModelProto) -> dict[str, int]:
+    """The imported versions by canonical domain.
+
+    Raises UnsupportedModelError for standard operators older than opset 7 or newer than the
+    installed onnx package knows.
+    """
+    versions: dict[str, int] = {}
+    for opset in model.opset_import:
+        domain = canonical_domain(opset.domain)
+        versions[domain] = max(opset.version, versions.get(domain, 0))
+    version, newest = versions.get(""), onnx_opset_version()
+    if not versions:
+        raise UnsupportedModelError(
+            "the model imports no opset; it is no complete ONNX model: export it again"
+        )
+    if version is not None and version < OLDEST_OPSET:
+        raise UnsupportedModelError(
+            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
+            "convert it with onnx.version_converter or export it again"
+        )
+    if version is not None and version > newest:
+        raise UnsupportedModelError(
+            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
+            "install a newer onnx package or export it for an older opset"
+        )
+    return versions
+
+
+def check(model: onnx.ModelProto) -> None:
+    """Raises UnsupportedModelError unless onnx.checker finds the model valid."""
+    try:
+        size = model.ByteSize()
+        if size > MAX_BYTES:
+            raise UnsupportedModelError(
+                f"the model has {size} bytes; at most {MAX_BYTES} are supported"
+            )
+        onnx.checker.check_model(model)
+    except UnsupportedModelError:
+        raise
+    except Exception as error:  # ValidationError, or a bare error of its C++ part
+        raise UnsupportedModelError(
+            f"the model is not valid ONNX: {flat(error)}; export it again"
+        ) from error
+
+
+def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNode]:
+    """The nodes that an output depends on, in the model's order."""
+    needed, live = set(outputs), []
+    for node in reversed(nodes):
+        if needed.intersection(filter(None, node.outputs)):
+            needed.update(node.inputs)
+            needed.update(_captured(node.proto))
+            live.append(node)
+    return live[::-1]
+
+
+def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:
+    """Whether the node's outputs are constants because all of its inputs are."""
+    known = all(name in constants for name in node.inputs if name)
+    return known and node.domain in _EVALUATED and node.op not in _NEVER_FOLDED and is_pure(node)
+
+
+def is_shape(node: OnnxNode) -> bool:
+    """Whether the node reads a tensor's shape, constant once shapes are fixed."""
+    return node.op == "Shape" and not node.domain
+
+
+def unsupported_nodes(nodes: Sequence[OnnxNode], constants: Collection[str]) -> list[OnnxNode]:
+    """The nodes with operators that have no converter and do not fold to constants."""
+    known, found = set(constants), []
+    for node in nodes:
+        if is_shape(node) or is_foldable(node, known):
+            known.update(node.outputs)
+        elif (node.domain, node.op) not in CONVERTERS:
+            found.append(node)
+    return found
+
+
+def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The shapes that the onnx package infers from the fixed inputs, where it finds them whole."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    for value in fixed.graph.input:
+        if value.name in inputs:
+            tensor = value.type.tensor_type
+            tensor.ClearField("shape")
+            for extent in inputs[value.name]:
+                tensor.shape.dim.add().dim_value = extent
+            if not inputs[value.name]:
+                tensor.shape.SetInParent()
+    try:
+        graph = shape_inference.infer_shapes(fixed, data_prop=True).graph
+    except Exception:  # a bare error of its C++ part; without shapes less can be said
+        return {}
+    shapes: dict[str, Shape] = {}
+    for value in graph.value_info:
+        tensor = value.type.tensor_type
+        shape = tuple(dim.dim_value for dim in tensor.shape.dim)
+        if tensor.HasField("shape") and all(extent > 0 for extent in shape):
+            shapes[value.name] = shape
+    return shapes
+
+
+def domain_name(domain: str) -> str:
+    """What messages call a domain."""
+    return domain or DEFAULT_DOMAIN
+
+
+def _captured(proto: onnx.NodeProto) -> set[str]:
+    """Names that the node's subgraphs may read from the graph around them."""
+    names: set[str] = set()
+    for attribute in proto.attribute:
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+            for node in graph.node:
+                names.update(node.input)
+                names.update(_captured(node))
+            names.update(value.name for value in graph.output)
+    return names

@@ -1,0 +1,142 @@
+"""Quantization: from the float graph and sample data to the fixed-point network.
+
+Activations and weights are integers with symmetric power-of-two scales. The widths are the cheapest
+found that keep the outputs within the largest error; what is reported is measured on all samples
+against the float network itself. Activations saturate at calibrated ranges, so every input of the
+declared domain can be proved, and worst-case bounds stay finite through any depth.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.errors import UsageError
+from zkinfer.fixed import MODES
+from zkinfer.graph import Graph
+from zkinfer.quantize import floats, samples
+from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
+from zkinfer.quantize.result import (
+    Fidelity,
+    LayerFidelity,
+    Oracle,
+    OutputFidelity,
+    Quantized,
+)
+from zkinfer.quantize.search import Search, choose
+from zkinfer.quantize.task import Task, formats, prepare
+
+__all__ = ["Fidelity", "LayerFidelity", "Oracle", "OutputFidelity", "Quantized", "quantize"]
+
+ATTEMPTS = 4
+"""How often the search may run, each time with the worst samples of the last time added."""
+
+
+def quantize(
+    graph: Graph,
+    *,
+    calibration: Mapping[str, npt.NDArray[Any]] | None,
+    input_range: tuple[float, float] | None,
+    max_error: float,
+    input_mode: str,
+    output_mode: str,
+    weights_mode: str,
+    oracle: Oracle,
+) -> Quantized:
+    """The fixed-point network that meets the largest error at the least cost found.
+
+    calibration: by input name, samples stacked along the batch axis or a new first axis. Without
+    them input_range must be given: ranges then follow from interval arithmetic, and fidelity is
+    measured on samples drawn from the range. max_error: the largest output error over the largest
+    output. oracle: the float network, one sample at a time.
+
+    Raises UsageError for wrong options or data and when no widths meet max_error, and
+    UnsupportedModelError, naming the node, for models that cannot be quantized.
+    """
+    modes = {"input_mode": input_mode, "output_mode": output_mode, "weights_mode": weights_mode}
+    for mode, word in modes.items():
+        if word not in MODES[mode]:
+            raise UsageError(f"{mode} must be {' or '.join(MODES[mode])}, got {word!r}")
+    if not 0 < max_error < 1:
+        raise UsageError(f"max_error must lie between 0 and 1, got {max_error:g}")
+    task = prepare(graph, output_mode)
+    data, data_range = _data(graph, calibration, input_range)
+    reference = oracle_outputs(task, data, oracle)
+    for name, array in reference.items():
+        if not np.isfinite(array).all():
+            raise UsageError(
+                f"the float model gives NaN or infinity for output {name} on the sample data"
+            )
+    synthetic = calibration is None
+    ranges = _ranges(task, data, data_range if synthetic else None)
+    search = Search(
+        task=task,
+        formats=formats(task, ranges, guaranteed=synthetic),
+        samples=data,
+        reference=reference,
+        magnitude={name: float(np.abs(array).max()) for name, array in reference.items()},
+        input_range=data_range,
+        modes=modes,
+        max_error=max_error,
+    )
+    chosen = choose(task.graph, reference)
+    for _ in range(ATTEMPTS):
+        built, widths = search.find(chosen)
+        fidelity, worst = measure(
+            task,
+            built,
+            widths,
+            data,
+            reference,
+            oracle,
+            max_error=max_error,
+            synthetic=synthetic,
+        )
+        if fidelity.error <= max_error:
+            return Quantized(built.graph, built.weights, fidelity)
+        chosen = sorted({*chosen, *worst})
+    raise UsageError(
+        f"no widths reach a largest error of {max_error:g}; the best is {fidelity.error:.2g}; "
+        "allow a larger one (--max-error)"
+    )
+
+
+def _data(
+    graph: Graph,
+    calibration: Mapping[str, npt.NDArray[Any]] | None,
+    input_range: tuple[float, float] | None,
+) -> tuple[dict[str, npt.NDArray[np.float64]], tuple[float, float] | None]:
+    """The samples, and the checked input range."""
+    if input_range is None:
+        if calibration is None:
+            raise UsageError(
+                "quantizing needs sample inputs (--calibration FILE) or, without them, the range "
+                "of the inputs (--input-range LO,HI)"
+            )
+        return samples.stacked(graph, calibration), None
+    low, high = samples.check_range(input_range)
+    if calibration is None:
+        return samples.synthetic(graph, low, high), (low, high)
+    data = samples.stacked(graph, calibration)
+    samples.check_inside(data, low, high)
+    return data, (low, high)
+
+
+def _ranges(
+    task: Task,
+    data: Mapping[str, npt.NDArray[np.float64]],
+    guaranteed: tuple[float, float] | None,
+) -> dict[str, tuple[float, float]]:
+    """The least and greatest float value of each tensor: by the data, or for all of a range."""
+    graph = task.graph
+    if guaranteed is not None:
+        return floats.intervals(graph, dict.fromkeys(graph.inputs, guaranteed))
+    ranges: dict[str, tuple[float, float]] = {}
+    count = len(next(iter(data.values())))
+    for start in range(0, count, CHUNK):
+        chunk = {name: array[start : start + CHUNK] for name, array in data.items()}
+        for name, array in floats.values(graph, chunk).items():
+            low, high = ranges.get(name, (np.inf, -np.inf))
+            ranges[name] = min(low, float(array.min())), max(high, float(array.max()))
+    return ranges

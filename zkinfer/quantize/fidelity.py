@@ -1,0 +1,185 @@
+"""The measurement that is reported: the fixed-point network against the float one, all samples."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.graph import Graph, Node
+from zkinfer.quantize import floats
+from zkinfer.quantize.build import Built
+from zkinfer.quantize.formats import Widths
+from zkinfer.quantize.measure import Run, run
+from zkinfer.quantize.result import Fidelity, LayerFidelity, Oracle, OutputFidelity
+from zkinfer.quantize.task import FUSED, Task
+
+Floats = npt.NDArray[np.float64]
+
+CHUNK = 32
+PLOTTED = 400
+"""Most values of an output that are kept for a plot."""
+
+VIEWS = ("reshape", "transpose", "slice", "concat", "pad")
+
+
+@dataclass
+class _Layer:
+    """Running totals of one tensor."""
+
+    node: Node
+    against_oracle: bool
+    error: float = 0.0
+    magnitude: float = 0.0
+    used: float = 0.0
+    saturated: int = 0
+    count: int = 0
+
+    def add(self, fixed: Run, expected: Floats) -> None:
+        """Takes more samples in."""
+        name = fixed.built.names[self.node.output]
+        tensor = fixed.built.graph.tensors[name]
+        value = fixed.value(self.node.output)
+        step = 2.0**-tensor.scale
+        self.error = max(self.error, float(np.abs(value - expected).max()))
+        self.magnitude = max(self.magnitude, float(np.abs(expected).max()))
+        end = max(-tensor.low, tensor.high, 1)
+        self.used = max(self.used, float(np.abs(value).max()) / (end * step))
+        beyond = np.zeros(expected.shape, bool)
+        if self.node.op != "clip":
+            beyond |= expected > (tensor.high + 1) * step
+        if self.node.op not in FUSED:
+            beyond |= expected < (tensor.low - 1) * step
+        self.saturated += int(beyond.sum())
+        self.count += expected.size
+
+
+def oracle_outputs(task: Task, samples: Mapping[str, Floats], oracle: Oracle) -> dict[str, Floats]:
+    """The float network's outputs for all samples, [samples, ...], by the task's names.
+
+    In label mode these are the scores, which need not be outputs of the model.
+    """
+    names = task.graph.outputs
+    if set(names) <= set(task.names):
+        return _stack((oracle.run(x) for x in _each(samples)), names, task.graph)
+    results = (oracle.run_all(x) for x in _each(samples))
+    first = next(results)
+    if not set(names) <= set(first):
+        values = floats.values(task.graph, samples)
+        return {name: values[name] for name in names}
+    found = [first, *results]
+    return _stack(iter(found), names, task.graph)
+
+
+def measure(
+    task: Task,
+    built: Built,
+    widths: Widths,
+    samples: Mapping[str, Floats],
+    reference: Mapping[str, Floats],
+    oracle: Oracle,
+    *,
+    max_error: float,
+    synthetic: bool,
+) -> tuple[Fidelity, list[int]]:
+    """The fidelity on all samples, and for each output the sample with the largest error."""
+    count = len(next(iter(samples.values())))
+    fixed_outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
+    layers: dict[str, _Layer] = {}
+    for start in range(0, count, CHUNK):
+        chunk = {name: array[start : start + CHUNK] for name, array in samples.items()}
+        fixed = run(built, chunk)
+        for name, values in fixed_outputs.items():
+            values.append(fixed.value(name))
+        _add_layers(task, fixed, chunk, oracle, layers)
+    outputs, worst = [], []
+    for name, parts in fixed_outputs.items():
+        value, expected = np.concatenate(parts), reference[name]
+        outputs.append(_output(name, value, expected))
+        worst.append(int(np.abs(value - expected).reshape(count, -1).max(axis=1).argmax()))
+    fidelity = Fidelity(
+        error=max(output.relative for output in outputs),
+        max_error=max_error,
+        samples=count,
+        synthetic=synthetic,
+        activation_bits=widths.activations,
+        weight_bits=widths.weights,
+        layers=tuple(
+            LayerFidelity(
+                name=layer.node.name,
+                op=layer.node.op,
+                tensor=layer.node.output,
+                error=layer.error,
+                magnitude=layer.magnitude,
+                used=layer.used,
+                saturated=layer.saturated,
+                count=layer.count,
+                against_oracle=layer.against_oracle,
+            )
+            for layer in layers.values()
+        ),
+        outputs=tuple(outputs),
+    )
+    return fidelity, worst
+
+
+def _add_layers(
+    task: Task,
+    fixed: Run,
+    chunk: Mapping[str, Floats],
+    oracle: Oracle,
+    layers: dict[str, _Layer],
+) -> None:
+    """Compares every tensor that is no view and was brought to a format."""
+    nodes = [
+        node
+        for node in task.graph.nodes
+        if node.op not in VIEWS and not fixed.built.names[node.output].endswith("/raw")
+    ]
+    results = [oracle.run_all(x) for x in _each(chunk)]
+    own: Mapping[str, Floats] = {}
+    if any(node.output not in results[0] for node in nodes):
+        own = floats.values(task.graph, chunk)
+    for node in nodes:
+        known = node.output in results[0]
+        layer = layers.setdefault(node.output, _Layer(node, known))
+        if known:
+            shape = task.graph.shapes[node.output]
+            expected = np.stack([result[node.output].reshape(shape) for result in results])
+        else:
+            expected = own[node.output]
+        layer.add(fixed, expected.astype(np.float64))
+
+
+def _output(name: str, value: Floats, expected: Floats) -> OutputFidelity:
+    count = len(value)
+    flat, wanted = value.reshape(count, -1), expected.reshape(count, -1)
+    agreement = None
+    if flat.shape[1] > 1:
+        agreement = float((flat.argmax(axis=1) == wanted.argmax(axis=1)).mean())
+    stride = max(1, flat.size // PLOTTED)
+    return OutputFidelity(
+        name=name,
+        error=float(np.abs(flat - wanted).max()),
+        magnitude=float(np.abs(wanted).max()),
+        agreement=agreement,
+        floats=tuple(wanted.ravel()[::stride].tolist()),
+        fixed=tuple(flat.ravel()[::stride].tolist()),
+    )
+
+
+def _each(samples: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
+    """The samples one by one."""
+    for index in range(len(next(iter(samples.values())))):
+        yield {name: array[index] for name, array in samples.items()}
+
+
+def _stack(
+    results: Iterator[dict[str, npt.NDArray[Any]]], names: tuple[str, ...], graph: Graph
+) -> dict[str, Floats]:
+    rows: dict[str, list[Floats]] = {name: [] for name in names}
+    for result in results:
+        for name in names:
+            rows[name].append(result[name].astype(np.float64).reshape(graph.shapes[name]))
+    return {name: np.stack(arrays) for name, arrays in rows.items()}

@@ -1,0 +1,128 @@
+"""Number formats: which scale and bounds a range and a width give.
+
+All scales are powers of two. An activation of b bits whose values lie within 2^k is stored in
+[0, 2^b - 1] at scale b - k, or in [-2^(b-1), 2^(b-1) - 1] at scale b - 1 - k.
+"""
+
+import math
+from dataclasses import dataclass, field
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.ops.tensor import FixedTensor, Integers
+
+Floats = npt.NDArray[np.float64]
+
+MARGIN = 1.25
+"""How much larger than the calibration data an activation may be before it saturates."""
+
+OUTPUT_MARGIN = 2.0
+OUTPUT_BITS = 20
+MAX_BITS = 32
+MAX_CONSTANT_BITS = 30
+MAX_SCALE = 120
+"""No constant is finer than 2^-120, however small it is."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Every choice that the search makes.
+
+    activations, weights: the usual widths in bits; exceptions by tensor and by constant. inputs:
+    fraction bits by input. detail: bits that the smallest entry of an elementwise constant keeps.
+    """
+
+    inputs: Mapping[str, int]
+    activations: int
+    weights: int
+    detail: int
+    activation_bits: Mapping[str, int] = field(default_factory=dict)
+    weight_bits: Mapping[str, int] = field(default_factory=dict)
+
+    def activation(self, tensor: str) -> int:
+        """The width of an activation."""
+        return self.activation_bits.get(tensor, self.activations)
+
+    def weight(self, constant: str) -> int:
+        """The width of a constant in a product."""
+        return self.weight_bits.get(constant, self.weights)
+
+
+def exponent(magnitude: float) -> int:
+    """The least k with magnitude <= 2^k; 0 for 0."""
+    if magnitude <= 0:
+        return 0
+    mantissa, power = math.frexp(magnitude)
+    return power - 1 if mantissa == 0.5 else power
+
+
+def weight_scale(array: Floats, bits: int) -> int:
+    """The finest scale at which a constant fits into `bits` bits in two's complement."""
+    scale = min(bits - exponent(float(np.abs(array).max())), MAX_SCALE)
+    while not _fits(array, scale, bits):
+        scale -= 1
+    return scale
+
+
+def detail_scale(array: Floats, detail: int, most_bits: int) -> int:
+    """The scale that keeps `detail` bits of the smallest entry, in at most `most_bits` bits.
+
+    No finer than needed: a constant that is exact at a coarser scale gets the coarsest such.
+    """
+    entries = np.abs(array[array != 0])
+    if not entries.size:
+        return 0
+    scale = detail - exponent(float(entries.min()))
+    scale = min(scale, weight_scale(array, most_bits))
+    while scale > -MAX_SCALE and _is_whole(array, scale - 1):
+        scale -= 1
+    return scale
+
+
+def _is_whole(array: Floats, scale: int) -> bool:
+    scaled = np.ldexp(array, scale)
+    return bool((scaled == np.rint(scaled)).all())
+
+
+def _fits(array: Floats, scale: int, bits: int) -> bool:
+    half = 1 << (bits - 1)
+    low, high = np.rint(np.ldexp([array.min(), array.max()], scale))
+    return bool(low >= -half and high < half)
+
+
+def to_integers(array: Floats, scale: int) -> Integers:
+    """Rounded to the scale, half to even."""
+    return np.rint(np.ldexp(array, scale)).astype(np.int64)
+
+
+def declared(integers: Integers, scale: int, bits: int = 1) -> FixedTensor:
+    """The declaration of a constant: at least `bits` bits in two's complement."""
+    low, high = int(integers.min()), int(integers.max())
+    bits = max(bits, 1 + (-low - 1).bit_length() if low < 0 else 1, 1 + max(high, 0).bit_length())
+    return FixedTensor(integers.shape, scale, -(1 << bits - 1), (1 << bits - 1) - 1)
+
+
+@dataclass(frozen=True)
+class Format:
+    """The range 2^power of an activation, with or without negative values, and the float clip."""
+
+    power: int
+    signed: bool
+    low: float = -math.inf
+    high: float = math.inf
+
+    def scale(self, bits: int) -> int:
+        """The scale at which the range fills `bits` bits."""
+        return bits - self.signed - self.power
+
+    def bounds(self, scale: int) -> tuple[int, int]:
+        """The integers that the range and the clip allow at a scale."""
+        end = 1 << max(self.power + scale, 0)
+        low, high = (-end if self.signed else 0), end - 1
+        if self.low > -math.inf:
+            low = max(low, min(round(math.ldexp(self.low, scale)), high))
+        if self.high < math.inf:
+            high = min(high, max(round(math.ldexp(self.high, scale)), low))
+        return low, high

@@ -1,0 +1,246 @@
+"""The search for the cheapest widths that meet the fidelity target.
+
+1. Fraction bits of the inputs: the fewest whose rounding alone changes the outputs little.
+2. One width for all activations and weights: the least that meets the target, by bisection.
+3. One width for all weights, likewise.
+4. Width by width, the most expensive tensors first: narrower while the target holds and it saves.
+
+The search runs on some of the samples, those with the largest outputs among them; the network that
+it finds is measured on all. Everything is deterministic.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.errors import UsageError
+from zkinfer.graph import Graph
+from zkinfer.ops.tensor import FixedTensor
+from zkinfer.quantize import floats
+from zkinfer.quantize.build import Builder, Built, Rounded, TooWideError
+from zkinfer.quantize.cost import cost, node_cost
+from zkinfer.quantize.formats import Format, Widths, exponent
+from zkinfer.quantize.measure import Run, output_error, run
+from zkinfer.quantize.samples import domain
+from zkinfer.quantize.task import Task
+
+Floats = npt.NDArray[np.float64]
+
+LEAST_BITS, MOST_BITS = 5, 30
+MOST_INPUT_BITS = 40
+STEPS = (6, 4, 3, 2, 1)
+"""How many bits narrower a single tensor is tried, in this order."""
+
+SEARCH_SAMPLES = (4, 64)
+SEARCH_PRODUCTS = 1.5e9
+"""Multiplications for one run of the network in the search, which bound its samples."""
+
+TOTAL_PRODUCTS = 1e10
+RUNS = (4, 60)
+"""Fewest and most runs of step 4."""
+
+
+@dataclass
+class Search:
+    """A task with its samples. reference: the float outputs; magnitude: the largest of each."""
+
+    task: Task
+    formats: Mapping[str, Format]
+    samples: Mapping[str, Floats]
+    reference: Mapping[str, Floats]
+    magnitude: Mapping[str, float]
+    input_range: tuple[float, float] | None
+    modes: Mapping[str, str]
+    max_error: float
+    rounded: Rounded = field(default_factory=Rounded)
+    last: Run | None = None
+
+    def find(self, chosen: list[int]) -> tuple[Built, Widths]:
+        """The network for the target, judged on the chosen samples.
+
+        Raises UsageError with the best error when no widths meet it.
+        """
+        self.last = None
+        samples = {name: array[chosen] for name, array in self.samples.items()}
+        reference = {name: array[chosen] for name, array in self.reference.items()}
+
+        def error(built: Built) -> float:
+            self.last = run(built, samples, self.last)
+            return output_error(self.last.value, reference, self.magnitude)
+
+        inputs = self._input_bits(samples)
+        detail = math.ceil(-math.log2(self.max_error)) + 4
+        best = math.inf
+        for extra in (0, 6, 12):
+            usual = Widths(inputs, MOST_BITS, MOST_BITS, detail + extra)
+            usual = self._feasible(usual)
+            reached = error(self.build(usual))
+            best = min(best, reached)
+            if best <= self.max_error:
+                break
+        else:
+            raise UsageError(
+                f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:g}; "
+                f"the best is {best:.2g}; allow at least twice that (--max-error)"
+            )
+        target = max(self.max_error / 2, best)
+
+        def meets(widths: Widths) -> bool:
+            try:
+                return error(self.build(widths)) <= target
+            except TooWideError:
+                return False
+
+        usual = _least(usual, ("activations", "weights"), meets)
+        usual = _least(usual, ("weights",), meets)
+        widths = self._narrow(usual, meets, len(chosen))
+        return self.build(widths), widths
+
+    def build(self, widths: Widths) -> Built:
+        """The network with these widths."""
+        graph = self.task.graph
+        domains: dict[str, FixedTensor] = {
+            name: domain(
+                graph.shapes[name], widths.inputs[name], self.samples[name], self.input_range
+            )
+            for name in graph.inputs
+        }
+        builder = Builder(self.task, self.formats, widths, self.rounded)
+        return builder.build(domains, self.modes)
+
+    def _feasible(self, widths: Widths) -> Widths:
+        """The widths, or the widest below that stay within 62 bits."""
+        while True:
+            try:
+                self.build(widths)
+                return widths
+            except TooWideError:
+                if widths.activations <= LEAST_BITS:
+                    raise
+            bits = widths.activations - 1
+            widths = replace(widths, activations=bits, weights=bits)
+
+    def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
+        """Fraction bits of each input: the least whose rounding alone changes outputs little."""
+        graph, tolerance = self.task.graph, self.max_error / 8
+        exact = floats.values(graph, samples)
+        reference = {name: exact[name] for name in graph.outputs}
+        chosen: dict[str, int] = {}
+        for name in graph.inputs:
+            power = exponent(float(np.abs(self._extent(name)).max()))
+
+            def close(scale: int, name: str = name) -> bool:
+                rounded = {**samples, name: _rounded(samples[name], scale)}
+                changed = floats.values(graph, rounded)
+                difference = output_error(changed.__getitem__, reference, self.magnitude)
+                return difference < tolerance
+
+            low, high = 1 - power, MOST_INPUT_BITS - power
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if close(middle) else (middle + 1, high)
+            chosen[name] = high
+        return chosen
+
+    def _extent(self, name: str) -> Floats:
+        """Numbers that span what an input can be."""
+        return self.samples[name] if self.input_range is None else np.array(self.input_range)
+
+    def _narrow(self, usual: Widths, meets: Callable[[Widths], bool], samples: int) -> Widths:
+        """Step 4."""
+        runs = TOTAL_PRODUCTS / (samples * products(self.task.graph))
+        left = int(min(max(runs, RUNS[0]), RUNS[1]))
+        widths, built = usual, self.build(usual)
+        least = cost(built.graph)
+        for kind, name in _by_cost(built, self.task):
+            for step in STEPS:
+                narrower = _narrower(widths, kind, name, step)
+                if narrower is None:
+                    continue
+                try:
+                    saved = cost(self.build(narrower).graph)
+                except TooWideError:
+                    continue
+                if saved >= least:
+                    continue
+                if not left:
+                    return widths
+                left -= 1
+                if meets(narrower):
+                    widths, least = narrower, saved
+                    break
+        return widths
+
+
+def _least(widths: Widths, kinds: tuple[str, ...], meets: Callable[[Widths], bool]) -> Widths:
+    """The least common width of these kinds that meets the target; the given widths do."""
+    low, high = LEAST_BITS, getattr(widths, kinds[0])
+    found = widths
+    while low < high:
+        middle = (low + high) // 2
+        candidate = replace(widths, **dict.fromkeys(kinds, middle))
+        if meets(candidate):
+            found, high = candidate, middle
+        else:
+            low = middle + 1
+    return found
+
+
+def _narrower(widths: Widths, kind: str, name: str, step: int) -> Widths | None:
+    if kind == "activation":
+        bits = widths.activation(name) - step
+        changed = replace(widths, activation_bits={**widths.activation_bits, name: bits})
+    else:
+        bits = widths.weight(name) - step
+        changed = replace(widths, weight_bits={**widths.weight_bits, name: bits})
+    return changed if bits >= LEAST_BITS - 2 else None
+
+
+def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
+    """What can be narrowed, the largest cost first: activations, and constants in products."""
+    makers = {node.output: node for node in built.graph.nodes}
+    found: list[tuple[int, str, str]] = []
+    for node in task.graph.nodes:
+        maker = makers.get(built.names[node.output])
+        if maker is not None and maker.op == "requantize":
+            found.append((node_cost(built.graph, maker), "activation", node.output))
+    for node in task.graph.nodes:
+        if node.op in ("conv", "matmul"):
+            count = math.prod(task.graph.shapes[node.output])
+            constants = [name for name in node.inputs[:2] if name in task.graph.constants]
+            found += [(16 * count, "weight", name) for name in constants]
+    ordered = sorted(enumerate(found), key=lambda item: (-item[1][0], item[0]))
+    return list(dict.fromkeys((kind, name) for _, (_, kind, name) in ordered))
+
+
+def products(graph: Graph) -> int:
+    """Multiplications for one sample, and one for each entry of a tensor."""
+    total = 0
+    for node in graph.nodes:
+        count = math.prod(graph.shapes[node.output])
+        depth = 1
+        if node.op == "conv":
+            depth = math.prod(graph.shapes[node.inputs[1]][1:])
+        elif node.op == "matmul":
+            depth = graph.shapes[node.inputs[0]][-1]
+        total += count * (depth + 4)
+    return total
+
+
+def choose(graph: Graph, reference: Mapping[str, Floats]) -> list[int]:
+    """Samples to search on: those with the largest outputs, and some spread over the rest."""
+    count = len(next(iter(reference.values())))
+    least, most = SEARCH_SAMPLES
+    wanted = min(count, int(min(max(SEARCH_PRODUCTS / products(graph), least), most)))
+    size = sum(np.abs(array.reshape(count, -1)).max(axis=1) for array in reference.values())
+    largest = np.argsort(-np.asarray(size), kind="stable")[: wanted // 4]
+    spread = np.linspace(0, count - 1, wanted).astype(int)
+    order = dict.fromkeys(int(i) for i in (*largest, *spread))
+    return sorted(list(order)[:wanted])
+
+
+def _rounded(array: Floats, scale: int) -> Floats:
+    return np.ldexp(np.rint(np.ldexp(array, scale)), -scale)

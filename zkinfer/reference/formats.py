@@ -1,0 +1,97 @@
+"""formats.md: containers, verifying keys and proofs."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+from zkinfer.reference import circuit as circuits
+from zkinfer.reference import graph as graphs
+from zkinfer.reference.errors import demand
+from zkinfer.reference.matrix import check_steps
+from zkinfer.reference.reader import Reader
+
+MIB = 2**20
+
+
+def sha3(data: bytes) -> bytes:
+    """SHA3-256."""
+    return hashlib.sha3_256(data).digest()
+
+
+@dataclass
+class VerifyingKey:
+    """A verifying key; rows are the commitments to the weights."""
+
+    graph: graphs.Graph
+    circuit: circuits.Circuit
+    circuit_digest: bytes
+    rows: list[bytes]
+    digest: bytes
+
+
+@dataclass
+class Proof:
+    """A proof; public has shape and values of each public tensor but tensor 0."""
+
+    key_digest: bytes
+    context: bytes
+    public: list[tuple[circuits.Extents, tuple[int, ...]]]
+    body: bytes
+
+
+def read_key(data: bytes) -> VerifyingKey:
+    """Reads a verifying key. Raises FormatError."""
+    limits = (16 * MIB, 64 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
+    sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
+    graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
+    graph = graphs.parse(graph_bytes)
+    circuit = circuits.parse(circuit_bytes)
+    check_steps(circuit)
+    rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
+    fixed = 32 * circuit.row_count(circuits.WEIGHTS)
+    demand(len(row_bytes) == fixed, "the key has another number of rows than its circuit")
+    demand(len(circuit.public) == len(graph.public), "the circuit does not fit the graph")
+    shown = graph.modes["weights_mode"] == "public"
+    demand(shown or not public_weights, "the key shows weights that are hidden")
+    demand(not certificate, "the key has a certificate, which version 1 has not")
+    return VerifyingKey(graph, circuit, sha3(circuit_bytes), rows, sha3(data[: ends[3]]))
+
+
+def read_proof(data: bytes) -> Proof:
+    """Reads a proof. Raises FormatError."""
+    limits = (32, 2**16, 64 * MIB, 64 * MIB)
+    (key_digest, context, public, body), _ = _container(data, "the proof", b"zkinf.pf", limits)
+    demand(len(key_digest) == 32, "the proof's key digest has not 32 bytes")
+    reader = Reader(public, "the proof's list of public values")
+    count = reader.uint(4)
+    demand(count <= 1024, "the proof has more than 1024 public tensors")
+    tensors = [_public(reader) for _ in range(count)]
+    reader.end()
+    return Proof(key_digest, context, tensors, body)
+
+
+def _public(reader: Reader) -> tuple[circuits.Extents, tuple[int, ...]]:
+    axes = reader.uint(1)
+    shape = tuple(reader.uint(4) for _ in range(axes))
+    demand(axes <= 8 and all(shape), "a public tensor has more than 8 axes, or an empty one")
+    return shape, reader.int64s(math.prod(shape))
+
+
+def _container(
+    data: bytes, name: str, magic: bytes, limits: tuple[int, ...]
+) -> tuple[list[bytes], list[int]]:
+    """The sections of a container, and where each ends."""
+    demand(data[:8] == magic, f"{name} has another magic: it is no such file")
+    demand(sha3(data[:-32]) == data[-32:], f"{name} is damaged: its checksum does not fit")
+    reader = Reader(data[:-32], name)
+    reader.take(8)
+    demand(reader.uint(2) == 1, f"{name} has another version than 1")
+    sections, ends = [], []
+    for tag, limit in enumerate(limits, start=1):
+        demand(reader.uint(1) == tag, f"section {tag} of {name} is missing or out of order")
+        size = reader.uint(8)
+        demand(size <= limit, f"section {tag} of {name} is longer than {limit} bytes")
+        sections.append(reader.take(size))
+        ends.append(reader.position)
+    reader.end()
+    return sections, ends

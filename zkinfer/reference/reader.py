@@ -1,0 +1,42 @@
+"""Takes values off the front of some bytes, and never reads past their end."""
+
+import struct
+
+from zkinfer.reference.errors import demand
+from zkinfer.reference.field import ORDER
+
+
+class Reader:
+    """What is left of some bytes. Every method raises FormatError where they do not suffice."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.position = 0
+        self._data = data
+        self._name = name
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        demand(len(self._data) - self.position >= size, f"{self._name} ends too early")
+        self.position += size
+        return self._data[self.position - size : self.position]
+
+    def end(self) -> None:
+        """Refuses bytes that are left."""
+        demand(self.position == len(self._data), f"{self._name} has trailing bytes")
+
+    def uint(self, size: int) -> int:
+        """The next unsigned integer of so many bytes."""
+        return int.from_bytes(self.take(size), "little")
+
+    def int64s(self, count: int) -> tuple[int, ...]:
+        """The next integers of eight bytes, two's complement."""
+        return struct.unpack(f"<{count}q", self.take(8 * count))
+
+    def scalars(self, count: int) -> tuple[int, ...]:
+        """The next scalars, each below l."""
+        data = self.take(32 * count)
+        values = tuple(
+            int.from_bytes(data[at : at + 32], "little") for at in range(0, len(data), 32)
+        )
+        demand(all(value < ORDER for value in values), "a scalar is not canonical")
+        return values
