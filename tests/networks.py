@@ -105,6 +105,11 @@ def _linear() -> Mapping[str, FixedGraph]:
     net = Net()
     made["neg"] = net.graph(net.node("neg", net.input(5)))
     net = Net()
+    x = net.input(2, 3)
+    made["add of public inputs"] = net.graph(
+        net.node("add", x, x, shift_a=0, shift_b=0), inputs="public"
+    )
+    net = Net()
     x = net.input(2, 3, 5)
     made["reduce_sum"] = net.graph(
         net.node("reduce_sum", x, axes=(0, 2), keepdims=False, multiplier=3, scale=1)

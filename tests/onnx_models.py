@@ -1,91 +1,72 @@
-"""Tiny ONNX models for the tests, built node by node."""
+"""Tiny ONNX models, and what onnxruntime or the onnx package's own evaluator make of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
-Array = npt.NDArray[Any]
-Shape = Sequence[int | str | None]
+Array = np.ndarray[Any, Any]
+Extents = Sequence[int | str | None]
 
-OLDEST = 7
-NEWEST_IN_BOTH = 26
-"""The newest opset that both onnx and onnxruntime know."""
-
-IR_VERSION = 8
-
-
-def weights(*shape: int, seed: int = 0) -> Array:
-    """Deterministic float32 weights of size about one."""
-    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+FLOAT = TensorProto.FLOAT
+NEWEST = onnx.defs.onnx_opset_version()
+RUNTIME_NEWEST = 22
+"""The newest opset for which onnxruntime is asked; it lags behind the onnx package."""
 
 
-def samples(shapes: Mapping[str, Sequence[int]], seed: int = 1) -> dict[str, Array]:
-    """Deterministic float32 inputs."""
-    rng = np.random.default_rng(seed)
-    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+def node(op: str, inputs: str, outputs: str = "y", **attrs: Any) -> onnx.NodeProto:
+    """A node named after its operator; inputs and outputs by spaces, "-" for one left out."""
+    names = [["" if name == "-" else name for name in text.split()] for text in (inputs, outputs)]
+    domain = attrs.pop("domain", None)
+    name = attrs.pop("name", f"the_{op.lower()}")
+    return helper.make_node(op, *names, name=name, domain=domain, **attrs)
 
 
-def node(op: str, inputs: Sequence[str], outputs: Sequence[str] = ("y",), **attrs: Any) -> Any:
-    """An onnx.NodeProto named after its first output."""
-    name = attrs.pop("name", f"{op.lower()}_{outputs[0]}")
-    return helper.make_node(op, list(inputs), list(outputs), name=name, **attrs)
-
-
-def make(
+def model(
     nodes: Sequence[onnx.NodeProto],
-    inputs: Mapping[str, Shape],
-    *,
+    inputs: Mapping[str, Extents | None],
+    constants: Mapping[str, Any] | None = None,
     outputs: Sequence[str] = ("y",),
-    constants: Mapping[str, Array] | None = None,
     opset: int = 17,
-    types: Mapping[str, int] | None = None,
+    *,
+    input_type: int = FLOAT,
+    output_type: int = FLOAT,
     domains: Mapping[str, int] | None = None,
-    listed: Sequence[str] = (),
+    functions: Sequence[onnx.FunctionProto] = (),
 ) -> onnx.ModelProto:
-    """A model.
-
-    inputs: shapes by name, with names (or None) for unknown extents. The outputs' are inferred.
-    types: element types of inputs and outputs other than FLOAT. domains: versions of further
-    operator sets. listed: constants that are listed as graph inputs too.
-    """
-    types = types or {}
-    constants = constants or {}
-
-    def value(name: str, shape: Shape | None) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, types.get(name, TensorProto.FLOAT), shape)
-
-    extra = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(constants[name].dtype), constants[name].shape
-        )
-        for name in listed
-    ]
+    """A model. A string or None among the extents is an unknown dimension."""
+    arrays = {name: np.asarray(value) for name, value in (constants or {}).items()}
     graph = helper.make_graph(
         list(nodes),
         "tiny",
-        [value(name, shape) for name, shape in inputs.items()] + extra,
-        [value(name, None) for name in outputs],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+        [helper.make_tensor_value_info(n, input_type, s) for n, s in inputs.items()],
+        [helper.make_tensor_value_info(name, output_type, None) for name in outputs],
+        [numpy_helper.from_array(value, name) for name, value in arrays.items()],
     )
-    versions = {"": opset, **(domains or {})}
-    imports = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
-    model = helper.make_model(graph, opset_imports=imports, ir_version=IR_VERSION)
-    for output in model.graph.output:
-        if not output.type.tensor_type.HasField("shape"):
-            inferred = onnx.shape_inference.infer_shapes(model).graph.output
-            output.CopyFrom(next(value for value in inferred if value.name == output.name))
-    return model
+    opsets = {"": opset, **(domains or {})}
+    made = helper.make_model(
+        graph,
+        opset_imports=[helper.make_opsetid(d, v) for d, v in opsets.items()],
+        functions=list(functions),
+    )
+    made.ir_version = min(made.ir_version, 10) if opset <= RUNTIME_NEWEST else made.ir_version
+    return made
 
 
-def ints(*values: int) -> Array:
-    """A one-dimensional int64 constant."""
-    return np.array(values, dtype=np.int64)
-
-
-def scalar(value: float) -> Array:
-    """A float32 constant without axes."""
-    return np.array(value, dtype=np.float32)
+def run(made: onnx.ModelProto, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The model's outputs, by onnxruntime or for the newest opsets by the onnx package."""
+    names = [value.name for value in made.graph.output]
+    if max(opset.version for opset in made.opset_import) > RUNTIME_NEWEST:
+        values = ReferenceEvaluator(made).run(names, dict(inputs))
+    else:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(
+            made.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        values = session.run(names, dict(inputs))
+    return dict(zip(names, values, strict=True))

@@ -161,7 +161,13 @@ def compile(
     verifying_key = VerifyingKey(quantized.graph, circuit, rows, shown)
     proving_key = ProvingKey(verifying_key, quantized.weights, blinds)
     report("writing the report")
-    return Compiled(proving_key, verifying_key, make_report(quantized))
+    costs = {
+        "constraint rows": native.constraints,
+        "committed rows": native.rows,
+        "entries of a committed row": native.columns,
+        "bytes of the verifying key": len(verifying_key.to_bytes()),
+    }
+    return Compiled(proving_key, verifying_key, make_report(quantized, costs))
 
 
 def prove(

@@ -60,8 +60,10 @@ def by_name(value: object, names: Sequence[str], where: str) -> dict[str, Array]
     missing = [name for name in names if name not in given]
     unknown = [name for name in given if name not in names]
     if missing or unknown:
-        problem = f"lacks {_listed(missing)}" if missing else f"has an unknown {_listed(unknown)}"
-        raise UsageError(f"{where} {problem}; the network's inputs are {_listed(names)}")
+        raise UsageError(
+            f"{where} names {_listed(list(given)) or 'nothing'}; "
+            f"the network's inputs are {_listed(names)}"
+        )
     return {name: _numbers(given[name], name, where) for name in names}
 
 

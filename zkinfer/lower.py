@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from zkinfer.circuit import value as views
-from zkinfer.circuit.builder import Builder, Lies, physical_order, reorder
+from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
@@ -83,7 +83,7 @@ def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[In
     arrays = []
     for name in graph.weights:
         laid = _laid_out(weights[name], _conv_groups(graph, name))
-        arrays.append(reorder(laid, physical_order(laid.shape)))
+        arrays.append(regroup(laid, tuple((axis,) for axis in physical_order(laid.shape))))
     return arrays
 
 
@@ -110,6 +110,7 @@ def _constrain(
         values[node.output] = value
     for name in graph.outputs:
         _publish(b, graph, name, values[name])
+    b.ensure_bits()
     return {name: values[name] for name in graph.outputs}
 
 
@@ -197,4 +198,4 @@ def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:
     tensor = graph.tensors[name]
     array = value.array if b.solving else None
     shown = b.public(f"{name}/public", tensor.shape, tensor.low, tensor.high, array)
-    b.equal(f"{name}/public", value, b.matched(shown, value.factors))
+    b.equal(f"{name}/public", value, views.matched(shown, value.factors))

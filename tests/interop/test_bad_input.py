@@ -38,6 +38,7 @@ def refused(zkinfer: Run) -> Callable[..., str]:
         done = zkinfer(*arguments, stdin=stdin)
         assert done.code == 2, done
         assert done.out == ""
+        assert "should not have happened" not in done.message
         return done.message
 
     return run
@@ -120,7 +121,7 @@ def test_empty_graph(refused: Refused, folder: Path, target: Path) -> None:
     assert refused("compile", folder / "m.onnx", "--input-range=-1,1", "-o", target)
 
 
-@pytest.mark.parametrize("content", [b"", b"no onnx file", b"\x00" * 100])
+@pytest.mark.parametrize("content", [b"", b"no onnx file", bytes(100)], ids=range(3))
 def test_not_an_onnx_file(refused: Refused, folder: Path, target: Path, content: bytes) -> None:
     (folder / "m.onnx").write_bytes(content)
     message = refused("compile", folder / "m.onnx", "--input-range=-1,1", "-o", target)

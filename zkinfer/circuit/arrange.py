@@ -68,7 +68,7 @@ def _windowed(
         return None
     plain = tuple(tuple(f for f in factors if f != 1) for factors in result.factors)
     order = [0, 1, *range(2, 2 + 2 * count, 2), *range(3, 3 + 2 * count, 2)]
-    return views.transpose(b.matched(result, plain), order)
+    return views.transpose(views.matched(result, plain), order)
 
 
 def padded(b: Builder, path: str, x: Value, pads: Sequence[int], number: int) -> Value:

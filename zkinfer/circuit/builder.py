@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from zkinfer.circuit import value as views
-from zkinfer.circuit.bits import split_width
+from zkinfer.circuit.bits import Bits, Groups, Piece, join_axes, split_width
 from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.layout import MAX_AXES, Segment, Tensor, choose_columns, outermost
-from zkinfer.circuit.term import POWERS, Axis, Challenge, Term, can_join, simplify_sums
+from zkinfer.circuit.term import Axis, Challenge, Term, can_join, simplify_sums
 from zkinfer.circuit.value import Factors, Integers, Lazy, Value
 from zkinfer.errors import UnsupportedModelError
 
@@ -25,8 +25,9 @@ Lies = Mapping[str, Callable[[Integers], Integers]]
 class Builder:
     """Collects tensors, challenge vectors and blocks, and while solving the witness.
 
-    lies: for tests, by path: what a dishonest prover puts in place of an advice array. A path that
-    ends in `/boolean` names a bits tensor, whose single entries are replaced.
+    lies: for tests, by path: what a dishonest prover puts in place of the array of advice or of a
+    public tensor. A path that ends in `/boolean` names a bits tensor, whose single entries are
+    replaced.
     """
 
     def __init__(self, *, solving: bool = False, lies: Lies | None = None) -> None:
@@ -64,6 +65,8 @@ class Builder:
         self, path: str, shape: tuple[int, ...], low: int, high: int, array: Integers | None
     ) -> Value:
         """A public tensor of exactly this shape; the verifier checks its bounds."""
+        if array is not None and path in self._lies:
+            array = self._lies[path](array)
         tensor = self._declare(path, Segment.PUBLIC, shape, low, high)
         if array is not None:
             self.witness[Segment.PUBLIC].append(array)
@@ -91,7 +94,7 @@ class Builder:
         order = physical_order(shape, keep_axes=keep_axes)
         tensor = self._declare(path, segment, tuple(shape[axis] for axis in order))
         if array is not None:
-            self.witness[segment].append(reorder(array, order))
+            self.witness[segment].append(regroup(array, tuple((axis,) for axis in order)))
         factors = tuple((extent,) for extent in shape) if keep_axes else views.factors_of(shape)
         return self._read(tensor, factors, order, low, high, array)
 
@@ -113,66 +116,42 @@ class Builder:
         numbers = None if array is None else Lazy(lambda: array)
         return Value(factors, (term,), low, high, numbers)
 
-    def bits(
-        self,
-        path: str,
-        like: Value,
-        width: int,
-        numbers: Integers | None,
-        *,
-        signed: bool = False,
-    ) -> tuple[Value, Value]:
-        """A number of `width` bits at every index of another value, and its top bit.
+    def bits(self, path: str, like: Value, width: int, numbers: Integers | None) -> Bits:
+        """Numbers of `width` bits at every index of another value, with its factors.
 
-        The bits are advice; that each is 0 or 1 is the argument's own check. signed: two's
-        complement. numbers: int64 of the value's shape while solving, else None. Both results have
-        the other value's factors.
+        The bits are advice; that each is 0 or 1 is the argument's own check. numbers: int64 of the
+        value's shape while solving, else None; bit k is `numbers >> k & 1`.
         """
         if numbers is not None and path in self._lies:
             numbers = self._lies[path](numbers)
         shape = like.shape
-        order = physical_order(shape)
-        inner = tuple(shape[axis] for axis in order)
-        terms: list[Term] = []
-        offset = 0
-        pieces = split_width(width, scalar=not inner)
-        for piece in pieces:
-            name = path if len(pieces) == 1 else f"{path}/{offset}"
-            tensor = self._declare(name, Segment.BITS, (*inner, piece))
-            rows = tuple(
-                Axis(extent, None, (*(int(axis == o) for o in order), 0))
-                for axis, extent in enumerate(shape)
-                if extent != 1
-            )
-            unit = (0,) * len(inner) + (1,)
-            bases = (0,) * (len(inner) + 1)
-            sums = (Axis(piece, POWERS, unit),) if piece > 1 else ()
-            terms.append(Term(tensor, 1 << offset, bases, rows, sums))
+        groups = join_axes(shape)
+        extents = tuple(math.prod(shape[axis] for axis in group) for group in groups)
+        widths = split_width(width)
+        pieces, start = [], 0
+        for piece in widths:
+            name = path if len(widths) == 1 else f"{path}/{start}"
+            tensor = self._declare(name, Segment.BITS, (*extents, piece))
+            pieces.append(Piece(tensor, start, piece))
             if numbers is not None:
-                self.witness[Segment.BITS].append(
-                    self._bits_array(name, reorder(numbers >> offset, order), piece)
-                )
-            offset += piece
-        top = Term(tensor, 1, (*bases[:-1], piece - 1), rows)
-        factors = views.factors_of(shape)
-        low, high = 0, (1 << width) - 1
-        if signed:
-            terms.append(replace(top, coefficient=-(1 << width)))
-            low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
-        total, sign = None, None
-        if numbers is not None:
-            known = numbers
-            total, sign = Lazy(lambda: known), Lazy(lambda: (known >> (width - 1)) & 1)
-        return (
-            self.matched(Value(factors, tuple(terms), low, high, total), like.factors),
-            self.matched(Value(factors, (top,), 0, 1, sign), like.factors),
-        )
+                stored = regroup(numbers >> start if start else numbers, groups)
+                self.witness[Segment.BITS].append(self._bits_array(name, stored, piece))
+            start += piece
+        return Bits(shape, groups, like.factors, tuple(pieces), numbers)
 
     def _bits_array(self, name: str, numbers: Integers, width: int) -> Integers:
         lie = self._lies.get(f"{name}/boolean")
         if lie is None:
             return numbers
         return lie((numbers[..., None] >> np.arange(width)) & 1)
+
+    def ensure_bits(self) -> None:
+        """Adds one bit, which nothing reads, to a circuit without any: the format wants some."""
+        if all(tensor.segment != Segment.BITS for tensor in self.tensors):
+            one = views.constant(
+                0, Value((), (), 0, 0, self.lazily(lambda: np.zeros((), np.int64)))
+            )
+            self.bits("unread", one, 1, one.array if self.solving else None)
 
     # -- blocks ------------------------------------------------------------------------------
 
@@ -263,7 +242,7 @@ class Builder:
         stored = self.advice(
             path, Segment.TRACE, value.shape, value.low, value.high, array, keep_axes=keep_axes
         )
-        self.equal(path, value, self.matched(stored, value.factors))
+        self.equal(path, value, views.matched(stored, value.factors))
         return stored
 
     def settle(self, path: str, value: Value) -> Value:
@@ -275,15 +254,10 @@ class Builder:
         array = value.array.reshape(-1) if value.numbers is not None else None
         size = math.prod(value.shape)
         stored = self.advice(path, Segment.TRACE, (size,), value.low, value.high, array)
-        self.equal(path, value, replace(self.matched(stored, (value.rows,)), factors=value.factors))
+        self.equal(
+            path, value, replace(views.matched(stored, (value.rows,)), factors=value.factors)
+        )
         return stored
-
-    def matched(self, fresh: Value, factors: Factors) -> Value:
-        """A freshly stored value with its axes split into the given factors; always possible."""
-        result = views.split(fresh, factors)
-        if result is None:
-            raise ValueError(f"factors {factors} do not divide a value of shape {fresh.shape}")
-        return result
 
     def aligned(self, path: str, *values: Value) -> tuple[Value, ...]:
         """Values of one shape with the same factors; what does not fit is stored first."""
@@ -318,11 +292,12 @@ def physical_order(shape: Sequence[int], *, keep_axes: bool = False) -> list[int
     return order
 
 
-def reorder(array: Integers, order: Sequence[int]) -> Integers:
-    """An array of a logical shape as its stored tensor."""
-    dropped = tuple(axis for axis in range(array.ndim) if axis not in order)
-    kept = [axis for axis in range(array.ndim) if axis in order]
-    return array.squeeze(dropped).transpose([kept.index(axis) for axis in order])
+def regroup(array: Integers, groups: Groups) -> Integers:
+    """An array of a logical shape as its stored tensor, whose axes are groups of logical axes."""
+    dropped = [axis for axis in range(array.ndim) if all(axis not in group for group in groups)]
+    order = [axis for group in groups for axis in group]
+    extents = [math.prod(array.shape[axis] for axis in group) for group in groups]
+    return array.transpose([*dropped, *order]).reshape(extents)
 
 
 def canonical_rows(

@@ -5,7 +5,7 @@ are found too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,8 @@ from zkinfer.circuit.layout import Segment, Tensor
 from zkinfer.circuit.term import MODULUS, Term
 from zkinfer.circuit.value import Integers
 
+Lies = Mapping[str, Callable[[Objects], Objects]]
+
 
 class Assignment(Protocol):
     """The arrays of the tensors of each segment, in order; `public` without the constant one.
@@ -37,39 +39,58 @@ class Assignment(Protocol):
 
 
 def check(
-    circuit: Circuit, witness: Assignment, challenges: Sequence[Sequence[int]] | None = None
+    circuit: Circuit,
+    witness: Assignment,
+    challenges: Sequence[Sequence[int]] | None = None,
+    *,
+    lies: Lies | None = None,
 ) -> list[str]:
     """The paths that fail, in order: none for a witness that satisfies the circuit.
 
     First `<tensor>/boolean` and `<tensor>/bounds`, then the blocks. challenges: coordinates per
-    vector; random by default, which is what soundness rests on.
+    vector; random by default, which is what soundness rests on. lies: by path, what a dishonest
+    prover puts into a tensor of the sketch in place of the products.
     """
+    return [path for path, _ in violations(circuit, witness, challenges, lies=lies)]
+
+
+def violations(
+    circuit: Circuit,
+    witness: Assignment,
+    challenges: Sequence[Sequence[int]] | None = None,
+    *,
+    lies: Lies | None = None,
+) -> Iterator[tuple[str, Objects]]:
+    """The paths that fail, each with what is wrong at every row (or entry): zero where it holds."""
     tables = challenge_tables(random_challenges(circuit) if challenges is None else challenges)
     entries = tensor_entries(circuit, witness)
-    failing = [
-        f"{tensor.path}/boolean"
-        for tensor, values in zip(circuit.tensors, entries, strict=True)
-        if tensor.segment == Segment.BITS and values is not None and np.any(values * (values - 1))
-    ]
-    failing += [
-        f"{tensor.path}/bounds"
-        for tensor, values in zip(circuit.tensors, entries, strict=True)
-        if tensor.segment == Segment.PUBLIC
-        and values is not None
-        and np.any((values < tensor.low) | (values > tensor.high))
-    ]
+    for tensor, values in zip(circuit.tensors, entries, strict=True):
+        if values is not None and tensor.segment in (Segment.BITS, Segment.PUBLIC):
+            name, wrong = _declared(tensor, values)
+            if np.any(wrong):
+                yield name, wrong
     for block in circuit.blocks:
         left, right = (
             _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
         )
         product = left * right % MODULUS
-        if len(block.c) == 1 and entries[block.c[0].tensor] is None:
-            entries[block.c[0].tensor] = product.reshape(block.extents)
-            continue
+        stored = block.c[0].tensor if len(block.c) == 1 else 0
+        if entries[stored] is None:
+            array = product.reshape(block.extents)
+            lie = (lies or {}).get(circuit.tensors[stored].path)
+            entries[stored] = array if lie is None else lie(array)
         total = _sum(circuit, block.c, block.extents, entries, tables)
-        if np.any((product - total) % MODULUS):
-            failing.append(block.path)
-    return failing
+        wrong = (product - total) % MODULUS
+        if np.any(wrong):
+            yield block.path, wrong.reshape(block.extents)
+
+
+def _declared(tensor: Tensor, values: Objects) -> tuple[str, Objects]:
+    """What is wrong with entries that are to be bits, or to lie in declared bounds."""
+    if tensor.segment == Segment.BITS:
+        return f"{tensor.path}/boolean", values * (values - 1)
+    outside = (values < tensor.low) | (values > tensor.high)
+    return f"{tensor.path}/bounds", np.asarray(outside, dtype=object)
 
 
 def tensor_entries(circuit: Circuit, witness: Assignment) -> list[Objects | None]:
@@ -94,6 +115,7 @@ def tensor_entries(circuit: Circuit, witness: Assignment) -> list[Objects | None
 
 
 def _entries(tensor: Tensor, array: Integers) -> Objects:
+    array = np.asarray(array)
     if tensor.segment == Segment.BITS and array.ndim < len(tensor.extents):
         array = (array[..., None] >> np.arange(tensor.extents[-1])) & 1
     if array.shape != tensor.extents:

@@ -156,6 +156,14 @@ def split(value: Value, factors: Factors) -> Value | None:
     return replace(value, factors=factors, terms=tuple(terms))
 
 
+def matched(value: Value, factors: Factors) -> Value:
+    """The value split into factors that are known to fit."""
+    result = split(value, factors)
+    if result is None:
+        raise ValueError(f"factors {factors} do not divide a value with factors {value.factors}")
+    return result
+
+
 def _split_axis(axis: Axis, piece: Sequence[int]) -> list[Axis]:
     result, step = [], 1
     for extent in reversed(piece):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from zkinfer.onnx_import.node import OnnxNode, Refusal
@@ -19,8 +19,14 @@ MAX_ENTRIES = 1 << 28
 """The most entries that folding a node may make where its inputs are smaller."""
 
 IMPURE = frozenset(
-    ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike")
-    + ("RandomUniform", "RandomUniformLike")
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
 )
 """Operators whose outputs do not follow from their inputs."""
 
@@ -73,23 +79,45 @@ def is_pure(node: OnnxNode) -> bool:
     return node.op not in IMPURE and not subgraphs
 
 
-def fold(node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]) -> Sequence[Array]:
-    """The outputs of a node whose inputs are all constant, by the onnx package.
+def fold(
+    node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
+) -> dict[str, Array]:
+    """The outputs, by name, of a node whose inputs are all constant, by the onnx package.
 
     inputs: the arrays of the node's non-empty inputs. Raises Refusal when the node cannot be
     evaluated.
     """
     if node.op == "Constant" and not node.domain:
-        return [_constant(node)]
+        return {node.outputs[0]: _constant(node)}
     if node.op in _SIZED_BY_INPUT and not node.domain:
         shape = inputs[node.inputs[_SIZED_BY_INPUT[node.op]]]
         _check_size(shape.reshape(-1).tolist(), "its output")
     try:
-        evaluator = ReferenceEvaluator(node.proto, opsets=dict(opsets))
+        evaluator = ReferenceEvaluator(_model_of(node, inputs, opsets))
         values = evaluator.run(None, dict(inputs))
     except Exception as error:  # the evaluator raises what its operators raise
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
-    return [np.asarray(value) for value in values]
+    named = zip(filter(None, node.outputs), values, strict=True)
+    return {name: np.asarray(value) for name, value in named}
+
+
+def _model_of(
+    node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
+) -> onnx.ModelProto:
+    """The node as a model: the evaluator heeds the opset of models, not that of bare nodes."""
+    graph = helper.make_graph(
+        [node.proto],
+        "folded",
+        [
+            helper.make_tensor_value_info(
+                name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+            )
+            for name, array in inputs.items()
+        ],
+        [helper.make_empty_tensor_value_info(name) for name in node.outputs if name],
+    )
+    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    return helper.make_model(graph, opset_imports=imports)
 
 
 def _constant(node: OnnxNode) -> Array:

@@ -19,7 +19,7 @@ from zkinfer.onnx_import.shapes import Shape, broadcasts_to
 def fuse(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
     """The nodes, with what can be folded folded. New constants are added to the builder's weights.
 
-    A product is changed only if nothing else reads its output.
+    A product is changed only if nothing else reads its output; it keeps its place.
     """
     readers = Counter(name for node in nodes for name in node.inputs)
     readers.update(outputs)
@@ -37,7 +37,7 @@ def fuse(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> l
             index = place.pop(product.output)
             place[node.output] = index
             result[index] = folded
-    return _sorted(result)
+    return result
 
 
 def _product(
@@ -102,28 +102,31 @@ def _scaled_weight(product: Node, factor: Floats, builder: Builder) -> tuple[int
             return None
         return 1, w * factor.reshape(-1, *(1,) * (w.ndim - 1))
     a, b = product.inputs[:2]
-    if b in builder.weights and _varies_only_on(factor.shape, shape, len(shape) - 1):
-        values = builder.weights[b]
-        return (1, values * factor.reshape(-1)) if values.ndim > 1 else None
-    if a in builder.weights and len(shape) > 1 and builder.weights[a].ndim > 1:
-        if _varies_only_on(factor.shape, shape, len(shape) - 2):
-            return 0, builder.weights[a] * factor.reshape(-1, 1)
+    for index in (1, 0):
+        values = builder.weights.get(product.inputs[index])
+        if values is None:
+            continue
+        if factor.size == 1:
+            return index, values * factor.reshape(())
+        both = values.ndim > 1 and len(builder.shape(b if index == 0 else a)) > 1
+        axis = len(shape) - (1 if index else 2)
+        if both and _varies_only_on(factor.shape, shape, axis):
+            return index, values * factor.reshape((1, -1) if index else (-1, 1))
     return None
 
 
 def _shift(product: Node, node: Node, shift: Floats, name: str, builder: Builder) -> Node | None:
     """The product plus a constant: per channel for a conv, any that broadcasts for a matmul."""
     if product.op == "conv":
-        channels = builder.shapes[product.output][1]
-        if not _varies_only_on(shift.shape, builder.shapes[product.output], 1):
+        shape = builder.shapes[product.output]
+        if not _varies_only_on(shift.shape, shape, 1):
             return None
-        shift = np.broadcast_to(shift.reshape(-1), (channels,))
+        if shift.shape != shape[1:2]:
+            shift, name = np.broadcast_to(shift.reshape(-1), shape[1:2]), f"{name}.bias"
     names = product.inputs
     if len(names) == 3:
-        shift = builder.weights[names[2]] + shift
-        name = f"{names[2]}.folded"
-    known = name in builder.weights and np.array_equal(builder.weights[name], shift)
-    bias = name if known else builder.new_weight(name, shift)
+        shift, name = builder.weights[names[2]] + shift, f"{names[2]}.folded"
+    bias = builder.new_weight(name, shift)
     return replace(product, inputs=(*names[:2], bias), output=node.output)
 
 
@@ -131,8 +134,3 @@ def _varies_only_on(constant: Shape, shape: Shape, axis: int) -> bool:
     """Whether a constant that broadcasts to a shape has extent 1 on all axes but one."""
     padded = (1,) * (len(shape) - len(constant)) + constant
     return all(extent == 1 for place, extent in enumerate(padded) if place != axis)
-
-
-def _sorted(nodes: Sequence[Node]) -> list[Node]:
-    """The nodes; a folded product stands where the product stood, so the order holds."""
-    return list(nodes)

@@ -46,7 +46,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     outputs = tuple(value.name for value in model.graph.output)
     inputs = read_inputs(model.graph, constants)
     nodes = models.live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
-    refused = [
+    refused = _input_problems(inputs) + [
         f"{node.title}: {NOT_SUPPORTED}" for node in models.unsupported_nodes(nodes, constants)
     ]
     try:
@@ -66,6 +66,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     builder.shapes.update(fixed)
     builder.integral.update(value.name for value in inputs if value.integral)
     problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
+    problems += _inner_softmaxes(nodes, builder)
     if problems:
         raise cannot_compile(problems)
     return _finish(builder, inputs, fixed, outputs)
@@ -118,6 +119,18 @@ def _convert(
     return problems
 
 
+def _inner_softmaxes(nodes: Sequence[OnnxNode], builder: Builder) -> list[str]:
+    """Complains about softmaxes whose outputs other operators read."""
+    inner = {node.output for node in builder.nodes if node.op == "softmax"}
+    inner &= {name for node in builder.nodes for name in node.inputs}
+    return [
+        f"{node.title}: expected a softmax only as the last operator before an output, got one "
+        "whose output other nodes read"
+        for node in nodes
+        if inner.intersection(node.outputs)
+    ]
+
+
 def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> None:
     """Folds the node to constants or adds its operators. Raises Refusal."""
     sources = {name: builder.source(name) for name in node.inputs if name}
@@ -128,9 +141,7 @@ def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -
         return
     if models.is_foldable(node, [name for name in sources if sources[name] in builder.arrays]):
         arrays = {name: builder.arrays[source] for name, source in sources.items()}
-        for name, array in zip(node.outputs, fold(node, arrays, opsets), strict=False):
-            if name:
-                builder.arrays[name] = array
+        builder.arrays.update(fold(node, arrays, opsets))
         return
     converter = CONVERTERS.get((node.domain, node.op))
     if converter is None:

@@ -10,11 +10,19 @@ from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.onnx_import.shapes import Shape
 
 FLOAT_TYPES = frozenset(
-    (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16)
+    {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
 )
 INT_TYPES = frozenset(
-    (TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64)
-    + (TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64)
+    {
+        TensorProto.INT8,
+        TensorProto.INT16,
+        TensorProto.INT32,
+        TensorProto.INT64,
+        TensorProto.UINT8,
+        TensorProto.UINT16,
+        TensorProto.UINT32,
+        TensorProto.UINT64,
+    }
 )
 
 Dimension = int | str

@@ -70,7 +70,7 @@ def check(model: onnx.ModelProto) -> None:
             raise UnsupportedModelError(
                 f"the model has {size} bytes; at most {MAX_BYTES} are supported"
             )
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(_with_shape_fields(model))
     except UnsupportedModelError:
         raise
     except Exception as error:  # ValidationError, or a bare error of its C++ part
@@ -140,6 +140,23 @@ def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict
 def domain_name(domain: str) -> str:
     """What messages call a domain."""
     return domain or DEFAULT_DOMAIN
+
+
+def _with_shape_fields(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model, in which tensors of unknown rank have a shape, as the checker demands."""
+
+    def lacking(graph: onnx.GraphProto) -> list[onnx.TypeProto.Tensor]:
+        values = (*graph.input, *graph.output)
+        tensors = [v.type.tensor_type for v in values if v.type.HasField("tensor_type")]
+        return [tensor for tensor in tensors if not tensor.HasField("shape")]
+
+    if lacking(model.graph):
+        changed = onnx.ModelProto()
+        changed.CopyFrom(model)
+        model = changed
+        for tensor in lacking(model.graph):
+            tensor.shape.SetInParent()
+    return model
 
 
 def _captured(proto: onnx.NodeProto) -> set[str]:

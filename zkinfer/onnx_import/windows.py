@@ -122,11 +122,12 @@ def _pads(
         return (0,) * (2 * rank)
     if mode not in ("SAME_UPPER", "SAME_LOWER"):
         raise Refusal(f"expected auto_pad NOTSET, VALID, SAME_UPPER or SAME_LOWER, got {mode}")
+    if max(dilations) > 1:  # onnxruntime refuses it for Conv and leaves ONNX's rule for pools
+        raise Refusal(f"expected dilations of 1 with auto_pad {mode}, got more; use pads instead")
     begins, ends = [], []
     for axis, extent in enumerate(site.shape(0)[2:]):
         outputs = -(-extent // strides[axis])
-        reach = dilations[axis] * (kernel[axis] - 1) + 1
-        total = max((outputs - 1) * strides[axis] + reach - extent, 0)
+        total = max((outputs - 1) * strides[axis] + kernel[axis] - extent, 0)
         smaller, larger = total // 2, total - total // 2
         begins.append(smaller if mode == "SAME_UPPER" else larger)
         ends.append(larger if mode == "SAME_UPPER" else smaller)

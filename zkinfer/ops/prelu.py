@@ -48,5 +48,5 @@ def constrain(b: Builder, node: "FixedNode", x: Value, slope: Value) -> Value:
     def define(y: Value) -> None:
         b.product(f"{node.name}/product", slope, n, views.add(positive, views.scale(y, -1)))
 
-    numbers = b.lazily(lambda: forward(node.attrs, x.array, slope.array))
+    numbers = b.lazily(lambda: positive.array - slope.array * n.array)
     return Value(x.factors, (), 0, 0, numbers, define)

@@ -16,6 +16,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
+from zkinfer.quantize.domain import check_inside, check_range
 from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
 from zkinfer.quantize.result import (
     Fidelity,
@@ -25,7 +26,7 @@ from zkinfer.quantize.result import (
     Quantized,
 )
 from zkinfer.quantize.search import Search, choose
-from zkinfer.quantize.task import Task, formats, prepare
+from zkinfer.quantize.task import Task, formats, make_task
 
 __all__ = ["Fidelity", "LayerFidelity", "Oracle", "OutputFidelity", "Quantized", "quantize"]
 
@@ -60,7 +61,7 @@ def quantize(
             raise UsageError(f"{mode} must be {' or '.join(MODES[mode])}, got {word!r}")
     if not 0 < max_error < 1:
         raise UsageError(f"max_error must lie between 0 and 1, got {max_error:g}")
-    task = prepare(graph, output_mode)
+    task = make_task(graph, output_mode)
     data, data_range = _data(graph, calibration, input_range)
     reference = oracle_outputs(task, data, oracle)
     for name, array in reference.items():
@@ -115,11 +116,11 @@ def _data(
                 "of the inputs (--input-range LO,HI)"
             )
         return samples.stacked(graph, calibration), None
-    low, high = samples.check_range(input_range)
+    low, high = check_range(input_range)
     if calibration is None:
-        return samples.synthetic(graph, low, high), (low, high)
+        return samples.drawn(graph, low, high), (low, high)
     data = samples.stacked(graph, calibration)
-    samples.check_inside(data, low, high)
+    check_inside(data, low, high)
     return data, (low, high)
 
 

@@ -51,7 +51,7 @@ def window_counts(attrs: Attrs, extents: tuple[int, ...]) -> list[npt.NDArray[np
 
 def _conv(attrs: Attrs, x: Floats, w: Floats, bias: Floats | None = None) -> Floats:
     kernel, groups = w.shape[2:], attrs["groups"]
-    view: Floats = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])  # type: ignore[arg-type, assignment]
+    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
     batch, rank = x.shape[0], len(kernel)
     outputs = view.shape[2 : 2 + rank]
     view = view.reshape(batch, groups, w.shape[1], *outputs, *kernel)
@@ -69,7 +69,7 @@ def _matmul(attrs: Attrs, a: Floats, b: Floats, bias: Floats | None = None) -> F
 
 def _average_pool(attrs: Attrs, x: Floats) -> Floats:
     kernel = attrs["kernel"]
-    view: Floats = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])  # type: ignore[arg-type, assignment]
+    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
     y: Floats = view.sum(axis=tuple(range(-len(kernel), 0)))
     for axis, count in enumerate(window_counts(attrs, x.shape[2:])):
         shape = [1] * y.ndim

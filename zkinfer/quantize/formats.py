@@ -5,8 +5,8 @@ All scales are powers of two. An activation of b bits whose values lie within 2^
 """
 
 import math
-from dataclasses import dataclass, field
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt

@@ -1,7 +1,6 @@
-"""The samples that widths are chosen on, and the input domain that they imply."""
+"""Sample inputs: the calibration data, checked and stacked, or samples drawn from a range."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,102 +8,84 @@ import numpy.typing as npt
 
 from zkinfer.errors import UsageError
 from zkinfer.graph import Graph
-from zkinfer.ops.tensor import FixedTensor
 
 Floats = npt.NDArray[np.float64]
+Samples = Mapping[str, Floats]
 
-SYNTHETIC_SAMPLES = 64
+DRAWN = 64
+_SEED = 1
 
 
 def stacked(graph: Graph, calibration: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
-    """The calibration data as [samples, *input shape], float64.
+    """Calibration data as [samples, shape of the input...].
 
-    Samples lie along the batch axis where the input has one, else along a new first axis. Raises
-    UsageError for wrong names, shapes or types, for unequal counts, and for NaN or infinity.
+    calibration: by input name; samples lie along axis 0, which is the input's own batch axis where
+    it has one. Raises UsageError for other names, shapes or types, and for NaN and infinity.
     """
     if set(calibration) != set(graph.inputs):
         raise UsageError(
-            f"the calibration data hold {', '.join(sorted(calibration)) or 'nothing'}; "
-            f"expected {', '.join(graph.inputs)}"
+            f"the calibration data has {_listed(calibration)}, expected {_listed(graph.inputs)}"
         )
     samples = {name: _stacked(graph, name, calibration[name]) for name in graph.inputs}
     counts = {name: len(array) for name, array in samples.items()}
     if len(set(counts.values())) > 1:
-        listed = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise UsageError(f"the calibration data differ in their number of samples: {listed}")
+        raise UsageError(f"the inputs have different numbers of calibration samples: {counts}")
     return samples
 
 
-def _stacked(graph: Graph, name: str, data: npt.NDArray[Any]) -> Floats:
-    array = np.asarray(data)
-    shape = graph.shapes[name]
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"calibration data for {name} have dtype {array.dtype}; expected numbers")
-    batched = graph.batch_axis.get(name, False)
-    tail, group = (shape[1:], shape[0]) if batched else (shape, 1)
-    wanted = ", ".join(["samples", *map(str, tail)])
-    if array.ndim != 1 + len(tail) or array.shape[1:] != tail:
+def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
+    shape, array = graph.shapes[name], np.asarray(array)
+    if array.dtype.kind not in "fiu":
+        raise UsageError(f"calibration of input {name} has dtype {array.dtype}; expected numbers")
+    batched = graph.batch_axis[name]
+    batch, inner = (shape[0], shape[1:]) if batched else (1, shape)
+    fits = array.ndim == len(inner) + 1 and array.shape[1:] == inner
+    if not fits or len(array) == 0 or len(array) % batch:
+        samples = "samples" if batch == 1 else f"a multiple of {batch}"
+        expected = ", ".join([samples, *map(str, inner)])
         raise UsageError(
-            f"calibration data for {name} have shape {array.shape}; expected ({wanted})"
-        )
-    if not len(array) or len(array) % group:
-        raise UsageError(
-            f"calibration data for {name} hold {len(array)} samples; expected a positive multiple "
-            f"of {group}"
+            f"calibration of input {name} has shape {array.shape}, expected ({expected})"
         )
     values = array.astype(np.float64)
-    if not np.isfinite(values).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise UsageError(
-            f"calibration data for {name} at index {index} are {values[index]}; "
-            "expected finite numbers, not NaN or infinity"
+            f"calibration of input {name} at index {index} is {values[index]}; "
+            "expected finite numbers"
         )
     return values.reshape(-1, *shape)
 
 
-def check_range(input_range: tuple[float, float]) -> tuple[float, float]:
-    """The range as floats. Raises UsageError unless it is finite and not empty."""
-    low, high = (float(end) for end in input_range)
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise UsageError(f"the input range is {low:g} to {high:g}; expected finite LO < HI")
-    return low, high
+def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
+    """Samples from the range: uniform ones, corners and both ends; the same on every call."""
+    rng = np.random.default_rng(_SEED)
+    samples = {}
+    for name in graph.inputs:
+        uniform = rng.uniform(low, high, (DRAWN, *graph.shapes[name]))
+        corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
+        ends = np.stack([np.full(graph.shapes[name], end) for end in (low, high)])
+        samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
+    return samples
 
 
-def check_inside(samples: Mapping[str, Floats], low: float, high: float) -> None:
-    """Raises UsageError when calibration data leave the input range."""
-    for name, array in samples.items():
-        outside = (array < low) | (array > high)
-        if outside.any():
-            value = array[outside][0]
-            raise UsageError(
-                f"calibration data for {name} hold {value:g}, outside of the input range "
-                f"{low:g} to {high:g}; widen the range"
-            )
+def count(samples: Samples) -> int:
+    """How many samples."""
+    return len(next(iter(samples.values())))
 
 
-def synthetic(graph: Graph, low: float, high: float) -> dict[str, Floats]:
-    """Samples drawn uniformly from the input range; always the same."""
-    rng = np.random.default_rng(0)
-    return {
-        name: rng.uniform(low, high, (SYNTHETIC_SAMPLES, *graph.shapes[name]))
-        for name in graph.inputs
-    }
+def some(samples: Samples, most: int) -> dict[str, Floats]:
+    """At most so many of the samples, evenly spread."""
+    total = count(samples)
+    chosen = np.unique(np.linspace(0, total - 1, min(most, total)).round().astype(np.int64))
+    return {name: array[chosen] for name, array in samples.items()}
 
 
-def domain(
-    shape: tuple[int, ...], scale: int, data: Floats, input_range: tuple[float, float] | None
-) -> FixedTensor:
-    """The declared domain of an input at a scale.
+def chunks(samples: Samples, size: int) -> Iterator[dict[str, Floats]]:
+    """The samples in order, `size` at a time."""
+    for start in range(0, count(samples), size):
+        yield {name: array[start : start + size] for name, array in samples.items()}
 
-    With an input range exactly its rounded ends; else the power-of-two hull of the data, without
-    negative values if the data have none.
-    """
-    if input_range is not None:
-        low, high = (int(np.rint(math.ldexp(end, scale))) for end in input_range)
-        return FixedTensor(shape, scale, low, max(high, low + 1))
-    least, most = (int(np.rint(math.ldexp(float(end), scale))) for end in (data.min(), data.max()))
-    if least >= 0:
-        bits = max(most.bit_length(), 1)
-        return FixedTensor(shape, scale, 0, (1 << bits) - 1)
-    bits = max((-least - 1).bit_length(), most.bit_length() if most > 0 else 0)
-    return FixedTensor(shape, scale, -(1 << bits), (1 << bits) - 1)
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "no inputs"

@@ -22,9 +22,9 @@ from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
 from zkinfer.quantize.build import Builder, Built, Rounded, TooWideError
 from zkinfer.quantize.cost import cost, node_cost
+from zkinfer.quantize.domain import domain
 from zkinfer.quantize.formats import Format, Widths, exponent
 from zkinfer.quantize.measure import Run, output_error, run
-from zkinfer.quantize.samples import domain
 from zkinfer.quantize.task import Task
 
 Floats = npt.NDArray[np.float64]

@@ -13,13 +13,7 @@ class VerificationError(ReferenceError_):
     """A proof that does not prove its statement."""
 
 
-def demand(condition: bool, reason: str) -> None:
-    """Raises FormatError with the reason unless the condition holds."""
+def demand(condition: bool, reason: str, error: type[ReferenceError_] = FormatError) -> None:
+    """Raises the error with the reason unless the condition holds."""
     if not condition:
-        raise FormatError(reason)
-
-
-def check(condition: bool, reason: str) -> None:
-    """Raises VerificationError with the reason unless the condition holds."""
-    if not condition:
-        raise VerificationError(reason)
+        raise error(reason)

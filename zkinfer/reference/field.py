@@ -1,11 +1,12 @@
 """protocol.md, section 1: the field F and the function eq."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-def eq_table(point: Sequence[int], start: int, count: int) -> list[int]:
+@lru_cache(maxsize=256)
+def eq_table(point: tuple[int, ...], start: int, count: int) -> list[int]:
     """eq(point, i) for i in start .. start + count - 1, all below 2^len(point).
 
     Goes from the highest coordinate down; level k holds the products over the coordinates from k
@@ -21,8 +22,3 @@ def eq_table(point: Sequence[int], start: int, count: int) -> list[int]:
             level.append(odd[at] if prefix & 1 else values[at] - odd[at])
         values = level
     return values
-
-
-def log2_ceil(n: int) -> int:
-    """The smallest k with 2^k >= n, for n >= 1."""
-    return (n - 1).bit_length()

@@ -4,9 +4,9 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from zkinfer.reference import circuit as circuits
-from zkinfer.reference import graph as graphs
+from zkinfer.reference.circuit import WEIGHTS, Circuit, Extents
 from zkinfer.reference.errors import demand
+from zkinfer.reference.graph import Graph, parse_graph
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
@@ -22,8 +22,8 @@ def sha3(data: bytes) -> bytes:
 class VerifyingKey:
     """A verifying key; rows are the commitments to the weights."""
 
-    graph: graphs.Graph
-    circuit: circuits.Circuit
+    graph: Graph
+    circuit: Circuit
     circuit_digest: bytes
     rows: list[bytes]
     digest: bytes
@@ -35,7 +35,7 @@ class Proof:
 
     key_digest: bytes
     context: bytes
-    public: list[tuple[circuits.Extents, tuple[int, ...]]]
+    public: list[tuple[Extents, tuple[int, ...]]]
     body: bytes
 
 
@@ -44,11 +44,11 @@ def read_key(data: bytes) -> VerifyingKey:
     limits = (16 * MIB, 64 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
     graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
-    graph = graphs.parse(graph_bytes)
-    circuit = circuits.parse(circuit_bytes)
+    graph = parse_graph(graph_bytes)
+    circuit = Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
-    fixed = 32 * circuit.row_count(circuits.WEIGHTS)
+    fixed = 32 * circuit.row_count(WEIGHTS)
     demand(len(row_bytes) == fixed, "the key has another number of rows than its circuit")
     demand(len(circuit.public) == len(graph.public), "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
@@ -65,16 +65,14 @@ def read_proof(data: bytes) -> Proof:
     reader = Reader(public, "the proof's list of public values")
     count = reader.uint(4)
     demand(count <= 1024, "the proof has more than 1024 public tensors")
-    tensors = [_public(reader) for _ in range(count)]
+    tensors = []
+    for _ in range(count):
+        shape = tuple(reader.uint(4) for _ in range(reader.uint(1)))
+        fits = len(shape) <= 8 and all(shape)
+        demand(fits, "a public tensor has more than 8 axes, or an empty one")
+        tensors.append((shape, reader.int64s(math.prod(shape))))
     reader.end()
     return Proof(key_digest, context, tensors, body)
-
-
-def _public(reader: Reader) -> tuple[circuits.Extents, tuple[int, ...]]:
-    axes = reader.uint(1)
-    shape = tuple(reader.uint(4) for _ in range(axes))
-    demand(axes <= 8 and all(shape), "a public tensor has more than 8 axes, or an empty one")
-    return shape, reader.int64s(math.prod(shape))
 
 
 def _container(

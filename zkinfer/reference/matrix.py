@@ -2,42 +2,29 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from zkinfer.reference.circuit import Circuit, Extents, Term, padded
 from zkinfer.reference.errors import demand
-from zkinfer.reference.field import ORDER, eq_table, log2_ceil
+from zkinfer.reference.field import ORDER, eq_table
 
-Point = Sequence[int]
+Point = tuple[int, ...]
 Component = tuple[frozenset[int], frozenset[int]]  # row and summation axes; tensor axes
 
 
-class Tables:
-    """eq of a point over the axes of grids; equal tables are made once."""
+def axis_tables(point: Point, extents: Extents, start: int) -> list[list[int]]:
+    """For each axis of a grid eq of its coordinates and its index; their product is eq(address).
 
-    def __init__(self, point: Point) -> None:
-        self._point = point
-        self._made: dict[tuple[int, int, int, int], list[int]] = {}
-
-    def of_grid(self, extents: Extents, start: int) -> list[list[int]]:
-        """For each axis eq of its coordinates and its index; their product is eq of the address.
-
-        The inner axes have the low coordinates, the last axis the lowest; start is a multiple of
-        the inner size, so that the first axis has all others and counts on from start's high bits.
-        """
-        tables, low = [], 0
-        for extent, size in zip(extents[:0:-1], padded(extents)[:0:-1], strict=True):
-            width = log2_ceil(size)
-            tables.append(self._table(low, low + width, 0, extent))
-            low += width
-        tables.append(self._table(low, len(self._point), start >> low, extents[0]))
-        return tables[::-1]
-
-    def _table(self, low: int, high: int, start: int, count: int) -> list[int]:
-        key = (low, high, start, count)
-        if key not in self._made:
-            self._made[key] = eq_table(self._point[low:high], start, count)
-        return self._made[key]
+    The inner axes have the low coordinates, the last axis the lowest; start is a multiple of the
+    inner size, so that the first axis has all others and counts on from start's high bits.
+    """
+    tables, low = [], 0
+    for extent, size in zip(extents[:0:-1], padded(extents)[:0:-1], strict=True):
+        width = size.bit_length() - 1
+        tables.append(eq_table(point[low : low + width], 0, extent))
+        low += width
+    tables.append(eq_table(point[low:], start >> low, extents[0]))
+    return tables[::-1]
 
 
 def components(term: Term) -> list[Component]:
@@ -66,14 +53,12 @@ def check_steps(circuit: Circuit) -> None:
 
 def evaluate(circuit: Circuit, thetas: Sequence[Point], rho: int, rx: Point, ry: Point) -> int:
     """(A~ + rho B~ + rho^2 C~)(rx, ry)."""
-    rows, columns = Tables(rx), Tables(ry)
     total = 0
     for block in circuit.blocks:
-        row_tables = rows.of_grid(block.rows, block.start)
+        row_tables = axis_tables(rx, block.rows, block.start)
         for factor, terms in zip((1, rho, rho * rho), block.terms, strict=True):
             for term in terms:
-                tensor = circuit.tensors[term.tensor]
-                tables = columns.of_grid(tensor.extents, tensor.start)
+                tables = axis_tables(ry, term.tensor.extents, term.tensor.start)
                 total += factor * _share(term, thetas, row_tables, tables)
     return total % ORDER
 
@@ -82,27 +67,31 @@ def _share(
     term: Term, thetas: Sequence[Point], row_tables: list[list[int]], tables: list[list[int]]
 ) -> int:
     """The share of one term: its coefficient times the product over its components."""
-    weights = [w.along(n, thetas) for w, n in zip(term.weights, term.extents, strict=True)]
+    axes = zip(term.weights, term.extents, strict=True)
+    weights = [_weights(kind, data, extent, thetas) for (kind, data), extent in axes]
     for a, table in enumerate(row_tables):
         weights[a] = [w * e % ORDER for w, e in zip(weights[a], table, strict=True)]
     product = term.coefficient
-    for axes, tensor_axes in components(term):
-        product *= _component(term, sorted(axes), tensor_axes, weights, tables)
-        product %= ORDER
+    for part in components(term):
+        product = product * _component(term, part, weights, tables) % ORDER
     return product
 
 
+def _weights(kind: int, data: tuple[int, ...], extent: int, thetas: Sequence[Point]) -> list[int]:
+    """The weights along an axis (section 2.2)."""
+    if kind == 1:
+        return [pow(2, i, ORDER) for i in range(extent)]
+    if kind == 2:
+        return eq_table(thetas[data[0]], 0, extent)
+    return list(data) if kind == 3 else [1] * extent
+
+
 def _component(
-    term: Term,
-    axes: list[int],
-    tensor_axes: Iterable[int],
-    weights: list[list[int]],
-    tables: list[list[int]],
+    term: Term, part: Component, weights: list[list[int]], tables: list[list[int]]
 ) -> int:
     """The sum of a component over its own axes; outside of a tensor's extents there is zero."""
-    reads = [
-        (tables[k], term.index[k][0], [term.index[k][1][a] for a in axes]) for k in tensor_axes
-    ]
+    axes = sorted(part[0])
+    reads = [(tables[k], term.index[k][0], [term.index[k][1][a] for a in axes]) for k in part[1]]
     total = 0
     for index in itertools.product(*(range(term.extents[a]) for a in axes)):
         product = 1

@@ -34,9 +34,6 @@ class Reader:
 
     def scalars(self, count: int) -> tuple[int, ...]:
         """The next scalars, each below l."""
-        data = self.take(32 * count)
-        values = tuple(
-            int.from_bytes(data[at : at + 32], "little") for at in range(0, len(data), 32)
-        )
+        values = tuple(self.uint(32) for _ in range(count))
         demand(all(value < ORDER for value in values), "a scalar is not canonical")
         return values

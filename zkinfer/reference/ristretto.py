@@ -36,11 +36,6 @@ def add(a: Point, b: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def equal(a: Point, b: Point) -> bool:
-    """RFC 9496, section 4.3.3."""
-    return (a[0] * b[1] - a[1] * b[0]) % P == 0 or (a[1] * b[1] - a[0] * b[0]) % P == 0
-
-
 def decode(data: bytes) -> Point:
     """RFC 9496, section 4.3.1. Raises FormatError unless the bytes are a canonical encoding."""
     s = int.from_bytes(data, "little")
@@ -83,18 +78,15 @@ def derive(data: bytes) -> Point:
 def generators(letter: str, count: int) -> list[Point]:
     """The first generators of a letter: G, U or H."""
     start = b"zkinfer/v1/generator/" + letter.encode()
-    return [
-        derive(hashlib.shake_128(start + index.to_bytes(8, "little")).digest(64))
-        for index in range(count)
-    ]
+    names = (start + index.to_bytes(8, "little") for index in range(count))
+    return [derive(hashlib.shake_128(name).digest(64)) for name in names]
 
 
 def multiply(scalars: Sequence[int], points: Sequence[Point]) -> Point:
     """sum_i scalars_i points_i, by Pippenger's method.
 
-    Scalars are cut into windows of `width` bits. In each window, points with equal digits are
-    added up first; the running sums from the highest digit down then count each as often as its
-    digit says.
+    In each window of `width` bits, points with equal digits are added up first; the running sums
+    from the highest digit down then count each as often as its digit says.
     """
     pairs = [(s % ORDER, p) for s, p in zip(scalars, points, strict=True) if s % ORDER]
     width = max(2, len(pairs).bit_length() - 3)
@@ -137,9 +129,7 @@ def _map(t: int) -> Point:
     u = (r + 1) * ONE_MINUS_D_SQ % P
     v = (-1 - r * D) * (r + D) % P
     was_square, s = _sqrt_ratio_m1(u, v)
-    c = -1
-    if not was_square:
-        s, c = -_abs(s * t) % P, r
+    s, c = (s, -1) if was_square else (-_abs(s * t), r)
     n = (c * (r - 1) * D_MINUS_ONE_SQ - v) % P
     w0, w1 = 2 * s * v % P, n * SQRT_AD_MINUS_ONE % P
     w2, w3 = (1 - s * s) % P, (1 + s * s) % P

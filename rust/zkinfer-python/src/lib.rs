@@ -22,14 +22,12 @@ fn value_error(error: impl ToString) -> PyErr {
 
 fn arrays(list: &[Integers<'_>]) -> PyResult<Arrays> {
     list.iter()
-        .map(|array| {
-            match array.as_slice() {
-                Ok(values) if array.is_c_contiguous() => Ok(values.to_vec()),
-                _ => Err(value_error(format!(
-                    "an array of shape {:?} is not C-contiguous",
-                    array.shape()
-                ))),
-            }
+        .map(|array| match array.as_slice() {
+            Ok(values) if array.is_c_contiguous() => Ok(values.to_vec()),
+            _ => Err(value_error(format!(
+                "an array of shape {:?} is not C-contiguous",
+                array.shape()
+            ))),
         })
         .collect()
 }

@@ -6,7 +6,7 @@
 //! commitments, kept as a [`Combination`], and all group equations end in one multi-scalar
 //! multiplication.
 
-use crate::circuit::{Circuit, SEGMENTS, Segment};
+use crate::circuit::{Circuit, Segment};
 use crate::error::Error;
 use crate::group::{Generators, Point, decode_points, multiscalar};
 use crate::matrix::{challenge_tables, evaluate};
@@ -45,9 +45,33 @@ pub fn verify(
     statement: &Statement<'_>,
     bytes: &[u8],
 ) -> Result<(), Error> {
-    // 1. The statement fits the circuit.
+    // 1. The statement fits the circuit, the proof has its length.
     check_statement(circuit, generators, statement)?;
     let proof = Proof::parse(bytes, circuit)?;
+    // 2. to 6. need encodings only, so the points are decoded beside them.
+    let (points, replay) =
+        rayon::join(|| Points::decode(statement, &proof), || replay(circuit, statement, &proof));
+    // 7. The closing equations, in one multi-scalar multiplication.
+    check_closing(circuit, generators, &proof, points?, replay?)
+}
+
+/// What the conversation comes to: every challenge, and the claims as combinations.
+struct Replay {
+    ry: Vec<Scalar>,
+    /// `M~(ry)`.
+    matrix: Scalar,
+    /// The public segment's part of `z~(ry)`.
+    public: Scalar,
+    gamma: Scalar,
+    challenge: Scalar,
+    fold: Vec<Scalar>,
+    /// Positions of vA, vB, vA vB and vb among the scalar commitments.
+    positions: [usize; 4],
+    bit_claim: Combination,
+    final_claim: Combination,
+}
+
+fn replay(circuit: &Circuit, statement: &Statement<'_>, proof: &Proof) -> Result<Replay, Error> {
     let mut transcript = Transcript::default();
     absorb_statement(&mut transcript, circuit, statement);
 
@@ -116,7 +140,7 @@ pub fn verify(
         + omega * bits_indicator(circuit, &bit_point, &ry);
     let public = public_evaluation(circuit, statement.public, &ry);
 
-    // 7. The closing proof.
+    // 7. The closing proof's challenges.
     let gamma = transcript.draw_one(label::GAMMA);
     absorb_points(&mut transcript, label::ANNOUNCEMENTS, &proof.announcements);
     let challenge = transcript.draw_one(label::OPENING_CHALLENGE);
@@ -124,21 +148,17 @@ pub fn verify(
     transcript.absorb(label::RESPONSES, &responses);
     let fold = transcript.draw(label::FOLD, EQUATIONS);
 
-    let closing = Closing {
-        circuit,
-        generators,
-        statement,
-        proof: &proof,
-        ry: &ry,
+    Ok(Replay {
+        ry,
         matrix,
         public,
         gamma,
         challenge,
+        fold,
         positions: [v_a, v_b, v_ab, v_bit],
         bit_claim,
         final_claim: claim,
-    };
-    closing.check(&fold)
+    })
 }
 
 /// Absorbs what both parties know before the first message.
@@ -296,94 +316,101 @@ impl Combination {
     }
 }
 
-/// Everything that the closing Sigma protocol speaks about.
-struct Closing<'a> {
-    circuit: &'a Circuit,
-    generators: &'a Generators,
-    statement: &'a Statement<'a>,
-    proof: &'a Proof,
-    ry: &'a [Scalar],
-    matrix: Scalar,
-    public: Scalar,
-    gamma: Scalar,
-    challenge: Scalar,
-    /// Positions of vA, vB, vA vB and vb among the scalar commitments.
-    positions: [usize; 4],
-    bit_claim: Combination,
-    final_claim: Combination,
+/// Every point of a statement and a proof, decoded.
+struct Points {
+    /// Rows of each committed segment, in the order of the segments.
+    rows: Vec<(Segment, Vec<Point>)>,
+    sent: Vec<Point>,
+    announcements: Vec<Point>,
 }
 
-impl Closing<'_> {
-    /// `sum_k fold_k (response side_k - announcement_k - challenge * statement_k) = 0`:
-    ///
-    /// 1. `[vA] = vA U + . H`            5. `R = Row(w; .)`
-    /// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
-    /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
-    /// 4. `[vb^2] = vb [vb] + . H`
-    fn check(self, fold: &[Scalar]) -> Result<(), Error> {
-        let malformed = || Error::Malformed("the responses have another count".into());
-        let [f1, f2, f3, f4, f5, f6, f7] = *fold else { return Err(malformed()) };
-        let columns = self.circuit.columns();
-        let mut responses = self.proof.responses.iter().copied();
-        let mut next = || responses.next().ok_or_else(malformed);
-        let (z_a, z_bit) = (next()?, next()?);
-        let row: Vec<Scalar> = (0..columns).map(|_| next()).collect::<Result<_, _>>()?;
-        let z_q = next()?;
-        let blindings: Vec<Scalar> = (0..EQUATIONS).map(|_| next()).collect::<Result<_, _>>()?;
-
-        let column_variables = usize::try_from(self.circuit.columns_log2).unwrap_or(0);
-        let (column_part, row_part) =
-            self.ry.split_at_checked(column_variables).ok_or_else(malformed)?;
-        let e = eq_table(column_part);
-        let dot: Scalar = row.iter().zip(&e).map(|(w, e)| *w * e).sum();
-
-        // Scalar commitments: the statements of equations 1-4, 6, 7, and the bases of 2 and 4.
-        let [v_a, v_b, v_ab, v_bit] = self.positions;
-        let c = self.challenge;
-        let mut sent = Combination { weights: powers(self.gamma, self.final_claim.weights.len()) };
-        sent.scale(-c * f7);
-        sent.add(v_a, -c * f1);
-        sent.add(v_ab, -c * f2);
-        sent.add(v_b, z_a * f2);
-        sent.add(v_bit, -c * f3 - c * f4 + z_bit * f4);
-        sent.add_scaled(&self.bit_claim, -c * f4);
-        sent.add_scaled(&self.final_claim, -c * f6);
-
-        let value = z_a * f1
-            + z_bit * f3
-            + self.matrix * dot * f6
-            + z_q * f7
-            + c * f6 * self.matrix * self.public;
-        let blinding: Scalar = blindings.iter().zip(fold).map(|(b, f)| *b * f).sum();
-
-        let mut scalars: Vec<Scalar> = row.iter().map(|w| *w * f5).collect();
-        let mut points: Vec<Point> = self.generators.columns.clone();
-        scalars.extend([value, blinding]);
-        points.extend([self.generators.value, self.generators.blinding]);
-        scalars.extend(fold.iter().map(|f| -*f));
-        points.extend(decode_points(&self.proof.announcements, "announcement")?);
-        scalars.extend(sent.weights);
-        let commitments: Vec<Encoding> = self.proof.scalar_commitments().copied().collect();
-        points.extend(decode_points(&commitments, "scalar commitment")?);
-        for segment in SEGMENTS {
-            let rows: &[Encoding] = match segment {
-                Segment::Public => continue,
-                Segment::Weights => self.statement.weights,
-                Segment::Input => &self.proof.input,
-                Segment::Bits => &self.proof.bits,
-                Segment::Trace => &self.proof.trace,
-                Segment::Sketch => &self.proof.sketch,
-            };
-            let first = self.circuit.placement(segment).start >> self.circuit.columns_log2;
-            let weight = -c * f5;
-            let eq = eq_range(row_part, first, rows.len());
-            scalars.extend(eq.iter().map(|eq| *eq * weight));
-            points.extend(decode_points(rows, "row commitment")?);
+impl Points {
+    fn decode(statement: &Statement<'_>, proof: &Proof) -> Result<Self, Error> {
+        let segments: [(Segment, &[Encoding]); 5] = [
+            (Segment::Weights, statement.weights),
+            (Segment::Input, &proof.input),
+            (Segment::Bits, &proof.bits),
+            (Segment::Trace, &proof.trace),
+            (Segment::Sketch, &proof.sketch),
+        ];
+        let mut rows = Vec::with_capacity(segments.len());
+        for (segment, encodings) in segments {
+            rows.push((segment, decode_points(encodings, "row commitment")?));
         }
-        if multiscalar(&scalars, &points).is_identity() {
-            Ok(())
-        } else {
-            Err(Error::Rejected("the closing equations do not hold"))
-        }
+        let sent: Vec<Encoding> = proof.scalar_commitments().copied().collect();
+        Ok(Points {
+            rows,
+            sent: decode_points(&sent, "scalar commitment")?,
+            announcements: decode_points(&proof.announcements, "announcement")?,
+        })
+    }
+}
+
+/// `sum_k fold_k (response side_k - announcement_k - challenge * statement_k) = 0`:
+///
+/// 1. `[vA] = vA U + . H`            5. `R = Row(w; .)`
+/// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
+/// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
+/// 4. `[vb^2] = vb [vb] + . H`
+fn check_closing(
+    circuit: &Circuit,
+    generators: &Generators,
+    proof: &Proof,
+    decoded: Points,
+    replay: Replay,
+) -> Result<(), Error> {
+    let malformed = || Error::Malformed("the responses have another count".into());
+    let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
+    let mut responses = proof.responses.iter().copied();
+    let mut next = || responses.next().ok_or_else(malformed);
+    let (z_a, z_bit) = (next()?, next()?);
+    let row: Vec<Scalar> = (0..circuit.columns()).map(|_| next()).collect::<Result<_, _>>()?;
+    let z_q = next()?;
+    let blindings: Vec<Scalar> = (0..EQUATIONS).map(|_| next()).collect::<Result<_, _>>()?;
+
+    let column_variables = usize::try_from(circuit.columns_log2).unwrap_or(0);
+    let (column_part, row_part) =
+        replay.ry.split_at_checked(column_variables).ok_or_else(malformed)?;
+    let e = eq_table(column_part);
+    let dot: Scalar = row.iter().zip(&e).map(|(w, e)| *w * e).sum();
+
+    // Scalar commitments: the statements of equations 1-4, 6, 7, and the bases of 2 and 4.
+    let [v_a, v_b, v_ab, v_bit] = replay.positions;
+    let c = replay.challenge;
+    let mut sent = Combination { weights: powers(replay.gamma, decoded.sent.len()) };
+    sent.scale(-c * f7);
+    sent.add(v_a, -c * f1);
+    sent.add(v_ab, -c * f2);
+    sent.add(v_b, z_a * f2);
+    sent.add(v_bit, -c * f3 - c * f4 + z_bit * f4);
+    sent.add_scaled(&replay.bit_claim, -c * f4);
+    sent.add_scaled(&replay.final_claim, -c * f6);
+
+    let value = z_a * f1
+        + z_bit * f3
+        + replay.matrix * dot * f6
+        + z_q * f7
+        + c * f6 * replay.matrix * replay.public;
+    let blinding: Scalar = blindings.iter().zip(&replay.fold).map(|(b, f)| *b * f).sum();
+
+    let mut scalars: Vec<Scalar> = row.iter().map(|w| *w * f5).collect();
+    let mut points: Vec<Point> = generators.columns.clone();
+    scalars.extend([value, blinding]);
+    points.extend([generators.value, generators.blinding]);
+    scalars.extend(replay.fold.iter().map(|f| -*f));
+    points.extend(decoded.announcements);
+    scalars.extend(sent.weights);
+    points.extend(decoded.sent);
+    for (segment, rows) in decoded.rows {
+        let first = circuit.placement(segment).start >> circuit.columns_log2;
+        let weight = -c * f5;
+        let eq = eq_range(row_part, first, rows.len());
+        scalars.extend(eq.iter().map(|eq| *eq * weight));
+        points.extend(rows);
+    }
+    if multiscalar(&scalars, &points).is_identity() {
+        Ok(())
+    } else {
+        Err(Error::Rejected("the closing equations do not hold"))
     }
 }

@@ -15,6 +15,7 @@ outside the sketch.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
@@ -53,8 +54,8 @@ def contract(
     def define(y: Value) -> None:
         if not b.solving:
             fine = factors | _dealt(y.factors, y_labels, factors)
-            left = b.matched(x, tuple(fine[label] for label in x_labels))
-            right = b.matched(w, tuple(fine[label] for label in w_labels))
+            left = views.matched(x, tuple(fine[label] for label in x_labels))
+            right = views.matched(w, tuple(fine[label] for label in w_labels))
             _state(b, path, (left, x_labels), (right, w_labels), (y, y_labels), bias)
 
     return Value(y_factors, (), 0, 0, numbers, define)
@@ -103,7 +104,7 @@ def _state(
     every = [challenge for label in order for challenge in weights[label]]
     terms = [*sketch, *(_summed(t, every) for t in views.scale(y, -1).terms)]
     if bias is not None:
-        wide = b.matched(views.broadcast(bias, y.shape), y.factors)
+        wide = views.matched(views.broadcast(bias, y.shape), y.factors)
         terms.extend(_summed(t, every) for t in wide.terms)
     b.block(f"{path}/total", (), (), (), terms)
 
@@ -137,7 +138,7 @@ def _unweighted(b: Builder, path: str, value: Value) -> Value:
     """The value, stored first if an axis carries weights."""
     if all(axis.weight is None for term in value.terms for axis in term.rows):
         return value
-    return b.matched(b.store(path, value), value.factors)
+    return views.matched(b.store(path, value), value.factors)
 
 
 def _challenges(
@@ -174,10 +175,8 @@ def _arranged(
     }
     rows: list[Axis] = []
     for label in kept:
-        marks = on_rows.get(label) or [None] * len(axes[label])
-        rows.extend(
-            axis._replace(weight=mark) for axis, mark in zip(axes[label], marks, strict=True)
-        )
+        marks = on_rows.get(label, [])
+        rows.extend(axis._replace(weight=mark) for axis, mark in zip_longest(axes[label], marks))
     sums = [
         axis._replace(weight=challenge)
         for label in labels

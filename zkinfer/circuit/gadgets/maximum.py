@@ -20,7 +20,7 @@ import numpy as np
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Lazy, Value
+from zkinfer.circuit.value import Integers, Lazy, Value
 
 
 def maximum(b: Builder, path: str, x: Value) -> Value:
@@ -59,15 +59,10 @@ def tiled_maximum(
     factors = (*x.factors[:2], *views.factors_of(out), inner)
     windows = Value(factors, (), x.low, x.high, numbers)
     largest = windows.lazily(lambda array: array.max(axis=-1))
-    distance = windows.lazily(lambda array: array.max(axis=-1, keepdims=True) - array)
-    d, _ = b.bits(
-        f"{path}/order/bits",
-        windows,
-        _width(x),
-        distance.get() if distance is not None else None,
-    )
-    c = _selectors(b, path, windows)
-    b.product(f"{path}/chosen", c, d, views.constant(0, c))
+    distance = None
+    if largest is not None:
+        distance = largest.get()[..., None] - windows.array
+    d, _ = _choice(b, path, windows, distance)
 
     def define(m: Value) -> None:
         if b.solving:
@@ -85,31 +80,32 @@ def tiled_maximum(
     return Value(factors[:-1], (), x.low, x.high, largest, define)
 
 
-def _width(x: Value) -> int:
-    return max((x.high - x.low).bit_length(), 1)
+def _choice(b: Builder, path: str, x: Value, distance: Integers | None) -> tuple[Value, Value]:
+    """Distances of the entries of x to a maximum over the last axis, and selectors.
 
-
-def _selectors(b: Builder, path: str, x: Value) -> Value:
-    """One bit an entry, one of them set along the last axis: at the largest entry of x."""
-    chosen = None
-    if b.solving:
-        largest = x.array.argmax(axis=-1)
-        chosen = (largest[..., None] == np.arange(x.shape[-1])).astype(np.int64)
-    c, _ = b.bits(f"{path}/selectors", x, 1, chosen)
+    Returns both, read from advice bits; nothing here binds the distances to x. The selector that
+    an honest prover sets is that of the first entry at distance 0.
+    """
+    width = max((x.high - x.low).bit_length(), 1)
+    numbers = None
+    if distance is not None:
+        first = distance.argmin(axis=-1)[..., None] == np.arange(x.shape[-1])
+        numbers = distance | first.astype(np.int64) << width
+    bits = b.bits(f"{path}/bits", x, width + 1, numbers)
+    d, c = bits.field(0, width), bits.bit(width)
     total = views.sum_over(c, (len(x.factors) - 1,))
     b.equal(f"{path}/choice", total, views.constant(1, total))
-    return c
+    b.product(f"{path}/chosen", c, d, views.constant(0, c))
+    return d, c
 
 
 def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     """The maximum over the last axis, stored, and the selectors."""
     numbers = np.asarray(x.array.max(axis=-1)) if b.solving else None
     stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, numbers)
-    m = b.matched(stored, x.factors[:-1])
+    m = views.matched(stored, x.factors[:-1])
     wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
     difference = views.add(wide, views.scale(x, -1))
-    d, _ = b.bits(f"{path}/order/bits", x, _width(x), difference.array if b.solving else None)
+    d, c = _choice(b, path, x, difference.array if b.solving else None)
     b.equal(f"{path}/order", difference, d)
-    c = _selectors(b, path, x)
-    b.product(f"{path}/chosen", c, difference, views.constant(0, c))
     return stored, c

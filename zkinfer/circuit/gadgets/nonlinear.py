@@ -24,11 +24,13 @@ def negative_part(b: Builder, path: str, x: Value) -> Value:
     """max(-x, 0), stored. Blocks: `path/sign`, `path/part`."""
     if x.low >= 0:
         return views.constant(0, x)
-    width = 1 + max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
-    bits, sign = b.bits(f"{path}/bits", x, width, x.array if b.solving else None, signed=True)
-    b.equal(f"{path}/sign", x, bits)
+    magnitude = max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
+    bits = b.bits(f"{path}/bits", x, magnitude + 1, x.array if b.solving else None)
+    sign = bits.bit(magnitude)
+    low_part = bits.field(0, magnitude)
+    b.equal(f"{path}/sign", x, views.add(low_part, views.scale(sign, -1 << magnitude)))
     numbers = np.maximum(-x.array, 0) if b.solving else None
     stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, numbers)
-    part = b.matched(stored, x.factors)
+    part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, views.scale(part, -1))
     return part

@@ -1,0 +1,272 @@
+"""What the importer refuses: each refusal is one plain sentence that names what is in the way."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tests.conformance.tiny import Array, ints, make, node, scalar, weights
+from zkinfer.errors import UnsupportedModelError, UsageError, ZkinferError
+from zkinfer.onnx_import import load
+
+W = {"w": weights(4, 5)}
+
+
+def dense(shape: Sequence[int | str | None] = (1, 4), array: Array | None = None) -> Any:
+    """x w, for an input of this shape."""
+    constants = W if array is None else {"w": array}
+    return make([node("MatMul", ["x", "w"])], {"x": shape}, constants=constants)
+
+
+def message(model: Any, error: type[ZkinferError] = UsageError, **options: Any) -> str:
+    """The text of the error, which is one line."""
+    with pytest.raises(error) as caught:
+        load(model, **options)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+def test_all_unsupported_nodes_are_listed() -> None:
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]),
+        node("Erf", ["a"], ["b"], name="the_erf"),
+        node("Mystery", ["b"], ["c"], name="the_mystery", domain="org.example"),
+        node("MatMul", ["c", "missing_shape"], ["d"]),
+        node("Tanh", ["d"], ["y"], name=""),
+    ]
+    constants = {**W, "missing_shape": weights(99, 3)}
+    model = make(nodes, {"x": (1, "open")}, constants=constants, domains={"org.example": 1})
+    text = message(model, UnsupportedModelError)
+    for word in ("Erf", "the_erf", "Mystery", "the_mystery", "org.example", "Tanh", "ai.onnx"):
+        assert word in text
+    assert "Relu" not in text
+
+
+def test_unsupported_node_that_nothing_reads() -> None:
+    nodes = [node("MatMul", ["x", "w"]), node("Erf", ["x"], ["unread"])]
+    assert len(load(make(nodes, {"x": (1, 4)}, constants=W)).nodes) == 1
+
+
+def test_all_refused_attributes_are_listed() -> None:
+    nodes = [
+        node("Cast", ["x"], ["a"], name="to_int", to=TensorProto.INT64),
+        node("Div", ["v", "x"], ["b"], name="inverse"),
+        node("Cast", ["a"], ["c"], to=TensorProto.FLOAT),
+        node("Add", ["b", "c"]),
+    ]
+    text = message(make(nodes, {"x": (1, 5)}, constants={"v": weights(5)}), UnsupportedModelError)
+    assert "to_int" in text
+    assert "inverse" in text
+
+
+def mixed(op: str, inputs: str, **attrs: Any) -> list[onnx.NodeProto]:
+    return [node(op, inputs.split(), name="culprit", **attrs)]
+
+
+REFUSED: Mapping[str, tuple[list[onnx.NodeProto], dict[str, Array]]] = {
+    "computed conv weights": (mixed("Conv", "x z"), {}),
+    "conv channels": (mixed("Conv", "x c"), {"c": weights(2, 5, 2, 2)}),
+    "conv larger than its input": (mixed("Conv", "x c"), {"c": weights(2, 4, 9, 9)}),
+    "conv groups": (mixed("Conv", "x c", group=3), {"c": weights(2, 4, 2, 2)}),
+    "matmul shapes": (mixed("MatMul", "x c"), {"c": weights(9, 2)}),
+    "add shapes": (mixed("Add", "x c"), {"c": weights(7)}),
+    "division by zero": (mixed("Div", "x c"), {"c": weights(5) * np.float32(0)}),
+    "division by a tensor": (mixed("Div", "x z"), {}),
+    "reshape": (mixed("Reshape", "x s"), {"s": ints(7, -1)}),
+    "reshape twice unknown": (mixed("Reshape", "x s"), {"s": ints(-1, -1)}),
+    "empty slice": (mixed("Slice", "x s e"), {"s": ints(2), "e": ints(2)}),
+    "reflecting pad": (mixed("Pad", "x p", mode="reflect"), {"p": ints(0, 0, 1, 1, 0, 0, 1, 1)}),
+    "computed slope": (mixed("PRelu", "x z"), {}),
+    "large slope": (mixed("PRelu", "x s"), {"s": weights(2, 1, 4, 5, 5)}),
+    "squeeze of a long axis": (mixed("Squeeze", "x a"), {"a": ints(1)}),
+    "training batch norm": (
+        mixed("BatchNormalization", "x f f f f", training_mode=1),
+        {"f": weights(4)},
+    ),
+    "negative variance": (
+        mixed("BatchNormalization", "x f f f v"),
+        {"f": weights(4), "v": np.full(4, -1, np.float32)},
+    ),
+    "training dropout": (
+        mixed("Dropout", "x r t"),
+        {"r": scalar(0.5), "t": np.array(True)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_node(case: str) -> None:
+    nodes, constants = REFUSED[case]
+    value = helper.make_tensor_value_info
+    inputs = [value(name, TensorProto.FLOAT, (1, 4, 5, 5)) for name in ("x", "z")]
+    output = value("y", TensorProto.FLOAT, ("a", "b"))
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()]
+    model = helper.make_model(
+        helper.make_graph(nodes, "tiny", inputs, [output], tensors),
+        opset_imports=[helper.make_opsetid("", 17)],
+        ir_version=8,
+    )
+    text = message(model, UnsupportedModelError)
+    assert "culprit" in text
+    assert nodes[0].op_type in text
+
+
+def test_softmax_inside() -> None:
+    nodes = [node("Softmax", ["x"], ["s"], name="inner"), node("MatMul", ["s", "w"])]
+    text = message(make(nodes, {"x": (1, 4)}, constants=W), UnsupportedModelError)
+    assert "Softmax" in text
+    assert "inner" in text
+
+
+def test_indices_of_max_pool() -> None:
+    nodes = [
+        node("MaxPool", ["x"], ["p", "i"], name="with_indices", kernel_shape=[2]),
+        node("Cast", ["i"], ["j"], to=TensorProto.FLOAT),
+        node("Add", ["p", "j"]),
+    ]
+    assert "with_indices" in message(make(nodes, {"x": (1, 1, 4)}), UnsupportedModelError)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_not_finite(value: float) -> None:
+    array = weights(4, 5)
+    array[2, 3] = value
+    text = message(dense(array=array))
+    assert "w" in text.split()
+    assert "MatMul" in text
+    assert "finite" in text
+    assert "[2, 3]" in text
+
+
+def test_unknown_dimensions_are_all_listed() -> None:
+    model = make(
+        [node("Add", ["x", "z"])], {"x": ("batch", "width", 4), "z": ("batch", 1, "depth")}
+    )
+    text = message(model)
+    for word in ("x", "width", "z", "depth", "--shape"):
+        assert word in text
+    assert "batch" not in text
+    graph = load(model, shapes={"x": (1, 3, 4), "z": (1, 1, 4)})
+    assert graph.shapes["y"] == (1, 3, 4)
+
+
+@pytest.mark.parametrize(
+    "shapes", [{"w": (1, 4)}, {"x": (1, 5)}, {"x": (4,)}, {"x": (0, 4)}, {"x": (1.5, 4)}]
+)
+def test_wrong_shapes(shapes: Mapping[str, Any]) -> None:
+    assert next(iter(shapes)) in message(dense(("batch", 4)), shapes=shapes)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.BOOL, TensorProto.STRING])
+def test_input_types(kind: int) -> None:
+    nodes = [node("Cast", ["x"], ["f"], to=TensorProto.FLOAT), node("MatMul", ["f", "w"])]
+    text = message(make(nodes, {"x": (1, 4)}, constants=W, types={"x": kind}))
+    assert "x" in text
+    assert "float" in text
+
+
+def test_integer_arithmetic() -> None:
+    nodes = [node("Add", ["x", "x"], name="sum_of_ints")]
+    types = {"x": TensorProto.INT64, "y": TensorProto.INT64}
+    assert "sum_of_ints" in message(make(nodes, {"x": (1, 4)}, types=types), UnsupportedModelError)
+
+
+@pytest.mark.parametrize("opset", [6, 99])
+def test_opset(opset: int) -> None:
+    model = dense()
+    model.opset_import[0].version = opset
+    text = message(model)
+    assert str(opset) in text
+    assert "opset" in text
+
+
+def test_empty_graph() -> None:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])
+    model = helper.make_model(helper.make_graph([], "empty", [value], [value]))
+    assert "no node" in message(model)
+
+
+def test_output_that_depends_on_no_input() -> None:
+    nodes = [node("MatMul", ["x", "w"]), node("Neg", ["w"], ["fixed"])]
+    text = message(make(nodes, {"x": (1, 4)}, constants=W, outputs=("y", "fixed")))
+    assert "fixed" in text
+    assert "input" in text
+
+
+def test_no_inputs() -> None:
+    assert "input" in message(make([node("Neg", ["w"])], {}, constants=W))
+
+
+@pytest.mark.parametrize("content", [b"", b"no onnx file", b"\x00" * 100])
+def test_not_an_onnx_file(content: bytes, tmp_path: Path) -> None:
+    assert "onnx" in message(content).lower()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    assert "m.onnx" in message(path)
+
+
+def refusal(data: bytes) -> str | None:
+    """What the importer says against the bytes; None if it takes them. Fails on other errors."""
+    try:
+        load(data)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
+def test_every_truncation() -> None:
+    nodes = [node("MatMul", ["x", "w"]), node("Relu", ["y"], ["z"])]
+    model = make(nodes, {"x": (1, 4)}, outputs=("z",), constants=W)
+    data = model.SerializeToString()
+    texts = [refusal(data[:length]) for length in range(len(data))]
+    assert all(text is None or "\n" not in text for text in texts)
+    assert sum(text is not None for text in texts) > len(data) // 2
+
+
+def test_damaged_files() -> None:
+    data = dense().SerializeToString()
+    for position in range(len(data)):
+        damaged = bytearray(data)
+        damaged[position] ^= 0x14
+        assert "\n" not in (refusal(bytes(damaged)) or "")
+
+
+@pytest.mark.parametrize("path", ["missing.onnx", ".", "\0"])
+def test_unreadable_paths(path: str, tmp_path: Path) -> None:
+    message(f"{tmp_path}/{path}")
+
+
+def test_wrong_argument() -> None:
+    assert "int" in message(17)
+
+
+def damage_missing(path: Path) -> None:
+    path.unlink()
+
+
+def damage_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def damage_outside(path: Path) -> None:
+    model = onnx.load(path.parent / "m.onnx", load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = "../outside"
+    path.parent.joinpath("m.onnx").write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("damage", [damage_missing, damage_short, damage_outside])
+def test_external_data(damage: Callable[[Path], None], tmp_path: Path) -> None:
+    onnx.save(
+        dense(), tmp_path / "m.onnx", save_as_external_data=True, location="w.bin", size_threshold=0
+    )
+    load(tmp_path / "m.onnx")
+    content = (tmp_path / "m.onnx").read_bytes()
+    assert "path" in message(content)
+    damage(tmp_path / "w.bin")
+    assert "w" in message(tmp_path / "m.onnx")

@@ -1,0 +1,160 @@
+"""A prover who changes any advice is noticed, and the path that fails says where."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from networks import Case, cases
+
+from zkinfer.circuit.check import check
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.layout import Segment
+from zkinfer.lower import lower, solve
+
+CASES = cases()
+Lie = Callable[[np.ndarray], np.ndarray]
+UNREAD = "unread"
+"""The bit of a circuit that needs none: nothing depends on it."""
+
+
+def added(index: int, delta: int) -> Lie:
+    """Adds to one entry."""
+
+    def lie(array: np.ndarray) -> np.ndarray:
+        array = np.array(array)
+        array.reshape(-1)[index] += delta
+        return array
+
+    return lie
+
+
+def flipped(index: int, bit: int) -> Lie:
+    """Flips one bit of one entry."""
+
+    def lie(array: np.ndarray) -> np.ndarray:
+        array = np.array(array)
+        array.reshape(-1)[index] ^= np.int64(1) << bit
+        return array
+
+    return lie
+
+
+def rolled(array: np.ndarray) -> np.ndarray:
+    """Moves the top bit, a selector, one entry on along the last axis."""
+    top = int(array.max()).bit_length() - 1
+    selectors = array & (1 << top)
+    return (array ^ selectors) | np.roll(selectors, 1, axis=-1)
+
+
+def advice(circuit: Circuit) -> dict[str, tuple[int, int]]:
+    """By path: how many numbers, and their width if they are given by bits, else 0."""
+    found: dict[str, tuple[int, int]] = {}
+    for tensor in circuit.tensors[1:]:
+        if tensor.segment in (Segment.TRACE, Segment.PUBLIC):
+            found[tensor.path] = (int(np.prod(tensor.extents)), 0)
+        elif tensor.segment == Segment.BITS:
+            head, _, tail = tensor.path.rpartition("/")
+            path = head if tail.isdigit() else tensor.path
+            width = found.get(path, (0, 0))[1] + tensor.extents[-1]
+            found[path] = (int(np.prod(tensor.extents[:-1])), width)
+    return found
+
+
+def single_lies(circuit: Circuit) -> Iterator[tuple[str, Lie]]:
+    """Changes of one entry, over some entries and all bits of every advice."""
+    for path, (count, width) in advice(circuit).items():
+        for index in sorted({0, 1, 3, count // 2, count - 1} & set(range(count))):
+            for bit in range(width):
+                yield path, flipped(index, bit)
+            if not width:
+                yield path, added(index, 1)
+                yield path, added(index, -1)
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return request.param
+
+
+def test_every_change_is_noticed(case: Case) -> None:
+    circuit = lower(case.graph)
+    weights, inputs = case.random(1)
+    for path, lie in single_lies(circuit):
+        if path != UNREAD and path not in case.graph.inputs:
+            witness = solve(case.graph, weights, inputs, lies={path: lie})
+            assert check(circuit, witness) != [], path
+
+
+def test_every_block_can_fail_alone(case: Case) -> None:
+    """But for the blocks that define the sketch, and those of saturation: see below."""
+    circuit = lower(case.graph)
+    alone = set()
+    for seed in range(2):
+        weights, inputs = case.random(seed)
+        if seed:
+            weights = {name: np.zeros_like(array) for name, array in weights.items()}
+        lies = list(single_lies(circuit))
+        lies += [(path, rolled) for path in advice(circuit) if path.endswith("pool/bits")]
+        for path, lie in lies:
+            failing = check(circuit, solve(case.graph, weights, inputs, lies={path: lie}))
+            if len(failing) == 1:
+                alone.add(failing[0])
+    expected = {block.path for block in circuit.blocks}
+    elsewhere = {path for path in expected if path.endswith(("/products", "/saturation"))}
+    assert alone >= expected - elsewhere
+
+
+def test_a_sketch_that_is_no_product_is_named() -> None:
+    case = CASES["matmul"]
+    circuit = lower(case.graph)
+    witness = solve(case.graph, *case.random(2))
+
+    def same_total(array: np.ndarray) -> np.ndarray:
+        return array + np.array([1, -1, 0, 0, 0], dtype=object)
+
+    assert check(circuit, witness, lies={"matmul/products": same_total}) == ["matmul/products"]
+
+
+@pytest.mark.parametrize("change", [lambda y: y[:, ::-1], lambda y: -y, lambda y: y + [[1, -1, 0]]])
+def test_a_wrong_product_is_named(change: Lie) -> None:
+    case = CASES["matmul"]
+    lies = {"matmul/output": change}
+    witness = solve(case.graph, *case.random(2), lies=lies)
+    assert check(lower(case.graph), witness) == ["matmul/total"]
+
+
+def test_bits_that_are_no_bits_are_named() -> None:
+    case = CASES["requantize"]
+    weights, inputs = case.random(3)
+
+    def carried(bits: np.ndarray) -> np.ndarray:
+        """2 at position k - 1 in place of 1 at position k: the number stays."""
+        bits = np.array(bits)
+        k = int(np.flatnonzero(bits[0])[-1])
+        assert k > 0
+        bits[0, k - 1 : k + 1] += [2, -1]
+        return bits
+
+    witness = solve(case.graph, weights, inputs, lies={"x0/range/bits/boolean": carried})
+    assert check(lower(case.graph), witness) == ["x0/range/bits/boolean"]
+
+
+def test_public_values_out_of_bounds_are_named() -> None:
+    case = CASES["perceptron"]
+    weights, inputs = case.random(3)
+    inputs["x0"] = inputs["x0"] + 100
+    failing = check(lower(case.graph), solve(case.graph, weights, inputs))
+    assert failing[0] == "x0/bounds"
+
+
+def test_other_weights_change_the_output() -> None:
+    """A retrained model's outputs do not satisfy the circuit with the committed weights."""
+    case = CASES["convolutional network"]
+    circuit = lower(case.graph)
+    weights, inputs = case.random(4)
+    other, _ = case.random(5)
+    witness = solve(case.graph, other, inputs)
+    committed = solve(case.graph, weights, inputs).weights
+    for mine, theirs in zip(witness.weights, committed, strict=True):
+        mine[...] = theirs
+    assert check(circuit, witness) != []

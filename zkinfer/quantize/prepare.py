@@ -1,0 +1,125 @@
+"""The float graph made ready: what cannot be proved is refused, what costs less is put first.
+
+In label mode a last softmax is dropped, which keeps the order of the scores. A relu or clip after a
+max pool moves before it, where the rescaling of the accumulators does it at no cost: both are
+monotone, so they commute.
+"""
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+from zkinfer.errors import UnsupportedModelError, UsageError
+from zkinfer.graph import Graph, Node
+
+ACTIVATIONS = ("relu", "clip")
+
+
+def prepare(graph: Graph, output_mode: str) -> Graph:
+    """The graph to quantize. Raises UnsupportedModelError and UsageError."""
+    if output_mode == "label":
+        graph = _scores(graph)
+    for node in graph.nodes:
+        _check_node(graph, node)
+    graph = _needed(graph)
+    _check(graph)
+    return _activations_first(graph)
+
+
+def _scores(graph: Graph) -> Graph:
+    """The graph that ends in the scores of one sample."""
+    if len(graph.outputs) != 1:
+        raise UsageError(
+            f"a label needs a model with one output; this one has {', '.join(graph.outputs)}"
+        )
+    (name,) = graph.outputs
+    makers = {node.output: node for node in graph.nodes}
+    last = makers.get(name)
+    if last is not None and last.op == "softmax":
+        axis = last.attrs["axis"]
+        if graph.shapes[name][axis] != math.prod(graph.shapes[name]):
+            raise UsageError(_not_one_vector(graph, name))
+        (name,) = last.inputs
+    shape = graph.shapes[name]
+    if math.prod(shape) < 2 or max(shape) != math.prod(shape):
+        raise UsageError(_not_one_vector(graph, name))
+    return replace(graph, outputs=(name,))
+
+
+def _not_one_vector(graph: Graph, name: str) -> str:
+    return (
+        f"a label needs the scores of one sample; output {name} has shape {graph.shapes[name]}; "
+        "fix the batch axis to 1 or use --output public"
+    )
+
+
+def _check_node(graph: Graph, node: Node) -> None:
+    if node.op == "softmax" and node.output in graph.outputs:
+        raise UnsupportedModelError(
+            f"node {node.name}: a last softmax is not proved with public outputs; use --output "
+            f"label, or export the model with {node.inputs[0]} as its output"
+        )
+    if node.op == "softmax" and any(node.output in other.inputs for other in graph.nodes):
+        raise UnsupportedModelError(
+            f"node {node.name}: softmax is supported only as the last node, with --output label"
+        )
+    constants = {"conv": (1, 2), "matmul": (2,), "prelu": (1,)}.get(node.op, ())
+    for position in constants:
+        if position < len(node.inputs) and node.inputs[position] not in graph.constants:
+            raise UnsupportedModelError(
+                f"node {node.name}: {node.op} needs a constant {node.inputs[position]}, "
+                "which depends on the input"
+            )
+
+
+def _needed(graph: Graph) -> Graph:
+    """Without the nodes that no output depends on."""
+    wanted = set(graph.outputs)
+    kept: list[Node] = []
+    for node in reversed(graph.nodes):
+        if node.output in wanted:
+            wanted.update(node.inputs)
+            kept.append(node)
+    constants = {name: array for name, array in graph.constants.items() if name in wanted}
+    return replace(graph, nodes=tuple(reversed(kept)), constants=constants)
+
+
+def _check(graph: Graph) -> None:
+    if not graph.nodes:
+        raise UnsupportedModelError("the model is empty: no node makes its output")
+    if not graph.constants:
+        raise UnsupportedModelError(
+            "the model has no weights, so there is nothing to commit to and nothing to prove"
+        )
+    depends = set(graph.inputs)
+    for node in graph.nodes:
+        if depends.intersection(node.inputs):
+            depends.add(node.output)
+    for name in graph.outputs:
+        if name not in depends:
+            raise UnsupportedModelError(f"output {name} does not depend on the model's input")
+        if name in graph.inputs:
+            raise UnsupportedModelError(f"output {name} is an input of the model, unchanged")
+
+
+def _activations_first(graph: Graph) -> Graph:
+    """Moves relu and clip before max pools whose input has no other reader."""
+    readers = Counter(name for node in graph.nodes for name in node.inputs)
+    readers.update(graph.outputs)
+    nodes = list(graph.nodes)
+    shapes = dict(graph.shapes)
+    places = {node.output: place for place, node in enumerate(nodes)}
+    for place, node in enumerate(nodes):
+        before = places.get(node.inputs[0])
+        if node.op not in ACTIVATIONS or before is None:
+            continue
+        pool = nodes[before]
+        alone = readers[pool.output] == 1 and readers[pool.inputs[0]] == 1
+        if pool.op != "max_pool" or not alone or pool.inputs[0] in graph.inputs:
+            continue
+        moved = f"{node.output}/unpooled"
+        shapes[moved] = shapes[pool.inputs[0]]
+        nodes[before] = replace(node, inputs=pool.inputs, output=moved)
+        nodes[place] = replace(pool, inputs=(moved,), output=node.output)
+        places[moved] = before
+    return replace(graph, nodes=tuple(nodes), shapes=shapes)

@@ -1,0 +1,253 @@
+"""The report as one HTML page: no script, no external resource, plots as inline SVG.
+
+Every name from a model is escaped.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+_CSS = """
+:root{color-scheme:light dark;--bg:#fbfaf7;--card:#fff;--ink:#1d2329;--soft:#68727d;--line:#e4e1d9;
+--accent:#0f766e;--tint:#d5ece8;--warn:#b45309;--bad:#b91c1c}
+@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2126;--ink:#e7e9ea;--soft:#98a2ab;
+--line:#2d343b;--accent:#4fd1c1;--tint:#1e3a38;--warn:#f2b35e;--bad:#f58a8a}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
+main{max-width:1040px;margin:0 auto;padding:40px 20px 64px}
+h1{font-size:26px;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:17px;margin:36px 0 10px}
+p{margin:0 0 12px;color:var(--soft);max-width:72ch}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px;margin:24px 0}
+.tile,.card{background:var(--card);border:1px solid var(--line);border-radius:10px;
+padding:14px 16px}
+.tile b{display:block;font-size:23px;font-variant-numeric:tabular-nums}
+.tile span{color:var(--soft);font-size:13px}
+.card{overflow-x:auto}.plots{display:grid;gap:12px;
+grid-template-columns:repeat(auto-fit,minmax(300px,1fr))}
+table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
+th{text-align:left;font-weight:600;color:var(--soft)}
+th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);white-space:nowrap}
+tr:last-child td{border-bottom:0}.n{text-align:right}
+code{font:12.5px ui-monospace,SFMono-Regular,Menlo,monospace}
+.tag{padding:1px 8px;border-radius:9px;background:var(--tint);color:var(--accent);font-size:12.5px}
+.warn{color:var(--warn)}.bad{color:var(--bad)}
+svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:11px}
+.axis{stroke:var(--line);fill:none}.bar{fill:var(--accent)}.rest{fill:var(--tint)}
+.dot{fill:var(--accent);fill-opacity:.45}.ideal{stroke:var(--soft);stroke-dasharray:3 4}
+.over{fill:var(--warn)}
+"""
+
+_NAME_WIDTH = 30
+
+
+def render_html(report: Mapping[str, Any]) -> str:
+    """The page for a report as zkinfer.report.build makes it."""
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>",
+        f"<title>zkinfer fidelity report</title><style>{_CSS}</style></head><body><main>",
+        "<h1>Fidelity report</h1>",
+        "<p>How close the fixed-point network that proofs are about is to the float network. "
+        "For the model's owner: do not publish it together with hidden weights.</p>",
+        _tiles(report["summary"], report["outputs"]),
+        "<h2>Outputs, fixed against float</h2><div class='plots'>",
+        *(_scatter(output) for output in report["outputs"]),
+        "</div>",
+        _layer_plots(report["layers"]),
+        "<h2>Layers</h2>",
+        _layer_table(report["layers"]),
+        "<h2>Who sees what</h2>",
+        _visibility_table(report["who_sees_what"]),
+        _costs(report["costs"]),
+        "<h2>Numbers</h2><p>A value is its integer times 2<sup>-scale</sup>; the bounds hold for "
+        "every input of the domain.</p>",
+        _tensor_table(report["tensors"]),
+        "</main></body></html>\n",
+    ]
+    return "".join(parts)
+
+
+def _tiles(summary: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> str:
+    within = summary["error"] <= summary["max_error"]
+    shares = [output["same_label"] for output in outputs if output["same_label"] is not None]
+    tiles = [
+        (
+            f"<b class='{'' if within else 'bad'}'>{_number(summary['error'])}</b>",
+            f"output error over the largest output; allowed {_number(summary['max_error'])}",
+        ),
+        (
+            f"<b>{summary['activation_bits']} / {summary['weight_bits']}</b>",
+            "usual bits of activations / weights",
+        ),
+        (f"<b>{summary['weights']:,}</b>", "weights"),
+        (f"<b>{summary['samples']:,}</b>", f"samples, {escape(summary['samples_are'])}"),
+    ]
+    if shares:
+        tiles.insert(1, (f"<b>{min(shares):.2%}</b>", "samples with the same largest output"))
+    listed = "".join(f"<div class='tile'>{big}<span>{small}</span></div>" for big, small in tiles)
+    return f"<div class='tiles'>{listed}</div>"
+
+
+def _scatter(output: Mapping[str, Any]) -> str:
+    """Fixed-point over float values; the dashed line is equality."""
+    xs, ys = output["float"], output["fixed"]
+    low, high = min(*xs, *ys, 0.0), max(*xs, *ys, 0.0)
+    span = (high - low) or 1.0
+    size, margin = 300.0, 34.0
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        inner = size - 2 * margin
+        return margin + inner * (x - low) / span, size - margin - inner * (y - low) / span
+
+    (x0, y0), (x1, y1) = at(low, low), at(high, high)
+    dots = "".join(
+        "<circle class='dot' cx='{:.1f}' cy='{:.1f}' r='2.5'/>".format(*at(x, y))
+        for x, y in zip(xs, ys, strict=True)
+    )
+    name = escape(_short(output["name"]))
+    return (
+        f"<div class='card'><code title='{escape(output['name'])}'>{name}</code>"
+        f"<svg viewBox='0 0 {size:.0f} {size:.0f}' role='img' "
+        f"aria-label='fixed-point against float values of {escape(output['name'])}'>"
+        f"<path class='axis' d='M{x0:.1f} {y1:.1f}V{y0:.1f}H{x1:.1f}'/>"
+        f"<line class='ideal' x1='{x0:.1f}' y1='{y0:.1f}' x2='{x1:.1f}' y2='{y1:.1f}'/>{dots}"
+        f"<text x='{x0:.1f}' y='{size - 14:.0f}'>{_number(low)}</text>"
+        f"<text x='{x1:.1f}' y='{size - 14:.0f}' text-anchor='end'>float {_number(high)}</text>"
+        f"<text x='{x0:.1f}' y='{y1 - 8:.1f}'>fixed {_number(high)}</text></svg>"
+        f"<p>largest difference {_number(output['error'])} for outputs up to "
+        f"{_number(output['largest'])}</p></div>"
+    )
+
+
+def _layer_plots(layers: Sequence[Mapping[str, Any]]) -> str:
+    if not layers:
+        return ""
+    errors = [layer["relative_error"] for layer in layers]
+    floor = min((error for error in errors if error > 0), default=1e-9)
+    low = math.floor(math.log10(floor)) - 1
+    high = max(math.ceil(math.log10(max(*errors, floor, 10.0 ** (low + 1)))), low + 1)
+    places = [0.0 if error <= 0 else (math.log10(error) - low) / (high - low) for error in errors]
+    error_rows = [
+        (layer["tensor"], place, _number(error), False)
+        for layer, place, error in zip(layers, places, errors, strict=True)
+    ]
+    use_rows = [
+        (
+            layer["tensor"],
+            min(layer["range_used"], 1.0),
+            f"{layer['range_used']:.0%}"
+            + (f", {layer['saturated']:,} saturated" if layer["saturated"] else ""),
+            layer["saturated"] > 0,
+        )
+        for layer in layers
+    ]
+    return (
+        "<h2>Error and range by layer</h2><div class='plots'>"
+        f"<div class='card'><p>Largest error over the largest value, log scale from 1e{low}</p>"
+        f"{_bars(error_rows)}</div><div class='card'><p>Part of the range that the data reach</p>"
+        f"{_bars(use_rows)}</div></div>"
+    )
+
+
+def _bars(rows: Sequence[tuple[str, float, str, bool]]) -> str:
+    """Horizontal bars: name, length from 0 to 1, label, whether to warn."""
+    step, left, width = 26, 4, 360
+    parts = [f"<svg viewBox='0 0 {left + width + 4} {step * len(rows) + 4}' role='img'>"]
+    for index, (name, length, label, warn) in enumerate(rows):
+        top = index * step
+        parts.append(
+            f"<text x='{left}' y='{top + 11}'>{escape(_short(name))}</text>"
+            f"<text x='{left + width}' y='{top + 11}' text-anchor='end'>{escape(label)}</text>"
+            f"<rect class='rest' x='{left}' y='{top + 15}' width='{width}' height='6' rx='3'/>"
+            f"<rect class='{'over' if warn else 'bar'}' x='{left}' y='{top + 15}' "
+            f"width='{max(width * length, 0):.1f}' height='6' rx='3'/>"
+        )
+    return "".join(parts) + "</svg>"
+
+
+def _layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
+    head = ("Node", "Op", "-Error", "-Largest", "-Relative", "-Range", "-Saturated", "Against")
+    rows = [
+        (
+            _code(layer["node"]),
+            escape(layer["op"]),
+            _number(layer["error"]),
+            _number(layer["largest"]),
+            _number(layer["relative_error"]),
+            f"{layer['range_used']:.0%}",
+            f"<span class='{'warn' if layer['saturated'] else ''}'>"
+            f"{layer['saturated']:,} of {layer['numbers']:,}</span>",
+            escape(layer["compared_with"]),
+        )
+        for layer in layers
+    ]
+    return _table(head, rows)
+
+
+def _tensor_table(tensors: Sequence[Mapping[str, Any]]) -> str:
+    head = ("Tensor", "Made by", "Shape", "-Bits", "-Scale", "-Least", "-Greatest")
+    rows = [
+        (
+            _code(tensor["name"]),
+            escape(tensor["made_by"]),
+            " x ".join(map(str, tensor["shape"])) or "number",
+            str(tensor["bits"]),
+            str(tensor["scale"]),
+            f"{tensor['low']:,}",
+            f"{tensor['high']:,}",
+        )
+        for tensor in tensors
+    ]
+    return _table(head, rows)
+
+
+def _visibility_table(rows: Sequence[Mapping[str, str]]) -> str:
+    return _table(
+        ("What", "Status", "Where"),
+        [
+            (
+                escape(row["what"]),
+                f"<span class='tag'>{escape(row['status'])}</span>",
+                escape(row["where"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _costs(costs: Mapping[str, int]) -> str:
+    if not costs:
+        return ""
+    rows = [(escape(name), f"{value:,}") for name, value in costs.items()]
+    return "<h2>Cost of a proof</h2>" + _table(("What", "-Count"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of ready HTML cells; a heading that begins with a dash has numbers below it."""
+    classes = [" class='n'" if title.startswith("-") else "" for title in head]
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        made = (f"<{tag}{kind}>{cell}</{tag}>" for kind, cell in zip(classes, cells, strict=True))
+        return f"<tr>{''.join(made)}</tr>"
+
+    titles = line([title.removeprefix("-") for title in head], "th")
+    body = "".join(line(row, "td") for row in rows)
+    return f"<div class='card'><table><thead>{titles}</thead><tbody>{body}</tbody></table></div>"
+
+
+def _code(name: str) -> str:
+    return f"<code title='{escape(name)}'>{escape(_short(name))}</code>"
+
+
+def _short(name: str) -> str:
+    """A name with its middle left out if it is long."""
+    if len(name) <= _NAME_WIDTH:
+        return name
+    half = _NAME_WIDTH // 2
+    return f"{name[: half - 1]}…{name[-half:]}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
