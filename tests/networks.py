@@ -283,9 +283,7 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
     x = net.node("leaky_relu", net.input(5, low=2), alpha=3, shift=4)
     made["leaky_relu of positives"] = net.graph(x)
     net = Net()
-    made["prelu"] = net.graph(
-        net.node("prelu", net.input(2, 3), net.weight(3, scale=2), shift=2)
-    )
+    made["prelu"] = net.graph(net.node("prelu", net.input(2, 3), net.weight(3, scale=2), shift=2))
     net = Net()
     made["prelu then requantize"] = net.graph(
         net.requantize(net.node("prelu", net.input(2, 3), net.weight(1, scale=2), shift=2))
@@ -301,7 +299,13 @@ def _networks() -> Mapping[str, FixedGraph]:
     x = net.input(1, 4)
     for width in (4, 3):
         depth = net.graph(x).tensors[x].shape[1]
-        x = net.node("matmul", x, net.weight(depth, width, scale=3), net.weight(width, scale=3), name=f"fc{width}")
+        x = net.node(
+            "matmul",
+            x,
+            net.weight(depth, width, scale=3),
+            net.weight(width, scale=3),
+            name=f"fc{width}",
+        )
         x = net.requantize(x, 3, low=0)
     made["perceptron"] = net.graph(x, inputs="public")
     net = Net()

@@ -57,11 +57,9 @@ def by_name(value: object, names: Sequence[str], where: str) -> dict[str, Array]
             f"{where} holds one array, but the network has the inputs {_listed(names)}; "
             "give an array for each name (.npz, JSON object, or dict)"
         )
-    missing = [name for name in names if name not in given]
-    unknown = [name for name in given if name not in names]
-    if missing or unknown:
+    if set(given) != set(names):
         raise UsageError(
-            f"{where} names {_listed(list(given)) or 'nothing'}; "
+            f"{where} names {_listed([str(name) for name in given]) or 'nothing'}; "
             f"the network's inputs are {_listed(names)}"
         )
     return {name: _numbers(given[name], name, where) for name in names}

@@ -1,6 +1,7 @@
 """Every supported operator computes, over its opsets, what onnxruntime or onnx computes."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.float_oracle import evaluate
-from tests.onnx_models import FLOAT, NEWEST, Array, Extents, model, node, run
+from tests.onnx_models import FLOAT, NEWEST, RUNTIME_NEWEST, Array, Extents, model, node, run
 from zkinfer import onnx_import
 from zkinfer.graph import Graph
 from zkinfer.onnx_import.table import CONVERTERS, FOLDED
@@ -30,9 +31,7 @@ def agrees(made: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]] | None =
     graph = onnx_import.load(made, shapes)
     types = {value.name: value.type.tensor_type.elem_type for value in made.graph.input}
     inputs = {
-        name: (4 * normal(*graph.shapes[name])).astype(
-            helper.tensor_dtype_to_np_dtype(types[name])
-        )
+        name: (4 * normal(*graph.shapes[name])).astype(helper.tensor_dtype_to_np_dtype(types[name]))
         for name in graph.inputs
     }
     expected, got = run(made, inputs), evaluate(graph, inputs)
@@ -227,7 +226,8 @@ def test_pool_dilations() -> None:
 @pytest.mark.parametrize("shape", [(2, 3, 4), (1, 3, 4, 5)])
 def test_global_pools(opset: int, shape: tuple[int, ...]) -> None:
     assert one("GlobalAveragePool", shape, opset=opset).nodes[0].op == "reduce_mean"
-    assert one("GlobalMaxPool", shape, opset=opset).nodes[0].op == "max_pool"
+    if opset <= RUNTIME_NEWEST or len(shape) == 4:  # onnx evaluates others over wrong axes
+        assert one("GlobalMaxPool", shape, opset=opset).nodes[0].op == "max_pool"
 
 
 @pytest.mark.parametrize("op", ["ReduceMean", "ReduceSum"])
@@ -344,13 +344,16 @@ def test_split_in_which_not_all_parts_are_used() -> None:
 @pytest.mark.parametrize("opset", [7, 10, 11, 13, 18, 21, NEWEST])
 def test_pad(opset: int) -> None:
     for pads, value in (([0, 1, 2, 0], 0.0), ([1, 1, 1, 1], -2.5), ([0, -1, 1, 2], 1.5)):
+        if opset > RUNTIME_NEWEST and min(pads) < 0:
+            continue  # onnx evaluates no negative pads
         if opset < 11:
             one("Pad", (3, 4), opset=opset, pads=pads, value=value)
         else:
             one("Pad", (3, 4), {"pads": ints(*pads), "value": np.float32(value)}, opset)
     if opset >= 11:
         one("Pad", (3, 4), {"pads": ints(0, 0, 1, 2)}, opset, mode="constant")
-        one("Pad", (3, 4), {"pads": ints(-1, 0, -1, -2)}, opset)
+        if opset <= RUNTIME_NEWEST:
+            one("Pad", (3, 4), {"pads": ints(-1, 0, -1, -2)}, opset)
         one("Pad", (3, 4), {"pads": ints(0, 0, 0, 0)}, opset)
     if opset >= 18:
         axes = {"pads": ints(1, 2), "value": np.float32(3), "axes": ints(-1)}
@@ -372,7 +375,7 @@ def test_cast_between_floats(opset: int) -> None:
     nodes = [
         node("Cast", "x", "d", to=TensorProto.DOUBLE),
         node("Neg", "d", "n"),
-        node("Cast", "n", to=FLOAT),
+        node("Cast", "n", to=FLOAT, name="back"),
     ]
     assert [made.op for made in agrees(model(nodes, {"x": (2, 3)}, opset=opset)).nodes] == ["neg"]
 
@@ -439,8 +442,9 @@ def test_shape_arithmetic_of_a_pytorch_export(opset: int) -> None:
 
 
 def test_shape_with_start_and_end() -> None:
-    nodes = [node("Shape", "x", "s", start=-2, end=3), node("Reshape", "z s")]
-    agrees(model(nodes, {"x": (2, 3, 4, 5), "z": (12,)}, opset=15))
+    for attrs, size in (({"start": -2}, 20), ({"start": 1, "end": -1}, 12), ({"end": 99}, 120)):
+        nodes = [node("Shape", "x", "s", **attrs), node("Reshape", "z s")]
+        agrees(model(nodes, {"x": (2, 3, 4, 5), "z": (size,)}, opset=15))
 
 
 @pytest.mark.parametrize(
@@ -489,7 +493,7 @@ def test_integer_weights_that_are_dequantized() -> None:
 
 @pytest.mark.parametrize("name", sorted({op for _, op in CONVERTERS} | set(FOLDED)))
 def test_every_operator_is_tested(name: str) -> None:
-    assert f'"{name}"' in open(__file__).read()
+    assert f'"{name}"' in Path(__file__).read_text()
 
 
 def sequence(nodes: Sequence[onnx.NodeProto], ops: str, constants: Mapping[str, Any]) -> Graph:

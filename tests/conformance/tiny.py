@@ -1,7 +1,6 @@
 """Tiny ONNX models for the importer's tests, and their inputs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,6 @@ Array = npt.NDArray[Any]
 Shape = Sequence[int | str | None]
 
 IR_VERSION = 8
-
-IMAGE = {"x": (2, 4, 7, 6)}
-LINE = {"x": (1, 4, 9)}
-MATRIX = {"x": (3, 4)}
-CUBE = {"x": (2, 3, 4)}
 
 
 def weights(*shape: int, seed: int = 0) -> Array:
@@ -113,56 +107,3 @@ def compare(model: onnx.ModelProto, feeds: Mapping[str, Array], **options: Any) 
         assert values[name].shape == value.shape, name
         np.testing.assert_allclose(values[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
     return graph
-
-
-EVERY = (7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19, 21, 22, 26)
-SOME = (7, 13, 21)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model of one node and its neighbors. ops: what the importer must make of it, in order."""
-
-    name: str
-    nodes: Callable[[int], Sequence[onnx.NodeProto]]
-    inputs: Mapping[str, Sequence[int]]
-    ops: str
-    constants: Mapping[str, Array] = field(default_factory=dict)
-    opsets: Sequence[int] = SOME
-    outputs: Sequence[str] | Mapping[str, Sequence[int]] = ("y",)
-    domains: Mapping[str, int] = field(default_factory=dict)
-
-
-def one(op: str, inputs: str, **attrs: Any) -> Callable[[int], Sequence[onnx.NodeProto]]:
-    """A node that is written the same way in every opset."""
-    return lambda _: [node(op, inputs.split(), **attrs)]
-
-
-def moved(
-    op: str, since: int, names: Sequence[str], outputs: Sequence[str] = ("y",), **attrs: Any
-) -> Callable[[int], Sequence[onnx.NodeProto]]:
-    """A node whose attributes `names` are inputs of the same names from opset `since` on."""
-
-    def nodes(opset: int) -> Sequence[onnx.NodeProto]:
-        if opset >= since:
-            rest = {key: value for key, value in attrs.items() if key not in names}
-            return [node(op, ["x", *names], outputs, **rest)]
-        return [node(op, ["x"], outputs, **attrs)]
-
-    return nodes
-
-
-def check(case: Case) -> None:
-    """Imports the case's model at each of its opsets and compares it with onnxruntime."""
-    for opset in case.opsets:
-        model = make(
-            case.nodes(opset),
-            case.inputs,
-            outputs=case.outputs,
-            opset=opset,
-            constants=case.constants,
-            domains=case.domains,
-        )
-        graph = compare(model, samples(case.inputs))
-        assert " ".join(made.op for made in graph.nodes) == case.ops, f"opset {opset}"
-        assert graph.outputs == tuple(case.outputs)

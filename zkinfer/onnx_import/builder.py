@@ -210,7 +210,8 @@ def finite(array: Array, name: str) -> Floats:
     """The entries as float64. Raises Refusal for NaN, infinity and what is no number."""
     if array.dtype.kind in "cOSU":
         raise Refusal(f"expected real numbers in the constant {name}, got {array.dtype}")
-    values = np.asarray(array, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # NaN is refused below
+        values = np.asarray(array, dtype=np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         index = tuple(int(i) for i in bad[0])

@@ -93,18 +93,30 @@ def fold(
         shape = inputs[node.inputs[_SIZED_BY_INPUT[node.op]]]
         _check_size(shape.reshape(-1).tolist(), "its output")
     try:
-        evaluator = ReferenceEvaluator(_model_of(node, inputs, opsets))
-        values = evaluator.run(None, dict(inputs))
+        values = _evaluator(node, inputs, opsets).run(None, dict(inputs))
     except Exception as error:  # the evaluator raises what its operators raise
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
     named = zip(filter(None, node.outputs), values, strict=True)
     return {name: np.asarray(value) for name, value in named}
 
 
+def _evaluator(
+    node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
+) -> ReferenceEvaluator:
+    """Of the node at the model's opset, or at the newest one if the package has only later forms.
+
+    A bare node is always evaluated at the newest opset.
+    """
+    try:
+        return ReferenceEvaluator(_model_of(node, inputs, opsets))
+    except RuntimeError:
+        return ReferenceEvaluator(node.proto)
+
+
 def _model_of(
     node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
 ) -> onnx.ModelProto:
-    """The node as a model: the evaluator heeds the opset of models, not that of bare nodes."""
+    """The node as a model at these opsets."""
     graph = helper.make_graph(
         [node.proto],
         "folded",

@@ -139,7 +139,7 @@ def batch_normalization(site: Site) -> None:
 def scaler(site: Site) -> None:
     """Scaler of ai.onnx.ml: (x - offset) * scale, one of each or one per feature."""
     x = site.any_operand(0)
-    features = site.shape(0)[-1:]
+    features = site.shape(0)[-1:] or (1,)
     parts = []
     for name, neutral in (("offset", 0.0), ("scale", 1.0)):
         array = np.array(site.attr(name, [neutral]), dtype=np.float64)

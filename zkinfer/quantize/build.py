@@ -1,367 +1,419 @@
-"""From a float graph and a plan to the fixed-point graph and its integer weights."""
+"""From the float graph and chosen widths to the fixed-point network.
+
+A product, an average or a sum of such is first "raw": exact, at the scale that the operator gives.
+A requantize brings it to the format of its tensor. A relu or clip that alone reads a raw tensor is
+that requantize's bounds; an add or sub that alone reads it takes it as it is, so that one
+requantize serves both. Views, maxima, negatives and narrow sums keep their operands' scale and need
+none. What could reach 2^62 is refused, after narrower constants have been tried.
+"""
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.fixed import LIMIT, FixedGraph, FixedNode, FixedTensor
-from zkinfer.graph import Graph, Node
+from zkinfer.fixed import LIMIT, FixedGraph, FixedNode
+from zkinfer.graph import Node
 from zkinfer.ops import OPS
-from zkinfer.ops.tensor import Integers, ShapeError
-from zkinfer.quantize import ranges as _ranges
+from zkinfer.ops.tensor import FixedTensor, Integers
 from zkinfer.quantize.floats import window_counts
-from zkinfer.quantize.plan import VIEWS, Places, Plan
-from zkinfer.quantize.prepare import ACTIVATIONS
-from zkinfer.quantize.ranges import Ranges
+from zkinfer.quantize.formats import (
+    MAX_CONSTANT_BITS,
+    OUTPUT_BITS,
+    Format,
+    Widths,
+    declared,
+    detail_scale,
+    exponent,
+    to_integers,
+    weight_scale,
+)
+from zkinfer.quantize.task import FUSED, Task
 
-KEEP_STEP = (*VIEWS, "max_pool", "add", "sub", "concat")
-"""Operators whose output is no finer than their finest input."""
-# A sum of narrow tensors is rescaled when that saves this many bits; a wide one always is.
-WORTHWHILE = 4
-# Where nothing else asks for it, a tensor is rescaled before its integers leave int64.
-CROWDED = 2**52
-OUTPUT_BITS = 20
-FINE = 64
-"""A rounding that is chosen by rule, not by search, is this many times finer than the target."""
-GUARD = 2
-"""Extra bits of a constant that is added to a narrow tensor."""
+WIDE = 40
+"""A sum of more bits than this is requantized."""
+
+FEWEST_BITS = 2
+MAX_SHIFT = 62
+
+MAX_DETAIL = 24
+"""Most bits of public reciprocals and of slopes."""
 
 
 class TooWideError(UnsupportedModelError):
-    """Integers of the planned widths would leave int64."""
+    """Integers could reach 2^62 at these widths."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """What stays the same for all plans of one graph. modes: the fixed-point graph's three."""
+@dataclass
+class Rounded:
+    """Constants rounded once and used again: by constant, the last scale and its integers."""
 
-    graph: Graph
-    places: Places
-    ranges: Ranges
-    max_error: float
-    modes: Mapping[str, str]
+    latest: dict[str, tuple[int, Integers]] = field(default_factory=dict)
 
-    @property
-    def labels(self) -> bool:
-        """Whether the output is the index of the largest score."""
-        return self.modes["output_mode"] == "label"
+    def get(self, name: str, array: Any, scale: int) -> Integers:
+        """The integers of a constant at a scale."""
+        if name not in self.latest or self.latest[name][0] != scale:
+            self.latest[name] = (scale, to_integers(array, scale))
+        return self.latest[name][1]
 
 
 @dataclass(frozen=True)
 class Built:
-    """A fixed-point network. scores: the tensors to compare with the float outputs, by output."""
+    """A fixed-point network: its graph, its weights by name, the names of the float tensors."""
 
     graph: FixedGraph
     weights: Mapping[str, Integers]
-    scores: Mapping[str, str]
+    names: Mapping[str, str]
 
 
-def build(target: Target, plan: Plan) -> Built:
-    """The network of a plan. Raises TooWideError naming the node whose integers get too large."""
-    return _Writer(target, plan).built()
+@dataclass
+class Builder:
+    """Emits fixed-point nodes for the nodes of a task, in their order."""
 
+    task: Task
+    formats: Mapping[str, Format]
+    widths: Widths
+    rounded: Rounded
+    tensors: dict[str, FixedTensor] = field(default_factory=dict)
+    nodes: list[FixedNode] = field(default_factory=list)
+    weights: dict[str, Integers] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    raw: dict[str, Node] = field(default_factory=dict)
 
-class _Writer:
-    """Writes the fixed-point graph node by node.
+    def build(self, domains: Mapping[str, FixedTensor], modes: Mapping[str, str]) -> Built:
+        """The whole network. domains: the declared inputs. modes: as FixedGraph has them.
 
-    Float tensors keep their names; the wide form of a tensor that is rescaled is `name/wide`.
-    """
-
-    def __init__(self, target: Target, plan: Plan) -> None:
-        self.target, self.plan, self.graph = target, plan, target.graph
-        self.tensors: dict[str, FixedTensor] = {}
-        self.nodes: list[FixedNode] = []
-        self.weights: dict[str, Integers] = {}
-        self.wide: set[str] = set()
-        self._constants: dict[tuple[str, int], str] = {}
-        self._taken = {*self.graph.shapes, *(node.output for node in self.graph.nodes)}
-        self._node_names: set[str] = set()
-        for name in self.graph.inputs:
-            low, high = _ranges.input_range(target.ranges, name, plan.inputs[name])
-            shape = self.graph.shapes[name]
-            self.tensors[name] = FixedTensor(shape, plan.inputs[name], low, high)
-
-    def built(self) -> Built:
-        """Writes everything."""
-        for node in self.graph.nodes:
-            if node.op in ACTIVATIONS:
-                self.activation(node)
-            else:
-                self.finish(node, *OPERATORS[node.op](self, node))
-        scores = {name: name for name in self.graph.outputs}
-        outputs = self.graph.outputs
-        if self.target.labels:
-            outputs = (self.label(outputs[0]),)
-        declared = [*self.graph.inputs, *self.weights]
+        Raises TooWideError, naming the node, when integers could reach 2^62.
+        """
+        for name, tensor in domains.items():
+            self.tensors[name] = tensor
+            self.names[name] = name
+        for node in self.task.graph.nodes:
+            HANDLERS[node.op](self, node)
+        outputs = self._label() if self.task.output_mode == "label" else self._outputs()
+        declarations = {name: self.tensors[name] for name in (*domains, *self.weights)}
         graph = FixedGraph(
-            inputs=self.graph.inputs,
+            inputs=tuple(domains),
             weights=tuple(self.weights),
             nodes=tuple(self.nodes),
             outputs=outputs,
-            declared={name: self.tensors[name] for name in declared},
-            input_mode=self.target.modes["input_mode"],
-            output_mode=self.target.modes["output_mode"],
-            weights_mode=self.target.modes["weights_mode"],
+            declared=declarations,
+            **modes,
         )
-        return Built(graph, self.weights, scores)
+        return Built(graph, self.weights, self.names)
 
-    def infer(self, name: str, op: str, inputs: tuple[str, ...], attrs: Attrs) -> FixedTensor:
-        """What an operator would make."""
-        try:
-            tensor: FixedTensor = OPS[op].infer(attrs, *(self.tensors[x] for x in inputs))
-        except ShapeError as error:
-            raise TooWideError(f"node {name} ({op}): {error}") from error
+    def emit(self, name: str, op: str, inputs: tuple[str, ...], output: str, **attrs: Any) -> None:
+        """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
+        tensor = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
         if tensor.low <= -LIMIT or tensor.high >= LIMIT:
-            reach = max(-tensor.low, tensor.high).bit_length()
+            bits = max(-tensor.low, tensor.high).bit_length()
             raise TooWideError(
-                f"node {name} ({op}) could reach 2^{reach}; integers must stay below 2^62"
+                f"node {name} ({op}): its integers could take {bits} bits, at most 62 are "
+                "supported; allow a larger error or give calibration data of a smaller range"
             )
-        return tensor
-
-    def emit(self, name: str, op: str, inputs: tuple[str, ...], output: str, **attrs: Any) -> str:
-        """Adds a node; returns its output."""
-        while name in self._node_names:
-            name += "_"
-        self._node_names.add(name)
-        self.tensors[output] = self.infer(name, op, inputs, attrs)
         self.nodes.append(FixedNode(name, op, inputs, output, attrs))
-        return output
+        self.tensors[output] = tensor
 
-    def fresh(self, name: str) -> str:
-        """A tensor name that nothing else has."""
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
-        return name
+    def fixed(self, tensor: str) -> str:
+        """The fixed-point tensor of a float tensor, in its format."""
+        if tensor in self.raw:
+            node = self.raw[tensor]
+            self.requantize(f"{node.name}/requantize", tensor, tensor)
+        return self.names[tensor]
 
-    def finish(self, node: Node, op: str, inputs: tuple[str, ...], attrs: Attrs) -> None:
-        """Adds the node that makes a float node's output, and its rescaling if it needs one."""
-        tensor = self.infer(node.name, op, inputs, attrs)
-        form = self.form(node, tensor)
-        if form is None:
-            self.emit(node.name, op, inputs, node.output, **attrs)
-            if node.op not in KEEP_STEP or self.wide.intersection(inputs):
-                self.wide.add(node.output)
+    def requantize(self, name: str, source: str, target: str) -> None:
+        """Brings a float tensor's integers into the format of another (or the same) tensor."""
+        fixed = self.names[source]
+        x, form = self.tensors[fixed], self.formats[target]
+        bits = self.widths.activation(target)
+        if target in self.task.shown and self.task.output_mode == "public":
+            bits = max(bits, OUTPUT_BITS)
+        scale = min(form.scale(bits), x.scale)
+        low, high = form.bounds(scale)
+        self.raw.pop(source, None)
+        if scale == x.scale and low <= x.low and x.high <= high:
+            self.names[target] = fixed
             return
-        wide = self.emit(node.name, op, inputs, self.fresh(f"{node.output}/wide"), **attrs)
-        shift, low, high = form
-        self.emit(
-            f"{node.name}/rescale", "requantize", (wide,), node.output,
-            shift=shift, low=low, high=high,
-        )  # fmt: skip
+        output = self.own(target)
+        shift = x.scale - scale
+        self.emit(name, "requantize", (fixed,), output, shift=shift, low=low, high=high)
+        self.names[target] = output
 
-    def form(self, node: Node, tensor: FixedTensor) -> tuple[int, int, int] | None:
-        """Shift and range of the rescaling that a tensor gets, None if it stays as it is."""
-        name = node.output
-        if name in self.graph.outputs and not self.target.labels:
-            shift, low, high = self.narrow(name, tensor, self.output_scale(name), output=True)
-            inside = shift == 0 and low <= tensor.low and tensor.high <= high
-            return None if inside else (shift, low, high)
-        if name not in self.target.places.rescaled:
-            return None
-        shift, low, high = self.narrow(name, tensor, self.plan.tensors[name])
-        before, after = (b.bit_length() for b in (tensor.high - tensor.low, high - low))
-        crowded = max(-tensor.low, tensor.high) >= CROWDED
-        return (shift, low, high) if crowded or before - after >= WORTHWHILE else None
+    def own(self, tensor: str) -> str:
+        """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
+        hidden = self.task.output_mode == "label" and tensor in self.task.names
+        return f"{tensor}/scores" if hidden else tensor
 
-    def narrow(
-        self, name: str, tensor: FixedTensor, scale: int, *, output: bool = False
-    ) -> tuple[int, int, int]:
-        """Shift and range that bring a tensor to a scale, or leave it at a coarser one."""
-        shift = min(max(tensor.scale - scale, 0), 62)
-        magnitude = self.target.ranges.magnitude(name, output=output)
-        signed = tensor.low < 0
-        return shift, *_ranges.whole(magnitude, tensor.scale - shift, signed=signed)
+    def unsettled(self, node: Node) -> str:
+        """The name of a node's raw output, which is requantized before anything else reads it."""
+        self.raw[node.output] = node
+        self.names[node.output] = f"{node.output}/raw"
+        return self.names[node.output]
 
-    def output_scale(self, name: str) -> int:
-        """Fine enough not to limit the fidelity, and at least OUTPUT_BITS wide."""
-        low, high = self.target.ranges.tensors[name]
-        step = self.target.max_error * (max(-low, high) or 1.0) / FINE
-        reach = _ranges.exponent(self.target.ranges.magnitude(name, output=True))
-        return max(OUTPUT_BITS - 1 - reach, -_ranges.exponent(step))
+    def finish(self, node: Node) -> None:
+        """Requantizes the raw output unless its only reader will."""
+        only = self.task.only_reader(node.output)
+        if only is None or only.op not in (*FUSED, "add", "sub"):
+            self.fixed(node.output)
 
-    def activation(self, node: Node) -> None:
-        """relu and clip: rescaling with other bounds."""
-        (x,), name = self.operands(node), node.output
-        tensor, output = self.tensors[x], name in self.graph.outputs and not self.target.labels
-        scale = self.output_scale(name) if output else self.plan.tensors[name]
-        least, most = node.attrs.get("low", 0.0), node.attrs.get("high", math.inf)
-        positive = FixedTensor(tensor.shape, tensor.scale, 0, tensor.high)
-        bounds = positive if least >= 0 else tensor
-        shift, low, high = self.narrow(name, bounds, scale, output=output)
-        if least > -math.inf:
-            low = max(low, self.rounded(least, tensor.scale - shift))
-        if most < math.inf:
-            high = min(high, self.rounded(most, tensor.scale - shift))
-        self.emit(node.name, "requantize", (x,), name, shift=shift, low=low, high=high)
+    def constant(self, name: str, scale: int, bits: int = 1) -> str:
+        """Declares a constant at a scale as a weight, once."""
+        array = self.task.graph.constants[name]
+        if np.abs(array).max() * 2.0**scale >= LIMIT:
+            raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
+        unique = name
+        while unique in self.tensors and (
+            unique not in self.weights or self.tensors[unique].scale != scale
+        ):
+            unique += f"/{scale}"
+        if unique not in self.weights:
+            self.weights[unique] = self.rounded.get(unique, array, scale)
+            self.tensors[unique] = declared(self.weights[unique], scale, bits)
+        return unique
 
-    def label(self, scores: str) -> str:
-        """The arg-max of the scores."""
-        tensor = self.tensors[scores]
-        count = math.prod(tensor.shape)
-        if max(-tensor.low, tensor.high) * count >= CROWDED:
-            scale = self.output_scale(scores)
-            shift, low, high = self.narrow(scores, tensor, scale, output=True)
-            narrow = self.fresh(f"{scores}/narrow")
-            scores = self.emit(
-                "label/rescale", "requantize", (scores,), narrow, shift=shift, low=low, high=high
-            )
-        return self.emit("label", "label", (scores,), self.fresh("label"))
+    def forget(self, weights: int) -> None:
+        """Removes the weights declared after the first `weights`."""
+        for name in list(self.weights)[weights:]:
+            del self.weights[name], self.tensors[name]
 
-    def operands(self, node: Node) -> tuple[str, ...]:
-        """The inputs of a node without constants."""
-        return tuple(name for name in node.inputs if name not in self.graph.constants)
+    def is_constant(self, name: str) -> bool:
+        """Whether a tensor is a constant of the float graph."""
+        return name in self.task.graph.constants
 
-    def factor(self, name: str, least: int = -256, most: int = 256) -> str:
-        """A constant that is multiplied by, or the tensor of that name."""
-        if name not in self.graph.constants:
-            return name
-        return self.constant(name, min(max(self.plan.factors[name], least), most))
+    def _outputs(self) -> tuple[str, ...]:
+        for name in self.task.graph.outputs:
+            fixed = self.fixed(name)
+            if fixed != name:
+                shape = self.tensors[fixed].shape
+                self.emit(f"{name}/output", "reshape", (fixed,), name, shape=shape)
+        return self.task.graph.outputs
 
-    def constant(self, name: str, scale: int) -> str:
-        """A constant at a scale, as a weight."""
-        if (name, scale) not in self._constants:
-            integers = np.rint(np.ldexp(self.graph.constants[name], scale))
-            if np.abs(integers).max() >= LIMIT:
-                raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
-            weight = name if name not in self.weights else self.fresh(f"{name}/{scale}")
-            self.weights[weight] = integers.astype(np.int64)
-            low, high = _ranges.constant_range(self.weights[weight])
-            self.tensors[weight] = FixedTensor(integers.shape, scale, low, high)
-            self._constants[name, scale] = weight
-        return self._constants[name, scale]
-
-    def term(self, name: str, other: str) -> str:
-        """An operand of a sum; a constant takes the scale of the other one, or a finer one."""
-        if name not in self.graph.constants:
-            return name
-        return self.constant(name, self.tensors[other].scale + (other not in self.wide) * GUARD)
-
-    def rounded(self, value: float, scale: int) -> int:
-        """A public number at a scale."""
-        return round(math.ldexp(value, scale))
-
-    def reciprocal(self, count: int) -> tuple[int, int]:
-        """multiplier and scale with multiplier / 2^scale close to 1 / count."""
-        scale = (count - 1).bit_length()
-        if 1 << scale != count:
-            scale += max(0, -_ranges.exponent(self.target.max_error / FINE))
-        return round((1 << scale) / count), scale
+    def _label(self) -> tuple[str, ...]:
+        (scores,), (name,) = self.task.graph.outputs, self.task.names
+        self.emit(f"{name}/label", "label", (self.fixed(scores),), name)
+        return (name,)
 
 
-Attrs = Mapping[str, Any]
-Written = tuple[str, tuple[str, ...], Attrs]
+def _narrowing(b: Builder, bits: int, fewest: int, attempt: Callable[[int], None]) -> None:
+    """Makes a node with constants of so many bits, or of fewer when it would be too wide."""
+    while True:
+        before = len(b.weights)
+        try:
+            return attempt(bits)
+        except TooWideError:
+            b.forget(before)
+            bits -= 1
+            if bits < fewest:
+                raise
 
 
-def _product(w: _Writer, node: Node) -> Written:
-    """conv, matmul: the bias has the scale of the product."""
-    factors = [w.factor(name) for name in node.inputs[:2]]
-    inputs = factors
-    if len(node.inputs) == 3:
-        scale = sum(w.tensors[name].scale for name in factors)
-        inputs = [*factors, w.constant(node.inputs[2], scale)]
-    return node.op, tuple(inputs), dict(node.attrs)
+def _product(b: Builder, node: Node) -> None:
+    """conv and matmul."""
+    constant = [name for name in node.inputs[:2] if b.is_constant(name)]
+    operands = [name if b.is_constant(name) else b.fixed(name) for name in node.inputs[:2]]
+    output = b.unsettled(node)
+
+    def attempt(bits: int) -> None:
+        inputs = list(operands)
+        for name in constant:
+            scale = weight_scale(b.task.graph.constants[name], bits)
+            inputs[node.inputs.index(name)] = b.constant(name, scale, bits)
+        if len(node.inputs) == 3:
+            total = sum(b.tensors[name].scale for name in inputs)
+            inputs.append(b.constant(node.inputs[2], total))
+        b.emit(node.name, node.op, tuple(inputs), output, **node.attrs)
+
+    _narrowing(b, b.widths.weight(constant[0]) if constant else 0, FEWEST_BITS, attempt)
+    b.finish(node)
 
 
-def _mul(w: _Writer, node: Node) -> Written:
-    return "mul", tuple(w.factor(name) for name in node.inputs), {}
+def _mul(b: Builder, node: Node) -> None:
+    output = b.unsettled(node)
+    operands = [name if b.is_constant(name) else b.fixed(name) for name in node.inputs]
+
+    def attempt(bits: int) -> None:
+        inputs = tuple(_detailed(b, name, bits) for name in operands)
+        b.emit(node.name, "mul", inputs, output)
+
+    _narrowing(b, MAX_CONSTANT_BITS, FEWEST_BITS, attempt)
+    b.finish(node)
 
 
-def _sum(w: _Writer, node: Node) -> Written:
-    a, b = node.inputs
-    a, b = w.term(a, b), w.term(b, a)
-    scale = max(w.tensors[a].scale, w.tensors[b].scale)
-    shifts = {"shift_a": scale - w.tensors[a].scale, "shift_b": scale - w.tensors[b].scale}
-    return node.op, (a, b), shifts
+def _detailed(b: Builder, name: str, bits: int) -> str:
+    if not b.is_constant(name):
+        return name
+    array = b.task.graph.constants[name]
+    return b.constant(name, detail_scale(array, b.widths.detail, bits))
 
 
-def _same(w: _Writer, node: Node) -> Written:
-    return node.op, node.inputs, dict(node.attrs)
+def _sum(b: Builder, node: Node) -> None:
+    """add and sub: raw operands are taken raw; the finer scale is the result's."""
+    raw = [name for name in node.inputs if name in b.raw]
+    before = len(b.weights)
+    try:
+        _emit_sum(b, node, raw)
+    except TooWideError:
+        if not raw:
+            raise
+        b.forget(before)
+        for name in raw:
+            b.fixed(name)
+        _emit_sum(b, node, [])
 
 
-def _pad(w: _Writer, node: Node) -> Written:
-    value = w.rounded(node.attrs["value"], w.tensors[node.inputs[0]].scale)
-    return "pad", node.inputs, {"pads": node.attrs["pads"], "value": value}
+def _emit_sum(b: Builder, node: Node, raw: list[str]) -> None:
+    scales = [b.tensors[b.names[name]].scale for name in node.inputs if not b.is_constant(name)]
+    inputs = []
+    for name in node.inputs:
+        if b.is_constant(name):
+            array = b.task.graph.constants[name]
+            needed = detail_scale(array, b.widths.detail, MAX_CONSTANT_BITS)
+            inputs.append(b.constant(name, min(needed, max(*scales, b.widths.detail))))
+        else:
+            inputs.append(b.names[name])
+    a, c = (b.tensors[name] for name in inputs)
+    finest = max(a.scale, c.scale)
+    shifts = {"shift_a": finest - a.scale, "shift_b": finest - c.scale}
+    if max(shifts.values()) > MAX_SHIFT:
+        raise TooWideError(
+            f"node {node.name} ({node.op}): the scales of its operands, {a.scale} and {c.scale}, "
+            "differ too much"
+        )
+    tensor = OPS[node.op].infer(shifts, a, c)
+    wide = (tensor.high - tensor.low).bit_length() > WIDE
+    only = b.task.only_reader(node.output)
+    rounded = bool(raw) or wide or (only is not None and only.op in FUSED)
+    output = f"{node.output}/raw" if rounded else b.own(node.output)
+    b.emit(node.name, node.op, tuple(inputs), output, **shifts)
+    for name in raw:
+        del b.raw[name]
+    b.names[node.output] = output
+    if rounded:
+        b.raw[node.output] = node
+        b.finish(node)
 
 
-def _leaky_relu(w: _Writer, node: Node) -> Written:
-    """The slope has the fewest bits that bring it close enough."""
-    alpha, shift = node.attrs["alpha"], 0
-    while abs(w.rounded(alpha, shift) / (1 << shift) - alpha) * FINE > 4 * w.target.max_error:
-        shift += 1
-    return "leaky_relu", node.inputs, {"alpha": w.rounded(alpha, shift), "shift": shift}
+def _fused(b: Builder, node: Node) -> None:
+    """relu and clip."""
+    b.requantize(node.name, node.inputs[0], node.output)
 
 
-def _prelu(w: _Writer, node: Node) -> Written:
-    slope = w.factor(node.inputs[1], 0, 40)
-    return "prelu", (node.inputs[0], slope), {"shift": w.tensors[slope].scale}
+def _keep(b: Builder, node: Node) -> None:
+    """Views, maxima, negatives."""
+    attrs = dict(node.attrs)
+    inputs = tuple(b.fixed(name) for name in node.inputs)
+    if node.op == "pad":
+        attrs["value"] = round(math.ldexp(attrs["value"], b.tensors[inputs[0]].scale))
+    output = b.names[node.output] = b.own(node.output)
+    b.emit(node.name, node.op, inputs, output, **attrs)
 
 
-def _average_pool(w: _Writer, node: Node) -> Written:
-    """Counts that are the same everywhere are divided by at once, others along each axis."""
-    counts = [
-        axis.tolist() for axis in window_counts(node.attrs, w.graph.shapes[node.inputs[0]][2:])
+def _concat(b: Builder, node: Node) -> None:
+    """The operands are brought to the coarsest of their scales."""
+    fixed = {name: b.fixed(name) for name in node.inputs if not b.is_constant(name)}
+    coarsest = min(b.tensors[name].scale for name in fixed.values())
+    inputs = [
+        b.constant(name, coarsest) if b.is_constant(name) else fixed[name] for name in node.inputs
     ]
-    if all(len(set(axis)) == 1 for axis in counts):
-        whole = math.prod(axis[0] for axis in counts)
-        counts = [[whole] * len(counts[0]), *([1] * len(axis) for axis in counts[1:])]
-    multipliers, total = [], 0
-    for axis in counts:
-        scale = max(w.reciprocal(count)[1] for count in axis)
-        multipliers.append(tuple(round((1 << scale) / count) for count in axis))
-        total += scale
-    names = ("kernel", "strides", "pads", "dilations")
-    attrs = {name: node.attrs[name] for name in names}
-    return "average_pool", node.inputs, {**attrs, "multipliers": tuple(multipliers), "scale": total}
+    for position, name in enumerate(inputs):
+        x = b.tensors[name]
+        shift = x.scale - coarsest
+        if shift:
+            low, high = x.low >> shift, (x.high >> shift) + 1
+            aligned = f"{node.name}/aligned/{position}"
+            b.emit(aligned, "requantize", (name,), aligned, shift=shift, low=low, high=high)
+            inputs[position] = aligned
+    output = b.names[node.output] = b.own(node.output)
+    b.emit(node.name, "concat", tuple(inputs), output, axis=node.attrs["axis"])
 
 
-def _reduce(w: _Writer, node: Node) -> Written:
-    axes = node.attrs["axes"]
-    multiplier, scale = 1, 0
-    if node.op == "reduce_mean":
-        shape = w.graph.shapes[node.inputs[0]]
-        multiplier, scale = w.reciprocal(math.prod(shape[axis] for axis in axes))
-    attrs = {"axes": axes, "keepdims": node.attrs["keepdims"]}
-    return "reduce_sum", node.inputs, {**attrs, "multiplier": multiplier, "scale": scale}
+def _reduce(b: Builder, node: Node) -> None:
+    """reduce_sum is exact; reduce_mean multiplies the sum by a public reciprocal."""
+    x, output = b.fixed(node.inputs[0]), b.unsettled(node)
+    axes = tuple(node.attrs["axes"])
+    count = math.prod(b.tensors[x].shape[axis] for axis in axes)
+
+    def attempt(bits: int) -> None:
+        factors, scale = _reciprocals([count], bits) if node.op == "reduce_mean" else ((1,), 0)
+        attrs = {"axes": axes, "keepdims": node.attrs["keepdims"]}
+        b.emit(node.name, "reduce_sum", (x,), output, **attrs, multiplier=factors[0], scale=scale)
+
+    _narrowing(b, _detail(b), FEWEST_BITS, attempt)
+    b.finish(node)
 
 
-def _concat(w: _Writer, node: Node) -> Written:
-    """All parts are brought to the finest of their scales."""
-    scale = max(w.tensors[name].scale for name in w.operands(node))
-    parts = []
-    for place, name in enumerate(node.inputs):
-        part = w.constant(name, scale) if name in w.graph.constants else name
-        up = scale - w.tensors[part].scale
-        if up:
-            aligned = w.fresh(f"{node.output}/part{place}")
-            part = w.emit(
-                f"{node.name}/align{place}", "reduce_sum", (part,), aligned,
-                axes=(), keepdims=True, multiplier=1 << up, scale=up,
-            )  # fmt: skip
-        parts.append(part)
-    return "concat", tuple(parts), {"axis": node.attrs["axis"]}
+def _average_pool(b: Builder, node: Node) -> None:
+    x, output = b.fixed(node.inputs[0]), b.unsettled(node)
+    attrs = {key: tuple(node.attrs[key]) for key in ("kernel", "strides", "pads", "dilations")}
+    counts = window_counts(node.attrs, b.tensors[x].shape[2:])
+
+    def attempt(bits: int) -> None:
+        factors, scales = zip(*(_reciprocals(c.tolist(), bits) for c in counts), strict=True)
+        b.emit(node.name, node.op, (x,), output, **attrs, multipliers=factors, scale=sum(scales))
+
+    _narrowing(b, _detail(b), FEWEST_BITS, attempt)
+    b.finish(node)
 
 
-OPERATORS: Mapping[str, Callable[[_Writer, Node], Written]] = {
+def _reciprocals(counts: list[int], detail: int) -> tuple[tuple[int, ...], int]:
+    """Integers and a scale that stand for 1 / count: exact if all counts are powers of two."""
+    scale = (max(counts) - 1).bit_length()
+    if any(count & (count - 1) for count in counts):
+        scale += detail
+    return tuple(round((1 << scale) / count) for count in counts), scale
+
+
+def _leaky_relu(b: Builder, node: Node) -> None:
+    x, slope, output = b.fixed(node.inputs[0]), node.attrs["alpha"], b.unsettled(node)
+
+    def attempt(shift: int) -> None:
+        while shift and (slope * 2.0 ** (shift - 1)) % 1 == 0:
+            shift -= 1
+        alpha = round(slope * 2.0**shift)
+        b.emit(node.name, "leaky_relu", (x,), output, alpha=alpha, shift=shift)
+
+    _narrowing(b, _detail(b), 0, attempt)
+    b.finish(node)
+
+
+def _prelu(b: Builder, node: Node) -> None:
+    x, name, output = b.fixed(node.inputs[0]), node.inputs[1], b.unsettled(node)
+    most = exponent(float(np.abs(b.task.graph.constants[name]).max()))
+
+    def attempt(bits: int) -> None:
+        shift = max(bits - max(most, 0), 0)
+        b.emit(node.name, "prelu", (x, b.constant(name, shift)), output, shift=shift)
+
+    _narrowing(b, _detail(b), 0, attempt)
+    b.finish(node)
+
+
+def _detail(b: Builder) -> int:
+    """Bits of public reciprocals and of slopes."""
+    return min(b.widths.detail, MAX_DETAIL)
+
+
+HANDLERS: dict[str, Callable[[Builder, Node], None]] = {
     "conv": _product,
     "matmul": _product,
+    "mul": _mul,
     "add": _sum,
     "sub": _sum,
-    "mul": _mul,
-    "neg": _same,
+    "relu": _fused,
+    "clip": _fused,
+    "neg": _keep,
+    "max_pool": _keep,
+    "reshape": _keep,
+    "transpose": _keep,
+    "slice": _keep,
+    "pad": _keep,
+    "concat": _concat,
+    "reduce_sum": _reduce,
+    "reduce_mean": _reduce,
+    "average_pool": _average_pool,
     "leaky_relu": _leaky_relu,
     "prelu": _prelu,
-    "max_pool": _same,
-    "average_pool": _average_pool,
-    "reduce_mean": _reduce,
-    "reduce_sum": _reduce,
-    "reshape": _same,
-    "transpose": _same,
-    "slice": _same,
-    "concat": _concat,
-    "pad": _pad,
 }

@@ -1,58 +1,58 @@
-"""How many committed bits a proof of a fixed-point graph needs: what the search makes small.
+"""What a fixed-point network costs to prove, by the numbers that it range-checks.
 
-Counts what the gadgets of zkinfer.circuit declare: bits of range checks, remainders, excesses,
-orders and selectors.
+A proof's time goes mostly into bits and stored numbers. A requantize costs the bits of remainder,
+output and excess and one number; a maximum the differences of each window; a negative part its
+input's width. Widths are counted as bits tensors are padded.
 """
 
 import math
 
+from zkinfer.circuit.bits import MAX_WIDTH, split_width
+from zkinfer.circuit.layout import next_power
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
-from zkinfer.ops.requantize import rounded
 
 
-def bits(graph: FixedGraph) -> int:
-    """Bits in all."""
+def cost(graph: FixedGraph) -> int:
+    """Range-checked bits and stored numbers, in all."""
     total = 0
     if graph.input_mode == "hidden":
-        for name in graph.inputs:
-            tensor = graph.tensors[name]
-            total += math.prod(tensor.shape) * _range(tensor.low, tensor.high)
-    return total + sum(node_bits(graph, node) for node in graph.nodes)
+        total += sum(
+            math.prod(graph.tensors[name].shape) * _range(graph.tensors[name])
+            for name in graph.inputs
+        )
+    return total + sum(node_cost(graph, node) for node in graph.nodes)
 
 
-def node_bits(graph: FixedGraph, node: FixedNode) -> int:
-    """Bits that one node adds."""
+def node_cost(graph: FixedGraph, node: FixedNode) -> int:
+    """The same of one node."""
     x, y = graph.tensors[node.inputs[0]], graph.tensors[node.output]
     count = math.prod(y.shape)
     if node.op == "requantize":
-        return count * _rescale(x, node.attrs["shift"], node.attrs["low"], node.attrs["high"])
+        shift = node.attrs["shift"]
+        half = 1 << shift >> 1
+        below = max(y.low - ((x.low + half) >> shift), 0)
+        above = max(((x.high + half) >> shift) - y.high, 0)
+        signed = bool(below) and bool(above)
+        excess = max(below, above).bit_length() + signed
+        return count * (_padded(shift) + _range(y) + _padded(excess) + 1)
+    width = (x.high - x.low).bit_length()
     if node.op == "max_pool":
-        taps = math.prod(node.attrs["kernel"])
-        return count * taps * (1 + (x.high - x.low).bit_length()) if taps > 1 else 0
-    if node.op in ("leaky_relu", "prelu"):
-        return count * _signed(x.low, x.high) if x.low < 0 else 0
+        return count * (math.prod(node.attrs["kernel"]) * (_padded(width) + 1) + 1)
     if node.op == "label":
-        entries = math.prod(x.shape)
-        return entries * (1 + (entries * (x.high - x.low + 1)).bit_length())
+        return math.prod(x.shape) * (_padded(width + math.prod(x.shape).bit_length()) + 1) + 1
+    if node.op in ("leaky_relu", "prelu"):
+        return count * (_padded(width) + 1)
     return 0
 
 
-def _rescale(x: FixedTensor, shift: int, low: int, high: int) -> int:
-    """Remainder, output and excess of one number."""
-    least, most = rounded(x.low, shift), rounded(x.high, shift)
-    below, above = max(low - least, 0), max(most - high, 0)
-    if not below and not above:
-        return shift + max((most - least).bit_length(), 1) if shift else 0
-    if not below or not above:
-        return shift + _range(low, high) + (below or above).bit_length()
-    return shift + _range(low, high) + _signed(-below, above)
+def _range(tensor: FixedTensor) -> int:
+    """Bits of the check that a number lies in its bounds."""
+    span = tensor.high - tensor.low
+    checks = 1 if span & (span + 1) == 0 else 2
+    return checks * _padded(span.bit_length())
 
 
-def _range(low: int, high: int) -> int:
-    width = (high - low).bit_length()
-    return width if high - low == (1 << width) - 1 else 2 * width
-
-
-def _signed(low: int, high: int) -> int:
-    """Bits in two's complement."""
-    return 1 + max((-1 - low).bit_length(), high.bit_length() if high > 0 else 0)
+def _padded(width: int) -> int:
+    if not width:
+        return 0
+    return sum(next_power(piece) for piece in split_width(min(width, MAX_WIDTH)))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from zkinfer.errors import UsageError
 from zkinfer.graph import Graph
-from zkinfer.ops.tensor import Integers
 from zkinfer.quantize import floats
 from zkinfer.quantize.samples import Samples, chunks
 
@@ -85,18 +84,23 @@ def input_range(ranges: Ranges, name: str, scale: int) -> tuple[int, int]:
     A power of two lies strictly above the data's greatest value, so that this is representable.
     """
     if ranges.domain is not None:
-        low, high = (round(math.ldexp(end, scale)) for end in ranges.domain)
+        low, high = (rounded(end, scale) for end in ranges.domain)
         return low, high
     low, high = ranges.tensors[name]
-    lowest, highest = (round(math.ldexp(end, scale)) for end in (low, high))
+    lowest, highest = rounded(low, scale), rounded(high, scale)
     bits = _bits(lowest, highest)
     return (-(1 << bits) if low < 0 else 0), (1 << bits) - 1
 
 
-def constant_range(integers: Integers) -> tuple[int, int]:
-    """The declared range of a constant: the least power of two around its values."""
-    bits = _bits(int(integers.min()), int(integers.max()))
+def constant_range(low: int, high: int) -> tuple[int, int]:
+    """The declared range of a constant with these ends: the least power of two around them."""
+    bits = _bits(low, high)
     return -(1 << bits), (1 << bits) - 1
+
+
+def rounded(value: float, scale: int) -> int:
+    """A number as an integer at a scale, half to even as numpy.rint."""
+    return round(math.ldexp(value, scale))
 
 
 def _bits(low: int, high: int) -> int:

@@ -29,16 +29,22 @@ from zkinfer.quantize.task import Task
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_BITS, MOST_BITS = 5, 30
+LADDER = (8, 12, 16, 20, 24, 28, 30)
+"""Common widths of activations and weights, tried in this order."""
+
+EXTRA_DETAIL = (0, 6, 12)
+"""Bits that elementwise constants get beyond the usual, tried when no widths meet the target."""
+
+LEAST_BITS, MOST_BITS = 5, LADDER[-1]
 MOST_INPUT_BITS = 40
 STEPS = (6, 4, 3, 2, 1)
 """How many bits narrower a single tensor is tried, in this order."""
 
 SEARCH_SAMPLES = (4, 64)
-SEARCH_PRODUCTS = 1.5e9
+SEARCH_PRODUCTS = 3e8
 """Multiplications for one run of the network in the search, which bound its samples."""
 
-TOTAL_PRODUCTS = 1e10
+TOTAL_PRODUCTS = 3e9
 RUNS = (4, 60)
 """Fewest and most runs of step 4."""
 
@@ -72,19 +78,12 @@ class Search:
             return output_error(self.last.value, reference, self.magnitude)
 
         inputs = self._input_bits(samples)
-        detail = math.ceil(-math.log2(self.max_error)) + 4
-        best = math.inf
-        for extra in (0, 6, 12):
-            usual = Widths(inputs, MOST_BITS, MOST_BITS, detail + extra)
-            usual = self._feasible(usual)
-            reached = error(self.build(usual))
-            best = min(best, reached)
-            if best <= self.max_error:
-                break
-        else:
+        start, best = self._start(inputs, error)
+        if best > self.max_error:
             raise UsageError(
                 f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:g}; "
-                f"the best is {best:.2g}; allow at least twice that (--max-error)"
+                f"the best is {best:.3g}; allow twice that (--max-error), or give more "
+                "representative calibration data"
             )
         target = max(self.max_error / 2, best)
 
@@ -94,7 +93,7 @@ class Search:
             except TooWideError:
                 return False
 
-        usual = _least(usual, ("activations", "weights"), meets)
+        usual = _least(start, ("activations", "weights"), meets)
         usual = _least(usual, ("weights",), meets)
         widths = self._narrow(usual, meets, len(chosen))
         return self.build(widths), widths
@@ -111,17 +110,33 @@ class Search:
         builder = Builder(self.task, self.formats, widths, self.rounded)
         return builder.build(domains, self.modes)
 
-    def _feasible(self, widths: Widths) -> Widths:
-        """The widths, or the widest below that stay within 62 bits."""
-        while True:
-            try:
-                self.build(widths)
-                return widths
-            except TooWideError:
-                if widths.activations <= LEAST_BITS:
-                    raise
-            bits = widths.activations - 1
-            widths = replace(widths, activations=bits, weights=bits)
+    def _start(
+        self, inputs: Mapping[str, int], error: Callable[[Built], float]
+    ) -> tuple[Widths, float]:
+        """The first widths of the ladder that meet half the largest error, else the best.
+
+        Raises TooWideError when even the narrowest could reach 2^62.
+        """
+        detail = math.ceil(-math.log2(self.max_error)) + 4
+        best: tuple[Widths, float] | None = None
+        refused: TooWideError | None = None
+        for extra in EXTRA_DETAIL:
+            for bits in LADDER:
+                widths = Widths(inputs, bits, bits, detail + extra)
+                try:
+                    reached = error(self.build(widths))
+                except TooWideError as problem:
+                    refused = refused or problem
+                    break
+                if best is None or reached < best[1]:
+                    best = widths, reached
+                if reached <= self.max_error / 2:
+                    return widths, reached
+            if best is not None and best[1] <= self.max_error:
+                break
+        if best is None:
+            raise refused or TooWideError("no widths fit")
+        return best
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little."""

@@ -9,7 +9,6 @@ from zkinfer.fixed import FixedGraph
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import Integers
 from zkinfer.quantize import lift
-from zkinfer.quantize.build import Built
 from zkinfer.quantize.samples import Samples
 
 Floats = npt.NDArray[np.float64]
@@ -19,21 +18,21 @@ def integers(graph: FixedGraph, samples: Samples) -> dict[str, Integers]:
     """The inputs as the graph takes them, [samples, ...]."""
     arrays = {}
     for name in graph.inputs:
-        tensor = graph.tensors[name]
-        rounded = np.rint(np.ldexp(samples[name], tensor.scale))
-        arrays[name] = np.clip(rounded, tensor.low, tensor.high).astype(np.int64)
+        rounded = np.rint(np.ldexp(samples[name], graph.tensors[name].scale))
+        arrays[name] = rounded.astype(np.int64)
     return arrays
 
 
-def run(built: Built, samples: Samples) -> Iterator[tuple[str, Integers]]:
+def run(
+    graph: FixedGraph, weights: Mapping[str, Integers], samples: Samples
+) -> Iterator[tuple[str, Integers]]:
     """Every tensor with its integers, [samples, ...], in order; each is kept while it is needed."""
-    graph = built.graph
     last = {name: place for place, node in enumerate(graph.nodes) for name in node.inputs}
     arrays = integers(graph, samples)
-    yield from arrays.items()
+    yield from list(arrays.items())
     for place, node in enumerate(graph.nodes):
         operands = [
-            (arrays[name], True) if name in arrays else (built.weights[name], False)
+            (arrays[name], True) if name in arrays else (weights[name], False)
             for name in node.inputs
         ]
         arrays[node.output] = lift.apply(node.op, node.attrs, OPS[node.op].forward, operands)
@@ -46,16 +45,3 @@ def run(built: Built, samples: Samples) -> Iterator[tuple[str, Integers]]:
 def numbers(graph: FixedGraph, name: str, array: Integers) -> Floats:
     """What integers of a tensor stand for."""
     return np.ldexp(array.astype(np.float64), -graph.tensors[name].scale)
-
-
-def outputs(built: Built, samples: Samples) -> dict[str, Floats]:
-    """The outputs (in label mode the scores) as numbers, [samples, ...], by their float names."""
-    wanted = {fixed: name for name, fixed in built.scores.items()}
-    return {
-        wanted[name]: numbers(built.graph, name, array)
-        for name, array in run(built, samples)
-        if name in wanted
-    }
-
-
-Errors = Mapping[str, float]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from zkinfer.reference import matrix, ristretto
 from zkinfer.reference.circuit import BITS, INPUT, SEGMENTS, SKETCH, TRACE, WEIGHTS
-from zkinfer.reference.errors import FormatError, VerificationError, demand
+from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.formats import VerifyingKey
 from zkinfer.reference.reader import Reader
@@ -20,7 +20,7 @@ from zkinfer.reference.transcript import Transcript
 U, H, G = 0, 1, 2  # positions in the list of points; G_j is at G + j
 
 Combination = dict[int, int]  # the position of a point -> its coefficient
-Public = Sequence[Sequence[int]]
+Public = Sequence[Sequence[int]]  # the values of the public tensors but tensor 0
 Point = tuple[int, ...]  # of a sum-check
 
 
@@ -33,32 +33,21 @@ def combine(*parts: tuple[int, Combination]) -> Combination:
     return total
 
 
-def verify(key: VerifyingKey, context: bytes, public: Public, body: bytes) -> None:
-    """Returns if the body proves the statement, else raises VerificationError.
-
-    public: the values of the public tensors but tensor 0, which have the circuit's shapes.
-    """
-    try:
-        _Run(key, context, public, body).run()
-    except FormatError as error:
-        raise VerificationError(str(error)) from error
-
-
-class _Run:
+class Argument(Transcript):
     """One run of the verifier: the body, the transcript and the points met so far."""
 
     def __init__(self, key: VerifyingKey, context: bytes, public: Public, body: bytes) -> None:
+        super().__init__()
         self.key, self.context, self.public = key, context, public
         self.circuit = key.circuit
         self.reader = Reader(body, "the proof's body")
-        self.transcript = Transcript()
         letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
         self.points = [g for letter, n in letters for g in ristretto.generators(letter, n)]
         self.scalar_commitments: list[Combination] = []  # in the order sent
         self.rows: dict[int, list[Combination]] = {}  # by segment
 
     def run(self) -> None:
-        """The seven steps."""
+        """The seven steps. Raises FormatError unless the body proves the statement."""
         self.absorb_statement()
         thetas = self.commitments()
         T, rx = self.zero_check("outer", "tau", self.circuit.mu)
@@ -67,7 +56,7 @@ class _Run:
         T, s = self.zero_check("boolean", "sigma", self.circuit.segments[BITS].log2)
         (vb,) = self.receive_scalars("boolean/value", 1)
         vb2 = combine((1, T), (1, vb))
-        rho, omega = self.draw("inner/rho"), self.draw("inner/omega")
+        rho, omega = self.draw_one("inner/rho"), self.draw_one("inner/omega")
         claim, ry = self.inner(combine((1, vA), (rho, vB), (rho * rho, vC), (omega, vb)))
         m = matrix.evaluate(self.circuit, thetas, rho, rx, ry) + omega * self.bits_share(s, ry)
         D = combine((1, claim), (-m * self.public_share(ry), {U: 1}))
@@ -76,30 +65,31 @@ class _Run:
     def absorb_statement(self) -> None:
         """Step 1."""
         values = [value for tensor in self.public for value in tensor]
-        self.transcript.absorb("protocol", b"zkinfer/v1/transparent/proof")
-        self.transcript.absorb("circuit", self.key.circuit_digest)
-        self.transcript.absorb("key", self.key.digest)
-        self.transcript.absorb("context", self.context)
-        self.transcript.absorb("public", struct.pack(f"<{len(values)}q", *values))
+        self.absorb("protocol", b"zkinfer/v1/transparent/proof")
+        self.absorb("circuit", self.key.circuit_digest)
+        self.absorb("key", self.key.digest)
+        self.absorb("context", self.context)
+        self.absorb("public", struct.pack(f"<{len(values)}q", *values))
 
     def commitments(self) -> list[Point]:
         """Step 2. Returns the points of the challenge vectors."""
         self.rows[WEIGHTS] = self.add_points(self.key.rows)
-        for segment in (INPUT, BITS, TRACE):
-            self.receive_rows(segment)
-        thetas = [self.transcript.draw("circuit/challenge", n) for n in self.circuit.challenges]
-        self.receive_rows(SKETCH)
+        for segment in (INPUT, BITS, TRACE, SKETCH):
+            if segment == SKETCH:
+                thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]
+            count = self.circuit.segments[segment].rows
+            self.rows[segment] = self.receive(f"rows/{SEGMENTS[segment]}", count)
         return thetas
 
     def zero_check(self, name: str, start: str, rounds: int) -> tuple[Combination, Point]:
         """Steps 3 and 4: returns the last claim and the point."""
         T: Combination = {}
         point: Point = ()
-        for tau in self.transcript.draw(f"{name}/{start}", rounds):
+        for tau in self.draw(f"{name}/{start}", rounds):
             demand(tau != 0, "the point of a zero-check has a coordinate 0")
             *sent, c = self.receive_scalars(f"{name}/round", 2 if point else 1)
             a = sent[0] if sent else {}
-            r = self.draw(f"{name}/point")
+            r = self.draw_one(f"{name}/point")
             inverse = pow(tau, -1, ORDER)
             b = combine((inverse, T), (-inverse, a), (-1, c))
             T = combine((1, a), (r, b), (r * r, c))
@@ -111,7 +101,7 @@ class _Run:
         point: Point = ()
         for _ in range(self.circuit.nu):
             g0, c = self.receive_scalars("inner/round", 2)
-            r = self.draw("inner/point")
+            r = self.draw_one("inner/point")
             claim = combine((r, claim), (1 - 2 * r, g0), (r * r - r, c))
             point += (r,)
         return claim, point
@@ -126,8 +116,7 @@ class _Run:
     def public_share(self, ry: Point) -> int:
         """Step 6: the share z_pub of the public segment in z~(ry)."""
         total = 0
-        tensors = [self.circuit.tensors[0], *self.circuit.public]
-        for tensor, values in zip(tensors, [[1], *self.public], strict=True):
+        for tensor, values in zip(self.circuit.public, [[1], *self.public], strict=True):
             tables = matrix.axis_tables(ry, tensor.extents, tensor.start)
             for value, factors in zip(values, itertools.product(*tables), strict=True):
                 for factor in factors:
@@ -144,16 +133,16 @@ class _Run:
             start = self.circuit.segments[segment].start >> low
             R |= combine(*zip(eq_table(ry[low:], start, len(rows)), rows, strict=False))
         e = eq_table(ry[:low], 0, 1 << low)
-        gamma = self.draw("opening/gamma")
+        gamma = self.draw_one("opening/gamma")
         Q: Combination = {}
         for commitment in reversed(self.scalar_commitments):
             Q = combine((gamma, Q), (1, commitment))
         announcements = self.receive("opening/announcements", 7)
-        challenge = self.draw("opening/challenge")
+        challenge = self.draw_one("opening/challenge")
         responses = self.reader.scalars(len(e) + 10)
         self.reader.end()
         data = b"".join(response.to_bytes(32, "little") for response in responses)
-        self.transcript.absorb("opening/responses", data)
+        self.absorb("opening/responses", data)
         zA, zb, *w = responses[:-8]
         q, *blindings = responses[-8:]
         w_e = sum(x * y for x, y in zip(w, e, strict=True))
@@ -166,25 +155,15 @@ class _Run:
             (D, {U: m * w_e}),
             (Q, {U: q}),
         ]
-        fold = self.transcript.draw("opening/fold", 7)
+        fold = self.draw("opening/fold", 7)
         parts: list[tuple[int, Combination]] = []
-        for f, announcement, (left, right), blinding in zip(
+        for f, sent, (left, right), z in zip(
             fold, announcements, equations, blindings, strict=True
         ):
-            parts += [(f, announcement), (f * challenge, left)]
-            parts += [(-f, right), (-f * blinding, {H: 1})]
+            parts += [(f, sent), (f * challenge, left), (-f, right), (-f * z, {H: 1})]
         total = combine(*parts)
         result = ristretto.multiply(list(total.values()), [self.points[i] for i in total])
         demand(ristretto.encode(result) == bytes(32), "the closing equations do not hold")
-
-    def draw(self, label: str) -> int:
-        """Draws one scalar."""
-        return self.transcript.draw(label, 1)[0]
-
-    def receive_rows(self, segment: int) -> None:
-        """Reads and absorbs the rows of a segment."""
-        count = self.circuit.row_count(segment)
-        self.rows[segment] = self.receive(f"rows/{SEGMENTS[segment]}", count)
 
     def receive_scalars(self, label: str, count: int) -> list[Combination]:
         """Reads and absorbs commitments to scalars."""
@@ -194,11 +173,11 @@ class _Run:
     def receive(self, label: str, count: int) -> list[Combination]:
         """Reads and absorbs points."""
         encoded = [self.reader.take(32) for _ in range(count)]
-        self.transcript.absorb(label, b"".join(encoded))
+        self.absorb(label, b"".join(encoded))
         return self.add_points(encoded)
 
     def add_points(self, encoded: Sequence[bytes]) -> list[Combination]:
-        """Takes points into the list."""
+        """Decodes points and takes them into the list."""
         first = len(self.points)
         self.points += [ristretto.decode(data) for data in encoded]
         return [{position: 1} for position in range(first, len(self.points))]

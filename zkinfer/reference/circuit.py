@@ -15,9 +15,10 @@ Extents = tuple[int, ...]
 
 @dataclass
 class Segment:
-    """A segment: its used size, the logarithm of its padded size, and its place in z."""
+    """A segment: used size, committed rows, the logarithm of the padded size, place in z."""
 
     used: int = 0
+    rows: int = 0
     log2: int = -1
     start: int = 0
 
@@ -39,17 +40,13 @@ class Tensor:
 
 @dataclass
 class Term:
-    """A term; extents and weights are those of the row axes, then of the summation axes.
-
-    A weight is its kind with the challenge's index or the constants. index has the base and the
-    strides of each axis of the tensor.
-    """
+    """A term; extents and weights are those of the row axes, then of the summation axes."""
 
     tensor: Tensor
     coefficient: int
     extents: Extents
-    weights: list[tuple[int, tuple[int, ...]]]
-    index: list[tuple[int, Extents]]
+    weights: list[tuple[int, tuple[int, ...]]]  # kind; the challenge's index or the constants
+    index: list[tuple[int, Extents]]  # base and strides of each axis of the tensor
 
 
 @dataclass
@@ -80,9 +77,11 @@ class Circuit:
         self.blocks = [_block(reader, self) for _ in range(_count(reader))]
         demand(bool(self.blocks), "a circuit has no blocks")
         reader.end()
+        self.public = [t for t in self.tensors if t.segment == PUBLIC]
         self.segments = [Segment() for _ in SEGMENTS]
         for number, segment in enumerate(self.segments):
             segment.used = place([t for t in self.tensors if t.segment == number])
+            segment.rows = -(-segment.used >> self.columns_log2)
             if segment.used:
                 segment.log2 = max(self.columns_log2, (segment.used - 1).bit_length())
         total = 0
@@ -93,15 +92,6 @@ class Circuit:
             tensor.start += self.segments[tensor.segment].start
         self.nu = (total - 1).bit_length()
         self.mu = max(1, (place(self.blocks) - 1).bit_length())
-
-    @property
-    def public(self) -> list[Tensor]:
-        """The public tensors but tensor 0, in order."""
-        return [t for t in self.tensors[1:] if t.segment == PUBLIC]
-
-    def row_count(self, segment: int) -> int:
-        """The committed rows of a segment."""
-        return -(-self.segments[segment].used >> self.columns_log2)
 
 
 def padded(extents: Extents) -> Extents:

@@ -6,14 +6,14 @@ class ReferenceError_(Exception):  # noqa: N801, N818 - the builtin has the name
 
 
 class FormatError(ReferenceError_):
-    """Bytes that docs/formats.md does not allow."""
+    """Bytes that the specification does not allow."""
 
 
 class VerificationError(ReferenceError_):
     """A proof that does not prove its statement."""
 
 
-def demand(condition: bool, reason: str, error: type[ReferenceError_] = FormatError) -> None:
-    """Raises the error with the reason unless the condition holds."""
+def demand(condition: bool, reason: str) -> None:
+    """Raises FormatError with the reason unless the condition holds."""
     if not condition:
-        raise error(reason)
+        raise FormatError(reason)

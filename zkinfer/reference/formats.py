@@ -48,9 +48,9 @@ def read_key(data: bytes) -> VerifyingKey:
     circuit = Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
-    fixed = 32 * circuit.row_count(WEIGHTS)
+    fixed = 32 * circuit.segments[WEIGHTS].rows
     demand(len(row_bytes) == fixed, "the key has another number of rows than its circuit")
-    demand(len(circuit.public) == len(graph.public), "the circuit does not fit the graph")
+    demand(len(circuit.public) == 1 + len(graph.public), "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
     demand(shown or not public_weights, "the key shows weights that are hidden")
     demand(not certificate, "the key has a certificate, which version 1 has not")

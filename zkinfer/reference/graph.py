@@ -29,8 +29,8 @@ class Graph:
         demand(set(document) == members, "the key's graph has other members")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
         fits = all(self.modes[mode] in words for mode, words in MODES.items())
-        demand(fits, "the key's graph has a mode that does not exist")
-        demand(len(document["nodes"]) <= 10_000, "the key's graph has more than 10,000 nodes")
+        fits = fits and len(document["nodes"]) <= 10_000
+        demand(fits, "the key's graph has an unknown mode, or more than 10,000 nodes")
         self.scales: dict[str, int] = {}
         for name, _, scale, _, _ in document["inputs"] + document["weights"]:
             self._add(name, scale)
@@ -42,11 +42,8 @@ class Graph:
         made = set(self.scales) - {tensor[0] for tensor in document["weights"]}
         fits = len(made & set(self.outputs)) == len(self.outputs) > 0 < len(self.inputs)
         demand(fits, "the key's graph has no inputs or outputs, or outputs that it does not make")
-
-    @property
-    def public(self) -> list[str]:
-        """The names of the circuit's public tensors but tensor 0, in order."""
-        return [*(self.inputs if self.modes["input_mode"] == "public" else []), *self.outputs]
+        shown = self.inputs if self.modes["input_mode"] == "public" else []
+        self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
 
     def _scale(self, node: Any) -> int:
         """The scale of what a node makes."""

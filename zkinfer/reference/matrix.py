@@ -46,8 +46,8 @@ def check_steps(circuit: Circuit) -> None:
         steps += sum(block.rows)
         for term in itertools.chain(*block.terms):
             for axes, tensor_axes in components(term):
-                size = math.prod(term.extents[a] for a in axes)
-                steps += size * (len(axes) + len(tensor_axes))
+                count = len(axes) + len(tensor_axes)
+                steps += count * math.prod(term.extents[a] for a in axes)
     demand(steps <= 2**26, "a circuit's matrices take more than 2^26 steps to evaluate")
 
 

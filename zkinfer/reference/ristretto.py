@@ -20,7 +20,6 @@ SQRT_AD_MINUS_ONE = 250630689533846234741114141587021527012445315024926564600792
 INVSQRT_A_MINUS_D = 54469307008909316920995813868745141605393597292927456921205312896311721017578
 ONE_MINUS_D_SQ = 1159843021668779879193775521855586647937357759715417654439879720876111806838
 D_MINUS_ONE_SQ = 40440834346308536858101042469323190826248399146238708352240133220865137265952
-
 IDENTITY: Point = (0, 1, 1, 0)
 
 
@@ -70,9 +69,8 @@ def encode(a: Point) -> bytes:
 
 def derive(data: bytes) -> Point:
     """The element derivation of 64 bytes: RFC 9496, section 4.3.4."""
-    mask = 2**255 - 1
-    first, second = (int.from_bytes(half, "little") & mask for half in (data[:32], data[32:]))
-    return add(_map(first % P), _map(second % P))
+    halves = (int.from_bytes(half, "little") % 2**255 % P for half in (data[:32], data[32:]))
+    return add(*map(_map, halves))
 
 
 def generators(letter: str, count: int) -> list[Point]:
@@ -88,16 +86,15 @@ def multiply(scalars: Sequence[int], points: Sequence[Point]) -> Point:
     In each window of `width` bits, points with equal digits are added up first; the running sums
     from the highest digit down then count each as often as its digit says.
     """
-    pairs = [(s % ORDER, p) for s, p in zip(scalars, points, strict=True) if s % ORDER]
+    pairs = [(s % ORDER, p) for s, p in zip(scalars, points, strict=True)]
     width = max(2, len(pairs).bit_length() - 3)
-    mask = 2**width - 1
     total = IDENTITY
     for shift in reversed(range(0, ORDER.bit_length(), width)):
         for _ in range(width):
             total = add(total, total)
-        buckets = [IDENTITY] * (mask + 1)
+        buckets = [IDENTITY] * 2**width
         for scalar, point in pairs:
-            digit = scalar >> shift & mask
+            digit = (scalar >> shift) % 2**width
             buckets[digit] = add(buckets[digit], point)
         running = window = IDENTITY
         for bucket in reversed(buckets[1:]):

@@ -22,3 +22,7 @@ class Transcript:
         output = self._hash.digest(64 * count)
         wide = (output[at : at + 64] for at in range(0, 64 * count, 64))
         return tuple(int.from_bytes(data, "little") % ORDER for data in wide)
+
+    def draw_one(self, label: str) -> int:
+        """Draws one scalar."""
+        return self.draw(label, 1)[0]

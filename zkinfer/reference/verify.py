@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from zkinfer.reference import argument
-from zkinfer.reference.errors import VerificationError, demand
+from zkinfer.reference.argument import Argument
+from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, sha3
 
 
@@ -14,15 +14,10 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
 
     The members are those of `zkinfer verify --json`, but the context stays bytes.
     """
-    _check(proof.key_digest == key.digest, "the proof is for another key")
-    _check(proof.context == context, "the proof is bound to another context")
-    tensors = key.circuit.public
-    _check(len(proof.public) == len(tensors), "the proof has another number of public tensors")
-    for tensor, (shape, values) in zip(tensors, proof.public, strict=True):
-        low, high = tensor.bounds
-        _check(shape == tensor.shape, "a public tensor of the proof has another shape")
-        _check(all(low <= v <= high for v in values), "a public value is out of its bounds")
-    argument.verify(key, context, [values for _, values in proof.public], proof.body)
+    try:
+        _check(key, proof, context)
+    except FormatError as error:
+        raise VerificationError(str(error)) from error
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
     verdict["context"] = context
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
@@ -32,8 +27,16 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
     return verdict
 
 
-def _check(condition: bool, reason: str) -> None:
-    demand(condition, reason, VerificationError)
+def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
+    demand(proof.key_digest == key.digest, "the proof is for another key")
+    demand(proof.context == context, "the proof is bound to another context")
+    tensors = key.circuit.public[1:]
+    demand(len(proof.public) == len(tensors), "the proof has another number of public tensors")
+    for tensor, (shape, values) in zip(tensors, proof.public, strict=True):
+        low, high = tensor.bounds
+        demand(shape == tensor.shape, "a public tensor of the proof has another shape")
+        demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
+    Argument(key, context, [values for _, values in proof.public], proof.body).run()
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:
