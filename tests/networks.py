@@ -322,4 +322,60 @@ def _networks() -> Mapping[str, FixedGraph]:
     return made
 
 
-CASES = (_linear, _shapes, _products, _convolutions, _pools, _nonlinear, _networks)
+def _sums_of_products() -> Mapping[str, FixedGraph]:
+    made = {}
+    around = {"strides": (1, 1), "dilations": (1, 1), "pads": (1, 1, 1, 1)}
+    same = around | {"groups": 1}
+    point = {"strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+
+    def residual(net: Net) -> str:
+        x = net.input(1, 2, 4, 4)
+        first = net.node("conv", x, net.weight(2, 2, 3, 3), net.weight(2), **same, name="first")
+        skip = net.node("conv", x, net.weight(2, 1, 1, 1), **point, groups=2, name="skip")
+        return net.node("sub", first, skip, shift_a=0, shift_b=0)
+
+    net = Net()
+    made["two products in one sum"] = net.graph(net.requantize(residual(net), 3))
+    net = Net()
+    made["a sum of products that is shown"] = net.graph(residual(net))
+    net = Net()
+    x = net.requantize(residual(net), 3, low=0)
+    made["a sum of products that is pooled"] = net.graph(
+        net.node("max_pool", x, kernel=(2, 4), **point | {"strides": (2, 4)})
+    )
+    net = Net()
+    x = net.input(1, 2, 4, 4)
+    y = net.node("conv", x, net.weight(2, 2, 3, 3, scale=3), **same)
+    y = net.node("add", net.node("neg", y), x, shift_a=0, shift_b=3)
+    made["a product plus its input"] = net.graph(net.requantize(y, 3, low=0))
+    net = Net()
+    x = net.input(1, 1, 4, 4)
+    pool = net.node(
+        "average_pool", x, kernel=(3, 3), **around, multipliers=((2, 3, 3, 2),) * 2, scale=3
+    )
+    y = net.node("conv", x, net.weight(1, 1, 3, 3, scale=3), **same)
+    y = net.node("add", pool, y, shift_a=0, shift_b=0)
+    made["a product plus a weighted sum"] = net.graph(net.requantize(y, 3))
+    net = Net()
+    x = net.input(1, 3)
+    y = net.node("matmul", x, net.weight(3, 2))
+    made["a product that is broadcast"] = net.graph(
+        net.node("add", y, net.input(2, 2), shift_a=0, shift_b=0)
+    )
+    net = Net()
+    y = net.node("matmul", net.input(1, 3), net.weight(3, 2))
+    y = net.node("add", net.node("mul", y, y), y, shift_a=0, shift_b=0)
+    made["a product that is read twice"] = net.graph(y)
+    return made
+
+
+CASES = (
+    _linear,
+    _shapes,
+    _products,
+    _convolutions,
+    _pools,
+    _nonlinear,
+    _sums_of_products,
+    _networks,
+)

@@ -67,8 +67,6 @@ def run(made: onnx.ModelProto, inputs: Mapping[str, Array]) -> dict[str, Array]:
         options.log_severity_level = 4
         # optimized, it computes products with dequantized weights only approximately
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        # as written: its fusions round activations where weights are dequantized
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         session = onnxruntime.InferenceSession(
             made.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )

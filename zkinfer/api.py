@@ -264,9 +264,11 @@ def _check_mode(mode: str, word: str) -> None:
     """Raises UsageError unless the word is one of the mode's in this version."""
     known = " or ".join(MODES[mode])
     if word in UNAVAILABLE[mode]:
-        raise UsageError(f"{mode} {word!r} is not available in this version; choose {known}")
+        raise UsageError(
+            f"the {mode} mode {word!r} is not available in this version; choose {known}"
+        )
     if word not in MODES[mode]:
-        raise UsageError(f"{mode} must be {known}, got {word!r}")
+        raise UsageError(f"the {mode} mode must be {known}, got {word!r}")
 
 
 def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str, Integers]:
@@ -279,9 +281,10 @@ def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str,
         raise VerificationError(f"the proof has {len(values)} public values, expected {len(names)}")
     for name, value in zip(names, values, strict=True):
         tensor = graph.tensors[name]
-        if value.shape != tensor.shape:
+        if value.shape != tensor.shape or value.dtype != np.int64:
             raise VerificationError(
-                f"public value {name} has shape {value.shape}, expected {tensor.shape}"
+                f"public value {name} has shape {value.shape} and type {value.dtype}, "
+                f"expected {tensor.shape} and int64"
             )
         if value.min() < tensor.low or value.max() > tensor.high:
             raise VerificationError(

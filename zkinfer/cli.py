@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -39,6 +40,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     try:
         return _run(_parser().parse_args(_join_values(sys.argv[1:] if argv is None else argv)))
     except VerificationError as error:

@@ -6,17 +6,21 @@ from typing import Any
 
 from zkinfer import container
 from zkinfer.errors import FormatError
-from zkinfer.files import StrPath, read_file
+from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.proof import Proof
+from zkinfer.visibility import who_sees_what
 
 _LARGEST = max(kind.limit for kind in container.KINDS)
 
 
 def describe_file(path: StrPath) -> dict[str, Any]:
     """The description of a key or a proof. Raises UsageError or FormatError."""
-    data = read_file(path, _LARGEST, "zkinfer file")
+    return load_file(path, _LARGEST, "zkinfer file", _describe)
+
+
+def _describe(data: bytes) -> dict[str, Any]:
     kind = container.identify(data)
     if kind is container.VERIFYING_KEY:
         return _describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))
@@ -25,7 +29,7 @@ def describe_file(path: StrPath) -> dict[str, Any]:
         return _describe_key("proving key (secret)", len(data), key)
     if kind is container.PROOF:
         return _describe_proof(len(data), Proof.from_bytes(data))
-    raise FormatError(f"{path} is no zkinfer file: neither a key nor a proof")
+    raise FormatError("this is no zkinfer file: neither a key nor a proof")
 
 
 def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
@@ -36,7 +40,7 @@ def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
         "key_digest": key.digest,
         "circuit_digest": key.circuit_digest,
         "model_commitment": key.model_commitment,
-        "who_sees_what": _visibility(graph),
+        "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(graph)},
         "inputs": _tensors(graph, graph.inputs),
         "outputs": _tensors(graph, graph.outputs),
         "weights": {
@@ -52,20 +56,6 @@ def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
             "columns": circuit.columns,
         },
     }
-
-
-def _visibility(graph: FixedGraph) -> dict[str, list[str]]:
-    """Public: everybody sees it. Committed: fixed by the key, not shown. Hidden: in no artifact."""
-    shown = {"public": ["architecture, scales and ranges"], "committed": [], "hidden": []}
-    shown["public" if graph.weights_mode == "public" else "committed"].append("weights")
-    shown["public" if graph.input_mode == "public" else "hidden"].append("input")
-    if graph.output_mode == "label":
-        shown["public"].append("label")
-        shown["hidden"].append("scores")
-    else:
-        shown["public"].append("outputs")
-    shown["hidden"].append("intermediate values")
-    return shown
 
 
 def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:

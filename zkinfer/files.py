@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from zkinfer.errors import FormatError, UsageError
 
@@ -19,6 +20,7 @@ PUBLIC_MODE = 0o644
 SECRET_MODE = 0o600
 
 StrPath = str | os.PathLike[str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,25 @@ def read_file(path: StrPath, limit: int, what: str) -> bytes:
     if len(data) > limit:
         raise FormatError(f"{os.fspath(path)} is longer than a {what} can be ({limit} bytes)")
     return data
+
+
+def load_file(path: StrPath, limit: int, what: str, parse: Callable[[bytes], T]) -> T:
+    """What `parse` makes of a file's content; its FormatError gets the file's name.
+
+    Raises UsageError and FormatError as `read_file` does.
+    """
+    data = read_file(path, limit, what)
+    try:
+        return parse(data)
+    except FormatError as error:
+        raise FormatError(f"{os.fspath(path)}: {error}") from error
+
+
+def check_parent(path: StrPath) -> None:
+    """Raises UsageError unless the folder that a file shall be in exists."""
+    parent = Path(path).parent
+    if not parent.is_dir():
+        raise UsageError(f"the folder {parent} does not exist; make it first")
 
 
 def check_free(path: StrPath, replaceable: Callable[[bytes], bool] | None = None) -> None:

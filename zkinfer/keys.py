@@ -27,7 +27,7 @@ from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.errors import FormatError
-from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, read_file, write_files
+from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
 from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.lower import lower, weight_arrays
 
@@ -115,7 +115,8 @@ class VerifyingKey:
     @classmethod
     def load(cls, path: StrPath) -> "VerifyingKey":
         """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
-        return cls.from_bytes(read_file(path, container.VERIFYING_KEY.limit, "verifying key"))
+        limit = container.VERIFYING_KEY.limit
+        return load_file(path, limit, "verifying key", cls.from_bytes)
 
     def save(self, path: StrPath, *, force: bool = False) -> None:
         """Writes a file. Raises UsageError if it exists, unless forced."""
@@ -183,7 +184,8 @@ class ProvingKey:
     @classmethod
     def load(cls, path: StrPath) -> "ProvingKey":
         """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
-        return cls.from_bytes(read_file(path, container.PROVING_KEY.limit, "proving key"))
+        limit = container.PROVING_KEY.limit
+        return load_file(path, limit, "proving key", cls.from_bytes)
 
     def save(self, path: StrPath, *, force: bool = False) -> None:
         """Writes a file that only its owner can read. Raises UsageError if it exists."""

@@ -4,9 +4,9 @@ Both run the same `constrain` functions of the ops, once without integers and on
 that circuit and witness cannot drift apart. `lower` is a pure function of the graph: whoever
 accepts a key lowers its graph again and compares the bytes.
 
-A product (conv, matmul, mul, prelu) whose only reader is a requantize, or a max_pool whose windows
-tile it, is not stored: the reader's own equation defines it in place. Every other product becomes a
-tensor of the trace.
+A product (conv, matmul, mul, prelu) is not stored if its only reader is a requantize, or a max_pool
+whose windows tile it: the reader's own equation says what the product equals. Sums of products of
+matrices are left open in the same way. Every other product becomes a tensor of the trace.
 """
 
 from collections import Counter
@@ -20,10 +20,16 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Value
+from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS, max_pool
 
-PRODUCTS = frozenset({"conv", "matmul", "mul", "prelu"})
+SUMS = frozenset({"add", "sub", "neg"})
+"""The ops that take products that are not stored and make one sum of them."""
+
+MAX_TERMS = 64
+MAX_SUMS = 4
+"""A value of more terms, or of more summation axes in one, is stored before it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Witness:
 def lower(graph: FixedGraph) -> Circuit:
     """The circuit of a graph.
 
-    Raises UnsupportedModelError, naming the path, when a view has too many axes.
+    Raises UnsupportedModelError, naming the node, when a view has too many axes.
     """
     b = Builder()
     _constrain(b, graph, None, None)
@@ -102,16 +108,29 @@ def _constrain(
         values[name] = _weight(b, graph, name, None if weights is None else weights[name])
     readers = _only_readers(graph)
     for node in graph.nodes:
-        tensor = graph.tensors[node.output]
-        value = OPS[node.op].constrain(b, node, *(values[name] for name in node.inputs))
-        value = value.bounded(tensor.low, tensor.high)
-        if not _defines(readers.get(node.output), tensor.shape):
-            value = b.settle(f"{node.name}/output", value)
-        values[node.output] = value
+        operands = [values[name] for name in node.inputs]
+        try:
+            values[node.output] = _node(b, graph, node, operands, readers.get(node.output))
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(f"node {node.name} ({node.op}): {error}") from error
     for name in graph.outputs:
         _publish(b, graph, name, values[name])
     b.ensure_bits()
     return {name: values[name] for name in graph.outputs}
+
+
+def _node(
+    b: Builder, graph: FixedGraph, node: FixedNode, operands: list[Value], reader: FixedNode | None
+) -> Value:
+    """A node's output, stored where it has to be: unread parts, or too much to read in place."""
+    tensor = graph.tensors[node.output]
+    value: Value = OPS[node.op].constrain(b, node, *operands)
+    value = value.bounded(tensor.low, tensor.high)
+    sums = max((len(term.sums) for term in value.terms), default=0)
+    fits = len(value.terms) <= MAX_TERMS and sums <= MAX_SUMS
+    if fits and (not value.parts or _stays_open(graph, reader, value)):
+        return value
+    return b.store(f"{node.name}/output", value)
 
 
 def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:
@@ -121,30 +140,32 @@ def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:
     return {name: node for node in graph.nodes for name in node.inputs if counts[name] == 1}
 
 
-def _defines(reader: FixedNode | None, shape: tuple[int, ...]) -> bool:
-    """Whether the only reader of a product of this shape states what it equals."""
+def _stays_open(graph: FixedGraph, reader: FixedNode | None, value: Value) -> bool:
+    """Whether the only reader of a value takes parts that are not stored."""
     if reader is None:
         return False
+    if reader.op in SUMS:
+        joins = all(part.joins for _, part in value.parts)
+        return joins and value.shape == graph.tensors[reader.output].shape
     return reader.op == "requantize" or (
-        reader.op == "max_pool" and max_pool.tiles(reader.attrs, shape)
+        reader.op == "max_pool" and max_pool.tiles(reader.attrs, value.shape)
     )
 
 
 def _pools_first(graph: FixedGraph) -> FixedGraph:
-    """The graph with product, requantize, max_pool as product, max_pool, requantize.
+    """The graph with requantize, max_pool as max_pool, requantize where the windows tile.
 
     Rounding and saturating never decrease, so the order does not matter to the result; and fewer
-    numbers are rounded. Only where the windows tile the product and nothing else reads it.
+    numbers are rounded. Only where nothing else reads what lies between.
     """
     readers = _only_readers(graph)
     nodes = {node.output: node for node in graph.nodes}
-    for product in graph.nodes:
-        first = readers.get(product.output)
-        if product.op not in PRODUCTS or first is None or first.op != "requantize":
-            continue
+    for first in graph.nodes:
         second = readers.get(first.output)
-        shape = graph.tensors[first.output].shape
-        if second is not None and second.op == "max_pool" and max_pool.tiles(second.attrs, shape):
+        if first.op != "requantize" or second is None or second.op != "max_pool":
+            continue
+        alone = first.inputs[0] in readers
+        if alone and max_pool.tiles(second.attrs, graph.tensors[first.output].shape):
             nodes[first.output] = replace(second, inputs=first.inputs, output=first.output)
             nodes[second.output] = replace(first, inputs=second.inputs, output=second.output)
     return replace(graph, nodes=tuple(nodes.values()))

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from zkinfer import container
 from zkinfer.errors import FormatError, UsageError
-from zkinfer.files import NewFile, StrPath, check_free, read_file, write_files
+from zkinfer.files import NewFile, StrPath, check_free, check_parent, load_file, write_files
 
 Integers = npt.NDArray[np.int64]
 
@@ -64,7 +64,7 @@ class Proof:
     @classmethod
     def load(cls, path: StrPath) -> "Proof":
         """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
-        return cls.from_bytes(read_file(path, container.PROOF.limit, "proof"))
+        return load_file(path, container.PROOF.limit, "proof", cls.from_bytes)
 
     def save(self, path: StrPath, *, force: bool = False) -> None:
         """Writes a file. An existing proof is replaced, another file only with force."""
@@ -85,11 +85,12 @@ class Proof:
 
 
 def check_output(path: StrPath, *, force: bool = False) -> None:
-    """Raises UsageError if saving a proof there would replace anything but a proof."""
+    """Raises UsageError if a proof cannot be saved there or would replace anything but a proof."""
 
     def is_proof(head: bytes) -> bool:
         return force or head == container.PROOF.magic
 
+    check_parent(path)
     check_free(path, is_proof)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from zkinfer.fixed import FixedGraph
 from zkinfer.quantize import Fidelity, Quantized
 from zkinfer.report_page import render_html
+from zkinfer.visibility import who_sees_what
 
 __all__ = ["Report", "build", "make_report", "render_html"]
 
@@ -66,7 +67,7 @@ def build(quantized: Quantized, costs: Mapping[str, int]) -> dict[str, Any]:
         ],
         "layers": _layers(fidelity),
         "tensors": _tensors(graph),
-        "who_sees_what": _visibility(graph),
+        "who_sees_what": who_sees_what(graph),
         "costs": dict(costs),
     }
 
@@ -105,30 +106,3 @@ def _tensors(graph: FixedGraph) -> list[dict[str, Any]]:
         }
         for name, tensor in graph.tensors.items()
     ]
-
-
-def _visibility(graph: FixedGraph) -> list[dict[str, str]]:
-    """Who learns what from the verifying key and the proofs."""
-    weights = "public" if graph.weights_mode == "public" else "committed"
-    rows = [
-        ("architecture, scales, ranges", "public", "in the verifying key"),
-        (
-            "weights",
-            weights,
-            "in the verifying key"
-            if weights == "public"
-            else "the verifying key fixes them without showing them",
-        ),
-        (
-            "input",
-            graph.input_mode,
-            "in the proof" if graph.input_mode == "public" else "known to the prover only",
-        ),
-        ("intermediate values", "hidden", "known to the prover only"),
-    ]
-    if graph.output_mode == "label":
-        rows.append(("scores", "hidden", "known to the prover only"))
-        rows.append(("label", "public", "in the proof"))
-    else:
-        rows.append(("outputs", "public", "in the proof"))
-    return [{"what": what, "status": status, "where": where} for what, status, where in rows]

@@ -1,59 +1,17 @@
 """Every supported operator computes, over its opsets, what onnxruntime or onnx computes."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.conformance.agreement import OPSETS, agrees, ints, normal, one
 from tests.float_oracle import evaluate
-from tests.onnx_models import FLOAT, NEWEST, RUNTIME_NEWEST, Array, Extents, model, node, run
+from tests.onnx_models import FLOAT, NEWEST, RUNTIME_NEWEST, model, node
 from zkinfer import onnx_import
-from zkinfer.graph import Graph
 from zkinfer.onnx_import.table import CONVERTERS, FOLDED
-
-RNG = np.random.default_rng(20240229)
-
-
-def normal(*shape: int) -> Array:
-    return RNG.normal(size=shape).astype(np.float32)
-
-
-def ints(*values: int) -> Array:
-    return np.array(values, dtype=np.int64)
-
-
-def agrees(made: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Graph:
-    """Loads the model and compares its graph with the oracle on random inputs."""
-    graph = onnx_import.load(made, shapes)
-    types = {value.name: value.type.tensor_type.elem_type for value in made.graph.input}
-    inputs = {
-        name: (4 * normal(*graph.shapes[name])).astype(helper.tensor_dtype_to_np_dtype(types[name]))
-        for name in graph.inputs
-    }
-    expected, got = run(made, inputs), evaluate(graph, inputs)
-    for name in graph.outputs:
-        assert expected[name].shape == graph.shapes[name]
-        np.testing.assert_allclose(got[name], expected[name], rtol=1e-4, atol=1e-4)
-    return graph
-
-
-def one(
-    op: str,
-    shape: Extents,
-    constants: Mapping[str, Any] | None = None,
-    opset: int = 17,
-    **attrs: Any,
-) -> Graph:
-    """A model of one node that reads x and the constants agrees with the oracle."""
-    inputs = " ".join(["x", *(constants or {})])
-    return agrees(model([node(op, inputs, **attrs)], {"x": shape}, constants, opset=opset))
-
-
-OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 18, 19, 21, 22, NEWEST)
 
 
 @pytest.mark.parametrize("opset", OPSETS)
@@ -230,136 +188,6 @@ def test_global_pools(opset: int, shape: tuple[int, ...]) -> None:
         assert one("GlobalMaxPool", shape, opset=opset).nodes[0].op == "max_pool"
 
 
-@pytest.mark.parametrize("op", ["ReduceMean", "ReduceSum"])
-@pytest.mark.parametrize("keepdims", [0, 1])
-def test_reduce(op: str, keepdims: int) -> None:
-    since = {"ReduceMean": 18, "ReduceSum": 13}[op]
-    for opset in (7, 11, 12, 13, 17, 18, NEWEST):
-        for axes in ([1], [0, -1] if opset >= 11 else [0, 2], [2, 1]):
-            if opset < since:
-                one(op, (2, 3, 4), opset=opset, axes=axes, keepdims=keepdims)
-            else:
-                one(op, (2, 3, 4), {"axes": ints(*axes)}, opset, keepdims=keepdims)
-        one(op, (2, 3, 4), opset=opset, keepdims=keepdims)
-        if opset >= since:
-            one(op, (2, 3), {"axes": ints()}, opset, noop_with_empty_axes=1)
-
-
-@pytest.mark.parametrize("opset", [7, 9, 13, 14, 21, NEWEST])
-def test_reshape(opset: int) -> None:
-    for target in ((-1,), (0, -1), (3, 0, 4), (2, 1, -1, 4), (0, 0, 4)):
-        x = (2, 3, 4) if target != (3, 0, 4) else (3, 2, 4)
-        one("Reshape", x, {"shape": ints(*target)}, opset)
-    if opset >= 14:
-        one("Reshape", (2, 3), {"shape": ints(3, 2)}, opset, allowzero=1)
-
-
-@pytest.mark.parametrize("opset", [7, 9, 11, 13, 21, NEWEST])
-def test_flatten(opset: int) -> None:
-    for axis in (0, 1, 2, 3, *((-1,) if opset >= 11 else ())):
-        one("Flatten", (2, 3, 4), opset=opset, axis=axis)
-    one("Flatten", (2, 3, 4), opset=opset)
-
-
-@pytest.mark.parametrize("opset", [7, 13, 21, NEWEST])
-def test_transpose(opset: int) -> None:
-    one("Transpose", (2, 3, 4), opset=opset)
-    one("Transpose", (2, 3, 4), opset=opset, perm=[1, 2, 0])
-    one("Transpose", (2, 3, 4), opset=opset, perm=[0, 1, 2])
-
-
-@pytest.mark.parametrize("opset", [7, 11, 12, 13, 21, NEWEST])
-def test_squeeze_and_unsqueeze(opset: int) -> None:
-    for op, shape, axes in (
-        ("Squeeze", (1, 3, 1, 2), [0]),
-        ("Squeeze", (1, 3, 1, 2), [0, 2]),
-        ("Unsqueeze", (3, 2), [0, 3]),
-        ("Unsqueeze", (3, 2), [1]),
-    ):
-        if opset < 13:
-            one(op, shape, opset=opset, axes=axes)
-        else:
-            one(op, shape, {"axes": ints(*axes)}, opset)
-    one("Squeeze", (1, 3, 1, 2), opset=opset)
-
-
-@pytest.mark.parametrize("opset", [7, 11, 13, NEWEST])
-def test_concat(opset: int) -> None:
-    c = {"c": normal(2, 1), "empty": normal(2, 0)}
-    agrees(model([node("Concat", "x c z", axis=1)], {"x": (2, 3), "z": (2, 2)}, c, opset=opset))
-    agrees(model([node("Concat", "x empty", axis=1)], {"x": (2, 3)}, c, opset=opset))
-    agrees(model([node("Concat", "x x", axis=0)], {"x": (2, 3)}, opset=opset))
-
-
-SLICES: list[tuple[list[int], list[int], list[int] | None, list[int] | None]] = [
-    ([1], [3], [1], None),
-    ([0, -3], [9999, -1], None, None),
-    ([1, 0], [2**62, -1], [2, 1], [2, 3]),
-    ([-1], [-(2**62)], [2], [-1]),
-    ([9999, -2], [0, -9999], [1, -1], [-2, -1]),
-    ([0], [5], [1], [1]),
-]
-
-
-@pytest.mark.parametrize("opset", [7, 9, 10, 11, 13, NEWEST])
-def test_slice(opset: int) -> None:
-    for starts, ends, axes, steps in SLICES:
-        if opset < 10:
-            if steps is None:
-                given = {} if axes is None else {"axes": axes}
-                one("Slice", (3, 5, 6), opset=opset, starts=starts, ends=ends, **given)
-            continue
-        constants = {"starts": ints(*starts), "ends": ints(*ends)}
-        if axes is not None:
-            constants["axes"] = ints(*axes)
-        if steps is not None:
-            constants["steps"] = ints(*steps)
-        one("Slice", (3, 5, 6), constants, opset)
-
-
-@pytest.mark.parametrize("opset", [7, 11, 13, 18, NEWEST])
-def test_split(opset: int) -> None:
-    def check(sizes: list[int] | None, axis: int = 1, **attrs: int) -> None:
-        constants = {"sizes": ints(*sizes)} if sizes is not None and opset >= 13 else {}
-        given = {"split": sizes} if sizes is not None and opset < 13 else {}
-        made = node("Split", " ".join(["x", *constants]), "y z", axis=axis, **given, **attrs)
-        agrees(model([made], {"x": (2, 6)}, constants, ["y", "z"], opset))
-
-    check([2, 4])
-    check([1, 1], axis=0)
-    if opset < 18:
-        check(None)
-    else:
-        check(None, num_outputs=2)
-        uneven = node("Split", "x", "y z w", axis=1, num_outputs=3)
-        agrees(model([uneven], {"x": (2, 7)}, {}, ["y", "z", "w"], opset))
-
-
-def test_split_in_which_not_all_parts_are_used() -> None:
-    nodes = [node("Split", "x sizes", "a y b", axis=1)]
-    made = model(nodes, {"x": (2, 6)}, {"sizes": ints(2, 4, 0)}, ["y"])
-    assert [made.op for made in agrees(made).nodes] == ["slice"]
-
-
-@pytest.mark.parametrize("opset", [7, 10, 11, 13, 18, 21, NEWEST])
-def test_pad(opset: int) -> None:
-    for pads, value in (([0, 1, 2, 0], 0.0), ([1, 1, 1, 1], -2.5), ([0, -1, 1, 2], 1.5)):
-        if opset > RUNTIME_NEWEST and min(pads) < 0:
-            continue  # onnx evaluates no negative pads
-        if opset < 11:
-            one("Pad", (3, 4), opset=opset, pads=pads, value=value)
-        else:
-            one("Pad", (3, 4), {"pads": ints(*pads), "value": np.float32(value)}, opset)
-    if opset >= 11:
-        one("Pad", (3, 4), {"pads": ints(0, 0, 1, 2)}, opset, mode="constant")
-        if opset <= RUNTIME_NEWEST:
-            one("Pad", (3, 4), {"pads": ints(-1, 0, -1, -2)}, opset)
-        one("Pad", (3, 4), {"pads": ints(0, 0, 0, 0)}, opset)
-    if opset >= 18:
-        axes = {"pads": ints(1, 2), "value": np.float32(3), "axes": ints(-1)}
-        one("Pad", (3, 4), axes, opset)
-
-
 @pytest.mark.parametrize("opset", [7, 10, 12, 13, 22, NEWEST])
 def test_dropout(opset: int) -> None:
     nodes = [node("Dropout", "x", "d"), node("Relu", "d")]
@@ -493,72 +321,5 @@ def test_integer_weights_that_are_dequantized() -> None:
 
 @pytest.mark.parametrize("name", sorted({op for _, op in CONVERTERS} | set(FOLDED)))
 def test_every_operator_is_tested(name: str) -> None:
-    assert f'"{name}"' in Path(__file__).read_text()
-
-
-def sequence(nodes: Sequence[onnx.NodeProto], ops: str, constants: Mapping[str, Any]) -> Graph:
-    """A model of x (2, 4) or (2, 4, 5, 5) agrees with the oracle and has these operators."""
-    shape = (2, 4, 5, 5) if nodes[0].op_type == "Conv" else (2, 4)
-    graph = agrees(model(nodes, {"x": shape}, constants))
-    assert " ".join(made.op for made in graph.nodes) == ops
-    return graph
-
-
-BN = {"s": normal(3), "b": normal(3), "m": normal(3), "v": normal(3) ** 2}
-W4 = {"w": normal(3, 4, 2, 2), "wb": normal(3)}
-W2 = {"w": normal(4, 3), "wb": normal(3)}
-
-
-def test_batch_normalization_is_folded() -> None:
-    norm = node("BatchNormalization", "h s b m v")
-    graph = sequence([node("Conv", "x w wb", "h"), norm], "conv", {**W4, **BN})
-    assert graph.nodes[0].output == "y"
-    sequence([node("Conv", "x w", "h"), norm], "conv", {**W4, **BN})
-    sequence([node("Gemm", "x w wb", "h"), norm], "matmul", {**W2, **BN})
-    sequence([node("MatMul", "x w", "h"), norm], "matmul", {**W2, **BN})
-
-
-def test_batch_normalization_stays_where_others_read_its_input() -> None:
-    nodes = [
-        node("Conv", "x w wb", "h"),
-        node("BatchNormalization", "h s b m v", "n"),
-        node("Add", "h n"),
-    ]
-    sequence(nodes, "conv mul add add", {**W4, **BN})
-    made = model(nodes[:2], {"x": (2, 4, 5, 5)}, {**W4, **BN}, ["n", "h"])
-    assert [made.op for made in agrees(made).nodes] == ["conv", "mul", "add"]
-
-
-def test_biases_and_factors_are_folded() -> None:
-    c1, c3, c231 = normal(1), normal(3), normal(2, 3)
-    sequence([node("MatMul", "x w", "h"), node("Add", "h c")], "matmul", {**W2, "c": c3})
-    sequence([node("MatMul", "x w", "h"), node("Add", "c h")], "matmul", {**W2, "c": c231})
-    sequence([node("MatMul", "x w", "h"), node("Sub", "h c")], "matmul", {**W2, "c": c3})
-    sequence([node("MatMul", "x w", "h"), node("Sub", "c h")], "matmul", {**W2, "c": c3})
-    sequence([node("MatMul", "x w", "h"), node("Div", "h c")], "matmul", {**W2, "c": c1})
-    sequence([node("MatMul", "x w", "h"), node("Mul", "h c")], "matmul mul", {**W2, "c": c231})
-    wide = normal(2, 2, 3)
-    sequence([node("MatMul", "x w", "h"), node("Add", "h c")], "matmul add", {**W2, "c": wide})
-    sequence([node("Conv", "x w", "h"), node("Add", "h c")], "conv", {**W4, "c": normal(3, 1, 1)})
-    sequence([node("Conv", "x w wb", "h"), node("Mul", "h c")], "conv", {**W4, "c": c1})
-    sequence([node("Conv", "x w", "h"), node("Mul", "h c")], "conv mul", {**W4, "c": normal(4)})
-
-
-def test_factors_fold_into_a_weight_on_the_left_or_without_columns() -> None:
-    for w, c, ops in (
-        (normal(5, 2), normal(5, 1), "matmul"),
-        (normal(5, 2), normal(4), "matmul mul"),
-        (normal(3, 5, 2), normal(5, 1), "matmul"),
-        (normal(2), normal(1), "matmul"),
-        (normal(2), normal(4), "matmul mul"),
-    ):
-        sequence([node("MatMul", "w x", "h"), node("Mul", "h c")], ops, {"w": w, "c": c})
-    for c, ops in ((normal(1), "matmul"), (normal(2), "matmul mul")):
-        nodes = [node("MatMul", "x w", "h"), node("Mul", "h c")]
-        sequence(nodes, ops, {"w": normal(4), "c": c})
-    made = model(
-        [node("MatMul", "w x", "h"), node("Mul", "h c")],
-        {"x": (4,)},
-        {"w": normal(2, 3, 4), "c": normal(2, 1)},
-    )
-    agrees(made)
+    files = Path(__file__).parent.glob("test_import*.py")
+    assert any(f'"{name}"' in file.read_text() for file in files)

@@ -140,9 +140,7 @@ def test_inspect(zkinfer: Run, keys: Keys) -> None:
     assert json.loads(proof.out)["key_digest"] == digest
     assert json.loads(secret.out)["key_digest"] == digest
     seen = json.loads(key.out)["who_sees_what"]
-    assert "weights" in seen["committed"]
-    assert "input" in seen["hidden"]
-    assert "outputs" in seen["public"]
+    assert (seen["weights"], seen["input"], seen["outputs"]) == ("committed", "hidden", "public")
     assert "features" in zkinfer("inspect", keys.verifying).out
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zkinfer.circuit import linear, window
 from zkinfer.circuit import value as views
-from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.term import Axis, Constants, Term
 from zkinfer.circuit.value import Integers, Value
@@ -103,7 +103,7 @@ def padded(b: Builder, path: str, x: Value, pads: Sequence[int], number: int) ->
         result.lazily(lambda _: _outside_array(shape, pads, number)),
     )
     result, outside = b.aligned(path, result, outside)
-    return views.add(result, outside).bounded(min(x.low, number), max(x.high, number))
+    return linear.add(result, outside).bounded(min(x.low, number), max(x.high, number))
 
 
 def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> Integers:
@@ -125,7 +125,7 @@ def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Va
             raise ValueError(f"{path}: a part with a plain axis finds no place")
         placed.append(there)
         start += size
-    total = views.add(*b.aligned(path, *placed))
+    total = linear.add(*b.aligned(path, *placed))
     return total.bounded(min(part.low for part in parts), max(part.high for part in parts))
 
 
@@ -141,9 +141,9 @@ def sliced(b: Builder, path: str, x: Value, axis: int, start: int, count: int, s
 
 def weighted(b: Builder, path: str, x: Value, axis: int, series: Sequence[int]) -> Value:
     """x times one integer per position of an axis."""
-    found = views.weight(x, axis, series)
+    found = linear.weight(x, axis, series)
     if found is None:
-        found = views.weight(b.store(f"{path}/copy", x), axis, series)
+        found = linear.weight(b.store(f"{path}/copy", x), axis, series)
     if found is None:
         raise ValueError(f"{path}: a stored value takes no weights")
     return found

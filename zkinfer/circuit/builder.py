@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import Bits, Groups, Piece, join_axes, split_width
 from zkinfer.circuit.circuit import Block, Circuit
@@ -36,7 +37,6 @@ class Builder:
         self.witness: dict[Segment, list[Integers]] = {segment: [] for segment in Segment}
         self._lies: Lies = lies or {}
         self._blocks: list[Block] = []
-        self._challenges: dict[tuple[str, int], Challenge] = {}
         self._coordinates: list[int] = []
         self._declare("one", Segment.PUBLIC, (), 1, 1)
 
@@ -148,7 +148,7 @@ class Builder:
     def ensure_bits(self) -> None:
         """Adds one bit, which nothing reads, to a circuit without any: the format wants some."""
         if all(tensor.segment != Segment.BITS for tensor in self.tensors):
-            one = views.constant(
+            one = linear.constant(
                 0, Value((), (), 0, 0, self.lazily(lambda: np.zeros((), np.int64)))
             )
             self.bits("unread", one, 1, one.array if self.solving else None)
@@ -165,12 +165,21 @@ class Builder:
         """The integers of a value while solving, else None."""
         return Lazy(compute) if self.solving else None
 
-    def equal(self, path: str, a: Value, b: Value) -> None:
-        """States a = b at every index: the linear row 0 * 0 = a - b, or a product's definition."""
-        if a.define is not None:
-            a.define(b)
-        elif not self.solving:
-            self._add_block(path, a.rows, (), (), views.add(a, views.scale(b, -1)).terms)
+    def equal(self, path: str, x: Value, y: Value) -> None:
+        """States x = y at every index: the linear row 0 * 0 = x - y.
+
+        If x has a part that is not stored, that part's own equation says so instead. The factors
+        of y may be finer than those of x.
+        """
+        if self.solving and not x.parts:
+            return
+        x = views.matched(x, y.factors)
+        if not x.parts:
+            self._add_block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
+            return
+        *others, (coefficient, last) = x.parts
+        rest = replace(x, parts=tuple(others))
+        last.define(coefficient, linear.add(y, linear.scale(rest, -1)))
 
     def block(
         self,
@@ -220,19 +229,14 @@ class Builder:
             )
         self._blocks.append(block)
 
-    def challenge(self, role: str, number: int, extent: int) -> Challenge:
-        """The challenge vector of one axis of a product.
-
-        The axes of one product have different roles or numbers; products share vectors.
-        """
-        coordinates = (extent - 1).bit_length()
-        found = self._challenges.get((role, number))
-        if found is None:
-            found = Challenge(len(self._coordinates))
-            self._challenges[role, number] = found
-            self._coordinates.append(coordinates)
-        self._coordinates[found.vector] = max(self._coordinates[found.vector], coordinates)
-        return found
+    def challenges(self, rows: Sequence[int]) -> list[Challenge]:
+        """A challenge vector for each factor of a value; values share them by position."""
+        for position, extent in enumerate(rows):
+            if position == len(self._coordinates):
+                self._coordinates.append(0)
+            known = self._coordinates[position]
+            self._coordinates[position] = max(known, (extent - 1).bit_length())
+        return [Challenge(position) for position in range(len(rows))]
 
     # -- storing -----------------------------------------------------------------------------
 
@@ -246,8 +250,14 @@ class Builder:
         return stored
 
     def settle(self, path: str, value: Value) -> Value:
-        """The value itself, or a product that is not yet stored as a tensor of its own."""
-        return value if value.define is None else self.store(path, value)
+        """The value itself, or one with parts that are not stored as a tensor of its own."""
+        return self.store(path, value) if value.parts else value
+
+    def unweighted(self, path: str, value: Value) -> Value:
+        """The value, stored if the axes of its terms carry constant weights."""
+        if all(axis.weight is None for term in value.terms for axis in term.rows):
+            return value
+        return views.matched(self.store(path, value), value.factors)
 
     def flat(self, path: str, value: Value) -> Value:
         """A stored copy of the value as one axis."""

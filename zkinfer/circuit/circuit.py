@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from zkinfer.circuit.layout import Segment, Tensor, place, used_entries
 from zkinfer.circuit.term import Term
+from zkinfer.errors import UnsupportedModelError
 
 MAGIC = b"zkicirc1"
 
@@ -67,7 +68,13 @@ class Circuit:
         return [tensor for tensor in self.tensors if tensor.segment == segment]
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes."""
+        """The canonical bytes. Raises UnsupportedModelError if a number does not fit its field."""
+        try:
+            return b"".join(self._parts())
+        except struct.error as error:
+            raise UnsupportedModelError(f"the circuit is too large: {error}") from error
+
+    def _parts(self) -> list[bytes]:
         parts = [
             MAGIC,
             struct.pack("<B", self.columns.bit_length() - 1),
@@ -77,7 +84,7 @@ class Circuit:
         parts.extend(_tensor_bytes(tensor) for tensor in self.tensors)
         parts.append(struct.pack("<I", len(self.blocks)))
         parts.extend(block.to_bytes() for block in self.blocks)
-        return b"".join(parts)
+        return parts
 
 
 def _tensor_bytes(tensor: Tensor) -> bytes:

@@ -5,9 +5,12 @@ its summation indices t. An index outside the tensor's true extents contributes 
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice, repeat
 from typing import NamedTuple
+
+from zkinfer.errors import UnsupportedModelError
 
 MODULUS = 2**252 + 27742317777372353535851937790883648493
 """The prime order l of ristretto255: witness entries and coefficients are integers modulo it."""
@@ -25,11 +28,32 @@ class Challenge:
     vector: int
 
 
+MAX_CONSTANTS = 1 << 16
+
+
 @dataclass(frozen=True, slots=True)
 class Constants:
     """Public constant weights, one integer a position."""
 
     values: tuple[int, ...]
+
+    @classmethod
+    def of(cls, extent: int, values: Iterable[int]) -> "Constants":
+        """The weights of an axis. Raises UnsupportedModelError before it makes too many."""
+        if extent > MAX_CONSTANTS:
+            raise UnsupportedModelError(
+                f"an axis of {extent} entries needs public weights; at most {MAX_CONSTANTS} are "
+                "supported"
+            )
+        return cls(tuple(values))
+
+    @classmethod
+    def inside(cls, before: int, count: int, after: int) -> "Constants":
+        """1 at `count` positions after the first `before`, 0 elsewhere."""
+        zeros, ones = repeat(0), repeat(1)
+        parts = ((zeros, before), (ones, count), (zeros, after))
+        values = chain.from_iterable(islice(series, length) for series, length in parts)
+        return cls.of(before + count + after, values)
 
 
 Weight = Powers | Challenge | Constants

@@ -9,6 +9,7 @@ cost no constraints. While solving, a value also carries its integers.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,14 +38,28 @@ class Lazy:
         return self._array
 
 
+class Part(Protocol):
+    """Something of a value's shape that is not stored, such as a product.
+
+    joins: whether several such parts of one value can be stated together.
+    """
+
+    @property
+    def joins(self) -> bool:
+        """See above."""
+
+    def define(self, coefficient: int, y: "Value") -> None:
+        """States that `coefficient` times it equals a value, whose factors may be finer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A linear expression of a logical shape.
 
     factors: per logical axis; terms: their rows are all factors in order; low, high: bounds of the
-    integers; numbers: the integers in the logical shape, only while solving. define: for a product
-    that is not stored, states that the product equals another value of the same factors; such a
-    value has no terms.
+    integers; numbers: the integers in the logical shape, only while solving. parts: products that
+    are not stored, each with its integer coefficient; only sums and multiples of such a value can
+    be formed until `Builder.equal` or `Builder.settle` has it.
     """
 
     factors: Factors
@@ -52,7 +67,7 @@ class Value:
     low: int
     high: int
     numbers: Lazy | None = None
-    define: Callable[["Value"], None] | None = field(default=None, compare=False)
+    parts: tuple[tuple[int, "Part"], ...] = field(default=(), compare=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -327,100 +342,7 @@ def take(value: Value, axis: int, start: int, count: int, step: int) -> Value | 
     return replace(value, factors=tuple(factors), terms=tuple(terms), numbers=numbers)
 
 
-# -- linear combinations -------------------------------------------------------------------------
-
-
-def scale(value: Value, factor: int) -> Value:
-    """The value times an integer."""
-    if factor == 1:
-        return value
-    low, high = sorted((value.low * factor, value.high * factor))
-    return replace(
-        value,
-        terms=tuple(replace(t, coefficient=t.coefficient * factor) for t in value.terms),
-        low=low,
-        high=high,
-        numbers=value.lazily(lambda x: x * factor),
-    )
-
-
-def add(*values: Value) -> Value:
-    """The sum of values of the same factors."""
-    numbers = None
-    if all(value.numbers is not None for value in values):
-        numbers = Lazy(lambda: _total([value.array for value in values]))
-    return Value(
-        factors=values[0].factors,
-        terms=tuple(term for value in values for term in value.terms),
-        low=sum(value.low for value in values),
-        high=sum(value.high for value in values),
-        numbers=numbers,
-    )
-
-
-def _total(arrays: Sequence[Integers]) -> Integers:
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = total + array
-    return total
-
-
-def constant(number: int, like: Value) -> Value:
-    """An integer at every index, with the factors of another value; free of constraints."""
-    rows = tuple(Axis(extent, None, ()) for extent in like.rows)
-    terms = (Term(0, number, (), rows),) if number else ()
-    return Value(
-        like.factors, terms, number, number, like.lazily(lambda x: np.full(x.shape, number))
-    )
-
-
-def shifted(value: Value, number: int) -> Value:
-    """The value plus an integer."""
-    return add(value, constant(number, value)) if number else value
-
-
-def sum_over(value: Value, axes: Sequence[int]) -> Value:
-    """The sum over logical axes, which remain with extent 1."""
-    positions = spans(value)
-    moved = {position for axis in axes for position in positions[axis]}
-    terms = tuple(
-        replace(
-            term,
-            rows=tuple(row for p, row in enumerate(term.rows) if p not in moved),
-            sums=tuple(row for p, row in enumerate(term.rows) if p in moved) + term.sums,
-        )
-        for term in value.terms
-    )
-    factors = tuple(() if axis in axes else f for axis, f in enumerate(value.factors))
-    count = math.prod(value.shape[axis] for axis in axes)
-    numbers = value.lazily(lambda x: x.sum(axis=tuple(axes), keepdims=True))
-    return Value(factors, terms, value.low * count, value.high * count, numbers)
-
-
 def drop(value: Value, axes: Sequence[int]) -> Value:
     """The value without some logical axes of extent 1."""
     factors = tuple(f for axis, f in enumerate(value.factors) if axis not in axes)
     return replace(value, factors=factors, numbers=value.lazily(lambda x: x.squeeze(tuple(axes))))
-
-
-def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
-    """The value times one integer per position of a logical axis.
-
-    None when the axis has several factors or carries weights, unless all integers are equal.
-    """
-    if len(set(series)) == 1:
-        return scale(value, series[0])
-    position = spans(value)[axis].start
-    if len(value.factors[axis]) != 1 or any(t.rows[position].weight for t in value.terms):
-        return None
-    marks = Constants(tuple(series))
-    terms = []
-    for term in value.terms:
-        row = term.rows[position]._replace(weight=marks)
-        terms.append(replace(term, rows=(*term.rows[:position], row, *term.rows[position + 1 :])))
-    shape = [-1 if a == axis else 1 for a in range(len(value.factors))]
-    multipliers = np.array(series, dtype=np.int64).reshape(shape)
-    bound = max(abs(value.low), abs(value.high)) * max(map(abs, series))
-    return Value(
-        value.factors, tuple(terms), -bound, bound, value.lazily(lambda x: x * multipliers)
-    )

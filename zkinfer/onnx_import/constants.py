@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from zkinfer.onnx_import.node import OnnxNode, Refusal
@@ -16,7 +16,10 @@ from zkinfer.onnx_import.read import flat
 Array = npt.NDArray[Any]
 
 MAX_ENTRIES = 1 << 28
-"""The most entries that folding a node may make where its inputs are smaller."""
+"""The most entries of a tensor that folding a node makes."""
+
+_SMALL = 1 << 10
+"""Up to how many entries a constant may tell the size of an output."""
 
 IMPURE = frozenset(
     {
@@ -29,9 +32,6 @@ IMPURE = frozenset(
     }
 )
 """Operators whose outputs do not follow from their inputs."""
-
-_SIZED_BY_INPUT = {"ConstantOfShape": 0, "Expand": 1}
-"""For operators that can make much of little: which input holds the output's shape."""
 
 _SCALARS = {"value_float": np.float32, "value_int": np.int64}
 _LISTS = {"value_floats": np.float32, "value_ints": np.int64}
@@ -89,28 +89,48 @@ def fold(
     """
     if node.op == "Constant" and not node.domain:
         return {node.outputs[0]: _constant(node)}
-    if node.op in _SIZED_BY_INPUT and not node.domain:
-        shape = inputs[node.inputs[_SIZED_BY_INPUT[node.op]]]
-        _check_size(shape.reshape(-1).tolist(), "its output")
+    model = _model_of(node, inputs, opsets)
+    _check_outputs(model, node, inputs)
     try:
-        values = _evaluator(node, inputs, opsets).run(None, dict(inputs))
+        values = _evaluator(node, model).run(None, dict(inputs))
     except Exception as error:  # the evaluator raises what its operators raise
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
     named = zip(filter(None, node.outputs), values, strict=True)
     return {name: np.asarray(value) for name, value in named}
 
 
-def _evaluator(
-    node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
-) -> ReferenceEvaluator:
+def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:
     """Of the node at the model's opset, or at the newest one if the package has only later forms.
 
     A bare node is always evaluated at the newest opset.
     """
     try:
-        return ReferenceEvaluator(_model_of(node, inputs, opsets))
+        return ReferenceEvaluator(model)
     except RuntimeError:
         return ReferenceEvaluator(node.proto)
+
+
+def _check_outputs(model: onnx.ModelProto, node: OnnxNode, inputs: Mapping[str, Array]) -> None:
+    """Raises Refusal when an output would be too large to make; most operators tell by shapes.
+
+    model: of the one node. Its small inputs are made known, as they may hold sizes.
+    """
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    for name, array in inputs.items():
+        if array.size <= _SMALL:
+            sized.graph.initializer.append(numpy_helper.from_array(array, name))
+    try:
+        outputs = shape_inference.infer_shapes(sized, data_prop=True).graph.output
+    except Exception as error:  # a bare error of the package's C++ part
+        raise Refusal(f"its constants do not fit: {flat(error)}") from error
+    for value in outputs:
+        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        _check_size(shape, "its output")
+    if node.op == "Range" and not node.domain:  # its size is not inferred from floats
+        start, limit, step = (float(inputs[name].reshape(())) for name in node.inputs)
+        if not step or not abs(limit - start) / abs(step) <= MAX_ENTRIES:
+            raise Refusal(f"expected a range of at most {MAX_ENTRIES} entries, got a longer one")
 
 
 def _model_of(

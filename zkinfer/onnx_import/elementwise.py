@@ -108,6 +108,8 @@ def dropout(site: Site) -> None:
 def softmax(site: Site) -> None:
     """Softmax over one axis. Before opset 13 it runs over all axes from `axis` on."""
     shape = site.shape(0)
+    if not shape:
+        raise Refusal("expected an input with axes, got a scalar")
     if site.version >= 13:
         axis = axis_in(int(site.attr("axis", -1)), len(shape))
     else:

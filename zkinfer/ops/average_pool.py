@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkinfer.circuit import arrange
+from zkinfer.circuit import arrange, linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
@@ -65,7 +65,7 @@ def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
         b, node.name, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
     )
     taps = range(len(x.shape), len(windows.shape))
-    y = views.drop(views.sum_over(windows, taps), taps)
+    y = views.drop(linear.sum_over(windows, taps), taps)
     for axis, multipliers in enumerate(attrs["multipliers"]):
         y = arrange.weighted(b, f"{node.name}/axis{axis}", y, 2 + axis, multipliers)
     return y

@@ -77,14 +77,17 @@ def constrain(
     filters, _, *kernel = w.shape
     count = len(spatial)
     x = arrange.windowed(
-        b, node.name, x, kernel, node.attrs["strides"], node.attrs["dilations"],
+        b,
+        node.name,
+        x,
+        kernel,
+        node.attrs["strides"],
+        node.attrs["dilations"],
         node.attrs["pads"],
     )
     # [batch, channels, out..., kernel...] -> [batch, group, out..., taps]
     out = x.shape[2 : 2 + count]
-    x = b.reshape(
-        f"{node.name}/grouped", x, (batch, groups, channels // groups, *out, *kernel)
-    )
+    x = b.reshape(f"{node.name}/grouped", x, (batch, groups, channels // groups, *out, *kernel))
     order = (0, 1, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
     x = views.merge(views.transpose(x, order), 2 + count, 1 + count)
     w = b.reshape(f"{node.name}/kernels", w, (groups, filters // groups, math.prod(w.shape[1:])))
@@ -92,6 +95,13 @@ def constrain(
     if bias is not None:
         bias = b.reshape(f"{node.name}/bias", bias, (filters, *(1 for _ in spatial)))
     return contract(
-        b, node.name, x, ["n", "g", *places, "k"], w, ["g", "m", "k"],
-        [("n",), ("g", "m"), *((place,) for place in places)], bias, numbers,
+        b,
+        node.name,
+        x,
+        ["n", "g", *places, "k"],
+        w,
+        ["g", "m", "k"],
+        [("n",), ("g", "m"), *((place,) for place in places)],
+        bias,
+        numbers,
     )

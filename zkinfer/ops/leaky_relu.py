@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkinfer.circuit import value as views
+from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import negative_part
 from zkinfer.circuit.value import Value
@@ -36,4 +36,4 @@ def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """2^shift x + (2^shift - alpha) n with the negative part n = max(-x, 0)."""
     n = negative_part(b, f"{node.name}/negative", x)
     one = 1 << node.attrs["shift"]
-    return views.add(views.scale(x, one), views.scale(n, one - node.attrs["alpha"]))
+    return linear.add(linear.scale(x, one), linear.scale(n, one - node.attrs["alpha"]))

@@ -50,20 +50,17 @@ def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """
     attrs, rank = node.attrs, len(x.shape)
     kernel, pads = attrs["kernel"], attrs["pads"]
-    if x.define is not None:
-        if tiles(attrs, x.shape) and all(len(factors) < 2 for factors in x.factors[2:]):
-            numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
-            return tiled_maximum(b, node.name, x, kernel, numbers)
-        x = b.settle(f"{node.name}/input", x)
+    if x.parts and tiles(attrs, x.shape) and all(len(factors) < 2 for factors in x.factors[2:]):
+        numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
+        return tiled_maximum(b, node.name, x, kernel, numbers)
+    x = b.settle(f"{node.name}/input", x)
     if any(pads) and x.low < 0:
         spatial = len(pads) // 2
         ends = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:])
         around = arrange.padded(b, f"{node.name}/pad", x, ends, x.low)
         x = b.store(f"{node.name}/padded", around)
         pads = (0,) * len(pads)
-    opened = arrange.windowed(
-        b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads
-    )
+    opened = arrange.windowed(b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads)
     return maximum(b, node.name, views.merge(opened, rank, len(opened.shape) - rank))
 
 

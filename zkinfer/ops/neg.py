@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from zkinfer.circuit import value as views
+from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
@@ -26,4 +26,4 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
 
 def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """A coefficient: no constraints."""
-    return views.scale(x, -1)
+    return linear.scale(x, -1)

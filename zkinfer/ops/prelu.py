@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.gadgets.nonlinear import negative_part
+from zkinfer.circuit.gadgets.nonlinear import multiply, negative_part
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
 
@@ -43,10 +44,6 @@ def constrain(b: Builder, node: "FixedNode", x: Value, slope: Value) -> Value:
     """2^shift (x + n) - slope n with the negative part n = max(-x, 0); one product an entry."""
     n = negative_part(b, f"{node.name}/negative", x)
     slope, n, x = b.aligned(node.name, views.broadcast(slope, x.shape), n, x)
-    positive = views.scale(views.add(x, n), 1 << node.attrs["shift"])
-
-    def define(y: Value) -> None:
-        b.product(f"{node.name}/product", slope, n, views.add(positive, views.scale(y, -1)))
-
-    numbers = b.lazily(lambda: positive.array - slope.array * n.array)
-    return Value(x.factors, (), 0, 0, numbers, define)
+    positive = linear.scale(linear.add(x, n), 1 << node.attrs["shift"])
+    sloped = multiply(b, f"{node.name}/product", slope, n)
+    return linear.add(positive, linear.scale(sloped, -1))

@@ -6,6 +6,7 @@ y = multiplier * sum x. A mean is a sum with a reciprocal as multiplier, which a
 import math
 from typing import TYPE_CHECKING
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
@@ -42,5 +43,5 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
 
 def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """A view that sums: no constraints."""
-    total = views.scale(views.sum_over(x, node.attrs["axes"]), node.attrs["multiplier"])
+    total = linear.scale(linear.sum_over(x, node.attrs["axes"]), node.attrs["multiplier"])
     return total if node.attrs["keepdims"] else views.drop(total, node.attrs["axes"])

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zkinfer.circuit import arrange
-from zkinfer.circuit import value as views
+from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
@@ -46,5 +45,7 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
 def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
     """A linear combination: no constraints."""
     x, y = arrange.broadcasted(b, node.name, x, y)
+    if x.parts or y.parts:
+        x, y = b.unweighted(f"{node.name}/left", x), b.unweighted(f"{node.name}/right", y)
     factors = (1 << node.attrs["shift_a"], -1 << node.attrs["shift_b"])
-    return views.add(views.scale(x, factors[0]), views.scale(y, factors[1]))
+    return linear.add(linear.scale(x, factors[0]), linear.scale(y, factors[1]))

@@ -1,34 +1,24 @@
-"""From the float graph and chosen widths to the fixed-point network.
+"""From the float graph and chosen widths to the fixed-point network, operator by operator.
 
-A product, an average or a sum of such is first "raw": exact, at the scale that the operator gives.
-A requantize brings it to the format of its tensor. A relu or clip that alone reads a raw tensor is
-that requantize's bounds; an add or sub that alone reads it takes it as it is, so that one
-requantize serves both. Views, maxima, negatives and narrow sums keep their operands' scale and need
-none. What could reach 2^62 is refused, after narrower constants have been tried.
+Where integers could reach 2^62, narrower constants are tried before the model is refused.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from zkinfer.errors import UnsupportedModelError
-from zkinfer.fixed import LIMIT, FixedGraph, FixedNode
 from zkinfer.graph import Node
 from zkinfer.ops import OPS
-from zkinfer.ops.tensor import FixedTensor, Integers
-from zkinfer.quantize.floats import window_counts
+from zkinfer.ops.tensor import FixedTensor
+from zkinfer.quantize.builder import Builder, Built, Rounded, TooWideError
+from zkinfer.quantize.floats import pool_pads, window_counts
 from zkinfer.quantize.formats import (
     MAX_CONSTANT_BITS,
-    OUTPUT_BITS,
     Format,
     Widths,
-    declared,
     detail_scale,
     exponent,
-    to_integers,
     weight_scale,
 )
 from zkinfer.quantize.task import FUSED, Task
@@ -43,158 +33,25 @@ MAX_DETAIL = 24
 """Most bits of public reciprocals and of slopes."""
 
 
-class TooWideError(UnsupportedModelError):
-    """Integers could reach 2^62 at these widths."""
+def build(
+    task: Task,
+    formats: Mapping[str, Format],
+    widths: Widths,
+    rounded: Rounded,
+    domains: Mapping[str, FixedTensor],
+    modes: Mapping[str, str],
+) -> Built:
+    """The fixed-point network of a task.
 
-
-@dataclass
-class Rounded:
-    """Constants rounded once and used again: by constant, the last scale and its integers."""
-
-    latest: dict[str, tuple[int, Integers]] = field(default_factory=dict)
-
-    def get(self, name: str, array: Any, scale: int) -> Integers:
-        """The integers of a constant at a scale."""
-        if name not in self.latest or self.latest[name][0] != scale:
-            self.latest[name] = (scale, to_integers(array, scale))
-        return self.latest[name][1]
-
-
-@dataclass(frozen=True)
-class Built:
-    """A fixed-point network: its graph, its weights by name, the names of the float tensors."""
-
-    graph: FixedGraph
-    weights: Mapping[str, Integers]
-    names: Mapping[str, str]
-
-
-@dataclass
-class Builder:
-    """Emits fixed-point nodes for the nodes of a task, in their order."""
-
-    task: Task
-    formats: Mapping[str, Format]
-    widths: Widths
-    rounded: Rounded
-    tensors: dict[str, FixedTensor] = field(default_factory=dict)
-    nodes: list[FixedNode] = field(default_factory=list)
-    weights: dict[str, Integers] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    raw: dict[str, Node] = field(default_factory=dict)
-
-    def build(self, domains: Mapping[str, FixedTensor], modes: Mapping[str, str]) -> Built:
-        """The whole network. domains: the declared inputs. modes: as FixedGraph has them.
-
-        Raises TooWideError, naming the node, when integers could reach 2^62.
-        """
-        for name, tensor in domains.items():
-            self.tensors[name] = tensor
-            self.names[name] = name
-        for node in self.task.graph.nodes:
-            HANDLERS[node.op](self, node)
-        outputs = self._label() if self.task.output_mode == "label" else self._outputs()
-        declarations = {name: self.tensors[name] for name in (*domains, *self.weights)}
-        graph = FixedGraph(
-            inputs=tuple(domains),
-            weights=tuple(self.weights),
-            nodes=tuple(self.nodes),
-            outputs=outputs,
-            declared=declarations,
-            **modes,
-        )
-        return Built(graph, self.weights, self.names)
-
-    def emit(self, name: str, op: str, inputs: tuple[str, ...], output: str, **attrs: Any) -> None:
-        """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
-        tensor = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
-        if tensor.low <= -LIMIT or tensor.high >= LIMIT:
-            bits = max(-tensor.low, tensor.high).bit_length()
-            raise TooWideError(
-                f"node {name} ({op}): its integers could take {bits} bits, at most 62 are "
-                "supported; allow a larger error or give calibration data of a smaller range"
-            )
-        self.nodes.append(FixedNode(name, op, inputs, output, attrs))
-        self.tensors[output] = tensor
-
-    def fixed(self, tensor: str) -> str:
-        """The fixed-point tensor of a float tensor, in its format."""
-        if tensor in self.raw:
-            node = self.raw[tensor]
-            self.requantize(f"{node.name}/requantize", tensor, tensor)
-        return self.names[tensor]
-
-    def requantize(self, name: str, source: str, target: str) -> None:
-        """Brings a float tensor's integers into the format of another (or the same) tensor."""
-        fixed = self.names[source]
-        x, form = self.tensors[fixed], self.formats[target]
-        bits = self.widths.activation(target)
-        if target in self.task.shown and self.task.output_mode == "public":
-            bits = max(bits, OUTPUT_BITS)
-        scale = min(form.scale(bits), x.scale)
-        low, high = form.bounds(scale)
-        self.raw.pop(source, None)
-        if scale == x.scale and low <= x.low and x.high <= high:
-            self.names[target] = fixed
-            return
-        output = self.own(target)
-        shift = x.scale - scale
-        self.emit(name, "requantize", (fixed,), output, shift=shift, low=low, high=high)
-        self.names[target] = output
-
-    def own(self, tensor: str) -> str:
-        """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
-        hidden = self.task.output_mode == "label" and tensor in self.task.names
-        return f"{tensor}/scores" if hidden else tensor
-
-    def unsettled(self, node: Node) -> str:
-        """The name of a node's raw output, which is requantized before anything else reads it."""
-        self.raw[node.output] = node
-        self.names[node.output] = f"{node.output}/raw"
-        return self.names[node.output]
-
-    def finish(self, node: Node) -> None:
-        """Requantizes the raw output unless its only reader will."""
-        only = self.task.only_reader(node.output)
-        if only is None or only.op not in (*FUSED, "add", "sub"):
-            self.fixed(node.output)
-
-    def constant(self, name: str, scale: int, bits: int = 1) -> str:
-        """Declares a constant at a scale as a weight, once."""
-        array = self.task.graph.constants[name]
-        if np.abs(array).max() * 2.0**scale >= LIMIT:
-            raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
-        unique = name
-        while unique in self.tensors and (
-            unique not in self.weights or self.tensors[unique].scale != scale
-        ):
-            unique += f"/{scale}"
-        if unique not in self.weights:
-            self.weights[unique] = self.rounded.get(unique, array, scale)
-            self.tensors[unique] = declared(self.weights[unique], scale, bits)
-        return unique
-
-    def forget(self, weights: int) -> None:
-        """Removes the weights declared after the first `weights`."""
-        for name in list(self.weights)[weights:]:
-            del self.weights[name], self.tensors[name]
-
-    def is_constant(self, name: str) -> bool:
-        """Whether a tensor is a constant of the float graph."""
-        return name in self.task.graph.constants
-
-    def _outputs(self) -> tuple[str, ...]:
-        for name in self.task.graph.outputs:
-            fixed = self.fixed(name)
-            if fixed != name:
-                shape = self.tensors[fixed].shape
-                self.emit(f"{name}/output", "reshape", (fixed,), name, shape=shape)
-        return self.task.graph.outputs
-
-    def _label(self) -> tuple[str, ...]:
-        (scores,), (name,) = self.task.graph.outputs, self.task.names
-        self.emit(f"{name}/label", "label", (self.fixed(scores),), name)
-        return (name,)
+    formats: of every float tensor. rounded: constants of earlier calls. domains: the declared
+    inputs. modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers
+    could reach 2^62.
+    """
+    builder = Builder(task, formats, widths, rounded)
+    builder.declare(domains)
+    for node in task.graph.nodes:
+        HANDLERS[node.op](builder, node)
+    return builder.built(domains, modes)
 
 
 def _narrowing(b: Builder, bits: int, fewest: int, attempt: Callable[[int], None]) -> None:
@@ -347,7 +204,8 @@ def _reduce(b: Builder, node: Node) -> None:
 
 def _average_pool(b: Builder, node: Node) -> None:
     x, output = b.fixed(node.inputs[0]), b.unsettled(node)
-    attrs = {key: tuple(node.attrs[key]) for key in ("kernel", "strides", "pads", "dilations")}
+    attrs = {key: tuple(node.attrs[key]) for key in ("kernel", "strides", "dilations")}
+    attrs["pads"] = pool_pads(node.attrs)
     counts = window_counts(node.attrs, b.tensors[x].shape[2:])
 
     def attempt(bits: int) -> None:

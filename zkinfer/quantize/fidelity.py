@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from zkinfer.graph import Graph, Node
 from zkinfer.quantize import floats
-from zkinfer.quantize.build import Built
+from zkinfer.quantize.builder import Built
 from zkinfer.quantize.formats import Widths
 from zkinfer.quantize.measure import Run, run
 from zkinfer.quantize.result import Fidelity, LayerFidelity, Oracle, OutputFidelity

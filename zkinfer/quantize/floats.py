@@ -33,18 +33,25 @@ def values(graph: Graph, samples: Mapping[str, Floats]) -> dict[str, Floats]:
     return arrays
 
 
+def pool_pads(attrs: Attrs) -> tuple[int, ...]:
+    """All padding of an average pool, begins and ends, with what ceil mode adds."""
+    rank = len(attrs["kernel"])
+    ends = zip(attrs["pads"][rank:], attrs["extra_pads"], strict=True)
+    return (*attrs["pads"][:rank], *(pad + extra for pad, extra in ends))
+
+
 def window_counts(attrs: Attrs, extents: tuple[int, ...]) -> list[npt.NDArray[np.int64]]:
     """For each spatial axis, how many entries the average at each output position divides by."""
-    kernel, pads, rank = attrs["kernel"], attrs["pads"], len(attrs["kernel"])
-    outputs = windows.output_extents(extents, kernel, attrs["strides"], pads, attrs["dilations"])
-    extra = attrs["extra_pads"]
+    kernel, strides, dilations = attrs["kernel"], attrs["strides"], attrs["dilations"]
+    pads, rank = attrs["pads"], len(kernel)
+    outputs = windows.output_extents(extents, kernel, strides, pool_pads(attrs), dilations)
     counts = []
     for axis in range(rank):
         start, stop = 0, extents[axis]
         if attrs["count_include_pad"]:
-            start, stop = -pads[axis], stop + pads[axis + rank] - extra[axis]
-        first = np.arange(outputs[axis])[:, None] * attrs["strides"][axis] - pads[axis]
-        index = first + np.arange(kernel[axis]) * attrs["dilations"][axis]
+            start, stop = -pads[axis], stop + pads[axis + rank]
+        first = np.arange(outputs[axis])[:, None] * strides[axis] - pads[axis]
+        index = first + np.arange(kernel[axis]) * dilations[axis]
         counts.append(np.maximum(((index >= start) & (index < stop)).sum(axis=1), 1))
     return counts
 
@@ -69,7 +76,7 @@ def _matmul(attrs: Attrs, a: Floats, b: Floats, bias: Floats | None = None) -> F
 
 def _average_pool(attrs: Attrs, x: Floats) -> Floats:
     kernel = attrs["kernel"]
-    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
+    view = windows.view(x, kernel, attrs["strides"], pool_pads(attrs), attrs["dilations"])
     y: Floats = view.sum(axis=tuple(range(-len(kernel), 0)))
     for axis, count in enumerate(window_counts(attrs, x.shape[2:])):
         shape = [1] * y.ndim

@@ -10,7 +10,7 @@ from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import Integers
 from zkinfer.quantize import lift
-from zkinfer.quantize.build import Built
+from zkinfer.quantize.builder import Built
 
 Floats = npt.NDArray[np.float64]
 

@@ -20,7 +20,8 @@ from zkinfer.errors import UsageError
 from zkinfer.graph import Graph
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
-from zkinfer.quantize.build import Builder, Built, Rounded, TooWideError
+from zkinfer.quantize.build import build
+from zkinfer.quantize.builder import Built, Rounded, TooWideError
 from zkinfer.quantize.cost import cost, node_cost
 from zkinfer.quantize.domain import domain
 from zkinfer.quantize.formats import Format, Widths, exponent
@@ -107,8 +108,7 @@ class Search:
             )
             for name in graph.inputs
         }
-        builder = Builder(self.task, self.formats, widths, self.rounded)
-        return builder.build(domains, self.modes)
+        return build(self.task, self.formats, widths, self.rounded, domains, self.modes)
 
     def _start(
         self, inputs: Mapping[str, int], error: Callable[[Built], float]

@@ -1,4 +1,4 @@
-"""An independent verifier in plain Python, written from docs/protocol.md and docs/formats.md alone.
+"""An independent verifier in plain Python, after docs/protocol.md and docs/formats.md.
 
 It shares no code with the rest of zkinfer and needs nothing but the standard library. Use it to
 check a verdict of `zkinfer verify`, or as the specification in executable form:

@@ -6,6 +6,7 @@ xy = T/Z. Nothing here takes constant time: a verifier has no secrets.
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER
@@ -73,6 +74,7 @@ def derive(data: bytes) -> Point:
     return add(*map(_map, halves))
 
 
+@lru_cache(maxsize=8)
 def generators(letter: str, count: int) -> list[Point]:
     """The first generators of a letter: G, U or H."""
     start = b"zkinfer/v1/generator/" + letter.encode()

@@ -14,9 +14,11 @@ score, as in ONNX, and to no other; the label is sum_j j c_j.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
@@ -34,50 +36,64 @@ def maximum(b: Builder, path: str, x: Value) -> Value:
 def arg_max(b: Builder, path: str, x: Value) -> Value:
     """The lowest index of the largest entry of a 1-D value of one factor, as a scalar."""
     (count,) = x.shape
-    ranks = views.weight(views.constant(-1, x), 0, range(count))
+    ranks = linear.weight(linear.constant(-1, x), 0, range(count))
     if ranks is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
-    keys = views.add(views.scale(x, count), ranks.bounded(1 - count, 0))
+    keys = linear.add(linear.scale(x, count), ranks.bounded(1 - count, 0))
     _, choice = _choose(b, path, keys)
-    ranked = views.weight(choice, 0, range(count))
+    ranked = linear.weight(choice, 0, range(count))
     if ranked is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
-    return views.drop(views.sum_over(ranked, (0,)), (0,))
+    return views.drop(linear.sum_over(ranked, (0,)), (0,))
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """The maximum m over windows that tile x [N, C, spatial...], where x = m - d is not stored.
+
+    d: the distances, [N, C, out..., taps].
+    """
+
+    b: Builder
+    path: str
+    x: Value
+    d: Value
+    kernel: tuple[int, ...]
+    joins: bool = False
+
+    def define(self, coefficient: int, y: Value) -> None:
+        """States m = y by what it makes of x: x = y - d."""
+        if coefficient != 1 or y.parts:
+            raise ValueError(f"{self.path}: a maximum that is not stored is read alone")
+        if self.b.solving:
+            return
+        kernel = views.factors_of(self.kernel)
+        taps = views.regrouped(linear.scale(self.d, -1), (*self.d.factors[:-1], *kernel))
+        wide, taps = self.b.aligned(self.path, views.widened(y, self.kernel), taps)
+        count = len(kernel)
+        pairs = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
+        x = views.transpose(linear.add(wide, taps), (0, 1, *pairs))
+        for axis in range(count):
+            x = views.merge(x, 2 + axis, 2)
+        self.b.equal(f"{self.path}/order", self.x, x)
 
 
 def tiled_maximum(
     b: Builder, path: str, x: Value, kernel: Sequence[int], numbers: Lazy | None
 ) -> Value:
-    """The maximum over windows that tile a product x [N, C, spatial...], neither of them stored.
+    """The maximum over windows that tile x [N, C, spatial...], neither of them stored.
 
-    x is read as m - d, so `path/order` is the product's own equation, and m is whatever defines
-    the result. x: one factor at most per spatial axis. numbers: the windows of x as
-    [N, C, out..., taps], while solving.
+    x: with parts, so that `path/order` is their own equation; one factor at most per spatial axis,
+    and no constant weights. numbers: the windows of x, [N, C, out..., taps], while solving.
     """
     out = [extent // k for extent, k in zip(x.shape[2:], kernel, strict=True)]
     inner = tuple(k for k in kernel if k != 1)
-    factors = (*x.factors[:2], *views.factors_of(out), inner)
-    windows = Value(factors, (), x.low, x.high, numbers)
+    windows = Value((*x.factors[:2], *views.factors_of(out), inner), (), x.low, x.high, numbers)
     largest = windows.lazily(lambda array: array.max(axis=-1))
-    distance = None
-    if largest is not None:
-        distance = largest.get()[..., None] - windows.array
+    distance = largest.get()[..., None] - windows.array if largest is not None else None
     d, _ = _choice(b, path, windows, distance)
-
-    def define(m: Value) -> None:
-        if b.solving:
-            return
-        wide = views.widened(m, kernel)
-        taps = views.regrouped(views.scale(d, -1), (*d.factors[:-1], *views.factors_of(kernel)))
-        wide, taps = b.aligned(path, wide, taps)
-        count = len(kernel)
-        pairs = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
-        y = views.transpose(views.add(wide, taps), (0, 1, *pairs))
-        for axis in range(count):
-            y = views.merge(y, 2 + axis, 2)
-        b.equal(f"{path}/order", x, y)
-
-    return Value(factors[:-1], (), x.low, x.high, largest, define)
+    part = Tiled(b, path, x, d, tuple(kernel))
+    return Value(windows.factors[:-1], (), x.low, x.high, largest, ((1, part),))
 
 
 def _choice(b: Builder, path: str, x: Value, distance: Integers | None) -> tuple[Value, Value]:
@@ -93,9 +109,9 @@ def _choice(b: Builder, path: str, x: Value, distance: Integers | None) -> tuple
         numbers = distance | first.astype(np.int64) << width
     bits = b.bits(f"{path}/bits", x, width + 1, numbers)
     d, c = bits.field(0, width), bits.bit(width)
-    total = views.sum_over(c, (len(x.factors) - 1,))
-    b.equal(f"{path}/choice", total, views.constant(1, total))
-    b.product(f"{path}/chosen", c, d, views.constant(0, c))
+    total = linear.sum_over(c, (len(x.factors) - 1,))
+    b.equal(f"{path}/choice", total, linear.constant(1, total))
+    b.product(f"{path}/chosen", c, d, linear.constant(0, c))
     return d, c
 
 
@@ -105,7 +121,7 @@ def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, numbers)
     m = views.matched(stored, x.factors[:-1])
     wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
-    difference = views.add(wide, views.scale(x, -1))
+    difference = linear.add(wide, linear.scale(x, -1))
     d, c = _choice(b, path, x, difference.array if b.solving else None)
     b.equal(f"{path}/order", difference, d)
     return stored, c

@@ -1,36 +1,59 @@
 """Products of two values, and the negative part.
 
-a b = y                              one row, one number
+a b = y                                                          one row a number
 x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Lazy, Value
+from zkinfer.circuit.value import Value
+
+
+@dataclass(frozen=True)
+class Product:
+    """The elementwise product of two values with the same factors, not stored."""
+
+    b: Builder
+    path: str
+    left: Value
+    right: Value
+    joins: bool = False
+
+    def define(self, coefficient: int, y: Value) -> None:
+        """States coefficient * left * right = y, in the block `path`."""
+        if y.parts:
+            raise ValueError(f"{self.path}: a product that is not stored is read alone")
+        left, right, y = self.b.aligned(self.path, self.left, self.right, y)
+        self.b.product(self.path, linear.scale(left, coefficient), right, y)
 
 
 def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
-    """The elementwise product, not stored: its definition is the block `path`."""
-    x, y = b.aligned(path, x, y)
-    numbers = Lazy(lambda: x.array * y.array) if b.solving else None
+    """The elementwise product of values with the same factors, not stored."""
+    numbers = b.lazily(lambda: x.array * y.array)
     ends = [p * q for p in (x.low, x.high) for q in (y.low, y.high)]
-    return Value(x.factors, (), min(ends), max(ends), numbers, lambda z: b.product(path, x, y, z))
+    return Value(x.factors, (), min(ends), max(ends), numbers, ((1, Product(b, path, x, y)),))
 
 
 def negative_part(b: Builder, path: str, x: Value) -> Value:
     """max(-x, 0), stored. Blocks: `path/sign`, `path/part`."""
     if x.low >= 0:
-        return views.constant(0, x)
+        return linear.constant(0, x)
     magnitude = max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
     bits = b.bits(f"{path}/bits", x, magnitude + 1, x.array if b.solving else None)
     sign = bits.bit(magnitude)
-    low_part = bits.field(0, magnitude)
-    b.equal(f"{path}/sign", x, views.add(low_part, views.scale(sign, -1 << magnitude)))
+    b.equal(
+        f"{path}/sign",
+        x,
+        linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
+    )
     numbers = np.maximum(-x.array, 0) if b.solving else None
     stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, numbers)
     part = views.matched(stored, x.factors)
-    b.product(f"{path}/part", sign, x, views.scale(part, -1))
+    b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part

@@ -5,7 +5,7 @@ Rows: one (or two) a number. Bits: k (or 2k). A field element with such bits is 
 [low, high], as k is far below 252.
 """
 
-from zkinfer.circuit import value as views
+from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 
@@ -14,11 +14,11 @@ def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
     """States low <= x <= high for every entry, in blocks `path` and `path/upper`."""
     width = (high - low).bit_length()
     if width == 0:
-        b.equal(path, x, views.constant(low, x))
+        b.equal(path, x, linear.constant(low, x))
         return
-    nonnegative(b, path, views.shifted(x, -low), width)
+    nonnegative(b, path, linear.shifted(x, -low), width)
     if high - low != (1 << width) - 1:
-        nonnegative(b, f"{path}/upper", views.shifted(views.scale(x, -1), high), width)
+        nonnegative(b, f"{path}/upper", linear.shifted(linear.scale(x, -1), high), width)
 
 
 def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:

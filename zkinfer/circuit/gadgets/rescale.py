@@ -13,13 +13,14 @@ H - u is not negative. Over: q = H + 1 + u is above the range, and o = high. Und
 negative, and o = low. The cases exclude each other, w covers the worst case of x and nothing wraps,
 so each x has one solution. Where the bounds of x exclude a side, its flag is absent; without the
 flag for over no q exceeds H, and H may as well be the next 2^k - 1. If x is a product that is not
-stored, the rounding equation is the product's own (`Value.define`).
+stored, the rounding equation is the product's own (`Value.parts`).
 
 Rows: 2 a number, and 1 more to read a stored x. Bits: s + w + 2.
 """
 
 import numpy as np
 
+from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import Bits
 from zkinfer.circuit.builder import Builder
@@ -35,7 +36,7 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
     half = 1 << shift >> 1
     least, most = (x.low + half) >> shift, (x.high + half) >> shift
     if max(least, low) >= min(most, high):
-        return views.constant(min(max(least, low), high), x)
+        return linear.constant(min(max(least, low), high), x)
     if not shift and low <= least and most <= high:
         return b.settle(f"{path}/output", x)
     low, above, below = max(least, low), most > high, least < low
@@ -52,33 +53,33 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
 
     bits, remainder = _digits(b, path, o, numbers, (shift, wide, span), (above, below))
     start = 0 if remainder is not None else shift
-    flags, position = views.constant(0, o), start + wide
+    flags, position = linear.constant(0, o), start + wide
     total = bits.field(0, start + wide)
     if remainder is not None:
-        total = views.add(views.scale(total, 1 << shift), remainder)
-    total = views.shifted(total, (low << shift) - half)
-    offset = views.shifted(o, -low)
+        total = linear.add(linear.scale(total, 1 << shift), remainder)
+    total = linear.shifted(total, (low << shift) - half)
+    offset = linear.shifted(o, -low)
     if above:
         over, position = bits.bit(position), position + 1
-        flags = views.add(flags, over)
-        total = views.add(total, views.scale(over, (span + 1) << shift))
-        offset = views.add(offset, views.scale(over, -span))
+        flags = linear.add(flags, over)
+        total = linear.add(total, linear.scale(over, (span + 1) << shift))
+        offset = linear.add(offset, linear.scale(over, -span))
     if below:
         under = bits.bit(position)
-        flags = views.add(flags, under)
-        total = views.add(total, views.scale(under, -1 << (shift + wide)))
+        flags = linear.add(flags, under)
+        total = linear.add(total, linear.scale(under, -1 << (shift + wide)))
     b.equal(f"{path}/rounding", x, total)
     digits = bits.field(start, width)
     if not above and not below:
         b.equal(f"{path}/output", offset, digits)
         return stored
-    normal = views.shifted(views.scale(flags, -1), 1)
+    normal = linear.shifted(linear.scale(flags, -1), 1)
     if wide > width or (above and below):
-        excess = views.add(bits.field(start + width, wide - width), flags)
-        b.product(f"{path}/saturation", normal, excess, views.constant(0, o))
+        excess = linear.add(bits.field(start + width, wide - width), flags)
+        b.product(f"{path}/saturation", normal, excess, linear.constant(0, o))
     b.product(f"{path}/output", normal, digits, offset)
     if span != (1 << width) - 1:
-        nonnegative(b, f"{path}/range", views.shifted(views.scale(o, -1), high), width)
+        nonnegative(b, f"{path}/range", linear.shifted(linear.scale(o, -1), high), width)
     return stored
 
 

@@ -1,0 +1,30 @@
+"""Who sees what of a network in each mode: public, committed or hidden."""
+
+from zkinfer.fixed import FixedGraph
+
+
+def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
+    """What verifying key and proofs show: entries what, status and where, as text."""
+    weights = "public" if graph.weights_mode == "public" else "committed"
+    rows = [
+        ("architecture, scales, ranges", "public", "in the verifying key"),
+        (
+            "weights",
+            weights,
+            "in the verifying key"
+            if weights == "public"
+            else "the verifying key fixes them without showing them",
+        ),
+        (
+            "input",
+            graph.input_mode,
+            "in the proof" if graph.input_mode == "public" else "known to the prover only",
+        ),
+        ("intermediate values", "hidden", "known to the prover only"),
+    ]
+    if graph.output_mode == "label":
+        rows.append(("scores", "hidden", "known to the prover only"))
+        rows.append(("label", "public", "in the proof"))
+    else:
+        rows.append(("outputs", "public", "in the proof"))
+    return [{"what": what, "status": status, "where": where} for what, status, where in rows]
