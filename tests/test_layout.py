@@ -58,6 +58,13 @@ def test_nothing_flows_back() -> None:
             assert not set(imports(path)) & set(UPPER_ROOMS), path
 
 
+def test_reference_stands_alone() -> None:
+    for path in MODULES:
+        if room(path) == "reference":
+            for name in imports(path):
+                assert not name.startswith("zkinfer") or name.startswith("zkinfer.reference"), path
+
+
 def loaded(program: str) -> set[str]:
     """The modules that are loaded after a program has run in a fresh interpreter."""
     program += "; import sys; print(' '.join(sys.modules))"

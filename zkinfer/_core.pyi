@@ -57,8 +57,10 @@ class Prover:
         input: list[npt.NDArray[np.int64]],
         bits: list[npt.NDArray[np.int64]],
         trace: list[npt.NDArray[np.int64]],
+        *,
+        certificate: bool = False,
     ) -> bytes:
-        """The proof's body for one witness."""
+        """The body of a proof, or of a certificate, for one witness."""
 
     @property
     def timings(self) -> dict[str, float]:
@@ -71,5 +73,7 @@ def verify(
     context: bytes,
     public: list[npt.NDArray[np.int64]],
     proof: bytes,
+    *,
+    certificate: bool = False,
 ) -> None:
-    """Returns when the proof's body is valid, else raises ValueError naming the failing check."""
+    """Returns when the body of a proof, or of a certificate, is valid, else raises ValueError naming the failing check."""

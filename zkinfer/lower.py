@@ -21,7 +21,7 @@ from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Value
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.fixed import FixedGraph, FixedNode
+from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.ops import OPS, max_pool
 
 SUMS = frozenset({"add", "sub", "neg"})
@@ -86,9 +86,9 @@ def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[In
 
     weights: int64 arrays of the graph's shapes, by name.
     """
-    arrays = []
+    arrays, kernels = [], _kernels(graph)
     for name in graph.weights:
-        laid = _laid_out(weights[name], _conv_groups(graph, name))
+        laid = _laid_out(weights[name], kernels.get(name, 0))
         arrays.append(regroup(laid, tuple((axis,) for axis in physical_order(laid.shape))))
     return arrays
 
@@ -104,8 +104,10 @@ def _constrain(
     values: dict[str, Value] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+    kernels = _kernels(graph)
     for name in graph.weights:
-        values[name] = _weight(b, graph, name, None if weights is None else weights[name])
+        array = None if weights is None else weights[name]
+        values[name] = _weight(b, name, graph.tensors[name], array, kernels.get(name, 0))
     readers = _only_readers(graph)
     for node in graph.nodes:
         operands = [values[name] for name in node.inputs]
@@ -181,10 +183,10 @@ def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> 
     return value
 
 
-def _weight(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
-    """A constant tensor, seen in the graph's shape."""
-    tensor = graph.tensors[name]
-    groups = _conv_groups(graph, name)
+def _weight(
+    b: Builder, name: str, tensor: FixedTensor, array: Integers | None, groups: int
+) -> Value:
+    """A constant tensor, seen in the graph's shape. groups: of a kernel, 0 for other weights."""
     if not groups:
         return b.advice(name, Segment.WEIGHTS, tensor.shape, tensor.low, tensor.high, array)
     filters, *kernel = tensor.shape
@@ -195,15 +197,17 @@ def _weight(b: Builder, graph: FixedGraph, name: str, array: Integers | None) ->
     return b.reshape(name, back, tensor.shape)
 
 
-def _conv_groups(graph: FixedGraph, name: str) -> int:
-    """The groups of the convolutions that read a weight as their kernel; 0 for other weights.
+def _kernels(graph: FixedGraph) -> dict[str, int]:
+    """The weights that convolutions read as their kernels, all in the same number of groups.
 
     A kernel is stored as [groups, taps, filters of a group]: that pads less than its own shape.
     """
-    found = {
-        node.attrs["groups"] for node in graph.nodes if node.op == "conv" and node.inputs[1] == name
-    }
-    return found.pop() if len(found) == 1 else 0
+    found: dict[str, set[int]] = {}
+    weights = set(graph.weights)
+    for node in graph.nodes:
+        if node.op == "conv" and node.inputs[1] in weights:
+            found.setdefault(node.inputs[1], set()).add(node.attrs["groups"])
+    return {name: groups.pop() for name, groups in found.items() if len(groups) == 1}
 
 
 def _laid_out(array: Integers, groups: int) -> Integers:

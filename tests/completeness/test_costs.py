@@ -27,7 +27,7 @@ def test_every_op_has_a_page_and_a_row() -> None:
     assert set(OPS) <= rows
 
 
-def test_pages_name_the_blocks_of_their_op() -> None:
+def test_every_page_has_its_sections() -> None:
     for name in OPS:
         page = (CIRCUITS / f"{name}.md").read_text()
         assert page.startswith(f"# {name}\n")

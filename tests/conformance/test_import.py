@@ -11,6 +11,7 @@ from tests.conformance.agreement import OPSETS, agrees, ints, normal, one
 from tests.float_oracle import evaluate
 from tests.onnx_models import FLOAT, NEWEST, RUNTIME_NEWEST, model, node
 from zkinfer import onnx_import
+from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.onnx_import.table import CONVERTERS, FOLDED
 
 
@@ -323,3 +324,49 @@ def test_integer_weights_that_are_dequantized() -> None:
 def test_every_operator_is_tested(name: str) -> None:
     files = Path(__file__).parent.glob("test_import*.py")
     assert any(f'"{name}"' in file.read_text() for file in files)
+
+
+HUGE = {
+    "Tile": {"w": np.ones(1, np.float32), "r": ints(2**45)},
+    "Expand": {"w": np.ones(1, np.float32), "r": ints(2**45)},
+    "ConstantOfShape": {"r": ints(2**45)},
+    "Range": {"a": np.float32(0), "b": np.float32(1e15), "c": np.float32(1)},
+    "Pad": {"w": np.ones(1, np.float32), "r": ints(0, 2**45)},
+}
+
+
+@pytest.mark.parametrize("op", HUGE)
+def test_small_constants_that_fold_to_huge_ones(op: str) -> None:
+    nodes = [node(op, " ".join(HUGE[op]), "huge"), node("Add", "x huge")]
+    with pytest.raises(UnsupportedModelError, match=rf"the_{op.lower()} .*at most 268435456"):
+        onnx_import.load(model(nodes, {"x": (1,)}, HUGE[op]))
+
+
+def test_names_with_control_characters_stay_on_one_line() -> None:
+    with pytest.raises(UnsupportedModelError, match=r"node a\?b\?c \(Erf") as caught:
+        onnx_import.load(model([node("Erf", "x", name="a\nb\x1bc")], {"x": (1,)}))
+    assert str(caught.value).isprintable()
+
+
+def test_output_that_is_listed_twice() -> None:
+    with pytest.raises(UnsupportedModelError, match="output y is listed twice"):
+        onnx_import.load(model([node("Relu", "x")], {"x": (1, 2)}, outputs=("y", "y")))
+
+
+def test_softmax_of_a_scalar() -> None:
+    with pytest.raises(UnsupportedModelError, match="got a scalar"):
+        onnx_import.load(model([node("Softmax", "x", axis=0)], {"x": ()}, opset=11))
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_auto_pad_with_dilations(op: str) -> None:
+    attrs = {"kernel_shape": [2], "dilations": [2], "auto_pad": "SAME_UPPER"}
+    with pytest.raises(UnsupportedModelError, match="dilations of 1"):
+        onnx_import.load(model([node(op, "x", **attrs)], {"x": (1, 1, 5)}, opset=19))
+
+
+@pytest.mark.parametrize("shape", [4, "14", (1.0, 4), (True, 4), None])
+def test_shape_that_is_no_tuple_of_ints(shape: Any) -> None:
+    made = model([node("Relu", "x")], {"x": ("n", 4)})
+    with pytest.raises(UsageError, match="tuple of ints"):
+        onnx_import.load(made, {"x": shape})

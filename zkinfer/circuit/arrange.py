@@ -93,8 +93,10 @@ def padded(b: Builder, path: str, x: Value, pads: Sequence[int], number: int) ->
     for axis, extent in enumerate(result.shape):
         begin, end = pads[axis], pads[rank + axis]
         if extent != 1:
-            marks = Constants((0,) * begin + (1,) * (extent - begin - end) + (0,) * end)
-            inside.append(Axis(extent, marks if begin or end else None, ()))
+            marks = None
+            if begin or end:
+                marks = Constants.placed(begin, extent - begin - end, extent)
+            inside.append(Axis(extent, marks, ()))
     outside = Value(
         plain,
         (Term(0, number, (), rows), Term(0, -number, (), tuple(inside))),

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import combinations
 
 from zkinfer.circuit import value as views
-from zkinfer.circuit.layout import next_power, outermost, padded_size
+from zkinfer.circuit.layout import MAX_AXES, next_power, outermost, padded_size
 from zkinfer.circuit.term import POWERS, Axis, Term
 from zkinfer.circuit.value import Factors, Integers, Lazy, Value
 
@@ -115,7 +115,7 @@ def join_axes(shape: tuple[int, ...]) -> Groups:
     for groups in _groupings(axes):
         sizes = [math.prod(shape[axis] for axis in group) for group in groups]
         joined = max((s for s, g in zip(sizes, groups, strict=True) if len(g) > 1), default=0)
-        if joined > MAX_JOINED:
+        if joined > MAX_JOINED or len(groups) >= MAX_AXES:
             continue
         first = outermost(sizes)
         order = [first, *(i for i in range(len(groups)) if i != first)] if groups else []

@@ -83,7 +83,7 @@ def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
 
     None when the axis has several factors or carries weights, unless all integers are equal.
     """
-    if len(set(series)) == 1:
+    if all(number == series[0] for number in series):
         return scale(value, series[0])
     position = spans(value)[axis].start
     if len(value.factors[axis]) != 1 or any(t.rows[position].weight for t in value.terms):

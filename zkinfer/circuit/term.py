@@ -7,7 +7,7 @@ its summation indices t. An index outside the tensor's true extents contributes 
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from typing import NamedTuple
 
 from zkinfer.errors import UnsupportedModelError
@@ -48,12 +48,12 @@ class Constants:
         return cls(tuple(values))
 
     @classmethod
-    def inside(cls, before: int, count: int, after: int) -> "Constants":
-        """1 at `count` positions after the first `before`, 0 elsewhere."""
-        zeros, ones = repeat(0), repeat(1)
-        parts = ((zeros, before), (ones, count), (zeros, after))
-        values = chain.from_iterable(islice(series, length) for series, length in parts)
-        return cls.of(before + count + after, values)
+    def placed(
+        cls, start: int, count: int, extent: int, values: Sequence[int] | None = None
+    ) -> "Constants":
+        """The values, ones by default, from position `start` of an axis; 0 elsewhere."""
+        known = repeat(1, count) if values is None else values
+        return cls.of(extent, chain(repeat(0, start), known, repeat(0, extent - start - count)))
 
 
 Weight = Powers | Challenge | Constants

@@ -114,9 +114,8 @@ def place_in(
         bases = tuple(b - start * s for b, s in zip(term.bases, old.strides, strict=True))
         weight: Constants | None = None
         if old_extent == 1 or reads_fully(term, position, tensors) is None:
-            inside = old.weight.values if isinstance(old.weight, Constants) else (1,) * old_extent
-            after = extent - start - old_extent
-            weight = Constants((0,) * start + inside + (0,) * after)
+            inside = old.weight.values if isinstance(old.weight, Constants) else None
+            weight = Constants.placed(start, old_extent, extent, inside)
         row = Axis(extent, weight, old.strides)
         rows = (*term.rows[:position], row, *term.rows[position + 1 :])
         terms.append(replace(term, bases=bases, rows=rows))

@@ -53,6 +53,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         models.check(model)
     except UnsupportedModelError as error:
         raise (cannot_compile(refused) if refused else error) from error
+    twice = sorted({name for name in outputs if outputs.count(name) > 1})
+    if twice:
+        raise cannot_compile([f"its output {', '.join(twice)} is listed twice; list it once"])
     if not nodes:
         raise UnsupportedModelError("the model computes nothing: no node leads to its outputs")
     check_shapes(inputs, shapes or {})
@@ -74,7 +77,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 
 def cannot_compile(problems: Sequence[str]) -> UnsupportedModelError:
     """The error that lists everything that is in the way of compiling a model."""
-    return UnsupportedModelError(f"zkinfer cannot compile this model: {'; '.join(problems)}")
+    text = f"zkinfer cannot compile this model: {'; '.join(problems)}"
+    # names come from the model and may hold line breaks and control characters
+    return UnsupportedModelError("".join(c if c.isprintable() else "?" for c in text))
 
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:

@@ -57,8 +57,8 @@ def check_shapes(inputs: Sequence[Input], shapes: Mapping[str, Sequence[int]]) -
             raise UsageError(
                 f"a shape is given for {name}, but the model's inputs are {', '.join(known)}"
             )
-        if any(isinstance(extent, bool) or not isinstance(extent, int) for extent in shape):
-            raise UsageError(f"the shape given for {name} must hold integers, got {tuple(shape)}")
+        if not isinstance(shape, tuple | list) or not all(type(extent) is int for extent in shape):
+            raise UsageError(f"the shape given for {name} must be a tuple of ints, got {shape!r}")
         if any(extent < 1 for extent in shape):
             raise UsageError(
                 f"the shape given for {name} must hold positive integers, got {tuple(shape)}"

@@ -125,7 +125,8 @@ def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict
             if not inputs[value.name]:
                 tensor.shape.SetInParent()
     try:
-        graph = shape_inference.infer_shapes(fixed, data_prop=True).graph
+        # without data propagation, which makes every constant however large
+        graph = shape_inference.infer_shapes(fixed).graph
     except Exception:  # a bare error of its C++ part; without shapes less can be said
         return {}
     shapes: dict[str, Shape] = {}

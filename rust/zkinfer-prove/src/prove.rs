@@ -19,7 +19,7 @@ use zkinfer_verify::group::Generators;
 use zkinfer_verify::matrix::challenge_tables;
 use zkinfer_verify::proof::{Encoding, Proof};
 use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
-use zkinfer_verify::transcript::{Transcript, label};
+use zkinfer_verify::transcript::{Kind, Transcript, label};
 use zkinfer_verify::verify::{
     Statement, absorb_points, absorb_statement, draw_challenges, public_evaluation,
 };
@@ -153,7 +153,12 @@ impl Prover {
     ///
     /// # Errors
     /// A sentence when the arrays do not fit the circuit, or the system gives no entropy.
-    pub fn prove(&self, context: &[u8], instance: &Instance) -> Result<(Vec<u8>, Timings), String> {
+    pub fn prove(
+        &self,
+        kind: Kind,
+        context: &[u8],
+        instance: &Instance,
+    ) -> Result<(Vec<u8>, Timings), String> {
         let circuit = &self.circuit;
         let mut clock = Clock::start();
         let mut witness = Witness::new(
@@ -166,6 +171,7 @@ impl Prover {
         )?;
         let public = instance.public.concat();
         let statement = Statement {
+            kind,
             key_digest: &self.key_digest,
             context,
             weights: &self.rows,

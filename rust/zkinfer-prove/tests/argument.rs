@@ -5,6 +5,7 @@ use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
 use zkinfer_verify::group::Generators;
 use zkinfer_verify::scalar::{Scalar, to_bytes};
+use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, verify};
 
 const PUBLIC: u8 = 0;
@@ -218,7 +219,13 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
 
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
-        let statement = Statement { key_digest: &[7; 32], context, weights: &self.rows, public };
+        let statement = Statement {
+            kind: Kind::Proof,
+            key_digest: &[7; 32],
+            context,
+            weights: &self.rows,
+            public,
+        };
         verify(&self.circuit, &self.generators, &statement, proof)
     }
 }
@@ -229,7 +236,7 @@ fn honest_proofs_verify() {
         for omit in ["", "low"] {
             let setup = setup(columns_log2, omit);
             let (_, instance) = honest();
-            let (proof, _) = setup.prover.prove(b"context", &instance).unwrap();
+            let (proof, _) = setup.prover.prove(Kind::Proof, b"context", &instance).unwrap();
             setup.verify(b"context", &instance.public[0], &proof).unwrap();
         }
     }
@@ -239,7 +246,7 @@ fn honest_proofs_verify() {
 fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
     for element in 0..proof.len() / 32 {
         let position = 32 * element + element * 7 % 32;
         let mut changed = proof.clone();
@@ -256,7 +263,7 @@ fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
 fn another_statement_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(b"one", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"one", &instance).unwrap();
     let public = instance.public[0].clone();
     assert!(setup.verify(b"two", &public, &proof).is_err());
     let mut changed = public.clone();
@@ -299,7 +306,7 @@ fn false_witnesses_do_not_verify() {
     for (name, lie) in lies {
         let (_, mut instance) = honest();
         lie(&mut instance);
-        let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+        let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
         let result = setup.verify(b"", &instance.public[0], &proof);
         assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{name}");
     }
@@ -311,16 +318,24 @@ fn an_omitted_block_lets_its_lie_pass() {
     let (_, mut instance) = honest();
     instance.trace[1][2] += 1;
     instance.public[0][2] += 1;
-    let (proof, _) = setup.prover.prove(b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
     setup.verify(b"", &instance.public[0], &proof).unwrap();
+}
+
+#[test]
+fn one_kind_does_not_pass_for_the_other() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let (proof, _) = setup.prover.prove(Kind::Certificate, b"", &instance).unwrap();
+    assert!(setup.verify(b"", &instance.public[0], &proof).is_err());
 }
 
 #[test]
 fn two_proofs_share_no_commitment() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (first, _) = setup.prover.prove(b"", &instance).unwrap();
-    let (second, _) = setup.prover.prove(b"", &instance).unwrap();
+    let (first, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (second, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
     for (a, b) in first.chunks(32).zip(second.chunks(32)) {
         assert_ne!(a, b);
     }

@@ -12,6 +12,7 @@ use zkinfer_prove::prove::{self, Instance, Timings};
 use zkinfer_prove::witness::Arrays;
 use zkinfer_verify::circuit::{self, SEGMENTS};
 use zkinfer_verify::group::Generators;
+use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify as verifier;
 
 type Integers<'py> = PyReadonlyArrayDyn<'py, i64>;
@@ -41,6 +42,10 @@ fn chunks(bytes: &[u8], what: &str) -> PyResult<Vec<[u8; 32]>> {
         (chunks, []) => Ok(chunks.to_vec()),
         _ => Err(value_error(format!("{what} must be a multiple of 32 bytes"))),
     }
+}
+
+fn kind(certificate: bool) -> Kind {
+    if certificate { Kind::Certificate } else { Kind::Proof }
 }
 
 /// A parsed and checked circuit.
@@ -128,6 +133,7 @@ impl Prover {
         Ok(Prover { prover, timings: Mutex::default() })
     }
 
+    #[pyo3(signature = (context, public, input, bits, trace, *, certificate = false))]
     fn prove<'py>(
         &self,
         py: Python<'py>,
@@ -136,6 +142,7 @@ impl Prover {
         input: Vec<Integers<'py>>,
         bits: Vec<Integers<'py>>,
         trace: Vec<Integers<'py>>,
+        certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let instance = Instance {
             public: arrays(&public)?,
@@ -143,8 +150,9 @@ impl Prover {
             bits: arrays(&bits)?,
             trace: arrays(&trace)?,
         };
-        let (proof, timings) =
-            py.detach(|| self.prover.prove(context, &instance)).map_err(value_error)?;
+        let (proof, timings) = py
+            .detach(|| self.prover.prove(kind(certificate), context, &instance))
+            .map_err(value_error)?;
         *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
         Ok(PyBytes::new(py, &proof))
     }
@@ -162,6 +170,7 @@ impl Prover {
 
 /// Returns when the proof is valid.
 #[pyfunction]
+#[pyo3(signature = (circuit, key_digest, rows, context, public, proof, *, certificate = false))]
 fn verify(
     py: Python<'_>,
     circuit: &Circuit,
@@ -170,6 +179,7 @@ fn verify(
     context: &[u8],
     public: Vec<Integers<'_>>,
     proof: &[u8],
+    certificate: bool,
 ) -> PyResult<()> {
     let key_digest = digest(key_digest)?;
     let rows = chunks(rows, "row commitments")?;
@@ -178,6 +188,7 @@ fn verify(
         let columns = 1 << circuit.circuit.columns_log2;
         let generators = circuit.generators.get_or_init(|| Generators::new(columns));
         let statement = verifier::Statement {
+            kind: kind(certificate),
             key_digest: &key_digest,
             context,
             weights: &rows,

@@ -17,7 +17,7 @@ const MAX_AXES: usize = 8;
 const MAX_COUNT: usize = 1 << 16;
 const MAX_EXTENT: usize = 1 << 31;
 const MAX_ENTRIES: usize = 1 << 34;
-const MAX_COLUMNS_LOG2: u8 = 16;
+const COLUMNS_LOG2: std::ops::RangeInclusive<u8> = 3..=16;
 const MAX_COORDINATES: u8 = 31;
 const MAX_INDEX: i64 = 1 << 40;
 /// Field multiplications that an evaluation of the matrices may cost.
@@ -294,8 +294,8 @@ fn parse(bytes: &[u8]) -> Result<Circuit, String> {
         return Err("the magic bytes are not those of a version 1 circuit".into());
     }
     let columns_log2 = reader.u8("columns")?;
-    if columns_log2 > MAX_COLUMNS_LOG2 {
-        return Err(format!("2^{columns_log2} columns; at most 2^{MAX_COLUMNS_LOG2}"));
+    if !COLUMNS_LOG2.contains(&columns_log2) {
+        return Err(format!("2^{columns_log2} columns; 2^3 to 2^16 are accepted"));
     }
     let mut challenges = Vec::new();
     for _ in 0..count(&mut reader, "challenge count")? {

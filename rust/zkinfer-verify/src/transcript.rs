@@ -8,8 +8,24 @@ use crate::scalar::{Scalar, from_wide};
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 use sha3::{Digest, Sha3_256, Shake128};
 
-/// Protocol name, version and kind.
-pub const PROTOCOL: &[u8] = b"zkinfer/v1/transparent/proof";
+/// What a proof is for; its protocol name is absorbed first, so neither kind passes for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A prediction of a network.
+    Proof,
+    /// The ranges of a key's weights.
+    Certificate,
+}
+
+impl Kind {
+    /// Protocol name, version and kind.
+    pub fn protocol(self) -> &'static [u8] {
+        match self {
+            Kind::Proof => b"zkinfer/v1/transparent/proof",
+            Kind::Certificate => b"zkinfer/v1/transparent/certificate",
+        }
+    }
+}
 
 /// Every label, in the order of the protocol.
 pub mod label {

@@ -12,13 +12,15 @@ use crate::group::{Generators, Point, decode_points, multiscalar};
 use crate::matrix::{challenge_tables, evaluate};
 use crate::proof::{EQUATIONS, Encoding, Proof};
 use crate::scalar::{Scalar, eq_range, eq_table, powers};
-use crate::transcript::{PROTOCOL, Transcript, label};
+use crate::transcript::{Kind, Transcript, label};
 use ark_ff::{AdditiveGroup, Field, Zero, batch_inversion};
 use curve25519_dalek::traits::IsIdentity;
 
 /// What is proved, as far as the verifier must know it.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement<'a> {
+    /// What the proof is for.
+    pub kind: Kind,
     /// Digest of the verifying key, which binds the graph and the commitment to the weights.
     pub key_digest: &'a [u8; 32],
     /// The caller's context.
@@ -163,7 +165,7 @@ fn replay(circuit: &Circuit, statement: &Statement<'_>, proof: &Proof) -> Result
 
 /// Absorbs what both parties know before the first message.
 pub fn absorb_statement(transcript: &mut Transcript, circuit: &Circuit, statement: &Statement<'_>) {
-    transcript.absorb(label::PROTOCOL, PROTOCOL);
+    transcript.absorb(label::PROTOCOL, statement.kind.protocol());
     transcript.absorb(label::CIRCUIT, &circuit.digest);
     transcript.absorb(label::KEY, statement.key_digest);
     transcript.absorb(label::CONTEXT, statement.context);

@@ -1,0 +1,193 @@
+"""The three verbs in Python: what they accept, what they return, what they refuse."""
+
+import dataclasses
+import itertools
+import stat
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+import zkinfer
+from tests.interop.helpers import dense, save_model
+from zkinfer import Proof, ProvingKey, UsageError, VerificationError, VerifyingKey
+
+WEIGHTS = np.array([[1.0, -0.5, 0.1], [0.25, 2.0, 0.2], [-1.5, 0.75, 0.3], [0.5, 0.5, 0.4]])
+X = np.array([[0.5, -0.25, 1.0, -1.0]])
+SCORES = np.maximum(X @ WEIGHTS, 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return dense(tmp_path_factory.mktemp("model") / "m.onnx", WEIGHTS)
+
+
+@pytest.fixture(scope="module")
+def compiled(model: Path) -> zkinfer.Compiled:
+    return zkinfer.compile(model, input_range=(-1, 1))
+
+
+MODES = list(itertools.product(("hidden", "public"), ("public", "label"), ("hidden", "public")))
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "weights"), MODES)
+def test_modes(model: Path, inputs: str, outputs: str, weights: str) -> None:
+    made = zkinfer.compile(
+        model, input_range=(-1, 1), input=inputs, output=outputs, weights=weights
+    )
+    proving = ProvingKey.from_bytes(made.proving_key.to_bytes())
+    verifying = VerifyingKey.from_bytes(made.verifying_key.to_bytes())
+    assert verifying == proving.verifying_key
+    proof = Proof.from_bytes(zkinfer.prove(proving, X, context=b"c").to_bytes())
+    result = zkinfer.verify(verifying, proof, context=b"c")
+    if outputs == "label":
+        assert result.outputs["y"].shape == ()
+        assert result.outputs["y"] == SCORES.argmax()
+    else:
+        np.testing.assert_allclose(result.outputs["y"], SCORES, atol=1e-3 * SCORES.max())
+        scale = verifying.graph.tensors[verifying.graph.outputs[0]].scale
+        np.testing.assert_array_equal(result.outputs_fixed["y"], result.outputs["y"] * 2**scale)
+    if inputs == "public":
+        assert result.inputs is not None
+        np.testing.assert_allclose(result.inputs["x"], X, atol=1e-3)
+    else:
+        assert result.inputs is None
+        assert result.inputs_fixed is None
+    assert (verifying.weights is None) == (weights == "hidden")
+    assert result.context == b"c"
+    assert result.key_digest == verifying.digest
+    assert result.circuit_digest == verifying.circuit_digest
+    assert result.model_commitment == verifying.model_commitment
+
+
+def test_result_is_frozen(compiled: zkinfer.Compiled) -> None:
+    result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.context = b"other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", "longdouble"])
+def test_float_types(compiled: zkinfer.Compiled, dtype: str) -> None:
+    proof = zkinfer.prove(compiled.proving_key, X.astype(dtype))
+    assert zkinfer.verify(compiled.verifying_key, proof).outputs["y"].shape == (1, 3)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "uint8", "uint64"])
+def test_integer_types(compiled: zkinfer.Compiled, dtype: str) -> None:
+    x = np.array([[1, 0, 1, 0]], dtype=dtype)
+    proof = zkinfer.prove(compiled.proving_key, {"x": x})
+    expected = np.maximum(x @ WEIGHTS, 0)
+    outputs = zkinfer.verify(compiled.verifying_key, proof).outputs["y"]
+    np.testing.assert_allclose(outputs, expected, atol=3e-3)
+
+
+def test_arrays_in_any_order(compiled: zkinfer.Compiled) -> None:
+    plain = zkinfer.prove(compiled.proving_key, X)
+    wide = np.zeros((1, 8))
+    wide[:, ::2] = X
+    for x in (np.asfortranarray(X), wide[:, ::2], X.tolist()):
+        proof = zkinfer.prove(compiled.proving_key, x)
+        np.testing.assert_array_equal(proof.public_values[0], plain.public_values[0])
+
+
+def test_model_as_bytes_or_proto(model: Path) -> None:
+    for source in (str(model), model.read_bytes(), onnx.load(model)):
+        made = zkinfer.compile(source, input_range=(-1, 1))
+        assert made.verifying_key.graph.inputs == ("x",)
+
+
+def test_several_inputs_and_outputs(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["a", "w"], ["h"]),
+        helper.make_node("Add", ["h", "b"], ["sum"]),
+        helper.make_node("Sub", ["h", "b"], ["difference"]),
+    ]
+    inputs = {"a": (1, 4), "b": (1, 3)}
+    constants = {"w": WEIGHTS.astype(np.float32)}
+    model = save_model(tmp_path / "m.onnx", nodes, inputs, ["sum", "difference"], constants)
+    rng = np.random.default_rng(5)
+    samples = {"a": rng.uniform(-1, 1, (50, 4)), "b": rng.uniform(-1, 1, (50, 3))}
+    made = zkinfer.compile(model, calibration=samples)
+    x = {"a": samples["a"][:1], "b": samples["b"][:1]}
+    outputs = zkinfer.verify(made.verifying_key, zkinfer.prove(made.proving_key, x)).outputs
+    np.testing.assert_allclose(outputs["sum"], x["a"] @ WEIGHTS + x["b"], atol=5e-3)
+    np.testing.assert_allclose(outputs["difference"], x["a"] @ WEIGHTS - x["b"], atol=5e-3)
+    with pytest.raises(UsageError, match="a, b"):
+        zkinfer.prove(made.proving_key, samples["a"][:1])
+    with pytest.raises(UsageError, match="a, b"):
+        zkinfer.prove(made.proving_key, {"a": samples["a"][:1]})
+
+
+def test_save_and_load(compiled: zkinfer.Compiled, tmp_path: Path) -> None:
+    compiled.save(tmp_path / "k")
+    with pytest.raises(UsageError, match="exists already"):
+        compiled.save(tmp_path / "k")
+    compiled.save(tmp_path / "k", force=True)
+    proving = ProvingKey.load(tmp_path / "k/proving.key")
+    verifying = VerifyingKey.load(str(tmp_path / "k/verifying.key"))
+    proof = zkinfer.prove(proving, X)
+    for number in range(2):
+        proof.save(tmp_path / "p")
+        assert Proof.load(tmp_path / "p") == proof, number
+    with pytest.raises(UsageError, match="exists already"):
+        proof.save(tmp_path / "k/proving.key")
+    with pytest.raises(UsageError, match="exists already"):
+        verifying.save(tmp_path / "p")
+    proving.save(tmp_path / "secret")
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
+    assert zkinfer.verify(verifying, Proof.load(tmp_path / "p")).context == b""
+
+
+def test_files_are_written_whole_or_not_at_all(
+    compiled: zkinfer.Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def fail_third(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail_third)
+    with pytest.raises(UsageError, match="no space left"):
+        compiled.save(tmp_path / "k")
+    assert list((tmp_path / "k").iterdir()) == []
+
+
+@pytest.mark.parametrize("context", ["text", 7, None, bytes(65537)])
+def test_wrong_context(compiled: zkinfer.Compiled, context: object) -> None:
+    with pytest.raises(UsageError, match="context"):
+        zkinfer.prove(compiled.proving_key, X, context=context)  # type: ignore[arg-type]
+    proof = zkinfer.prove(compiled.proving_key, X)
+    with pytest.raises(UsageError, match="context"):
+        zkinfer.verify(compiled.verifying_key, proof, context=context)  # type: ignore[arg-type]
+
+
+def test_keys_in_the_wrong_place(compiled: zkinfer.Compiled) -> None:
+    proof = zkinfer.prove(compiled.proving_key, X)
+    with pytest.raises(UsageError, match="VerifyingKey"):
+        zkinfer.verify(compiled.proving_key, proof)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="ProvingKey"):
+        zkinfer.prove(compiled.verifying_key, X)  # type: ignore[arg-type]
+    with pytest.raises(zkinfer.FormatError, match="bytes"):
+        VerifyingKey.from_bytes("text")  # type: ignore[arg-type]
+
+
+def test_values_that_are_no_integers_are_refused(compiled: zkinfer.Compiled) -> None:
+    proof = zkinfer.prove(compiled.proving_key, X)
+    halves = tuple(value + 0.5 for value in proof.public_values)
+    with pytest.raises(VerificationError, match="int64"):
+        zkinfer.verify(compiled.verifying_key, dataclasses.replace(proof, public_values=halves))
+
+
+def test_progress_names_every_stage(model: Path) -> None:
+    from zkinfer import api
+
+    stages: list[str] = []
+    made = zkinfer.compile(model, input_range=(-1, 1), progress=stages.append)
+    assert len(stages) == api.COMPILE_STAGES
+    stages.clear()
+    zkinfer.prove(made.proving_key, X, progress=stages.append)
+    assert len(stages) == api.PROVE_STAGES
