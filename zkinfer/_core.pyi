@@ -76,4 +76,7 @@ def verify(
     *,
     certificate: bool = False,
 ) -> None:
-    """Returns when the body of a proof, or of a certificate, is valid, else raises ValueError naming the failing check."""
+    """Returns when the body of a proof, or of a certificate, is valid.
+
+    Raises ValueError naming the failing check.
+    """

@@ -117,7 +117,7 @@ fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Compon
                 Some(found) => {
                     let component = components.remove(found);
                     axes.pop();
-                    Values::Integers(read_integers(term, &component, bit_axis, width, values))
+                    Values::Integers(read_integers(term, &component, bit_axis, values))
                 }
                 None => Values::Integers(
                     values.iter().flat_map(|v| (0..width).map(move |k| v >> k & 1)).collect(),
@@ -128,15 +128,19 @@ fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Compon
     Array { axes, values }
 }
 
-/// Whether a component reads a bit axis as an unsigned or two's complement integer, or as one bit.
+/// Whether a component reads a stretch of a bit axis as an unsigned or two's complement integer, or
+/// one bit of it.
 fn reads_integer(term: &Term, component: &Component, bit_axis: usize, width: usize) -> bool {
-    if component.tensor_axes != [bit_axis] || width > 62 {
+    if component.tensor_axes != [bit_axis] {
         return false;
     }
     let index = &term.index[bit_axis];
+    let inside = |count: usize| {
+        usize::try_from(index.base).is_ok_and(|base| count <= 62 && base + count <= width)
+    };
     match component.axes[..] {
-        [] => (0..width as i64).contains(&index.base),
-        [axis] if index.base == 0 && index.strides[axis] == 1 && term.extents[axis] == width => {
+        [] => inside(1),
+        [axis] if index.strides[axis] == 1 && inside(term.extents[axis]) => {
             match &term.weights[axis] {
                 Weight::Power => true,
                 Weight::Constant(constants) => twos_complement(constants),
@@ -155,24 +159,15 @@ fn twos_complement(constants: &[Scalar]) -> bool {
     })
 }
 
-fn read_integers(
-    term: &Term,
-    component: &Component,
-    bit_axis: usize,
-    width: usize,
-    values: &[i64],
-) -> Vec<i64> {
-    match component.axes[..] {
-        [axis] => {
-            let mask = mask(width) as i64;
-            let sign = match term.weights[axis] {
-                Weight::Constant(_) => 1i64 << (width - 1),
-                _ => 0,
-            };
-            values.iter().map(|v| ((v & mask) ^ sign) - sign).collect()
-        }
-        _ => values.iter().map(|v| v >> term.index[bit_axis].base & 1).collect(),
-    }
+fn read_integers(term: &Term, component: &Component, bit_axis: usize, values: &[i64]) -> Vec<i64> {
+    let base = term.index[bit_axis].base;
+    let (width, signed) = match component.axes[..] {
+        [axis] => (term.extents[axis], matches!(term.weights[axis], Weight::Constant(_))),
+        _ => (1, false),
+    };
+    let mask = mask(width) as i64;
+    let sign = if signed { 1i64 << (width - 1) } else { 0 };
+    values.iter().map(|v| ((v >> base & mask) ^ sign) - sign).collect()
 }
 
 /// Replaces the tensor axes of a component by its row axes.
