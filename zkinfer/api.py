@@ -14,8 +14,8 @@ from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, write_files
 from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
-from zkinfer.keys import ProvingKey, VerifyingKey, commit_weights
-from zkinfer.lower import lower, solve
+from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
+from zkinfer.lower import solve
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 
@@ -94,7 +94,7 @@ class Verified:
     key_digest: str
 
 
-COMPILE_STAGES = 5
+COMPILE_STAGES = 4
 PROVE_STAGES = 2
 
 
@@ -152,14 +152,10 @@ def compile(
         weights_mode=weights,
         oracle=FloatOracle(proto),
     )
-    report("building the circuit")
-    circuit = lower(quantized.graph).to_bytes()
-    native = transparent.parse_circuit(circuit)
     report("committing to the weights")
-    rows, blinds = commit_weights(quantized.graph, native, quantized.weights)
-    shown = quantized.weights if weights == "public" else None
-    verifying_key = VerifyingKey(quantized.graph, circuit, rows, shown)
-    proving_key = ProvingKey(verifying_key, quantized.weights, blinds)
+    proving_key = make_keys(quantized.graph, quantized.weights)
+    verifying_key = proving_key.verifying_key
+    native = verifying_key.native_circuit
     report("writing the report")
     costs = {
         "constraint rows": native.constraints,

@@ -1,9 +1,10 @@
 """Verifying and proving keys: byte formats, strict loading and acceptance.
 
 Verifying key (public), sections: the fixed-point graph as canonical JSON; the circuit's bytes; the
-commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; the
-weights certificate, empty in this version. The key's digest is SHA3-256 over the container up to,
-and without, the certificate section. The model commitment is SHA3-256 over
+commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; if
+there are hidden ones the weights certificate: the length of its circuit (u32), the circuit and the
+proof's body. The key's digest is SHA3-256 over the container up to, and without, the certificate
+section. The model commitment is SHA3-256 over
 b"zkinfer/v1/model/" and the row commitments.
 
 Proving key (secret), sections: the verifying key's bytes; the weights; the rows' blindings
@@ -16,8 +17,9 @@ fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
 
 import hashlib
 import math
+import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,8 +27,10 @@ import numpy.typing as npt
 
 from zkinfer import container
 from zkinfer.backends import transparent
+from zkinfer.certificate import certificate_circuit, certificate_witness
+from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
-from zkinfer.errors import FormatError
+from zkinfer.errors import FormatError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
 from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.lower import lower, weight_arrays
@@ -34,6 +38,7 @@ from zkinfer.lower import lower, weight_arrays
 Integers = npt.NDArray[np.int64]
 
 POINT_SIZE = 32
+_LENGTH = struct.Struct("<I")
 _MODEL_LABEL = b"zkinfer/v1/model/"
 _INTEGER_TYPES = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
 
@@ -43,14 +48,17 @@ class VerifyingKey:
     """What a verifier needs: the network, its circuit and the commitment to its weights.
 
     graph: the fixed-point graph; circuit: its circuit's bytes; rows: row commitments; weights:
-    name to int64 array if the weights are public, else None. `from_bytes` and `load` accept a key
-    only if its circuit is the one that follows from its graph.
+    name to int64 array if the weights are public, else None; certificate: that hidden weights lie
+    in their declared ranges. `from_bytes` and `load` accept a key only if its circuit is the one
+    that follows from its graph, and its certificate is valid or its rows commit to its public
+    weights.
     """
 
     graph: FixedGraph
     circuit: bytes
     rows: bytes
     weights: Mapping[str, Integers] | None
+    certificate: bytes = b""
 
     @cached_property
     def native_circuit(self) -> transparent.Circuit:
@@ -82,7 +90,7 @@ class VerifyingKey:
     @cached_property
     def _parts(self) -> tuple[bytes, ...]:
         weights = b"" if self.weights is None else pack_weights(self.graph, self.weights)
-        return (self.graph.to_json(), self.circuit, self.rows, weights, b"")
+        return (self.graph.to_json(), self.circuit, self.rows, weights, self.certificate)
 
     @cached_property
     def _encoded(self) -> bytes:
@@ -95,22 +103,28 @@ class VerifyingKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> "VerifyingKey":
         """Reads and accepts a key from untrusted bytes. Raises FormatError."""
-        graph_json, circuit, rows, packed, certificate = container.read(
+        key, circuit = cls._read(data)
+        if key.weights is None:
+            _accept_certificate(key, circuit)
+        elif key.rows != commit_weights(key.graph, key.native_circuit, key.weights)[0]:
+            raise FormatError("this verifying key's commitments are not to its public weights")
+        return key
+
+    @classmethod
+    def _read(cls, data: bytes) -> "tuple[VerifyingKey, Circuit]":
+        """A key whose weights are still to be accepted, and its circuit."""
+        graph_json, encoded, rows, packed, certificate = container.read(
             container.VERIFYING_KEY, data
         )
-        if certificate:
-            raise FormatError("this zkinfer reads no weights certificates; update it")
-        graph = _accept_circuit(graph_json, circuit, rows)
+        graph, circuit = _accept_circuit(graph_json, encoded, rows)
         weights = None
         if graph.weights_mode == "public":
             weights = unpack_weights(graph, packed)
+            if certificate:
+                raise FormatError("this verifying key has a certificate of public weights")
         elif packed:
             raise FormatError("this verifying key lists weights although they are hidden")
-        key = cls(graph, circuit, rows, weights)
-        native = key.native_circuit
-        if weights is not None and rows != commit_weights(graph, native, weights)[0]:
-            raise FormatError("this verifying key's commitments are not to its public weights")
-        return key
+        return cls(graph, encoded, rows, weights, certificate), circuit
 
     @classmethod
     def load(cls, path: StrPath) -> "VerifyingKey":
@@ -168,9 +182,12 @@ class ProvingKey:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ProvingKey":
-        """Reads a key and accepts its verifying key. Raises FormatError."""
+        """Reads a key. Raises FormatError.
+
+        Its owner knows the weights, so their commitments are not checked again.
+        """
         inner, packed, blinds = container.read(container.PROVING_KEY, data)
-        key = VerifyingKey.from_bytes(inner)
+        key, _ = VerifyingKey._read(inner)
         if key.weights is not None:
             if packed or blinds:
                 raise FormatError("this proving key repeats weights that are public")
@@ -203,6 +220,35 @@ def commit_weights(
     return transparent.commit_weights(
         circuit, weight_arrays(graph, weights), hidden=graph.weights_mode == "hidden"
     )
+
+
+def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
+    """The keys of a network: lowers it, commits to its weights and certifies hidden ones.
+
+    weights: int64 arrays by name, each within its declared range. Takes seconds for millions.
+    """
+    circuit = lower(graph)
+    encoded = circuit.to_bytes()
+    rows, blinds = commit_weights(graph, transparent.parse_circuit(encoded), weights)
+    if graph.weights_mode == "public":
+        return ProvingKey(VerifyingKey(graph, encoded, rows, weights), weights, blinds)
+    key = VerifyingKey(graph, encoded, rows, None)
+    if not graph.weights:
+        return ProvingKey(key, weights, blinds)
+    return ProvingKey(_certified(key, circuit, weights, blinds), weights, blinds)
+
+
+def _certified(
+    key: VerifyingKey, circuit: Circuit, weights: Mapping[str, Integers], blinds: bytes
+) -> VerifyingKey:
+    """The key with the certificate of its hidden weights."""
+    arrays = weight_arrays(key.graph, weights)
+    encoded = certificate_circuit(key.graph, circuit).to_bytes()
+    native = transparent.parse_circuit(encoded)
+    prover = transparent.make_prover(native, arrays, key.rows, blinds, key.key_digest)
+    bits, trace = certificate_witness(key.graph, circuit, arrays)
+    body = transparent.prove(prover, b"", [], [], bits, trace, certificate=True)
+    return replace(key, certificate=_LENGTH.pack(len(encoded)) + encoded + body)
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
@@ -250,25 +296,47 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-def _accept_circuit(graph_json: bytes, circuit: bytes, rows: bytes) -> FixedGraph:
-    """The graph, if the circuit is the one that follows from it and the rows are as many.
+def _accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[FixedGraph, Circuit]:
+    """The graph and its circuit, if its bytes are the key's and the rows are as many.
 
     Raises FormatError. A hostile graph may break any step of reading and lowering; whatever it
     raises refuses the key.
     """
     try:
         graph = FixedGraph.from_json(graph_json)
-        lowered = lower(graph)
-        follows = lowered.to_bytes() == circuit
+        circuit = lower(graph)
+        follows = circuit.to_bytes() == encoded
     except FormatError:
         raise
     except Exception as error:
         raise FormatError(f"this key's graph has no circuit: {error}") from error
     if not follows:
         raise FormatError("this key's circuit does not follow from its graph")
-    expected = POINT_SIZE * -(-lowered.entries(Segment.WEIGHTS) // lowered.columns)
+    expected = POINT_SIZE * -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)
     if len(rows) != expected:
         raise FormatError(
             f"this key has {len(rows)} bytes of weight commitments, {expected} expected"
         )
-    return graph
+    return graph, circuit
+
+
+def _accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
+    """Raises FormatError unless the certificate proves the ranges of the key's weights, if any."""
+    if not key.graph.weights and not key.certificate:
+        return
+    encoded = certificate_circuit(key.graph, circuit).to_bytes()
+    head = _LENGTH.pack(len(encoded)) + encoded
+    if not key.certificate.startswith(head):
+        raise FormatError("this key's certificate is missing or not about its weights")
+    try:
+        transparent.verify(
+            transparent.parse_circuit(encoded),
+            key.key_digest,
+            key.rows,
+            b"",
+            [],
+            key.certificate[len(head) :],
+            certificate=True,
+        )
+    except VerificationError as error:
+        raise FormatError(f"this key's certificate is not valid: {error}") from error

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.interop.helpers import Done, Keys, Run, make_keys
+from tests.interop.support import Done, Keys, Run, make_keys
 
 
 @pytest.fixture(scope="session")

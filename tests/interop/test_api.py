@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 import zkinfer
-from tests.interop.helpers import dense, save_model
+from tests.interop.support import dense, save_model
 from zkinfer import Proof, ProvingKey, UsageError, VerificationError, VerifyingKey
 
 WEIGHTS = np.array([[1.0, -0.5, 0.1], [0.25, 2.0, 0.2], [-1.5, 0.75, 0.3], [0.5, 0.5, 0.4]])

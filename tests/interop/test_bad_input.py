@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.interop.helpers import MODELS, Done, Keys, Run, dense, save_model
+from tests.interop.support import MODELS, Done, Keys, Run, dense, save_model
 
 NAN, INF = float("nan"), float("inf")
 WEIGHTS = np.array([[1.0, -0.5], [0.25, 2.0], [-1.5, 0.75], [0.5, 0.5]])

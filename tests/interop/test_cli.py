@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.interop.helpers import MODELS, Keys, Run, dense
+from tests.interop.support import MODELS, Keys, Run, dense
 
 HEX = re.compile("[0-9a-f]{64}")
 

@@ -12,14 +12,13 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+from artifacts import prove, reseal
 
 import zkinfer
 from tests.reference import hand_circuit
 from zkinfer import _core, reference
-from zkinfer.backends import transparent
 from zkinfer.fixed import FixedGraph
-from zkinfer.keys import ProvingKey, VerifyingKey, commit_weights
-from zkinfer.lower import lower, solve
+from zkinfer.keys import VerifyingKey, make_keys
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.errors import FormatError
@@ -41,27 +40,6 @@ def accepts(function: Callable[[], object], refusals: type | tuple[type, ...]) -
     return True
 
 
-def keys_of(graph: FixedGraph, weights: dict) -> ProvingKey:
-    circuit = lower(graph).to_bytes()
-    rows, blinds = commit_weights(graph, transparent.parse_circuit(circuit), weights)
-    shown = weights if graph.weights_mode == "public" else None
-    return ProvingKey(VerifyingKey(graph, circuit, rows, shown), weights, blinds)
-
-
-def prove(key: ProvingKey, inputs: dict, context: bytes = b"") -> zkinfer.Proof:
-    witness = solve(key.graph, key.weights, inputs)
-    body = transparent.prove(
-        key.prover, context, witness.public, witness.input, witness.bits, witness.trace
-    )
-    digest = key.verifying_key.key_digest
-    return zkinfer.Proof(digest, context, tuple(witness.public), body)
-
-
-def reseal(data: bytes) -> bytes:
-    """The data with the checksum of its present content."""
-    return data[:-32] + hashlib.sha3_256(data[:-32]).digest()
-
-
 # The argument, on a circuit written by hand.
 
 
@@ -69,7 +47,7 @@ def both(case: hand_circuit.Case, digest: bytes = hand_circuit.KEY_DIGEST) -> bo
     """The verdict that both verifiers come to."""
     circuit = Circuit(case.circuit)
     rows = [case.rows[at : at + 32] for at in range(0, len(case.rows), 32)]
-    key = ReferenceKey(parse_graph(EMPTY_GRAPH), circuit, circuit_digest(case), rows, digest)
+    key = ReferenceKey(parse_graph(EMPTY_GRAPH), circuit, rows, digest, b"")
     argument = Argument(key, case.context, [case.public.ravel().tolist()], case.body)
 
     def native() -> None:
@@ -205,7 +183,7 @@ def native_sizes(data: bytes) -> tuple[int, ...] | None:
 def test_verdicts_of_networks_agree(name: str) -> None:
     case = CASES[name]
     weights, inputs = case.random(1)
-    key = keys_of(case.graph, weights)
+    key = make_keys(case.graph, weights)
     proof = prove(key, inputs, b"context")
     expected = zkinfer.verify(key.verifying_key, proof, context=b"context")
     ours = reference.read_key(key.verifying_key.to_bytes())
@@ -231,7 +209,7 @@ def test_scales_follow_the_operators(name: str) -> None:
 def network() -> tuple[VerifyingKey, zkinfer.Proof]:
     case = CASES["perceptron"]
     weights, inputs = case.random(2)
-    key = keys_of(case.graph, weights)
+    key = make_keys(case.graph, weights)
     return key.verifying_key, prove(key, inputs)
 
 
@@ -283,7 +261,7 @@ def test_every_part_of_a_key_counts(network: tuple[VerifyingKey, zkinfer.Proof])
         changed = bytearray(key)
         changed[place] ^= 1 << rng.randrange(8)
         assert code(bytes(changed), proof) == 2
-        with pytest.raises(reference.ReferenceError_):
+        with pytest.raises((reference.FormatError, reference.VerificationError)):
             reference.verify(
                 reference.read_key(reseal(bytes(changed))), reference.read_proof(proof)
             )
@@ -312,7 +290,7 @@ def test_public_values_are_bound_and_bounded(network: tuple[VerifyingKey, zkinfe
 def test_public_weights(network: tuple[VerifyingKey, zkinfer.Proof]) -> None:
     case = CASES["perceptron"]
     weights, inputs = case.random(5)
-    key = keys_of(dataclasses.replace(case.graph, weights_mode="public"), weights)
+    key = make_keys(dataclasses.replace(case.graph, weights_mode="public"), weights)
     public = key.verifying_key.to_bytes()
     assert code(public, prove(key, inputs).to_bytes()) == 0
     assert code(public, network[1].to_bytes()) == 1
@@ -372,7 +350,7 @@ def run(module: str, *arguments: str) -> tuple[int, str, str]:
 def test_command_lines_agree(tmp_path: Path, network: tuple[VerifyingKey, zkinfer.Proof]) -> None:
     case = CASES["perceptron"]
     weights, inputs = case.random(6)
-    proving_key = keys_of(case.graph, weights)
+    proving_key = make_keys(case.graph, weights)
     key, proof = tmp_path / "verifying.key", tmp_path / "proof.zkp"
     proving_key.verifying_key.save(key)
     text = "claim é 7"

@@ -57,12 +57,13 @@ def prove(
     inputs: Sequence[Integers],
     bits: Sequence[Integers],
     trace: Sequence[Integers],
+    *,
+    certificate: bool = False,
 ) -> bytes:
-    """The body of a proof for one witness. Raises UsageError."""
+    """The body of a proof, or of a certificate, for one witness. Raises UsageError."""
+    arrays = [_native(segment) for segment in (public, inputs, bits, trace)]
     try:
-        return prover.prove(
-            context, _native(public), _native(inputs), _native(bits), _native(trace)
-        )
+        return prover.prove(context, *arrays, certificate=certificate)
     except ValueError as error:
         raise UsageError(f"no proof can be made: {error}") from error
 
@@ -74,10 +75,17 @@ def verify(
     context: bytes,
     public: Sequence[Integers],
     body: bytes,
+    *,
+    certificate: bool = False,
 ) -> None:
-    """Returns if the body of a proof is valid. Raises VerificationError naming the check."""
+    """Returns if the body of a proof, or of a certificate, is valid.
+
+    Raises VerificationError naming the check.
+    """
     try:
-        _core.verify(circuit, key_digest, rows, context, _native(public), body)
+        _core.verify(
+            circuit, key_digest, rows, context, _native(public), body, certificate=certificate
+        )
     except ValueError as error:
         raise VerificationError(str(error)) from error
 

@@ -5,19 +5,12 @@ check a verdict of `zkinfer verify`, or as the specification in executable form:
 
     python -m zkinfer.reference verify KEY PROOF [--context TEXT] [--json]
 
-It verifies proofs against the circuit in the key. That the circuit follows from the graph, and that
-public weights are those that the key commits to, only the package checks, when it reads a key.
+It verifies proofs against the circuits in the key, its own and its certificate's. That both follow
+from the graph, and that public weights are those committed to, only the package checks.
 """
 
-from zkinfer.reference.errors import FormatError, ReferenceError_, VerificationError
+from zkinfer.reference.errors import FormatError, VerificationError
 from zkinfer.reference.formats import read_key, read_proof
 from zkinfer.reference.verify import verify
 
-__all__ = [
-    "FormatError",
-    "ReferenceError_",
-    "VerificationError",
-    "read_key",
-    "read_proof",
-    "verify",
-]
+__all__ = ["FormatError", "VerificationError", "read_key", "read_proof", "verify"]

@@ -36,6 +36,8 @@ def combine(*parts: tuple[int, Combination]) -> Combination:
 class Argument(Transcript):
     """One run of the verifier: the body, the transcript and the points met so far."""
 
+    kind = b"proof"
+
     def __init__(self, key: VerifyingKey, context: bytes, public: Public, body: bytes) -> None:
         super().__init__()
         self.key, self.context, self.public = key, context, public
@@ -65,8 +67,8 @@ class Argument(Transcript):
     def absorb_statement(self) -> None:
         """Step 1."""
         values = [value for tensor in self.public for value in tensor]
-        self.absorb("protocol", b"zkinfer/v1/transparent/proof")
-        self.absorb("circuit", self.key.circuit_digest)
+        self.absorb("protocol", b"zkinfer/v1/transparent/" + self.kind)
+        self.absorb("circuit", self.circuit.digest)
         self.absorb("key", self.key.digest)
         self.absorb("context", self.context)
         self.absorb("public", struct.pack(f"<{len(values)}q", *values))
@@ -87,8 +89,7 @@ class Argument(Transcript):
         point: Point = ()
         for tau in self.draw(f"{name}/{start}", rounds):
             demand(tau != 0, "the point of a zero-check has a coordinate 0")
-            *sent, c = self.receive_scalars(f"{name}/round", 2 if point else 1)
-            a = sent[0] if sent else {}
+            a, c = [{}, *self.receive_scalars(f"{name}/round", 2 if point else 1)][-2:]
             r = self.draw_one(f"{name}/point")
             inverse = pow(tau, -1, ORDER)
             b = combine((inverse, T), (-inverse, a), (-1, c))
@@ -141,25 +142,17 @@ class Argument(Transcript):
         challenge = self.draw_one("opening/challenge")
         responses = self.reader.scalars(len(e) + 10)
         self.reader.end()
-        data = b"".join(response.to_bytes(32, "little") for response in responses)
-        self.absorb("opening/responses", data)
+        self.absorb("opening/responses", b"".join(z.to_bytes(32, "little") for z in responses))
         zA, zb, *w = responses[:-8]
         q, *blindings = responses[-8:]
         w_e = sum(x * y for x, y in zip(w, e, strict=True))
-        equations: list[tuple[Combination, Combination]] = [
-            (vA, {U: zA}),
-            (vAvB, combine((zA, vB))),
-            (vb, {U: zb}),
-            (vb2, combine((zb, vb))),
-            (R, {G + j: w_j for j, w_j in enumerate(w)}),
-            (D, {U: m * w_e}),
-            (Q, {U: q}),
-        ]
+        lefts = (vA, vAvB, vb, vb2, R, D, Q)
+        rights: list[Combination] = [{U: zA}, combine((zA, vB)), {U: zb}, combine((zb, vb))]
+        rights += [{G + j: w_j for j, w_j in enumerate(w)}, {U: m * w_e}, {U: q}]
         fold = self.draw("opening/fold", 7)
         parts: list[tuple[int, Combination]] = []
-        for f, sent, (left, right), z in zip(
-            fold, announcements, equations, blindings, strict=True
-        ):
+        equations = zip(fold, announcements, lefts, rights, blindings, strict=True)
+        for f, sent, left, right, z in equations:
             parts += [(f, sent), (f * challenge, left), (-f, right), (-f * z, {H: 1})]
         total = combine(*parts)
         result = ristretto.multiply(list(total.values()), [self.points[i] for i in total])

@@ -1,5 +1,6 @@
 """formats.md, circuit, and protocol.md, section 2: what a circuit says, where its tensors lie."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,10 +65,11 @@ class Circuit:
     def __init__(self, data: bytes) -> None:
         """Reads a circuit. Raises FormatError unless the bytes are one within the limits."""
         demand(len(data) <= 2**24, "a circuit exceeds 2^24 bytes")
+        self.digest = hashlib.sha3_256(data).digest()
         reader = Reader(data, "the circuit")
         demand(reader.take(8) == b"zkicirc1", "the circuit has another magic")
         self.columns_log2 = reader.uint(1)
-        demand(self.columns_log2 <= 16, "a circuit's rows exceed 2^16 columns")
+        demand(3 <= self.columns_log2 <= 16, "a circuit's rows have not 2^3 to 2^16 columns")
         self.challenges = [reader.uint(1) for _ in range(_count(reader))]
         demand(all(n <= 31 for n in self.challenges), "a challenge exceeds 31 coordinates")
         self.tensors = [_tensor(reader) for _ in range(_count(reader))]

@@ -1,15 +1,11 @@
 """What the reference verifier raises."""
 
 
-class ReferenceError_(Exception):  # noqa: N801, N818 - the builtin has the name without underscore
-    """A key or a proof that the reference verifier does not accept."""
-
-
-class FormatError(ReferenceError_):
+class FormatError(Exception):
     """Bytes that the specification does not allow."""
 
 
-class VerificationError(ReferenceError_):
+class VerificationError(Exception):
     """A proof that does not prove its statement."""
 
 

@@ -24,9 +24,9 @@ class VerifyingKey:
 
     graph: Graph
     circuit: Circuit
-    circuit_digest: bytes
     rows: list[bytes]
     digest: bytes
+    certificate: bytes
 
 
 @dataclass
@@ -48,13 +48,15 @@ def read_key(data: bytes) -> VerifyingKey:
     circuit = Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
-    fixed = 32 * circuit.segments[WEIGHTS].rows
-    demand(len(row_bytes) == fixed, "the key has another number of rows than its circuit")
+    fits = [len(row) for row in rows] == [32] * circuit.segments[WEIGHTS].rows
+    demand(fits, "the key has another number of rows than its circuit")
     demand(len(circuit.public) == 1 + len(graph.public), "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
     demand(shown or not public_weights, "the key shows weights that are hidden")
-    demand(not certificate, "the key has a certificate, which version 1 has not")
-    return VerifyingKey(graph, circuit, sha3(circuit_bytes), rows, sha3(data[: ends[3]]))
+    demand(
+        bool(certificate) == (rows != [] and not shown), "the key has no certificate, or needs none"
+    )
+    return VerifyingKey(graph, circuit, rows, sha3(data[: ends[3]]), certificate)
 
 
 def read_proof(data: bytes) -> Proof:
@@ -68,8 +70,7 @@ def read_proof(data: bytes) -> Proof:
     tensors = []
     for _ in range(count):
         shape = tuple(reader.uint(4) for _ in range(reader.uint(1)))
-        fits = len(shape) <= 8 and all(shape)
-        demand(fits, "a public tensor has more than 8 axes, or an empty one")
+        demand(len(shape) <= 8 and all(shape), "a public tensor has over 8 axes, or an empty one")
         tensors.append((shape, reader.int64s(math.prod(shape))))
     reader.end()
     return Proof(key_digest, context, tensors, body)

@@ -9,11 +9,8 @@ from typing import Any
 
 from zkinfer.reference.errors import FormatError, demand
 
-MODES = {
-    "input_mode": ("hidden", "public"),
-    "output_mode": ("public", "label"),
-    "weights_mode": ("hidden", "public"),
-}
+MODES = {"input_mode": ("hidden", "public"), "output_mode": ("public", "label")}
+MODES["weights_mode"] = MODES["input_mode"]
 SUM_OF_SCALES = ("conv", "matmul", "mul")
 OTHERS = (
     *("add", "average_pool", "concat", "leaky_relu", "max_pool", "neg", "pad", "prelu"),

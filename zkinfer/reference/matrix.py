@@ -9,6 +9,7 @@ from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 
 Point = tuple[int, ...]
+Tables = list[list[int]]
 Component = tuple[frozenset[int], frozenset[int]]  # row and summation axes; tensor axes
 
 
@@ -63,9 +64,7 @@ def evaluate(circuit: Circuit, thetas: Sequence[Point], rho: int, rx: Point, ry:
     return total % ORDER
 
 
-def _share(
-    term: Term, thetas: Sequence[Point], row_tables: list[list[int]], tables: list[list[int]]
-) -> int:
+def _share(term: Term, thetas: Sequence[Point], row_tables: Tables, tables: Tables) -> int:
     """The share of one term: its coefficient times the product over its components."""
     axes = zip(term.weights, term.extents, strict=True)
     weights = [_weights(kind, data, extent, thetas) for (kind, data), extent in axes]
@@ -86,9 +85,7 @@ def _weights(kind: int, data: tuple[int, ...], extent: int, thetas: Sequence[Poi
     return list(data) if kind == 3 else [1] * extent
 
 
-def _component(
-    term: Term, part: Component, weights: list[list[int]], tables: list[list[int]]
-) -> int:
+def _component(term: Term, part: Component, weights: Tables, tables: Tables) -> int:
     """The sum of a component over its own axes; outside of a tensor's extents there is zero."""
     axes = sorted(part[0])
     reads = [(tables[k], term.index[k][0], [term.index[k][1][a] for a in axes]) for k in part[1]]

@@ -2,18 +2,24 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from zkinfer.reference.argument import Argument
+from zkinfer.reference.circuit import WEIGHTS, Circuit
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, sha3
+from zkinfer.reference.matrix import check_steps
+from zkinfer.reference.reader import Reader
 
 
 def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, Any]:
-    """What a valid proof establishes. Raises VerificationError.
+    """What a valid proof establishes. Raises VerificationError, or FormatError for the key.
 
     The members are those of `zkinfer verify --json`, but the context stays bytes.
     """
+    if key.certificate:
+        _check_certificate(key)
     try:
         _check(key, proof, context)
     except FormatError as error:
@@ -21,7 +27,7 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
     verdict["context"] = context
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
-    verdict["circuit_digest"] = key.circuit_digest.hex()
+    verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
     return verdict
@@ -37,6 +43,21 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     Argument(key, context, [values for _, values in proof.public], proof.body).run()
+
+
+def _check_certificate(key: VerifyingKey) -> None:
+    """protocol.md, section 6."""
+    reader = Reader(key.certificate, "the certificate")
+    circuit = Circuit(reader.take(reader.uint(4)))
+    check_steps(circuit)
+    pairs = [[t.extents for t in c.tensors if t.segment == WEIGHTS] for c in (circuit, key.circuit)]
+    same = pairs[0] == pairs[1] and circuit.columns_log2 == key.circuit.columns_log2
+    demand(same, "the certificate is about other tensors than the weights")
+    demand(len(circuit.public) == 1, "the certificate has public values")
+    body = key.certificate[reader.position :]
+    argument = Argument(replace(key, circuit=circuit), b"", [], body)
+    argument.kind = b"certificate"
+    argument.run()
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 
 use crate::wide::{IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
+use ark_ff::batch_inversion;
 use rayon::prelude::*;
 use zkinfer_verify::circuit::{Block, Circuit, Component, Segment, Term, Weight};
 use zkinfer_verify::matrix::{axis_vector, visit_component};
@@ -349,42 +350,70 @@ pub struct Products {
     pub b: Vec<Scalar>,
 }
 
-/// Evaluates every block that multiplies, and sets each sketch tensor to the product of the block
-/// whose C side it is. Blocks without a product hold when C.z = 0 and add nothing to A, B and C.
+/// Evaluates every block that multiplies, after it has set the sketch: a tensor that is alone on the
+/// C side of a block to A B there, and one that is alone on the B side to C / A. Blocks without a
+/// product hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
     witness: &mut Witness,
     challenges: &[Vec<Scalar>],
 ) -> Vec<Products> {
-    let evaluated: Vec<Products> = circuit
+    let mut evaluated: Vec<Products> = circuit
         .blocks
         .par_iter()
         .enumerate()
         .filter(|(_, block)| block.matrices[..2].iter().all(|terms| !terms.is_empty()))
         .map(|(index, block)| {
-            let [a, b, _] = &block.matrices;
-            Products {
-                block: index,
-                a: evaluate(circuit, block, a, witness, challenges),
-                b: evaluate(circuit, block, b, witness, challenges),
-            }
+            let [a, b, c] = &block.matrices;
+            let a = evaluate(circuit, block, a, witness, challenges);
+            let b = match sketch(circuit, b) {
+                Some(_) => quotients(&a, evaluate(circuit, block, c, witness, challenges)),
+                None => evaluate(circuit, block, b, witness, challenges),
+            };
+            Products { block: index, a, b }
         })
         .collect();
+    evaluated.sort_by_key(|product| product.block);
     for product in &evaluated {
         let block = &circuit.blocks[product.block];
-        if let [term] = &block.matrices[2][..]
-            && circuit.tensors[term.tensor].segment == Segment::Sketch
-        {
-            let grid = &circuit.tensors[term.tensor].grid;
-            let mut entries = vec![Scalar::default(); grid.count()];
-            let places = places(term, &grid.extents, &block.grid.extents);
-            for (place, (a, b)) in places.into_iter().zip(product.a.iter().zip(&product.b)) {
-                entries[place] = *a * b;
-            }
-            witness.tensors[term.tensor] = Data::Scalars(entries);
+        let [_, b, c] = &block.matrices;
+        if let Some(term) = sketch(circuit, b) {
+            set_sketch(circuit, block, term, product.b.clone(), witness);
+        } else if let Some(term) = sketch(circuit, c) {
+            let values = product.a.iter().zip(&product.b).map(|(a, b)| *a * b).collect();
+            set_sketch(circuit, block, term, values, witness);
         }
     }
     evaluated
+}
+
+/// The term of a side that is one sketch tensor and nothing else.
+fn sketch<'a>(circuit: &Circuit, terms: &'a [Term]) -> Option<&'a Term> {
+    let [term] = terms else { return None };
+    (circuit.tensors[term.tensor].segment == Segment::Sketch).then_some(term)
+}
+
+/// `c / a`; an `a` of zero, which no honest challenge meets, gives zero.
+fn quotients(a: &[Scalar], c: Vec<Scalar>) -> Vec<Scalar> {
+    let mut quotients = a.to_vec();
+    quotients.par_chunks_mut(1 << 14).for_each(batch_inversion);
+    quotients.par_iter_mut().zip(c).for_each(|(inverse, c)| *inverse *= c);
+    quotients
+}
+
+fn set_sketch(
+    circuit: &Circuit,
+    block: &Block,
+    term: &Term,
+    values: Vec<Scalar>,
+    witness: &mut Witness,
+) {
+    let grid = &circuit.tensors[term.tensor].grid;
+    let mut entries = vec![Scalar::default(); grid.count()];
+    for (place, value) in places(term, &grid.extents, &block.grid.extents).into_iter().zip(values) {
+        entries[place] = value;
+    }
+    witness.tensors[term.tensor] = Data::Scalars(entries);
 }
 
 /// Row-major places in the tensor that the rows of a plain view read, in row order.

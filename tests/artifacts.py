@@ -1,0 +1,36 @@
+"""Keys and proofs of the small networks, and their containers taken apart and put together."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+import zkinfer
+from zkinfer import container
+from zkinfer.backends import transparent
+from zkinfer.keys import ProvingKey
+from zkinfer.lower import solve
+
+Integers = npt.NDArray[np.int64]
+
+
+def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"") -> zkinfer.Proof:
+    """A proof for inputs that are integers already."""
+    witness = solve(key.graph, key.weights, inputs)
+    body = transparent.prove(
+        key.prover, context, witness.public, witness.input, witness.bits, witness.trace
+    )
+    digest = key.verifying_key.key_digest
+    return zkinfer.Proof(digest, context, tuple(witness.public), body)
+
+
+def reseal(data: bytes) -> bytes:
+    """The data with the checksum of its present content."""
+    return data[:-32] + hashlib.sha3_256(data[:-32]).digest()
+
+
+def sections(kind: container.Kind, data: bytes) -> dict[str, bytes]:
+    """The sections of a container by name."""
+    names = (section.name for section in kind.sections)
+    return dict(zip(names, container.read(kind, data), strict=True))

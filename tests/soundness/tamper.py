@@ -1,0 +1,358 @@
+"""The rows of tamper.csv: what is changed, and what both verifiers then say."""
+
+import csv
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from artifacts import Integers, keys_of, prove, reseal, sections
+from listening import DRAW, MESSAGE, Listening, Mishearing, Programmed
+from networks import Net, cases
+
+import zkinfer
+from tests.reference import hand_circuit
+from tests.soundness.edits import changed, damaged, edited, graph_edited, joined
+from tests.soundness.fields import (
+    Field,
+    body_fields,
+    circuit_fields,
+    container_fields,
+    public_fields,
+)
+from zkinfer import container, reference
+from zkinfer.backends import transparent
+from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.reference.circuit import Circuit
+from zkinfer.reference.field import ORDER
+from zkinfer.reference.formats import Proof as ReferenceProof
+from zkinfer.reference.formats import VerifyingKey as ReferenceKey
+from zkinfer.reference.graph import parse_graph
+from zkinfer.reference.matrix import check_steps
+
+TABLE = Path(__file__).with_name("tamper.csv")
+CONTEXT = b"context"
+
+Run = Callable[[], object] | None
+"""A verifier at work on what was changed; None where it has nothing to look at."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """part, field and mutation say what is changed; the others what each verifier must say.
+
+    package, reference: `Error: a part of its message`, `accepts`, or `-` where a verifier has
+    nothing to look at.
+    """
+
+    part: str
+    field: str
+    mutation: str
+    package: str
+    reference: str
+
+
+def read_table() -> list[Row]:
+    with open(TABLE, encoding="utf-8", newline="") as file:
+        return [Row(**line) for line in csv.DictReader(file)]
+
+
+class Subject:
+    """Honest keys and proofs, made once."""
+
+    def __init__(self) -> None:
+        case = cases()["matmul then requantize"]
+        weights, self.inputs = case.random(3)
+        self.proving_key = keys_of(case.graph, weights)
+        self.key = self.proving_key.verifying_key
+        self.proof = prove(self.proving_key, self.inputs, CONTEXT)
+        self.other_key = keys_of(case.graph, weights).verifying_key
+        self.public_proving_key = keys_of(replace(case.graph, weights_mode="public"), weights)
+        self.public_proof = prove(self.public_proving_key, self.inputs, CONTEXT)
+        self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
+
+    @cached_property
+    def reference_key(self) -> ReferenceKey:
+        return reference.read_key(self.key.to_bytes())
+
+    @cached_property
+    def reference_proof(self) -> ReferenceProof:
+        return reference.read_proof(self.proof.to_bytes())
+
+    def outcomes(self, row: Row) -> tuple[str, str]:
+        """What the package and the reference verifier say about a row's mutation."""
+        package, ours = PARTS[row.part](self, row.field, row.mutation)
+        return _outcome(package), _outcome(ours)
+
+
+def _outcome(run: Run) -> str:
+    if run is None:
+        return "-"
+    try:
+        run()
+    except (zkinfer.ZkinferError, reference.ReferenceError_) as error:
+        return f"{type(error).__name__}: {error}"
+    return "accepts"
+
+
+def _verdicts(key: bytes, proof: bytes) -> tuple[Run, Run]:
+    def package() -> None:
+        read = zkinfer.Proof.from_bytes(proof)
+        zkinfer.verify(VerifyingKey.from_bytes(key), read, context=CONTEXT)
+
+    def ours() -> None:
+        reference.verify(reference.read_key(key), reference.read_proof(proof), CONTEXT)
+
+    return package, ours
+
+
+def _file(kind: container.Kind, data: bytes, field: str, mutation: str) -> bytes:
+    """A container with a field of its frame changed, and sealed again."""
+    if field == "file":
+        return damaged(kind, data, mutation)
+    copy = changed(data, container_fields(kind, data), field, mutation)
+    return copy if field == "checksum" else reseal(copy)
+
+
+# The parts of the table. Each takes a field and a mutation, and gives the two verifiers' runs.
+
+
+def _proof_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    proof = _file(container.PROOF, subject.proof.to_bytes(), field, mutation)
+    return _verdicts(subject.key.to_bytes(), proof)
+
+
+def _key_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    key = _file(container.VERIFYING_KEY, subject.key.to_bytes(), field, mutation)
+    return _verdicts(key, subject.proof.to_bytes())
+
+
+def _proof(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    parts = sections(container.PROOF, subject.proof.to_bytes())
+    if field.startswith("public values/"):
+        name, fields = "public values", public_fields(parts["public values"])
+    elif field in parts:
+        name, fields = field, [Field(field, 0, len(parts[field]))]
+    else:
+        name, fields = "body", body_fields(subject.reference_key.circuit, parts["body"])
+    parts[name] = changed(parts[name], fields, field, mutation)
+    return _verdicts(subject.key.to_bytes(), joined(container.PROOF, parts))
+
+
+def _key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_key(subject.key, subject.proof, field, mutation)
+
+
+def _public_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    key = subject.public_proving_key.verifying_key
+    return _changed_key(key, subject.public_proof, field, mutation)
+
+
+def _graph(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_key(subject.key, subject.proof, f"graph:{field}", mutation)
+
+
+def _changed_key(
+    key: VerifyingKey, proof: zkinfer.Proof, field: str, mutation: str
+) -> tuple[Run, Run]:
+    """Relabelled: with a proof that says that it is for the changed key."""
+    parts = sections(container.VERIFYING_KEY, key.to_bytes())
+    edit = mutation.removesuffix(", relabelled")
+    name, _, path = field.partition(":")
+    if path:
+        parts[name] = graph_edited(parts[name], path, edit)
+    else:
+        parts[name] = changed(parts[name], [Field(name, 0, len(parts[name]))], name, edit)
+    if edit != mutation:
+        *most, _ = parts.values()
+        digest = hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, most)).digest()
+        proof = replace(proof, key_digest=digest)
+    return _verdicts(joined(container.VERIFYING_KEY, parts), proof.to_bytes())
+
+
+def _proving_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_proving_key(subject, subject.proving_key, field, mutation)
+
+
+def _public_proving_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_proving_key(subject, subject.public_proving_key, field, mutation)
+
+
+def _changed_proving_key(
+    subject: Subject, key: ProvingKey, field: str, mutation: str
+) -> tuple[Run, Run]:
+    """Whoever reads it proves with it; the proof is verified with the honest verifying key."""
+    data = key.to_bytes()
+    parts = sections(container.PROVING_KEY, data)
+    if field in parts:
+        parts[field] = changed(parts[field], [Field(field, 0, len(parts[field]))], field, mutation)
+        data = joined(container.PROVING_KEY, parts)
+    elif field == "blinding":
+        parts["blindings"] = edited(parts["blindings"][:32], mutation) + parts["blindings"][32:]
+        data = joined(container.PROVING_KEY, parts)
+    else:
+        data = _file(container.PROVING_KEY, data, field, mutation)
+
+    def package() -> None:
+        proof = prove(ProvingKey.from_bytes(data), subject.inputs, CONTEXT)
+        zkinfer.verify(key.verifying_key, proof, context=CONTEXT)
+
+    return package, None
+
+
+def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """What the caller gives to the verifiers, with an honest proof."""
+    key = subject.other_key if field == "key" else subject.key
+    proof = subject.proof.to_bytes() if field == "proof" else subject.proof
+    context: object = CONTEXT
+    if field == "context":
+        context = {
+            "other": b"other",
+            "none": b"",
+            "text": "context",
+            "65537 bytes": bytes(65537),
+        }[mutation]
+
+    def package() -> None:
+        zkinfer.verify(key, proof, context=context)
+
+    def ours() -> None:
+        reference.verify(reference.read_key(key.to_bytes()), subject.reference_proof, context)
+
+    typed = isinstance(context, bytes) and isinstance(proof, zkinfer.Proof)
+    return package, ours if typed else None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement about the circuit written by hand, and the body of a proof of it.
+
+    That circuit uses everything that circuits can. The digest of the key is what the test says.
+    """
+
+    circuit: bytes
+    digest: bytes
+    rows: bytes
+    context: bytes
+    public: list[Integers]
+    body: bytes
+
+    @classmethod
+    def honest(cls, hand: hand_circuit.Case) -> "Claim":
+        digest = hand_circuit.KEY_DIGEST
+        return cls(hand.circuit, digest, hand.rows, hand.context, [hand.public], hand.body)
+
+    def package(self, *, certificate: bool = False) -> None:
+        transparent.verify(
+            transparent.parse_circuit(self.circuit),
+            self.digest,
+            self.rows,
+            self.context,
+            self.public,
+            self.body,
+            certificate=certificate,
+        )
+
+    def ours(self) -> None:
+        circuit = Circuit(self.circuit)
+        check_steps(circuit)
+        net = Net()
+        graph = parse_graph(net.graph(net.input(1)).to_json())
+        rows = [self.rows[at : at + 32] for at in range(0, len(self.rows), 32)]
+        digest = hashlib.sha3_256(self.circuit).digest()
+        key = ReferenceKey(graph, circuit, digest, rows, self.digest)
+        values = [(array.shape, tuple(array.ravel().tolist())) for array in self.public]
+        proof = ReferenceProof(self.digest, self.context, values, self.body)
+        reference.verify(key, proof, self.context)
+
+
+def _circuit(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    claim = Claim.honest(subject.hand)
+    fields = circuit_fields(claim.circuit)
+    if field == "circuit":
+        data = claim.circuit + bytes({"longer": 1, "huge": 1 << 24}[mutation])
+    else:
+        data = changed(claim.circuit, fields, field, mutation)
+        if mutation == "= 0" and field.endswith("s/count"):  # and none follow
+            (count,) = (known for known in fields if known.name == field)
+            data = data[: count.start + count.size]
+    claim = replace(claim, circuit=data)
+    return claim.package, claim.ours
+
+
+def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    claim = Claim.honest(subject.hand)
+    if field == "public":
+        (values,) = claim.public
+        third = (np.arange(values.size) == 3).reshape(values.shape)
+        public = {
+            "plus 1": lambda: [values + third],
+            "one below": lambda: [np.where(third, -1, values)],
+            "one above": lambda: [np.where(third, 2**40 + 1, values)],
+            "fewer": lambda: [values[:-1]],
+            "none": list,
+        }[mutation]()
+        claim = replace(claim, public=public)
+    else:
+        claim = replace(claim, **{field: edited(getattr(claim, field), mutation)})
+    return claim.package, claim.ours
+
+
+def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """What is absorbed: the reference verifier mishears it; the package gets what differs in it."""
+    key, proof = subject.reference_key, subject.reference_proof
+    if mutation == "other draw":
+        return None, Mishearing(key, proof, DRAW, field).run
+    if mutation == "zeros":
+        return None, Programmed(key, proof, {field: (0,) * 64}).run
+    if mutation == "forged":
+        run = Listening(key, proof)
+        run.run()
+        body = forged(proof.body, run.challenges[-1][1])
+        package, ours = _verdicts(
+            subject.key.to_bytes(), replace(subject.proof, body=body).to_bytes()
+        )
+        return package, ours
+    claim = Claim.honest(subject.hand)
+    if field == "protocol":
+        return lambda: claim.package(certificate=True), Mishearing(key, proof, MESSAGE, field).run
+    part, inside, edit = {
+        "circuit": (_circuit, "term/coefficient", "= 2"),
+        "key": (_statement, "digest", "flip"),
+        "context": (_statement, "context", "flip"),
+        "public": (_statement, "public", "plus 1"),
+        "outer/round": (_proof, "outer/a", "= U"),
+        "outer/values": (_proof, "vA", "= U"),
+        "boolean/round": (_proof, "boolean/a", "= U"),
+        "boolean/value": (_proof, "vb", "= U"),
+        "inner/round": (_proof, "inner/g(0)", "= U"),
+        "opening/announcements": (_proof, "announcement 1", "= U"),
+    }.get(field, (_proof, field, "= U"))
+    package, _ = part(subject, inside, edit)
+    return package, Mishearing(key, proof, MESSAGE, field).run
+
+
+def forged(body: bytes, fold: tuple[int, ...]) -> bytes:
+    """Other blindings in two equations: neither holds, but their sum under the fold does."""
+    first, second = (int.from_bytes(body[at : at + 32], "little") for at in (-224, -192))
+    changes = (first + fold[1], second - fold[0])
+    new = b"".join((scalar % ORDER).to_bytes(32, "little") for scalar in changes)
+    return body[:-224] + new + body[-160:]
+
+
+PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
+    "proof file": _proof_file,
+    "proof": _proof,
+    "key file": _key_file,
+    "key": _key,
+    "key with public weights": _public_key,
+    "graph": _graph,
+    "proving key": _proving_key,
+    "proving key with public weights": _public_proving_key,
+    "call": _call,
+    "circuit": _circuit,
+    "statement": _statement,
+    "transcript": _transcript,
+}

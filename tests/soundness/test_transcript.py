@@ -1,0 +1,123 @@
+"""Everything said is absorbed: a verifier that leaves out any one frame is noticed.
+
+The honest proof is the native prover's. The reference verifier accepts it; with one frame left out
+of its transcript it draws other challenges and refuses. So prover and both verifiers absorb every
+frame, under these labels. What is absorbed and drawn after the responses only says how the seven
+equations are folded into one; there an honest proof passes either way, and what must fail is a
+forgery that knows the folding beforehand.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from artifacts import prove
+from listening import DRAW, MESSAGE, Deaf, Listening, Programmed
+from networks import cases
+
+import zkinfer
+from zkinfer import reference
+from zkinfer.keys import VerifyingKey, make_keys
+from zkinfer.reference.errors import FormatError
+from zkinfer.reference.field import ORDER
+
+RUST = Path(__file__).resolve().parents[2] / "rust/zkinfer-verify/src/transcript.rs"
+LABELS = re.findall(r'pub const \w+: &str = "(.*)";', RUST.read_text())
+LAST = ("opening/responses", "opening/fold")
+REFUSED = "the closing equations do not hold"
+
+
+@pytest.fixture(scope="module")
+def honest() -> tuple[VerifyingKey, zkinfer.Proof]:
+    """A proof of a network with rows in every segment and two challenge vectors."""
+    case = cases()["matmul then requantize"]
+    weights, inputs = case.random(3)
+    key = make_keys(case.graph, weights)
+    return key.verifying_key, prove(key, inputs, b"context")
+
+
+@pytest.fixture(scope="module")
+def key(honest: tuple[VerifyingKey, zkinfer.Proof]) -> reference.formats.VerifyingKey:
+    return reference.read_key(honest[0].to_bytes())
+
+
+@pytest.fixture(scope="module")
+def proof(honest: tuple[VerifyingKey, zkinfer.Proof]) -> reference.formats.Proof:
+    return reference.read_proof(honest[1].to_bytes())
+
+
+def test_frames_are_those_of_the_protocol(key, proof) -> None:
+    """Every label of the native transcript, in its order where it is first used."""
+    run = Listening(key, proof)
+    run.run()
+    assert list(dict.fromkeys(label for _, label in run.frames)) == LABELS
+    drawn = [label for kind, label in run.frames if kind == DRAW]
+    assert [label for label, _ in run.challenges] == drawn
+    circuit = key.circuit
+    rounds = {
+        "outer": circuit.mu,
+        "boolean": circuit.segments[3].log2,
+        "inner": circuit.nu,
+    }
+    for name, count in rounds.items():
+        assert run.frames.count((MESSAGE, f"{name}/round")) == count
+        assert run.frames.count((DRAW, f"{name}/point")) == count
+    assert drawn.count("circuit/challenge") == len(circuit.challenges) == 2
+    assert len(run.frames) == 2 * sum(rounds.values()) + 2 + len(LABELS) - 7
+
+
+def test_no_frame_can_be_left_out(key, proof) -> None:
+    honest = Listening(key, proof)
+    honest.run()
+    for position, (_, label) in enumerate(honest.frames):
+        deaf = Deaf(key, proof, position)
+        if label in LAST:
+            deaf.run()
+            continue
+        with pytest.raises(FormatError, match=REFUSED):
+            deaf.run()
+        assert len(deaf.frames) == len(honest.frames)
+        assert deaf.challenges[-1] != honest.challenges[-1]
+
+
+def forged(proof: reference.formats.Proof, fold: tuple[int, ...]) -> reference.formats.Proof:
+    """Other blindings in two equations, so that neither holds and their sum under the fold does."""
+    body = bytearray(proof.body)
+    for equation, change in ((0, fold[1]), (1, -fold[0])):
+        place = slice(len(body) - 32 * (7 - equation), len(body) - 32 * (6 - equation) or None)
+        blinding = int.from_bytes(body[place], "little") + change
+        body[place] = (blinding % ORDER).to_bytes(32, "little")
+    return replace(proof, body=bytes(body))
+
+
+def refused_by_both(honest: tuple[VerifyingKey, zkinfer.Proof], key, forgery) -> None:
+    with pytest.raises(reference.VerificationError, match=REFUSED):
+        reference.verify(key, forgery, forgery.context)
+    changed = replace(honest[1], body=forgery.body)
+    with pytest.raises(zkinfer.VerificationError, match=REFUSED):
+        zkinfer.verify(honest[0], changed, context=forgery.context)
+
+
+def test_responses_must_be_absorbed(honest, key, proof) -> None:
+    """Without that, the folding is known before the responses are chosen."""
+    position = _position(key, proof, "opening/responses")
+    deaf = Deaf(key, proof, position)
+    deaf.run()
+    forgery = forged(proof, deaf.challenges[-1][1])
+    Deaf(key, forgery, position).run()
+    refused_by_both(honest, key, forgery)
+
+
+@pytest.mark.parametrize("fold", [(1,) * 7, tuple(range(1, 8))])
+def test_the_folding_must_be_drawn(honest, key, proof, fold: tuple[int, ...]) -> None:
+    """Weights that are known beforehand would let equations fail against each other."""
+    forgery = forged(proof, fold)
+    Programmed(key, forgery, {"opening/fold": fold}).run()
+    refused_by_both(honest, key, forgery)
+
+
+def _position(key, proof, label: str) -> int:
+    run = Listening(key, proof)
+    run.run()
+    return [name for _, name in run.frames].index(label)

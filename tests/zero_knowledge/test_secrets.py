@@ -1,0 +1,148 @@
+"""What is public does not contain what is hidden, and does not depend on it.
+
+What the tables of SECURITY.md call hidden or committed is looked for in keys and proofs, as bytes of
+any integer or float type and as digits. And public artifacts of two different secrets are compared.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import networks
+import numpy as np
+import onnx
+import pytest
+from artifacts import prove, sections
+from onnx import numpy_helper
+
+import zkinfer
+from zkinfer import container
+from zkinfer.fixed import quantize_input
+from zkinfer.keys import make_keys
+from zkinfer.lower import weight_arrays
+
+CASES = networks.cases()
+MODELS = Path(__file__).resolve().parents[2] / "models"
+TYPES = ("<i1", "<i2", "<i4", "<i8", "<f4", "<f8")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Integers of the fixed-point network and the floats that they stand for."""
+
+    integers: list[np.ndarray]
+    floats: list[np.ndarray]
+
+    def needles(self) -> Iterator[tuple[str, int, bytes]]:
+        """Every telling run: the type, the length and the bytes.
+
+        A run has 8 bytes and 4 numbers at least, and three different numbers other than zero:
+        circuits have small integers of their own.
+        """
+        for kind in TYPES:
+            size = np.dtype(kind).itemsize
+            count = max(4, 8 // size)
+            for array in self.integers + (self.floats if "f" in kind else []):
+                for order in (array, array.T):
+                    flat = order.reshape(-1)
+                    packed = flat.astype(kind).tobytes()
+                    for at in range(len(flat) - count + 1):
+                        if len(set(flat[at : at + count].tolist()) - {0}) >= 3:
+                            yield kind, size * count, packed[at * size : (at + count) * size]
+        for array in self.integers:
+            digits = [str(value).encode() for value in array.reshape(-1).tolist()]
+            for at in range(len(digits) - 3):
+                if len(set(digits[at : at + 4]) - {b"0"}) >= 3:
+                    yield "digits", 0, b",".join(digits[at : at + 4])
+
+    def found_in(self, data: bytes) -> set[str]:
+        """The types in which some run of the secret is in the data."""
+        runs: dict[int, set[bytes]] = {}
+        found = set()
+        for kind, size, needle in self.needles():
+            if size and size not in runs:
+                runs[size] = {data[at : at + size] for at in range(len(data) - size + 1)}
+            if needle in (runs[size] if size else data):
+                found.add(kind)
+        return found
+
+
+@pytest.fixture(scope="module")
+def samples() -> np.ndarray:
+    with np.load(MODELS / "digits_mlp_calibration.npz", allow_pickle=False) as file:
+        (name,) = file.files
+        return file[name]
+
+
+def compiled(samples: np.ndarray, **modes: str) -> zkinfer.ProvingKey:
+    return zkinfer.compile(MODELS / "digits_mlp.onnx", calibration=samples, **modes).proving_key
+
+
+def weights_of(key: zkinfer.ProvingKey) -> Secret:
+    model = onnx.load(MODELS / "digits_mlp.onnx")
+    floats = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
+    integers = [*key.weights.values(), *weight_arrays(key.graph, key.weights)]
+    return Secret(integers, [array for array in floats if array.size > 8])
+
+
+def input_of(key: zkinfer.ProvingKey, x: np.ndarray) -> Secret:
+    (name,) = key.graph.inputs
+    (quantized,) = quantize_input(key.graph, {name: x}).values()
+    return Secret([quantized], [x])
+
+
+@pytest.mark.parametrize("output", ["public", "label"])
+def test_hidden_bytes_are_nowhere(samples: np.ndarray, output: str) -> None:
+    key = compiled(samples, output=output)
+    proof = zkinfer.prove(key, samples[3:4]).to_bytes()
+    public = key.verifying_key.to_bytes() + proof
+    assert weights_of(key).found_in(public) == set()
+    assert input_of(key, samples[3:4]).found_in(public) == set()
+
+
+def test_shown_bytes_are_found(samples: np.ndarray) -> None:
+    """The search would find secrets where they are."""
+    key = compiled(samples, input="public")
+    assert weights_of(key).found_in(key.to_bytes()) & {"<i1", "<i2", "<i4"}
+    proof = zkinfer.prove(key, samples[3:4]).to_bytes()
+    assert "<i8" in input_of(key, samples[3:4]).found_in(proof)
+    key = compiled(samples, weights="public")
+    assert weights_of(key).found_in(key.verifying_key.to_bytes()) & {"<i1", "<i2", "<i4"}
+    for secret in (weights_of(key), input_of(key, samples[3:4])):
+        packed = b"".join(array.tobytes() for array in secret.floats)
+        assert secret.found_in(packed)
+        digits = str(secret.integers[0].reshape(-1).tolist()).replace(" ", "")
+        assert "digits" in secret.found_in(digits.encode())
+
+
+@pytest.mark.parametrize("name", ["perceptron", "convolutional network", "prelu"])
+def test_keys_of_two_models_differ_in_commitments_only(name: str) -> None:
+    """Of one architecture and one set of ranges: all zeros, and random weights."""
+    case = CASES[name]
+    weights, inputs = case.random(5)
+    zeros = {name: np.zeros_like(array) for name, array in weights.items()}
+    keys = [make_keys(case.graph, each) for each in (weights, zeros)]
+    one, other = (sections(container.VERIFYING_KEY, key.verifying_key.to_bytes()) for key in keys)
+    different = {name for name in one if one[name] != other[name]}
+    assert different == {"weight commitments", "certificate"}
+    assert {name: len(part) for name, part in one.items()} == {
+        name: len(part) for name, part in other.items()
+    }
+    # A certificate is a circuit, the same for both, and a proof of it.
+    size = 4 + int.from_bytes(one["certificate"][:4], "little")
+    assert one["certificate"][:size] == other["certificate"][:size]
+    proofs = [prove(key, inputs) for key in keys]
+    assert len(proofs[0].to_bytes()) == len(proofs[1].to_bytes())
+
+
+def test_proofs_of_two_inputs_differ_in_the_body_only() -> None:
+    """Where the public output is the same."""
+    case = CASES["label"]
+    key = make_keys(case.graph, {})
+    parts = []
+    for scores in ([1, 2, 7, 3, 4], [-8, -8, 0, -8, -8]):
+        proof = prove(key, {"x0": np.array([scores], dtype=np.int64)})
+        parts.append(sections(container.PROOF, proof.to_bytes()))
+    one, other = parts
+    assert {name for name in one if one[name] != other[name]} == {"body"}
+    assert len(one["body"]) == len(other["body"])
