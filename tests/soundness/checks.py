@@ -1,6 +1,6 @@
 """Every check that verifiers make, found in their sources as the message of its refusal.
 
-A message is a pattern: what the source fills in matches anything.
+A message has an ellipsis where the source fills something in.
 """
 
 import ast
@@ -11,10 +11,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGE = ("container", "fixed", "keys", "certificate", "proof", "api", "backends/transparent")
-RUST = ("circuit", "group", "matrix", "proof", "reader", "verify")
+RUST = (
+    *(f"zkinfer-verify/src/{name}.rs" for name in ("circuit", "group", "matrix", "proof")),
+    *("zkinfer-verify/src/reader.rs", "zkinfer-verify/src/verify.rs"),
+    "zkinfer-python/src/lib.rs",
+)
 
 NOT_CHECKS = {
     ("container", "prefix"): "of a writer",
+    ("container", "write"): "of a writer",
     ("fixed", "_quantize"): "of a prover's input",
     ("fixed", "quantize_input"): "of a prover's input",
     ("api", "compile"): "of a model's owner",
@@ -30,89 +35,69 @@ NOT_CHECKS = {
 
 
 def package_checks() -> dict[str, str]:
-    """By pattern: where the package checks it."""
+    """By message: where the package checks it."""
     found = {}
     for module in PACKAGE:
         path = ROOT / "zkinfer" / f"{module}.py"
-        for function, message in _messages(path, _refusal_of_package):
+        for function, message in _messages(path):
             if (module, function) not in NOT_CHECKS:
                 found[message] = f"{module}.{function}"
     return found
 
 
 def reference_checks() -> dict[str, str]:
-    """By pattern: where the reference verifier checks it."""
+    """By message: where the reference verifier checks it."""
     found = {}
     for path in sorted((ROOT / "zkinfer" / "reference").glob("*.py")):
-        for function, message in _messages(path, _refusal_of_reference):
+        for function, message in _messages(path):
             found[message] = f"reference.{path.stem}.{function}"
     return found
 
 
 def native_checks() -> dict[str, str]:
-    """By pattern: where the native verifier checks it."""
+    """By message: where the native verifier checks it."""
     found = {}
-    for module in RUST:
-        source = (ROOT / f"rust/zkinfer-verify/src/{module}.rs").read_text()
+    for name in RUST:
+        source = (ROOT / "rust" / name).read_text()
         source = source.partition("#[cfg(test)]")[0]
         for match in _REFUSAL.finditer(source):
             text = re.sub(r"\\\n\s*", "", match["text"])
-            pieces = re.split(r"\{[^}]*\}", text)
-            found[".*".join(map(re.escape, pieces))] = f"{module}.rs"
+            found[re.sub(r"\{[^}]*\}", "…", text)] = name
     return found
 
 
 _REFUSAL = re.compile(
-    r"""(?: \bErr\( | \bfail\( | \bError::\w+\( | \bok_or\( | \bok_or_else\(\|\| | \|why\| )
+    r"""(?: \bErr\( | \bfail\( | \bError::\w+\( | \bok_or\( | \bok_or_else\(\|\| | \bmap_err\(\|\w+\|
+        | \bvalue_error\( )
         \s* (?: Error::\w+\( \s* )? (?: format!\( \s* )? "(?P<text>(?:[^"\\]|\\.)*)" """,
     re.VERBOSE | re.DOTALL,
 )
 
 
-def _messages(path: Path, refusal: object) -> Iterator[tuple[str, str]]:
+def says(message: str, check: str) -> bool:
+    """Whether a refusal contains the message of a check."""
+    return re.search(".+".join(map(re.escape, check.split("…"))), message, re.DOTALL) is not None
+
+
+def _messages(path: Path) -> Iterator[tuple[str, str]]:
     """The functions of a module and the messages that they refuse with."""
-    tree = ast.parse(path.read_text())
-    for function in ast.walk(tree):
+    for function in ast.walk(ast.parse(path.read_text())):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
-                message = refusal(node)
-                pattern = message and _pattern(message)
-                if pattern:
-                    yield function.name, pattern
+                text = _text(node)
+                if text.strip("…"):
+                    yield function.name, text
 
 
-def _refusal_of_package(node: ast.AST) -> ast.expr | None:
-    """`raise FormatError(message)` and the like, `_check(condition, message)`."""
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-        return node.exc.args[0]
-    if isinstance(node, ast.Call) and _name(node) == "_check":
-        return node.args[1]
-    return None
-
-
-def _refusal_of_reference(node: ast.AST) -> ast.expr | None:
-    """`raise FormatError(message)`, `demand(condition, message)`."""
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-        return node.exc.args[0]
-    if isinstance(node, ast.Call) and _name(node) == "demand":
-        return node.args[1]
-    return None
-
-
-def _name(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def _pattern(message: ast.expr) -> str:
-    """A regular expression; empty where the source says nothing itself."""
-    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
-    texts = [part.value if isinstance(part, ast.Constant) else None for part in parts]
-    if not any(texts):
+def _text(node: ast.AST) -> str:
+    """Of `raise Error(message)`, `demand(condition, message)`, `_check(condition, message)`."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+        message = node.exc.args[0]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id not in ("demand", "_check"):
+            return ""
+        message = node.args[1]
+    else:
         return ""
-    return ".*".join(re.escape(text) for text in _joined(texts))
-
-
-def _joined(texts: list[str | None]) -> list[str]:
-    """The literal texts; an empty one at each end that is filled in."""
-    ends = [[""] if texts[end] is None else [] for end in (0, -1)]
-    return [*ends[0], *(text for text in texts if text is not None), *ends[1]]
+    parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+    return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in parts)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.expand import (
     Objects,
     Tables,
@@ -70,6 +70,9 @@ def violations(
             if np.any(wrong):
                 yield name, wrong
     for block in circuit.blocks:
+        if len(block.b) == 1 and entries[block.b[0].tensor] is None:
+            quotients = _quotients(circuit, block, entries, tables)
+            entries[block.b[0].tensor] = quotients.reshape(block.extents)
         left, right = (
             _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
         )
@@ -83,6 +86,17 @@ def violations(
         wrong = (product - total) % MODULUS
         if np.any(wrong):
             yield block.path, wrong.reshape(block.extents)
+
+
+def _quotients(
+    circuit: Circuit, block: Block, entries: Sequence[Objects | None], tables: Tables
+) -> Objects:
+    """C / A at every row: what an honest prover puts into the sketch that is the B side."""
+    divisors, totals = (
+        _sum(circuit, terms, block.extents, entries, tables) for terms in (block.a, block.c)
+    )
+    pairs = zip(divisors % MODULUS, totals, strict=True)
+    return np.array([c * pow(a, -1, MODULUS) % MODULUS for a, c in pairs], dtype=object)
 
 
 def _declared(tensor: Tensor, values: Objects) -> tuple[str, Objects]:
