@@ -2,6 +2,8 @@
 
     python bench/run.py [--models lenet5,resnet18] [--repeat 5] [--peer ezkl] [--write]
 
+The peer runs on the small models only.
+
 Every figure is the median of the repeats. "Process" is a fresh `zkinfer` command with everything
 that it loads; "call" is the function inside a process that has the key loaded. Peak memory is the
 resident set of the prove command. --write puts the tables into bench/results.md.
@@ -47,7 +49,7 @@ def main() -> None:
             model, calibration, sample = prepare(name, Path(folder))
             print(f"{name} ...", file=sys.stderr, flush=True)
             results.append(measure(name, model, calibration, sample, arguments.repeat))
-            if arguments.peer == "ezkl":
+            if arguments.peer == "ezkl" and name in SMALL:
                 peers.append(measure_ezkl(name, model, sample))
     text = render(results, peers, arguments.repeat)
     print(text)

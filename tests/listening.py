@@ -1,8 +1,10 @@
 """The reference verifier with a transcript that tests can listen to and tamper with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from zkinfer.reference.argument import Argument, Combination, Point
+from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.formats import Proof, VerifyingKey
 
 MESSAGE, DRAW = 0, 1
@@ -78,3 +80,14 @@ class Programmed(Listening):
     def draw(self, label: str, count: int) -> tuple[int, ...]:
         drawn = super().draw(label, count)
         return self.scalars.get(label, drawn)
+
+
+def certificate(key: VerifyingKey) -> Listening:
+    """A run of the verifier over the certificate of a key's weights (protocol.md, section 6)."""
+    end = 4 + int.from_bytes(key.certificate[:4], "little")
+    circuit = Circuit(key.certificate[4:end])
+    run = Listening(
+        replace(key, circuit=circuit), Proof(key.digest, b"", [], key.certificate[end:])
+    )
+    run.kind = b"certificate"
+    return run

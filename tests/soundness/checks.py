@@ -67,8 +67,8 @@ def native_checks() -> dict[str, str]:
 
 
 _REFUSAL = re.compile(
-    r"""(?: \bErr\( | \bfail\( | \bError::\w+\( | \bok_or\( | \bok_or_else\(\|\| | \bmap_err\(\|\w+\|
-        | \bvalue_error\( )
+    r"""\b (?: Err\( | fail\( | Error::\w+\( | ok_or\(
+        | ok_or_else\(\|\| | map_err\(\|\w+\| | value_error\( )
         \s* (?: Error::\w+\( \s* )? (?: format!\( \s* )? "(?P<text>(?:[^"\\]|\\.)*)" """,
     re.VERBOSE | re.DOTALL,
 )

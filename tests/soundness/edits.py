@@ -43,9 +43,12 @@ def edited(old: bytes, mutation: str) -> bytes:
         "twice": lambda: old + old,
         "longer": lambda: old + bytes(1),
         "shorter": lambda: old[:-1],
-        "32 bytes fewer": lambda: old[32:],
+        "32 bytes fewer": lambda: old[:-32],
         "rotate": lambda: old[32:] + old[:32],
         "set": lambda: b"\x01",
+        "no tensor": lambda: bytes(4),
+        "every tensor twice": lambda: bytes([2 * old[0]]) + old[1:4] + 2 * old[4:],
+        "other extents": lambda: old[:5] + old[9:13] + old[5:9] + old[13:],
     }[mutation]()
 
 
@@ -64,7 +67,7 @@ def damaged(kind: container.Kind, data: bytes, mutation: str) -> Any:
         "flip": lambda: data[:100] + bytes([data[100] ^ 1]) + data[101:],
         "cut to 20 bytes": lambda: data[:20],
         "cut to 60 bytes": lambda: reseal(data[:60]),
-        "cut to 70 bytes": lambda: reseal(data[:70]),
+        "cut to 85 bytes": lambda: reseal(data[:85]),
         "longer": lambda: reseal(data[:-32] + bytes(33)),
         "empty": lambda: b"",
         "huge": lambda: data + bytes(kind.limit),

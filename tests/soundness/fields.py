@@ -106,6 +106,14 @@ BODY = {
 """By the field of the native verifier's struct: names of the fields above."""
 
 
+def certificate_fields(data: bytes) -> list[Field]:
+    walk = Walk(data)
+    circuit = Circuit(walk.take("circuit", walk.number("circuit length", 4)))
+    for field in body_fields(circuit, data[walk.position :]):
+        walk.take(field.name, field.size)
+    return walk.end()
+
+
 def circuit_fields(data: bytes) -> list[Field]:
     walk = Walk(data)
     walk.take("magic", 8)

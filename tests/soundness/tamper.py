@@ -2,13 +2,14 @@
 
 import csv
 import hashlib
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from artifacts import Integers, keys_of, prove, reseal, sections
+from artifacts import Integers, prove, reseal, sections
 from listening import DRAW, MESSAGE, Listening, Mishearing, Programmed
 from networks import Net, cases
 
@@ -18,13 +19,14 @@ from tests.soundness.edits import changed, damaged, edited, graph_edited, joined
 from tests.soundness.fields import (
     Field,
     body_fields,
+    certificate_fields,
     circuit_fields,
     container_fields,
     public_fields,
 )
 from zkinfer import container, reference
 from zkinfer.backends import transparent
-from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof as ReferenceProof
@@ -60,17 +62,23 @@ def read_table() -> list[Row]:
 
 
 class Subject:
-    """Honest keys and proofs, made once."""
+    """Honest keys and proofs, made once: of one network with hidden and with public weights.
+
+    A key with public weights has no certificate, so nothing is checked before a proof is.
+    """
 
     def __init__(self) -> None:
         case = cases()["matmul then requantize"]
         weights, self.inputs = case.random(3)
-        self.proving_key = keys_of(case.graph, weights)
+        self.proving_key = make_keys(case.graph, weights)
         self.key = self.proving_key.verifying_key
         self.proof = prove(self.proving_key, self.inputs, CONTEXT)
-        self.other_key = keys_of(case.graph, weights).verifying_key
-        self.public_proving_key = keys_of(replace(case.graph, weights_mode="public"), weights)
+        self.other_key = make_keys(case.graph, weights).verifying_key
+        self.public_proving_key = make_keys(replace(case.graph, weights_mode="public"), weights)
+        self.public_key = self.public_proving_key.verifying_key
         self.public_proof = prove(self.public_proving_key, self.inputs, CONTEXT)
+        case = cases()["perceptron"]
+        self.third_key = make_keys(case.graph, case.random(3)[0]).verifying_key
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -84,16 +92,19 @@ class Subject:
     def outcomes(self, row: Row) -> tuple[str, str]:
         """What the package and the reference verifier say about a row's mutation."""
         package, ours = PARTS[row.part](self, row.field, row.mutation)
-        return _outcome(package), _outcome(ours)
+        return _outcome(package, "zkinfer.errors"), _outcome(ours, "zkinfer.reference.errors")
 
 
-def _outcome(run: Run) -> str:
+def _outcome(run: Run, errors: str) -> str:
+    """errors: the module of the errors that are expected; others are named in full."""
     if run is None:
         return "-"
     try:
         run()
-    except (zkinfer.ZkinferError, reference.ReferenceError_) as error:
-        return f"{type(error).__name__}: {error}"
+    except Exception as error:
+        kind = type(error)
+        name = kind.__name__ if kind.__module__ == errors else f"{kind.__module__}.{kind.__name__}"
+        return f"{name}: {error}"
     return "accepts"
 
 
@@ -120,8 +131,8 @@ def _file(kind: container.Kind, data: bytes, field: str, mutation: str) -> bytes
 
 
 def _proof_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    proof = _file(container.PROOF, subject.proof.to_bytes(), field, mutation)
-    return _verdicts(subject.key.to_bytes(), proof)
+    proof = _file(container.PROOF, subject.public_proof.to_bytes(), field, mutation)
+    return _verdicts(subject.public_key.to_bytes(), proof)
 
 
 def _key_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -130,7 +141,7 @@ def _key_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 
 def _proof(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    parts = sections(container.PROOF, subject.proof.to_bytes())
+    parts = sections(container.PROOF, subject.public_proof.to_bytes())
     if field.startswith("public values/"):
         name, fields = "public values", public_fields(parts["public values"])
     elif field in parts:
@@ -138,7 +149,7 @@ def _proof(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     else:
         name, fields = "body", body_fields(subject.reference_key.circuit, parts["body"])
     parts[name] = changed(parts[name], fields, field, mutation)
-    return _verdicts(subject.key.to_bytes(), joined(container.PROOF, parts))
+    return _verdicts(subject.public_key.to_bytes(), joined(container.PROOF, parts))
 
 
 def _key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -146,8 +157,7 @@ def _key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 
 def _public_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    key = subject.public_proving_key.verifying_key
-    return _changed_key(key, subject.public_proof, field, mutation)
+    return _changed_key(subject.public_key, subject.public_proof, field, mutation)
 
 
 def _graph(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -157,19 +167,41 @@ def _graph(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 def _changed_key(
     key: VerifyingKey, proof: zkinfer.Proof, field: str, mutation: str
 ) -> tuple[Run, Run]:
-    """Relabelled: with a proof that says that it is for the changed key."""
+    """field: a section, or after a colon a field in it.
+
+    Relabelled: with a proof that says that it is for the changed key.
+    """
     parts = sections(container.VERIFYING_KEY, key.to_bytes())
     edit = mutation.removesuffix(", relabelled")
-    name, _, path = field.partition(":")
-    if path:
-        parts[name] = graph_edited(parts[name], path, edit)
-    else:
+    name, _, inside = field.partition(":")
+    if not inside:
         parts[name] = changed(parts[name], [Field(name, 0, len(parts[name]))], name, edit)
+    elif name == "graph":
+        parts[name] = graph_edited(parts[name], inside, edit)
+    else:
+        parts[name] = changed(parts[name], circuit_fields(parts[name]), inside, edit)
     if edit != mutation:
         *most, _ = parts.values()
         digest = hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, most)).digest()
         proof = replace(proof, key_digest=digest)
     return _verdicts(joined(container.VERIFYING_KEY, parts), proof.to_bytes())
+
+
+def _certificate(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """It is in no digest; so the honest proof is one for the changed key."""
+    parts = sections(container.VERIFYING_KEY, subject.key.to_bytes())
+    fields = certificate_fields(parts["certificate"])
+    circuit = struct.pack("<I", len(parts["circuit"])) + parts["circuit"]
+    if field == "certificate":
+        parts[field] = {
+            "none": lambda: b"",
+            "another key's": lambda: subject.other_key.certificate,
+            "another network's": lambda: subject.third_key.certificate,
+            "the proof": lambda: circuit + subject.proof.body,
+        }[mutation]()
+    else:
+        parts["certificate"] = changed(parts["certificate"], fields, field, mutation)
+    return _verdicts(joined(container.VERIFYING_KEY, parts), subject.proof.to_bytes())
 
 
 def _proving_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -261,8 +293,7 @@ class Claim:
         net = Net()
         graph = parse_graph(net.graph(net.input(1)).to_json())
         rows = [self.rows[at : at + 32] for at in range(0, len(self.rows), 32)]
-        digest = hashlib.sha3_256(self.circuit).digest()
-        key = ReferenceKey(graph, circuit, digest, rows, self.digest)
+        key = ReferenceKey(graph, circuit, rows, self.digest, b"")
         values = [(array.shape, tuple(array.ravel().tolist())) for array in self.public]
         proof = ReferenceProof(self.digest, self.context, values, self.body)
         reference.verify(key, proof, self.context)
@@ -349,6 +380,7 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "key": _key,
     "key with public weights": _public_key,
     "graph": _graph,
+    "certificate": _certificate,
     "proving key": _proving_key,
     "proving key with public weights": _public_proving_key,
     "call": _call,

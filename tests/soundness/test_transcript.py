@@ -17,10 +17,10 @@ from listening import DRAW, MESSAGE, Deaf, Listening, Programmed
 from networks import cases
 
 import zkinfer
+from tests.soundness.tamper import forged
 from zkinfer import reference
 from zkinfer.keys import VerifyingKey, make_keys
 from zkinfer.reference.errors import FormatError
-from zkinfer.reference.field import ORDER
 
 RUST = Path(__file__).resolve().parents[2] / "rust/zkinfer-verify/src/transcript.rs"
 LABELS = re.findall(r'pub const \w+: &str = "(.*)";', RUST.read_text())
@@ -81,16 +81,6 @@ def test_no_frame_can_be_left_out(key, proof) -> None:
         assert deaf.challenges[-1] != honest.challenges[-1]
 
 
-def forged(proof: reference.formats.Proof, fold: tuple[int, ...]) -> reference.formats.Proof:
-    """Other blindings in two equations, so that neither holds and their sum under the fold does."""
-    body = bytearray(proof.body)
-    for equation, change in ((0, fold[1]), (1, -fold[0])):
-        place = slice(len(body) - 32 * (7 - equation), len(body) - 32 * (6 - equation) or None)
-        blinding = int.from_bytes(body[place], "little") + change
-        body[place] = (blinding % ORDER).to_bytes(32, "little")
-    return replace(proof, body=bytes(body))
-
-
 def refused_by_both(honest: tuple[VerifyingKey, zkinfer.Proof], key, forgery) -> None:
     with pytest.raises(reference.VerificationError, match=REFUSED):
         reference.verify(key, forgery, forgery.context)
@@ -104,7 +94,7 @@ def test_responses_must_be_absorbed(honest, key, proof) -> None:
     position = _position(key, proof, "opening/responses")
     deaf = Deaf(key, proof, position)
     deaf.run()
-    forgery = forged(proof, deaf.challenges[-1][1])
+    forgery = replace(proof, body=forged(proof.body, deaf.challenges[-1][1]))
     Deaf(key, forgery, position).run()
     refused_by_both(honest, key, forgery)
 
@@ -112,7 +102,7 @@ def test_responses_must_be_absorbed(honest, key, proof) -> None:
 @pytest.mark.parametrize("fold", [(1,) * 7, tuple(range(1, 8))])
 def test_the_folding_must_be_drawn(honest, key, proof, fold: tuple[int, ...]) -> None:
     """Weights that are known beforehand would let equations fail against each other."""
-    forgery = forged(proof, fold)
+    forgery = replace(proof, body=forged(proof.body, fold))
     Programmed(key, forgery, {"opening/fold": fold}).run()
     refused_by_both(honest, key, forgery)
 

@@ -1,0 +1,87 @@
+"""The models of this repository, from ONNX to a verified proof: fidelity, and no input left out."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import zkinfer
+from models import data
+from zkinfer.fixed import evaluate, quantize_input
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+NAMES = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
+
+
+@cache
+def compiled(name: str) -> zkinfer.Compiled:
+    return zkinfer.compile(
+        str(MODELS / f"{name}.onnx"),
+        calibration=dict(np.load(MODELS / f"{name}_calibration.npz")),
+    )
+
+
+def fixed_outputs(
+    key: zkinfer.ProvingKey, x: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """What the integer oracle says."""
+    (name,) = key.graph.inputs
+    arrays = evaluate(key.graph, key.weights, quantize_input(key.graph, {name: x}))
+    return {output: arrays[output] for output in key.graph.outputs}
+
+
+def prove_and_compare(name: str, x: npt.NDArray[np.float64]) -> None:
+    """Proves an input, verifies, and compares the outputs with the integer oracle's."""
+    keys = compiled(name)
+    result = zkinfer.verify(keys.verifying_key, zkinfer.prove(keys.proving_key, x))
+    expected = fixed_outputs(keys.proving_key, x)
+    assert result.outputs_fixed.keys() == expected.keys()
+    for output, values in expected.items():
+        assert np.array_equal(result.outputs_fixed[output], values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_corners_of_the_domain_are_proved(name: str) -> None:
+    graph = compiled(name).proving_key.graph
+    tensor = graph.tensors[graph.inputs[0]]
+    low, high = (np.ldexp(float(end), -tensor.scale) for end in (tensor.low, tensor.high))
+    corner = np.full(tensor.shape, low)
+    prove_and_compare(name, corner)
+    prove_and_compare(name, np.full(tensor.shape, high))
+    corner.flat[::2] = high
+    prove_and_compare(name, corner)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**32), spread=st.sampled_from(["uniform", "ends", "sparse"]))
+def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) -> None:
+    graph = compiled(name).proving_key.graph
+    tensor = graph.tensors[graph.inputs[0]]
+    rng = np.random.default_rng(seed)
+    integers = rng.integers(tensor.low, tensor.high + 1, tensor.shape)
+    if spread == "ends":
+        integers = rng.choice([tensor.low, tensor.high], tensor.shape)
+    elif spread == "sparse":
+        integers = np.where(rng.random(tensor.shape) < 0.9, max(tensor.low, 0), integers)
+    prove_and_compare(name, np.ldexp(integers.astype(np.float64), -tensor.scale))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
+    """At most one label in a thousand differs, and no output by more than 1e-3 of the largest."""
+    session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
+    unseen = data.DATASETS[name]().unseen_x.astype(np.float32)
+    key = compiled(name).proving_key
+    (source,), (output,) = key.graph.inputs, key.graph.outputs
+    floats = session.run(None, {source: unseen})[0]
+    scale = key.graph.tensors[output].scale
+    integers = np.concatenate([fixed_outputs(key, x[None])[output] for x in unseen])
+    ours = np.ldexp(integers.astype(np.float64), -scale)
+    assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= len(unseen) // 1000
+    assert np.abs(ours - floats).max() <= 1e-3 * np.abs(floats).max()

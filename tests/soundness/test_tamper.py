@@ -1,0 +1,194 @@
+"""Every field, every absorbed item and every check has a row in tamper.csv, and each row holds."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from artifacts import sections
+
+from tests.soundness.checks import native_checks, package_checks, reference_checks, says
+from tests.soundness.edits import DECLARATION, joined
+from tests.soundness.fields import (
+    BODY,
+    body_fields,
+    certificate_fields,
+    circuit_fields,
+    container_fields,
+    public_fields,
+)
+from tests.soundness.tamper import PARTS, Row, Subject, read_table
+from zkinfer import container
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = read_table()
+ROWS = [row for row in TABLE if row.part != "unreachable"]
+UNREACHABLE = {row.mutation for row in TABLE if row.part == "unreachable"}
+FRAMES = {
+    "proof file": container.PROOF,
+    "key file": container.VERIFYING_KEY,
+    "proving key": container.PROVING_KEY,
+}
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return Subject()
+
+
+@pytest.fixture(scope="module")
+def outcomes(subject: Subject) -> dict[Row, tuple[str, str]]:
+    """What both verifiers say about every row; run once."""
+    return {row: subject.outcomes(row) for row in ROWS}
+
+
+def fields_of(part: str) -> set[str]:
+    """The fields with a row, without the number of an occurrence."""
+    return {row.field.partition("@")[0] for row in TABLE if row.part == part}
+
+
+def test_rows_are_unlike() -> None:
+    keys = [(row.part, row.field, row.mutation) for row in TABLE]
+    assert len(set(keys)) == len(keys)
+    assert {row.part for row in ROWS} == set(PARTS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.part}: {row.field}: {row.mutation}")
+def test_tampering_is_refused(outcomes: dict[Row, tuple[str, str]], row: Row) -> None:
+    assert row.package.partition(":")[0] in ("FormatError", "VerificationError", "UsageError", "-")
+    for said, expected in zip(outcomes[row], (row.package, row.reference), strict=True):
+        kind, _, message = expected.partition(": ")
+        assert said.partition(": ")[0] == kind
+        assert says(said, message)
+
+
+def test_what_is_put_together_again_is_the_same(subject: Subject) -> None:
+    """The tools of the table change nothing by themselves."""
+    for artifact in (subject.proof, subject.key, subject.proving_key):
+        data = artifact.to_bytes()
+        kind = container.identify(data)
+        assert joined(kind, sections(kind, data)) == data
+    same = Row("graph", "weights/0/low", "= -8", "", "")
+    assert subject.outcomes(same) == ("accepts", "accepts")
+
+
+# What must have a row.
+
+
+@pytest.mark.parametrize("part", FRAMES)
+def test_every_section_has_rows(subject: Subject, part: str) -> None:
+    kind = FRAMES[part]
+    names = {section.name for section in kind.sections}
+    frame = {"magic", "version", "checksum", "file"}
+    frame |= {f"{name}/{field}" for name in names for field in ("tag", "length")}
+    content = {"proof file": "proof", "key file": "key", "proving key": "proving key"}[part]
+    assert frame <= fields_of(part)
+    inside = {"body", "public values", "certificate"}
+    assert names <= fields_of(content) | inside
+    walked = container_fields(
+        kind,
+        subject.proving_key.to_bytes()
+        if "proving" in part
+        else (subject.proof.to_bytes() if "proof" in part else subject.key.to_bytes()),
+    )
+    assert {field.name for field in walked} == (frame | names) - {"file"}
+
+
+def test_every_field_of_public_values_has_rows(subject: Subject) -> None:
+    data = sections(container.PROOF, subject.proof.to_bytes())["public values"]
+    assert {field.name for field in public_fields(data)} <= fields_of("proof")
+
+
+def test_every_field_of_a_body_has_rows(subject: Subject) -> None:
+    names = {field.name for field in body_fields(subject.reference_key.circuit, subject.proof.body)}
+    assert names <= fields_of("proof")
+    assert names == {name for names in BODY.values() for name in names}
+    source = (ROOT / "rust/zkinfer-verify/src/proof.rs").read_text()
+    (struct,) = re.findall(r"pub struct Proof \{(.*?)\n\}", source, re.DOTALL)
+    assert set(re.findall(r"pub (\w+):", struct)) == set(BODY)
+    for name in names:
+        rows = [row for row in ROWS if row.part == "proof" and row.field == name]
+        said = {row.package.rpartition(": ")[2] for row in rows}
+        assert "the closing equations do not hold" in said
+        assert any("canonical" in message for message in said)
+
+
+def test_every_field_of_a_certificate_has_rows(subject: Subject) -> None:
+    names = {field.name for field in certificate_fields(subject.key.certificate)}
+    assert names <= fields_of("certificate")
+
+
+def test_every_field_of_a_circuit_has_rows(subject: Subject) -> None:
+    names = {field.name for field in circuit_fields(subject.hand.circuit)}
+    assert names <= fields_of("circuit")
+    # The circuit has fields of every sort that formats.md knows.
+    kinds = {0, 1, 2, 3}
+    walked = circuit_fields(subject.hand.circuit)
+    for name in ("weight/kind", "tensor/segment"):
+        found = {subject.hand.circuit[field.start] for field in walked if field.name == name}
+        assert found == (kinds if name == "weight/kind" else {*kinds, 4, 5})
+
+
+def test_every_member_of_a_graph_has_rows(subject: Subject) -> None:
+    members = {"inputs", "weights", "nodes", "outputs", "input_mode", "output_mode", "weights_mode"}
+    assert members <= fields_of("graph")
+    for name in DECLARATION:
+        assert {f"inputs/0/{name}", f"weights/0/{name}"} <= fields_of("graph")
+    for name in ("name", "op", "inputs", "output", "attrs"):
+        assert f"nodes/0/{name}" in fields_of("graph")
+
+
+def test_every_part_of_the_statement_has_rows() -> None:
+    """As the native verifier's struct names them; the kind is what `protocol` says."""
+    source = (ROOT / "rust/zkinfer-verify/src/verify.rs").read_text()
+    (struct,) = re.findall(r"pub struct Statement<'a> \{(.*?)\n\}", source, re.DOTALL)
+    names = {"kind": "protocol", "key_digest": "digest", "weights": "rows"}
+    found = {names.get(name, name) for name in re.findall(r"pub (\w+):", struct)}
+    assert found == {"protocol", "digest", "context", "rows", "public"}
+    assert found - {"protocol"} <= fields_of("statement")
+
+
+def test_every_absorbed_item_has_a_row() -> None:
+    source = (ROOT / "rust/zkinfer-verify/src/transcript.rs").read_text()
+    native = set(re.findall(r'pub const \w+: &str = "(.*)";', source))
+    assert native == fields_of("transcript")
+    tree = ast.parse((ROOT / "zkinfer/reference/argument.py").read_text())
+    said = {
+        ast.unparse(node.args[0]).strip("f'\"")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("absorb", "draw", "draw_one", "receive", "receive_scalars")
+    } - {"label"}
+    for label in said:
+        pattern = re.sub(r"\{[^}]*\}", ".+", label)
+        assert any(re.fullmatch(pattern, name) for name in native), label
+    for name in native:
+        assert any(re.fullmatch(re.sub(r"\{[^}]*\}", ".+", label), name) for label in said), name
+
+
+@pytest.mark.parametrize(
+    ("checks", "side"),
+    [(package_checks, 0), (native_checks, 0), (reference_checks, 1)],
+    ids=["package", "native", "reference"],
+)
+def test_every_check_has_a_row(checks, side: int, outcomes: dict[Row, tuple[str, str]]) -> None:
+    said = [outcome[side] for outcome in outcomes.values()]
+    found = checks()
+    assert len(found) > 35
+    missing = [
+        f"{where}: {check}"
+        for check, where in found.items()
+        if check not in UNREACHABLE and not any(says(message, check) for message in said)
+    ]
+    assert missing == []
+
+
+def test_unreachable_checks_exist_and_are_not_reached(
+    outcomes: dict[Row, tuple[str, str]],
+) -> None:
+    found = {**package_checks(), **native_checks()}
+    for row in TABLE:
+        if row.part == "unreachable":
+            assert found[row.mutation].rpartition("/")[2].partition(".")[0] in row.field
+            assert not any(says(package, row.mutation) for package, _ in outcomes.values())
