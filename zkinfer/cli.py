@@ -1,8 +1,8 @@
 """The command line: zkinfer compile, prove, verify, inspect, demo.
 
-Exit codes: 0 done and valid; 1 the proof does not verify; 2 wrong use or an unreadable file;
-130 interrupted. An error is one plain sentence on standard error; with ZKINFER_TRACEBACK=1 in the
-environment the traceback comes before it.
+Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
+an unreadable file; 130 interrupted. An error is one plain sentence on standard error; with
+ZKINFER_TRACEBACK=1 in the environment the traceback comes before it.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zkinfer.errors import UsageError, VerificationError, ZkinferError
+from zkinfer.errors import FormatError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
     from zkinfer.api import Verified
+    from zkinfer.proof import Proof
 
     Verbs = argparse._SubParsersAction["_Parser"]
 
@@ -260,11 +261,10 @@ def _prove(arguments: argparse.Namespace) -> None:
 def _verify(arguments: argparse.Namespace) -> None:
     from zkinfer import api
     from zkinfer.keys import VerifyingKey
-    from zkinfer.proof import Proof
 
     key = VerifyingKey.load(arguments.key)
-    proof = Proof.load(arguments.proof)
     try:
+        proof = _load_proof(arguments.proof)
         verified = api.verify(key, proof, context=_context(arguments.context))
     except VerificationError as error:
         if arguments.json:
@@ -275,6 +275,21 @@ def _verify(arguments: argparse.Namespace) -> None:
         _print(json.dumps(statement))
     else:
         _print("valid: the proof verifies", *_lines(statement, skip=("valid",)))
+
+
+def _load_proof(path: Path) -> "Proof":
+    """A proof. A damaged one does not verify; any other file is wrong use."""
+    from zkinfer import container
+    from zkinfer.proof import Proof
+
+    try:
+        return Proof.load(path)
+    except FormatError as error:
+        with open(path, "rb") as file:
+            head = file.read(container.MAGIC_SIZE)
+        if head == container.PROOF.magic:
+            raise VerificationError(str(error)) from error
+        raise
 
 
 def _inspect(arguments: argparse.Namespace) -> None:

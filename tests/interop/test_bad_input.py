@@ -282,6 +282,18 @@ def test_truncated_and_foreign_files(
     assert "no zkinfer file" in refused("inspect", MODELS / "breast_cancer.onnx")
 
 
+@pytest.mark.parametrize("position", [8, 30, 200, -200, -1])
+def test_a_damaged_proof_does_not_verify(
+    zkinfer: Run, keys: Keys, folder: Path, position: int
+) -> None:
+    content = bytearray(keys.proof.read_bytes())
+    content[position] ^= 1
+    (folder / "damaged").write_bytes(content)
+    done = zkinfer("verify", keys.verifying, folder / "damaged", "--context", "claim 17", "--json")
+    assert "damaged" in rejected(done)
+    assert json.loads(done.out)["valid"] is False
+
+
 def rejected(done: Done) -> str:
     """The message of a proof that does not verify."""
     assert done.code == 1, done

@@ -10,7 +10,7 @@ from the graph, and that public weights are those committed to, only the package
 """
 
 from zkinfer.reference.errors import FormatError, VerificationError
-from zkinfer.reference.formats import read_key, read_proof
-from zkinfer.reference.verify import verify
+from zkinfer.reference.formats import read_proof
+from zkinfer.reference.verify import read_key, verify
 
 __all__ = ["FormatError", "VerificationError", "read_key", "read_proof", "verify"]

@@ -21,12 +21,12 @@ def main() -> int:
     command.add_argument("--context", metavar="TEXT", default="")
     command.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    invalid = False
     try:
-        key = read_key(arguments.key.read_bytes())
-        proof = read_proof(arguments.proof.read_bytes())
-        verdict = verify(key, proof, os.fsencode(arguments.context))
+        key, data = read_key(arguments.key.read_bytes()), arguments.proof.read_bytes()
+        invalid = data.startswith(b"zkinf.pf")
+        verdict = verify(key, read_proof(data), os.fsencode(arguments.context))
     except (FormatError, VerificationError, OSError) as error:
-        invalid = isinstance(error, VerificationError)
         if invalid and arguments.json:
             print(json.dumps({"valid": False, "error": str(error)}))
         print(f"zkinfer.reference: {error}", file=sys.stderr)

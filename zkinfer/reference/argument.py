@@ -14,6 +14,7 @@ from zkinfer.reference.circuit import BITS, INPUT, SEGMENTS, SKETCH, TRACE, WEIG
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.formats import VerifyingKey
+from zkinfer.reference.matrix import Point
 from zkinfer.reference.reader import Reader
 from zkinfer.reference.transcript import Transcript
 
@@ -21,7 +22,6 @@ U, H, G = 0, 1, 2  # positions in the list of points; G_j is at G + j
 
 Combination = dict[int, int]  # the position of a point -> its coefficient
 Public = Sequence[Sequence[int]]  # the values of the public tensors but tensor 0
-Point = tuple[int, ...]  # of a sum-check
 
 
 def combine(*parts: tuple[int, Combination]) -> Combination:
@@ -40,8 +40,7 @@ class Argument(Transcript):
 
     def __init__(self, key: VerifyingKey, context: bytes, public: Public, body: bytes) -> None:
         super().__init__()
-        self.key, self.context, self.public = key, context, public
-        self.circuit = key.circuit
+        self.key, self.circuit, self.context, self.public = key, key.circuit, context, public
         self.reader = Reader(body, "the proof's body")
         letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
         self.points = [g for letter, n in letters for g in ristretto.generators(letter, n)]

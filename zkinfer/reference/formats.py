@@ -11,6 +11,7 @@ from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
 MIB = 2**20
+Sections = tuple[list[bytes], list[int]]
 
 
 def sha3(data: bytes) -> bytes:
@@ -39,7 +40,7 @@ class Proof:
     body: bytes
 
 
-def read_key(data: bytes) -> VerifyingKey:
+def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
     limits = (16 * MIB, 64 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
@@ -76,9 +77,7 @@ def read_proof(data: bytes) -> Proof:
     return Proof(key_digest, context, tensors, body)
 
 
-def _container(
-    data: bytes, name: str, magic: bytes, limits: tuple[int, ...]
-) -> tuple[list[bytes], list[int]]:
+def _container(data: bytes, name: str, magic: bytes, limits: Extents) -> Sections:
     """The sections of a container, and where each ends."""
     demand(data[:8] == magic, f"{name} has another magic: it is no such file")
     demand(sha3(data[:-32]) == data[-32:], f"{name} is damaged: its checksum does not fit")

@@ -8,18 +8,35 @@ from typing import Any
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import WEIGHTS, Circuit
 from zkinfer.reference.errors import FormatError, VerificationError, demand
-from zkinfer.reference.formats import Proof, VerifyingKey, sha3
+from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
 
+def read_key(data: bytes) -> VerifyingKey:
+    """Reads a key and checks its certificate (protocol.md, section 6). Raises FormatError."""
+    key = parse_key(data)
+    if not key.certificate:
+        return key
+    reader = Reader(key.certificate, "the certificate")
+    circuit = Circuit(reader.take(reader.uint(4)))
+    check_steps(circuit)
+    pairs = [[t.extents for t in c.tensors if t.segment == WEIGHTS] for c in (circuit, key.circuit)]
+    same = pairs[0] == pairs[1] and circuit.columns_log2 == key.circuit.columns_log2
+    demand(same, "the certificate is about other tensors than the weights")
+    demand(len(circuit.public) == 1, "the certificate has public values")
+    body = key.certificate[reader.position :]
+    argument = Argument(replace(key, circuit=circuit), b"", [], body)
+    argument.kind = b"certificate"
+    argument.run()
+    return key
+
+
 def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, Any]:
-    """What a valid proof establishes. Raises VerificationError, or FormatError for the key.
+    """What a valid proof establishes. Raises VerificationError.
 
     The members are those of `zkinfer verify --json`, but the context stays bytes.
     """
-    if key.certificate:
-        _check_certificate(key)
     try:
         _check(key, proof, context)
     except FormatError as error:
@@ -43,21 +60,6 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     Argument(key, context, [values for _, values in proof.public], proof.body).run()
-
-
-def _check_certificate(key: VerifyingKey) -> None:
-    """protocol.md, section 6."""
-    reader = Reader(key.certificate, "the certificate")
-    circuit = Circuit(reader.take(reader.uint(4)))
-    check_steps(circuit)
-    pairs = [[t.extents for t in c.tensors if t.segment == WEIGHTS] for c in (circuit, key.circuit)]
-    same = pairs[0] == pairs[1] and circuit.columns_log2 == key.circuit.columns_log2
-    demand(same, "the certificate is about other tensors than the weights")
-    demand(len(circuit.public) == 1, "the certificate has public values")
-    body = key.certificate[reader.position :]
-    argument = Argument(replace(key, circuit=circuit), b"", [], body)
-    argument.kind = b"certificate"
-    argument.run()
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:
