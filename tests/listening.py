@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from zkinfer.reference.argument import Argument, Combination, Point
 from zkinfer.reference.circuit import Circuit
+from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof, VerifyingKey
 
 MESSAGE, DRAW = 0, 1
@@ -37,7 +38,7 @@ class Listening(Argument):
         return self.share
 
     def closing(self, values: tuple[Combination, ...], D: Combination, m: int, ry: Point) -> None:
-        self.matrix = m
+        self.matrix = m % ORDER
         super().closing(values, D, m, ry)
 
 

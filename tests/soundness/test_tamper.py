@@ -25,10 +25,12 @@ TABLE = read_table()
 ROWS = [row for row in TABLE if row.part != "unreachable"]
 UNREACHABLE = {row.mutation for row in TABLE if row.part == "unreachable"}
 FRAMES = {
-    "proof file": container.PROOF,
-    "key file": container.VERIFYING_KEY,
-    "proving key": container.PROVING_KEY,
+    "proof file": (container.PROOF, {"key digest", "context", "body"}, "proof"),
+    "key file": (container.VERIFYING_KEY, {"graph", "circuit", "public weights"}, "key"),
+    "proving key": (container.PROVING_KEY, {"verifying key", "weights", "blindings"}, ""),
 }
+"""By the part with the frame of a file: its kind, sections that are tampered with as a whole, and
+the part with their rows. What else there is in a file has rows of its own, field by field."""
 
 
 @pytest.fixture(scope="module")
@@ -77,21 +79,23 @@ def test_what_is_put_together_again_is_the_same(subject: Subject) -> None:
 
 @pytest.mark.parametrize("part", FRAMES)
 def test_every_section_has_rows(subject: Subject, part: str) -> None:
-    kind = FRAMES[part]
+    kind, as_a_whole, content = FRAMES[part]
     names = {section.name for section in kind.sections}
-    frame = {"magic", "version", "checksum", "file"}
+    frame = {"magic", "version", "checksum"}
     frame |= {f"{name}/{field}" for name in names for field in ("tag", "length")}
-    content = {"proof file": "proof", "key file": "key", "proving key": "proving key"}[part]
-    assert frame <= fields_of(part)
-    inside = {"body", "public values", "certificate"}
-    assert names <= fields_of(content) | inside
-    walked = container_fields(
-        kind,
-        subject.proving_key.to_bytes()
-        if "proving" in part
-        else (subject.proof.to_bytes() if "proof" in part else subject.key.to_bytes()),
-    )
-    assert {field.name for field in walked} == (frame | names) - {"file"}
+    assert {"file", *frame} <= fields_of(part)
+    assert as_a_whole <= names & fields_of(content or part)
+    artifacts = (subject.proof, subject.key, subject.proving_key)
+    (data,) = (a.to_bytes() for a in artifacts if container.identify(a.to_bytes()) is kind)
+    assert {field.name for field in container_fields(kind, data)} == frame | names
+
+
+def test_every_section_is_one_of_the_table() -> None:
+    named = {name for _, names, _ in FRAMES.values() for name in names}
+    field_by_field = {"public values", "certificate", "weight commitments"}
+    sections = {section.name for kind in container.KINDS for section in kind.sections}
+    assert sections == named | field_by_field
+    assert "weight commitments" in fields_of("key")
 
 
 def test_every_field_of_public_values_has_rows(subject: Subject) -> None:

@@ -1,7 +1,7 @@
 """Makes the test vectors: `python -m tests.vectors.make_vectors`, in the project's root.
 
-One vector for every operator, for the modes, and for a small trained model. README.md says what is
-in them. Keys and proofs are randomized, so every run makes other bytes.
+One vector for every operator, for the modes, and for the small trained models. README.md says what
+is in them. Keys and proofs are randomized, so every run makes other bytes.
 """
 
 import json
@@ -34,10 +34,12 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
     shown = replace(perceptron.graph, weights_mode="public")
     yield ("public_weights", *_proved(networks.Case("public weights", shown), bytes(range(256))))
     yield ("convolutional_network", *_proved(cases["convolutional network"], "é".encode()))
-    with np.load(MODELS / "breast_cancer_calibration.npz", allow_pickle=False) as file:
-        (samples,) = (file[name] for name in file.files)
-    key = zkinfer.compile(MODELS / "breast_cancer.onnx", calibration=samples).proving_key
-    yield "breast_cancer", key, zkinfer.prove(key, samples[:1], context=b"a patient")
+    for model, output in (("breast_cancer", "public"), ("digits_mlp", "label")):
+        with np.load(MODELS / f"{model}_calibration.npz", allow_pickle=False) as file:
+            (samples,) = (file[name] for name in file.files)
+        path = MODELS / f"{model}.onnx"
+        key = zkinfer.compile(path, calibration=samples, output=output).proving_key
+        yield model, key, zkinfer.prove(key, samples[:1], context=model.encode())
 
 
 def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Proof]:
@@ -46,16 +48,17 @@ def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Pr
     return key, artifacts.prove(key, inputs, context)
 
 
-def describe(key: bytes, proof: bytes) -> dict[str, Any]:
-    """What a verifier computes on the way, as the reference verifier does."""
+def vector(key: bytes, proof: bytes) -> dict[str, Any]:
+    """Key and proof, and what a verifier finds on the way, as the reference verifier does."""
     read_key, read_proof = reference.read_key(key), reference.read_proof(proof)
-    made = {"proof": _argument(listening.Listening(read_key, read_proof))}
-    if read_key.certificate:
-        made["certificate"] = _argument(listening.certificate(read_key))
     statement = reference.verify(read_key, read_proof, read_proof.context)
     statement["context"] = read_proof.context.hex()
     statement["key_digest"] = read_key.digest.hex()
-    return {"statement": statement, **made}
+    made = {"key": key.hex(), "proof": proof.hex(), "statement": statement}
+    made["argument"] = _argument(listening.Listening(read_key, read_proof))
+    if read_key.certificate:
+        made["certificate"] = _argument(listening.certificate(read_key))
+    return made
 
 
 def _argument(run: listening.Listening) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def _layout(circuit: Circuit) -> dict[str, Any]:
     segments = {
         name: {"used": segment.used, "rows": segment.rows, "start": segment.start}
         for name, segment in zip(SEGMENTS, circuit.segments, strict=True)
+        if segment.used
     }
     sizes = {"columns_log2": circuit.columns_log2, "mu": circuit.mu, "nu": circuit.nu}
     return {**sizes, "digest": circuit.digest.hex(), "segments": segments}
@@ -83,13 +87,15 @@ def _hex(scalar: int) -> str:
 
 def main() -> None:
     """Replaces every vector of the folder."""
+    made = {
+        name: vector(key.verifying_key.to_bytes(), proof.to_bytes())
+        for name, key, proof in vectors()
+    }
     for path in FOLDER.glob("*.json"):
         path.unlink()
-    for name, proving_key, proof in vectors():
-        key, data = proving_key.verifying_key.to_bytes(), proof.to_bytes()
-        vector = {"key": key.hex(), "proof": data.hex(), **describe(key, data)}
+    for name, members in made.items():
         path = FOLDER / f"{name}.json"
-        path.write_text(json.dumps(vector, indent=1) + "\n", encoding="ascii")
+        path.write_text(json.dumps(members, indent=1) + "\n", encoding="ascii")
         print(f"{path.name}: {path.stat().st_size} bytes")
 
 
