@@ -26,6 +26,8 @@ import zkinfer
 
 key = zkinfer.ProvingKey.load(sys.argv[1])
 x = np.load(sys.argv[2])
+if sys.argv[4] == "late":
+    zkinfer.prove(key, x)
 child = os.fork()
 zkinfer.prove(key, x).save(sys.argv[3] + (".parent" if child else ".child"))
 if not child:
@@ -85,7 +87,7 @@ def certificate_body(certificate: bytes) -> bytes:
 
 
 def test_copied_keys_and_forked_processes_repeat_nothing(tmp_path: Path) -> None:
-    """Two processes with copies of one key, each of which forks before it proves."""
+    """Two processes with copies of one key; one forks before its first proof, one after."""
     case = CASES["matmul"]
     weights, inputs = case.random(4)
     np.save(tmp_path / "x.npy", inputs["x0"])
@@ -95,10 +97,16 @@ def test_copied_keys_and_forked_processes_repeat_nothing(tmp_path: Path) -> None
     names = ("proving.key", "copy.key")
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", FORK, *(tmp_path / file for file in (name, "x.npy", name))],
+            [
+                sys.executable,
+                "-c",
+                FORK,
+                *(tmp_path / file for file in (name, "x.npy", name)),
+                when,
+            ],
             cwd=ROOT,
         )
-        for name in names
+        for name, when in zip(names, ("early", "late"), strict=True)
     ]
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
     proofs = [zkinfer.Proof.load(path) for path in sorted(tmp_path.glob("*.key.*"))]

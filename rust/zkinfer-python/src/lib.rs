@@ -6,7 +6,8 @@ use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::sync::{Mutex, OnceLock};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::{Arc, Mutex, OnceLock};
 use zeroize::Zeroizing;
 use zkinfer_prove::prove::{self, Instance, Timings};
 use zkinfer_prove::witness::Arrays;
@@ -42,6 +43,25 @@ fn chunks(bytes: &[u8], what: &str) -> PyResult<Vec<[u8; 32]>> {
         (chunks, []) => Ok(chunks.to_vec()),
         _ => Err(value_error(format!("{what} must be a multiple of 32 bytes"))),
     }
+}
+
+/// Runs on this process's threads, without the interpreter's lock. A fork leaves the threads behind,
+/// so a child makes its own.
+fn compute<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
+    let process = std::process::id();
+    let mut pool = POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let threads = match &*pool {
+        Some((owner, threads)) if *owner == process => threads.clone(),
+        _ => {
+            let threads = Arc::new(ThreadPoolBuilder::new().build().map_err(value_error)?);
+            // The parent's pool is not dropped: its threads do not exist here to be joined.
+            std::mem::forget(pool.replace((process, threads.clone())));
+            threads
+        }
+    };
+    drop(pool);
+    Ok(py.detach(|| threads.install(work)))
 }
 
 fn kind(certificate: bool) -> Kind {
@@ -98,9 +118,9 @@ fn commit_weights<'py>(
     hidden: bool,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let weights = Zeroizing::new(arrays(&weights)?);
-    let (rows, blindings) = py
-        .detach(|| prove::commit_weights(&circuit.circuit, &weights, hidden))
-        .map_err(value_error)?;
+    let (rows, blindings) =
+        compute(py, || prove::commit_weights(&circuit.circuit, &weights, hidden))?
+            .map_err(value_error)?;
     Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
 }
 
@@ -127,9 +147,9 @@ impl Prover {
         let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
         let key_digest = digest(key_digest)?;
         let circuit = circuit.circuit.clone();
-        let prover = py
-            .detach(|| prove::Prover::new(circuit, weights, rows, &blinds, key_digest))
-            .map_err(value_error)?;
+        let prover =
+            compute(py, || prove::Prover::new(circuit, weights, rows, &blinds, key_digest))?
+                .map_err(value_error)?;
         Ok(Prover { prover, timings: Mutex::default() })
     }
 
@@ -150,9 +170,9 @@ impl Prover {
             bits: arrays(&bits)?,
             trace: arrays(&trace)?,
         };
-        let (proof, timings) = py
-            .detach(|| self.prover.prove(kind(certificate), context, &instance))
-            .map_err(value_error)?;
+        let (proof, timings) =
+            compute(py, || self.prover.prove(kind(certificate), context, &instance))?
+                .map_err(value_error)?;
         *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
         Ok(PyBytes::new(py, &proof))
     }
@@ -184,9 +204,16 @@ fn verify(
     let key_digest = digest(key_digest)?;
     let rows = chunks(rows, "row commitments")?;
     let public = arrays(&public)?.concat();
-    py.detach(|| {
+    compute(py, || {
         let columns = 1 << circuit.circuit.columns_log2;
-        let generators = circuit.generators.get_or_init(|| Generators::new(columns));
+        // Not get_or_init: a worker that waits inside it may pick up another call of this.
+        let generators = match circuit.generators.get() {
+            Some(generators) => generators,
+            None => {
+                let made = Generators::new(columns);
+                circuit.generators.get_or_init(|| made)
+            }
+        };
         let statement = verifier::Statement {
             kind: kind(certificate),
             key_digest: &key_digest,
@@ -195,7 +222,7 @@ fn verify(
             public: &public,
         };
         verifier::verify(&circuit.circuit, generators, &statement, proof)
-    })
+    })?
     .map_err(value_error)
 }
 
