@@ -6,10 +6,11 @@
 //! shorter, and are folded as usual. Small tensors go densely from the start.
 
 use crate::boolean::histogram;
-use crate::matrix::{Class, Matrix};
+use crate::matrix::Matrix;
 use crate::messages::{Messages, Opening};
-use crate::wide::{IntegerSum, ScalarSum};
-use crate::witness::{Data, Witness, aligned_last, for_addresses, last, mask, outer, parallel_sum};
+use crate::structured::{Structured, Sums, bit_sums};
+use crate::wide::ScalarSum;
+use crate::witness::{Data, Witness, aligned_last, for_addresses, last, parallel_sum};
 use crate::zerocheck::{SplitEq, fold, pair};
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
@@ -27,20 +28,6 @@ pub struct BitClaim<'a> {
     pub point: &'a [Scalar],
     /// The padded bits, eight to a byte.
     pub bytes: &'a [u8],
-}
-
-/// A class together with its sums over the entries.
-struct Sums {
-    last: Vec<Scalar>,
-    sums: Vec<Scalar>,
-}
-
-/// A tensor in its integer rounds.
-struct Structured<'a> {
-    grid: &'a Grid,
-    data: &'a Data,
-    rests: Vec<Vec<Scalar>>,
-    sums: Vec<Sums>,
 }
 
 /// A dense stretch of addresses.
@@ -190,7 +177,7 @@ impl<'a> Part<'a> {
         if self.bound.len() < self.depth {
             let classes = self.structured.iter().flat_map(|tensor| &tensor.sums);
             for class in classes.chain(self.bit_claim.iter().map(|(_, sums)| sums)) {
-                add(&mut sums, class_coefficients(&class.last, &class.sums));
+                add(&mut sums, class.coefficients());
             }
         }
         for dense in &self.dense {
@@ -211,8 +198,7 @@ impl<'a> Part<'a> {
         self.bound.push(r);
         let classes = self.structured.iter_mut().flat_map(|tensor| &mut tensor.sums);
         for class in classes.chain(self.bit_claim.iter_mut().map(|(_, sums)| sums)) {
-            class.last = fold(&class.last, r);
-            class.sums = fold(&class.sums, r);
+            class.bind(r);
         }
         if self.bound.len() == self.depth {
             self.deposit();
@@ -245,7 +231,7 @@ impl<'a> Part<'a> {
         }
         let weights = eq_table(&self.bound);
         for tensor in &self.structured {
-            tensor.deposit(&weights, self.depth, &mut all);
+            tensor.deposit(&weights, self.depth, &mut all.matrix, &mut all.entries);
         }
         for dense in &self.dense {
             for (i, (m, z)) in dense.matrix.iter().zip(&dense.entries).enumerate() {
@@ -317,17 +303,13 @@ fn add_dense(stretches: &mut Vec<Dense>, grid: &Grid, data: &Data, matrix: Matri
     let weight = |position: usize| match &matrix {
         Matrix::Entries(entries) => entries[position],
         Matrix::Classes(classes) => {
-            classes.iter().map(|c| c.rest[position / width] * along(c, position % width)).sum()
+            classes.iter().map(|c| c.rest[position / width] * c.last[position % width]).sum()
         }
     };
     for_addresses(grid, |position, address| {
         stretch.matrix[address - stretch.start] = weight(position);
         stretch.entries[address - stretch.start] = value(position);
     });
-}
-
-fn along(class: &Class, k: usize) -> Scalar {
-    class.last[k]
 }
 
 /// Adds `omega eq(point_{>=level}, y)` to a stretch at a level.
@@ -362,30 +344,6 @@ fn claim_sums(claim: &BitClaim<'_>, depth: usize, covered: &[std::ops::Range<usi
     Sums { last, sums }
 }
 
-/// For each of eight bits, the sum of a histogram over the byte values that have it.
-fn bit_sums(histogram: &[Scalar]) -> [Scalar; 8] {
-    let mut sums = [Scalar::default(); 8];
-    for (value, weight) in histogram.iter().enumerate().skip(1) {
-        for (k, sum) in sums.iter_mut().enumerate() {
-            if value >> k & 1 == 1 {
-                *sum += weight;
-            }
-        }
-    }
-    sums
-}
-
-fn class_coefficients(last: &[Scalar], sums: &[Scalar]) -> (Scalar, Scalar) {
-    let mut total = (Scalar::default(), Scalar::default());
-    for x in 0..last.len().div_ceil(2) {
-        let ((w0, w1), (s0, s1)) = (pair(last, x), pair(sums, x));
-        // M = rest(i) last(k) and z: the pair (2x, 2x + 1) of k, summed over i.
-        total.0 += w0 * s0;
-        total.1 += (w1 - w0) * (s1 - s0);
-    }
-    total
-}
-
 fn dense_coefficients(matrix: &[Scalar], entries: &[Scalar]) -> (Scalar, Scalar) {
     let (constant, lead) = parallel_sum(
         entries.len().div_ceil(2),
@@ -405,153 +363,4 @@ fn dense_coefficients(matrix: &[Scalar], entries: &[Scalar]) -> (Scalar, Scalar)
         },
     );
     (constant.reduce(), lead.reduce())
-}
-
-impl<'a> Structured<'a> {
-    fn new(grid: &'a Grid, data: &'a Data, classes: Vec<Class>) -> Self {
-        let padded = last(grid).next_power_of_two();
-        let mut rests = Vec::with_capacity(classes.len());
-        let mut sums = Vec::with_capacity(classes.len());
-        for class in classes {
-            let mut last = class.last;
-            last.resize(padded, Scalar::default());
-            let mut values = entry_sums(grid, data, &class.rest);
-            values.resize(padded, Scalar::default());
-            sums.push(Sums { last, sums: values });
-            rests.push(class.rest);
-        }
-        Structured { grid, data, rests, sums }
-    }
-
-    fn deposit(&self, weights: &[Scalar], depth: usize, all: &mut Dense) {
-        let chunks = last(self.grid).next_power_of_two() >> depth;
-        let width = last(self.grid);
-        let tables = byte_tables(weights);
-        let places = outer(self.grid);
-        let mut addresses = vec![0usize; places.extents.iter().product()];
-        for_addresses(&places, |i, address| addresses[i] = address >> depth);
-        let values: Vec<(Scalar, Scalar)> = addresses
-            .par_iter()
-            .enumerate()
-            .with_min_len(256)
-            .flat_map_iter(|(i, _)| {
-                let tables = &tables;
-                (0..chunks).map(move |p| {
-                    let mut matrix = ScalarSum::default();
-                    for (rest, sums) in self.rests.iter().zip(&self.sums) {
-                        matrix.add(&rest[i], &sums.last[p]);
-                    }
-                    (matrix.reduce(), self.entry(i, p, depth, width, weights, tables))
-                })
-            })
-            .collect();
-        for (address, row) in addresses.iter().zip(values.chunks(chunks)) {
-            for (p, (m, z)) in row.iter().enumerate() {
-                all.matrix[address + p] += m;
-                all.entries[address + p] = *z;
-            }
-        }
-    }
-
-    /// `sum_k weights(k) z(i, p 2^depth + k)`.
-    fn entry(
-        &self,
-        i: usize,
-        p: usize,
-        depth: usize,
-        width: usize,
-        weights: &[Scalar],
-        tables: &[Vec<Scalar>],
-    ) -> Scalar {
-        let first = p << depth;
-        let count = (1usize << depth).min(width.saturating_sub(first));
-        match self.data {
-            Data::Bits(values) => {
-                let bits = (values[i] as u64 & mask(width)).checked_shr(first as u32).unwrap_or(0);
-                tables
-                    .iter()
-                    .enumerate()
-                    .map(|(byte, table)| table[(bits >> (8 * byte)) as usize & 255])
-                    .sum()
-            }
-            Data::Integers(values) => {
-                let mut sum = IntegerSum::default();
-                for (value, weight) in values[i * width + first..][..count].iter().zip(weights) {
-                    sum.add(*value, weight);
-                }
-                sum.reduce()
-            }
-            Data::Scalars(values) => values[i * width + first..][..count]
-                .iter()
-                .zip(weights)
-                .map(|(value, weight)| *value * weight)
-                .sum(),
-        }
-    }
-}
-
-/// For each byte of a chunk, the weighted sum of its bits for all 256 values.
-fn byte_tables(weights: &[Scalar]) -> Vec<Vec<Scalar>> {
-    weights
-        .chunks_exact(8)
-        .map(|weights| {
-            let mut table = vec![Scalar::default()];
-            for weight in weights {
-                let upper: Vec<Scalar> = table.iter().map(|sum| *sum + weight).collect();
-                table.extend(upper);
-            }
-            table
-        })
-        .collect()
-}
-
-/// `S(k) = sum_i rest(i) z(i, k)`.
-fn entry_sums(grid: &Grid, data: &Data, rest: &[Scalar]) -> Vec<Scalar> {
-    let width = last(grid);
-    match data {
-        Data::Bits(values) => {
-            let mask = mask(width);
-            let bytes = width.div_ceil(8);
-            let histograms = parallel_sum(
-                rest.len(),
-                4096,
-                || vec![Scalar::default(); 256 * bytes],
-                |sums, range| {
-                    for i in range {
-                        let value = (values[i] as u64 & mask).to_le_bytes();
-                        for (byte, table) in value.iter().zip(sums.chunks_exact_mut(256)) {
-                            table[usize::from(*byte)] += &rest[i];
-                        }
-                    }
-                },
-                |mut x, y| {
-                    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
-                    x
-                },
-            );
-            histograms.chunks_exact(256).flat_map(bit_sums).take(width).collect()
-        }
-        Data::Integers(values) => parallel_sum(
-            rest.len(),
-            256,
-            || vec![IntegerSum::default(); width],
-            |sums, range| {
-                for i in range {
-                    for (sum, value) in sums.iter_mut().zip(&values[i * width..]) {
-                        sum.add(*value, &rest[i]);
-                    }
-                }
-            },
-            |mut x, y| {
-                x.iter_mut().zip(y).for_each(|(x, y)| x.merge(&y));
-                x
-            },
-        )
-        .into_iter()
-        .map(IntegerSum::reduce)
-        .collect(),
-        Data::Scalars(values) => (0..width)
-            .map(|k| rest.iter().enumerate().map(|(i, r)| *r * values[i * width + k]).sum())
-            .collect(),
-    }
 }

@@ -11,6 +11,7 @@ pub mod opening;
 pub mod prove;
 pub mod random;
 pub mod rows;
+pub mod structured;
 pub mod wide;
 pub mod witness;
 pub mod zerocheck;

@@ -218,6 +218,7 @@ impl Prover {
         let (a, b) = outer.values();
         let (encodings, values) = messages.send(label::OUTER_VALUES, &[a, b, a * b]);
         proof.outer_values = encodings;
+        drop(outer);
         clock.lap("outer");
 
         // Booleanity.
@@ -229,6 +230,7 @@ impl Prover {
         proof.boolean = rounds;
         let (encodings, bit) = messages.send(label::BOOLEAN_VALUE, &[boolean.value()]);
         proof.boolean_value = encodings;
+        drop(boolean);
         clock.lap("booleanity");
 
         // Inner sum-check.

@@ -174,11 +174,6 @@ pub fn small(scalar: &Scalar) -> Option<i64> {
     positive(scalar).or_else(|| positive(&-*scalar).map(|x| -x))
 }
 
-/// An integer as a scalar.
-pub fn scalar(x: i128) -> Scalar {
-    Scalar::from(x)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,12 +59,11 @@ pub fn eq_range(point: &[Scalar], start: usize, count: usize) -> Vec<Scalar> {
         let k = u32::try_from(k).unwrap_or(u32::MAX);
         let (low, high) = (prefix(start, k), prefix(last, k));
         let mut next = Vec::with_capacity(level.len() * 2);
-        for (parent, value) in level.iter().enumerate() {
+        for value in &level {
             if value.is_zero() {
                 next.extend([Scalar::ZERO, Scalar::ZERO]);
                 continue;
             }
-            let _ = parent;
             let one = *value * r;
             next.extend([*value - one, one]);
         }

@@ -1,0 +1,220 @@
+//! Tensors in the integer rounds of the inner sum-check.
+//!
+//! Where M is `sum_c rest_c(i) last_c(k)`, a round that fixes a bit of k needs only the sums
+//! `S_c(k) = sum_i rest_c(i) z(i, k)`, and folds them as it folds `last_c`.
+
+use crate::matrix::Class;
+use crate::wide::{IntegerSum, ScalarSum};
+use crate::witness::{Data, for_addresses, last, mask, outer, parallel_sum};
+use crate::zerocheck::{fold, pair};
+use rayon::prelude::*;
+use zkinfer_verify::circuit::Grid;
+use zkinfer_verify::scalar::Scalar;
+
+/// A class together with its sums over the entries.
+pub struct Sums {
+    /// Over the last axis, as far as it is fixed.
+    pub last: Vec<Scalar>,
+    /// `S(k)`, likewise.
+    pub sums: Vec<Scalar>,
+}
+
+/// A tensor in its integer rounds.
+pub struct Structured<'a> {
+    /// Its place.
+    pub grid: &'a Grid,
+    data: &'a Data,
+    rests: Vec<Vec<Scalar>>,
+    /// One per class of M.
+    pub sums: Vec<Sums>,
+}
+
+impl Sums {
+    /// The share of a round: its constant and its leading coefficient.
+    pub fn coefficients(&self) -> (Scalar, Scalar) {
+        let mut total = (Scalar::default(), Scalar::default());
+        for x in 0..self.last.len().div_ceil(2) {
+            let ((w0, w1), (s0, s1)) = (pair(&self.last, x), pair(&self.sums, x));
+            total.0 += w0 * s0;
+            total.1 += (w1 - w0) * (s1 - s0);
+        }
+        total
+    }
+
+    /// Fixes the lowest coordinate.
+    pub fn bind(&mut self, r: Scalar) {
+        self.last = fold(&self.last, r);
+        self.sums = fold(&self.sums, r);
+    }
+}
+
+impl<'a> Structured<'a> {
+    /// Sums a tensor's entries under every class of M.
+    pub fn new(grid: &'a Grid, data: &'a Data, classes: Vec<Class>) -> Self {
+        let padded = last(grid).next_power_of_two();
+        let mut rests = Vec::with_capacity(classes.len());
+        let mut sums = Vec::with_capacity(classes.len());
+        for class in classes {
+            let mut last = class.last;
+            last.resize(padded, Scalar::default());
+            let mut values = entry_sums(grid, data, &class.rest);
+            values.resize(padded, Scalar::default());
+            sums.push(Sums { last, sums: values });
+            rests.push(class.rest);
+        }
+        Structured { grid, data, rests, sums }
+    }
+
+    /// Adds M, and sets z, of the chunks of `2^depth` entries that the fixed coordinates fold;
+    /// `weights` is eq of these coordinates.
+    pub fn deposit(
+        &self,
+        weights: &[Scalar],
+        depth: usize,
+        all_matrix: &mut [Scalar],
+        all_entries: &mut [Scalar],
+    ) {
+        let chunks = last(self.grid).next_power_of_two() >> depth;
+        let width = last(self.grid);
+        let tables = byte_tables(weights);
+        let places = outer(self.grid);
+        let mut addresses = vec![0usize; places.extents.iter().product()];
+        for_addresses(&places, |i, address| addresses[i] = address >> depth);
+        let values: Vec<(Scalar, Scalar)> = addresses
+            .par_iter()
+            .enumerate()
+            .with_min_len(256)
+            .flat_map_iter(|(i, _)| {
+                let tables = &tables;
+                (0..chunks).map(move |p| {
+                    let mut matrix = ScalarSum::default();
+                    for (rest, sums) in self.rests.iter().zip(&self.sums) {
+                        matrix.add(&rest[i], &sums.last[p]);
+                    }
+                    (matrix.reduce(), self.entry(i, p, depth, width, weights, tables))
+                })
+            })
+            .collect();
+        for (address, row) in addresses.iter().zip(values.chunks(chunks)) {
+            for (p, (m, z)) in row.iter().enumerate() {
+                all_matrix[address + p] += m;
+                all_entries[address + p] = *z;
+            }
+        }
+    }
+
+    /// `sum_k weights(k) z(i, p 2^depth + k)`.
+    fn entry(
+        &self,
+        i: usize,
+        p: usize,
+        depth: usize,
+        width: usize,
+        weights: &[Scalar],
+        tables: &[Vec<Scalar>],
+    ) -> Scalar {
+        let first = p << depth;
+        let count = (1usize << depth).min(width.saturating_sub(first));
+        match self.data {
+            Data::Bits(values) => {
+                let bits = (values[i] as u64 & mask(width)).checked_shr(first as u32).unwrap_or(0);
+                tables
+                    .iter()
+                    .enumerate()
+                    .map(|(byte, table)| table[(bits >> (8 * byte)) as usize & 255])
+                    .sum()
+            }
+            Data::Integers(values) => {
+                let mut sum = IntegerSum::default();
+                for (value, weight) in values[i * width + first..][..count].iter().zip(weights) {
+                    sum.add(*value, weight);
+                }
+                sum.reduce()
+            }
+            Data::Scalars(values) => values[i * width + first..][..count]
+                .iter()
+                .zip(weights)
+                .map(|(value, weight)| *value * weight)
+                .sum(),
+        }
+    }
+}
+
+/// For each byte of a chunk, the weighted sum of its bits for all 256 values.
+fn byte_tables(weights: &[Scalar]) -> Vec<Vec<Scalar>> {
+    weights
+        .chunks_exact(8)
+        .map(|weights| {
+            let mut table = vec![Scalar::default()];
+            for weight in weights {
+                let upper: Vec<Scalar> = table.iter().map(|sum| *sum + weight).collect();
+                table.extend(upper);
+            }
+            table
+        })
+        .collect()
+}
+
+/// `S(k) = sum_i rest(i) z(i, k)`.
+fn entry_sums(grid: &Grid, data: &Data, rest: &[Scalar]) -> Vec<Scalar> {
+    let width = last(grid);
+    match data {
+        Data::Bits(values) => {
+            let mask = mask(width);
+            let bytes = width.div_ceil(8);
+            let histograms = parallel_sum(
+                rest.len(),
+                4096,
+                || vec![Scalar::default(); 256 * bytes],
+                |sums, range| {
+                    for i in range {
+                        let value = (values[i] as u64 & mask).to_le_bytes();
+                        for (byte, table) in value.iter().zip(sums.chunks_exact_mut(256)) {
+                            table[usize::from(*byte)] += &rest[i];
+                        }
+                    }
+                },
+                |mut x, y| {
+                    x.iter_mut().zip(y).for_each(|(x, y)| *x += y);
+                    x
+                },
+            );
+            histograms.chunks_exact(256).flat_map(bit_sums).take(width).collect()
+        }
+        Data::Integers(values) => parallel_sum(
+            rest.len(),
+            256,
+            || vec![IntegerSum::default(); width],
+            |sums, range| {
+                for i in range {
+                    for (sum, value) in sums.iter_mut().zip(&values[i * width..]) {
+                        sum.add(*value, &rest[i]);
+                    }
+                }
+            },
+            |mut x, y| {
+                x.iter_mut().zip(y).for_each(|(x, y)| x.merge(&y));
+                x
+            },
+        )
+        .into_iter()
+        .map(IntegerSum::reduce)
+        .collect(),
+        Data::Scalars(values) => (0..width)
+            .map(|k| rest.iter().enumerate().map(|(i, r)| *r * values[i * width + k]).sum())
+            .collect(),
+    }
+}
+
+/// For each of eight bits, the sum of a histogram over the byte values that have it.
+pub fn bit_sums(histogram: &[Scalar]) -> [Scalar; 8] {
+    let mut sums = [Scalar::default(); 8];
+    for (value, weight) in histogram.iter().enumerate().skip(1) {
+        for (k, sum) in sums.iter_mut().enumerate() {
+            if value >> k & 1 == 1 {
+                *sum += weight;
+            }
+        }
+    }
+    sums
+}
