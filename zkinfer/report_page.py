@@ -33,7 +33,8 @@ tr:last-child td{border-bottom:0}.n{text-align:right}
 code{font:12.5px ui-monospace,SFMono-Regular,Menlo,monospace}
 .tag{padding:1px 8px;border-radius:9px;background:var(--tint);color:var(--accent);font-size:12.5px}
 .warn{color:var(--warn)}.bad{color:var(--bad)}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:11px}
+svg{width:100%;height:auto;display:block}svg.scatter{max-width:380px}
+svg text{fill:var(--soft);font-size:11px}
 .axis{stroke:var(--line);fill:none}.bar{fill:var(--accent)}.rest{fill:var(--tint)}
 .dot{fill:var(--accent);fill-opacity:.45}.ideal{stroke:var(--soft);stroke-dasharray:3 4}
 .over{fill:var(--warn)}
@@ -109,7 +110,7 @@ def _scatter(output: Mapping[str, Any]) -> str:
     name = escape(_short(output["name"]))
     return (
         f"<div class='card'><code title='{escape(output['name'])}'>{name}</code>"
-        f"<svg viewBox='0 0 {size:.0f} {size:.0f}' role='img' "
+        f"<svg class='scatter' viewBox='0 0 {size:.0f} {size:.0f}' role='img' "
         f"aria-label='fixed-point against float values of {escape(output['name'])}'>"
         f"<path class='axis' d='M{x0:.1f} {y1:.1f}V{y0:.1f}H{x1:.1f}'/>"
         f"<line class='ideal' x1='{x0:.1f}' y1='{y0:.1f}' x2='{x1:.1f}' y2='{y1:.1f}'/>{dots}"
