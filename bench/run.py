@@ -32,6 +32,7 @@ from models import data, large  # noqa: E402
 SMALL = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
 LARGE = {"vgg16": large.vgg16, "resnet18": large.resnet18}
 LARGE_SAMPLES = 4
+PEER_SECONDS = 900
 STEPS = ("witness", "commit", "rows", "outer", "booleanity", "matrix", "inner", "opening")
 
 
@@ -119,7 +120,11 @@ def measure(name: str, model: Path, calibration: Path, sample: Path, repeat: int
 def measure_ezkl(name: str, model: Path, sample: Path) -> dict[str, Any]:
     """The same model and input in EZKL, in a process of its own."""
     command = (sys.executable, Path(__file__).with_name("peer_ezkl.py"), model, sample)
-    result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    words = [str(part) for part in command]
+    try:
+        result = subprocess.run(words, capture_output=True, text=True, timeout=PEER_SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"name": name, "failed": f"not done after {PEER_SECONDS} s"}
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
         return {"name": name, "failed": reason}
