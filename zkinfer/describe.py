@@ -10,6 +10,7 @@ from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.proof import Proof
+from zkinfer.soundness import soundness
 from zkinfer.visibility import who_sees_what
 
 _LARGEST = max(kind.limit for kind in container.KINDS)
@@ -55,6 +56,7 @@ def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
             "rows": circuit.rows,
             "columns": circuit.columns,
         },
+        "soundness": soundness(graph),
     }
 
 

@@ -1,0 +1,355 @@
+"""Mutated keys and proofs: the package and the reference verifier must agree on them.
+
+python bench/mutate.py --count 20000 [--seed 1]
+
+Takes keys and proofs of small networks, changes one of the two files at a time (flipped bits, cut
+and repeated bytes, swapped, doubled and emptied sections, edited public values, edited graphs,
+pieces of another file), renews the checksum of every second one, and asks both verifiers. The
+package also checks that the circuits follow from the graph, and public weights against their
+commitments, which the reference does not: where the package alone refuses a change to one of these
+that is counted, but is no disagreement. Prints a summary. Exit code 1 if the verdicts
+disagree, if anything but a typed error is raised, or if a changed statement is accepted.
+"""
+
+import argparse
+import json
+import random
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import networks  # noqa: E402
+from artifacts import prove, reseal, sections  # noqa: E402
+
+import zkinfer  # noqa: E402
+from zkinfer import container, reference  # noqa: E402
+from zkinfer.keys import make_keys  # noqa: E402
+
+NAMES = ("perceptron", "matmul", "mul", "prelu", "add of public inputs", "label")
+FOLLOWS = {"graph", "circuit", "certificate circuit"}
+"""Parts of a key of which only the package checks that they follow from each other."""
+COMMITTED = {"public weights", "weight commitments"}
+"""Parts of a key that shows its weights of which only the package checks that they agree."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The bytes of a key and of a proof for it."""
+
+    key: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A changed pair, how it was made, and the parts that differ from the original's."""
+
+    pair: Pair
+    how: str
+    touched: frozenset[str]
+
+
+def pairs() -> list[Pair]:
+    """Two keys with a proof each for every network, and one key that shows its weights."""
+    made = []
+    for name in NAMES:
+        case = networks.cases()[name]
+        for seed in (1, 2):
+            made.append(_pair(case.graph, *case.random(seed)))
+    case = networks.cases()["perceptron"]
+    made.append(_pair(replace(case.graph, weights_mode="public"), *case.random(3)))
+    return made
+
+
+def _pair(graph: Any, weights: Any, inputs: Any) -> Pair:
+    key = make_keys(graph, weights)
+    return Pair(key.verifying_key.to_bytes(), prove(key, inputs).to_bytes())
+
+
+def mutate(originals: Sequence[Pair], rng: random.Random) -> tuple[Pair, Mutation]:
+    """A pair and a mutation of it; the two differ."""
+    while True:
+        original = rng.choice(originals)
+        kind = rng.choice((container.VERIFYING_KEY, container.PROOF))
+        is_key = kind is container.VERIFYING_KEY
+        own = original.key if is_key else original.proof
+        donor = rng.choice(originals)
+        other = donor.key if is_key else donor.proof
+        how, change = rng.choice(CHANGES)
+        data = change(kind, own, other, rng)
+        if len(data) > container.CHECKSUM_SIZE and rng.random() < 0.5:
+            data, how = reseal(data), f"{how}, resealed"
+        pair = replace(original, **{"key" if is_key else "proof": data})
+        if pair != original:
+            return original, Mutation(pair, how, _touched(kind, own, data))
+
+
+def _touched(kind: container.Kind, own: bytes, data: bytes) -> frozenset[str]:
+    """Names of the parts that differ; none where the container cannot be read."""
+    try:
+        before, after = _parts(kind, own), _parts(kind, data)
+    except zkinfer.FormatError:
+        return frozenset()
+    return frozenset(name for name in before if before[name] != after[name])
+
+
+def _parts(kind: container.Kind, data: bytes) -> dict[str, bytes]:
+    """The sections by name, the certificate's circuit apart from its body."""
+    parts = sections(kind, data)
+    if certificate := parts.get("certificate"):
+        end = 4 + int.from_bytes(certificate[:4], "little")
+        parts["certificate"] = certificate[end:]
+        parts["certificate circuit"] = certificate[:end]
+    return {"certificate circuit": b"", **parts}
+
+
+def _flip(_: container.Kind, own: bytes, __: bytes, rng: random.Random) -> bytes:
+    data = bytearray(own)
+    for _bit in range(rng.choice((1, 1, 1, 2, 8))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    return bytes(data)
+
+
+def _flip_in_a_section(kind: container.Kind, own: bytes, _: bytes, rng: random.Random) -> bytes:
+    """One bit of a section that is chosen first, so that short ones get their share."""
+    parts = list(sections(kind, own).values())
+    at = rng.choice([i for i, part in enumerate(parts) if part])
+    part = bytearray(parts[at])
+    part[rng.randrange(len(part))] ^= 1 << rng.randrange(8)
+    parts[at] = bytes(part)
+    return _unsealed(kind, parts, own)
+
+
+def _element(kind: container.Kind, own: bytes, _: bytes, rng: random.Random) -> bytes:
+    """32 bytes of a section become zero, another element of it, or large."""
+    parts = list(sections(kind, own).values())
+    at = rng.choice([i for i, part in enumerate(parts) if len(part) >= 64])
+    part = parts[at]
+    place, source = (len(part) - 32 * rng.randint(1, len(part) // 32) for _ in range(2))
+    element = rng.choice((bytes(32), part[source : source + 32], b"\xff" * 32))
+    parts[at] = part[:place] + element + part[place + 32 :]
+    return _unsealed(kind, parts, own)
+
+
+def _cut(_: container.Kind, own: bytes, __: bytes, rng: random.Random) -> bytes:
+    return own[: rng.randrange(len(own))]
+
+
+def _remove(_: container.Kind, own: bytes, __: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(own))
+    return own[:at] + own[at + rng.choice((1, 4, 8, 32)) :]
+
+
+def _repeat(_: container.Kind, own: bytes, __: bytes, rng: random.Random) -> bytes:
+    at, size = rng.randrange(len(own)), rng.choice((1, 4, 8, 32, 100))
+    return own[:at] + own[at : at + size] + own[at:]
+
+
+def _move_sections(kind: container.Kind, own: bytes, _: bytes, rng: random.Random) -> bytes:
+    """Swaps, doubles, drops or empties whole sections, with or without their tags."""
+    tags = [section.tag for section in kind.sections]
+    framed = list(zip(tags, sections(kind, own).values(), strict=True))
+    i, j = rng.sample(range(len(framed)), 2)
+    match rng.randrange(5):
+        case 0:
+            framed[i], framed[j] = framed[j], framed[i]
+        case 1:
+            (a, x), (b, y) = framed[i], framed[j]
+            framed[i], framed[j] = (a, y), (b, x)
+        case 2:
+            framed.insert(j, framed[i])
+        case 3:
+            del framed[i]
+        case _:
+            framed[i] = (framed[i][0], b"")
+    body = b"".join(struct.pack("<BQ", tag, len(part)) + part for tag, part in framed)
+    return own[:10] + body + own[-32:]
+
+
+def _splice(kind: container.Kind, own: bytes, other: bytes, rng: random.Random) -> bytes:
+    """Sections of another valid file."""
+    parts, others = (list(sections(kind, data).values()) for data in (own, other))
+    for at in rng.sample(range(len(parts)), rng.randint(1, len(parts) - 1)):
+        parts[at] = others[at]
+    return _unsealed(kind, parts, own)
+
+
+def _splice_bytes(_: container.Kind, own: bytes, other: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(min(len(own), len(other)))
+    return own[:at] + other[at:]
+
+
+def _edit(kind: container.Kind, own: bytes, other: bytes, rng: random.Random) -> bytes:
+    """A public value or the context of a proof; the graph of a key, as canonical JSON."""
+    if kind is container.PROOF:
+        return _edit_proof(own, rng)
+    parts = list(sections(kind, own).values())
+    document = json.loads(parts[0])
+    _edit_json(document, rng)
+    parts[0] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return _unsealed(kind, parts, own)
+
+
+def _edit_proof(own: bytes, rng: random.Random) -> bytes:
+    proof = zkinfer.Proof.from_bytes(own)
+    if rng.random() < 0.1:
+        return replace(proof, context=rng.choice((b"x", b"context", b"\0"))).to_bytes()
+    values = [array.copy() for array in proof.public_values]
+    flat = values[rng.randrange(len(values))].reshape(-1)
+    flat[rng.randrange(flat.size)] += rng.choice((1, -1, 2**40, rng.randint(-20, 20)))
+    return replace(proof, public_values=tuple(values)).to_bytes()
+
+
+def _edit_json(document: Any, rng: random.Random) -> None:
+    """Changes, drops or doubles something at a random depth."""
+    while True:
+        places = list(document) if isinstance(document, dict) else list(range(len(document)))
+        place = rng.choice(places)
+        if not isinstance(document[place], dict | list) or not document[place]:
+            break
+        if rng.random() < 0.1:
+            break
+        document = document[place]
+    match document[place]:
+        case int(number) if rng.random() < 0.8:
+            document[place] = number + rng.choice((1, -1, 2, 64, -number))
+        case _ if isinstance(document, list) and rng.random() < 0.3:
+            document.append(document[place])
+        case _ if rng.random() < 0.3:
+            del document[place]
+        case _:
+            document[place] = rng.choice(("hidden", "public", "x0", "w0", 0, 1, [], {}, None, 1.0))
+
+
+def _unsealed(kind: container.Kind, parts: Sequence[bytes], own: bytes) -> bytes:
+    """The container with the checksum of the original."""
+    return container.prefix(kind, parts) + own[-container.CHECKSUM_SIZE :]
+
+
+Change = Callable[[container.Kind, bytes, bytes, random.Random], bytes]
+CHANGES: tuple[tuple[str, Change], ...] = (
+    ("flip", _flip),
+    ("flip in a section", _flip_in_a_section),
+    ("element", _element),
+    ("cut", _cut),
+    ("remove", _remove),
+    ("repeat", _repeat),
+    ("move sections", _move_sections),
+    ("splice", _splice),
+    ("splice bytes", _splice_bytes),
+    ("edit", _edit),
+    ("edit", _edit),
+)
+
+
+def package_verdict(pair: Pair) -> int:
+    """0 valid, 1 invalid, 2 unreadable."""
+    try:
+        key, proof = zkinfer.VerifyingKey.from_bytes(pair.key), zkinfer.Proof.from_bytes(pair.proof)
+        zkinfer.verify(key, proof)
+    except zkinfer.VerificationError:
+        return 1
+    except zkinfer.FormatError:
+        return 2
+    return 0
+
+
+def reference_verdict(pair: Pair) -> int:
+    """The same of the reference verifier."""
+    try:
+        reference.verify(reference.read_key(pair.key), reference.read_proof(pair.proof))
+    except reference.VerificationError:
+        return 1
+    except reference.FormatError:
+        return 2
+    return 0
+
+
+def changes_statement(original: Pair, pair: Pair, originals: Sequence[Pair]) -> bool:
+    """Whether a pair states anything but what one of the originals does.
+
+    A statement is the key without its certificate, the context and the public values.
+    """
+
+    def statement(pair: Pair) -> tuple[bytes, ...]:
+        key = list(sections(container.VERIFYING_KEY, pair.key).values())
+        proof = list(sections(container.PROOF, pair.proof).values())
+        return (*key[:-1], *proof[:-1])
+
+    return statement(pair) not in {statement(original), *map(statement, originals)}
+
+
+def run(count: int, seed: int) -> Counter[str]:
+    """The counts of `count` mutations, by outcome and by way of change.
+
+    `disagreements`, `errors` and `changed statements accepted` must be 0.
+    """
+    rng = random.Random(seed)  # noqa: S311 - no secrets here
+    originals = pairs()
+    counts: Counter[str] = Counter()
+    for pair in originals:
+        if package_verdict(pair) or reference_verdict(pair):
+            raise RuntimeError("an honest proof is refused")
+    for number in range(count):
+        original, mutation = mutate(originals, rng)
+        counts[f"way: {mutation.how}"] += 1
+        try:
+            ours, theirs = package_verdict(mutation.pair), reference_verdict(mutation.pair)
+        except Exception as error:
+            counts["errors"] += 1
+            print(f"mutation {number} ({mutation.how}): {type(error).__name__}: {error}")
+            continue
+        _count(counts, number, mutation, (ours, theirs))
+        if not ours and changes_statement(original, mutation.pair, originals):
+            counts["changed statements accepted"] += 1
+            print(f"mutation {number} ({mutation.how}): a changed statement is accepted")
+    return counts
+
+
+def _count(
+    counts: Counter[str], number: int, mutation: Mutation, verdicts: tuple[int, int]
+) -> None:
+    """Files the verdicts of the package and of the reference."""
+    ours, theirs = verdicts
+    accepted = "accepts" if not theirs else "finds the proof invalid"
+    if ours == theirs:
+        counts[f"both say {('valid', 'invalid', 'unreadable')[ours]}"] += 1
+    elif ours == 2 and mutation.touched & FOLLOWS:
+        counts[f"only the package refuses the circuits, the reference {accepted}"] += 1
+    elif ours == 2 and mutation.touched & COMMITTED and _shows_weights(mutation.pair):
+        counts[f"only the package refuses the public weights, the reference {accepted}"] += 1
+    else:
+        counts["disagreements"] += 1
+        print(f"mutation {number} ({mutation.how}): package {ours}, reference {theirs}")
+
+
+def _shows_weights(pair: Pair) -> bool:
+    return bool(sections(container.VERIFYING_KEY, pair.key)["public weights"])
+
+
+FAILURES = ("disagreements", "errors", "changed statements accepted")
+
+
+def main() -> int:
+    """Runs the command and returns its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    counts = run(arguments.count, arguments.seed)
+    for failure in FAILURES:
+        counts.setdefault(failure, 0)
+    for name, count in sorted(counts.items()):
+        print(f"{count:8}  {name}")
+    return int(any(counts[failure] for failure in FAILURES))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,516 @@
+"""A mutation test of the constraints: without any one block, a prover can cheat.
+
+Each block is removed in turn. A search over lies must then find a witness that the rest of the
+circuit accepts and that does harm: an output that is not the network's, or a hidden input (for the
+certificate: a weight) outside of its declared range. The whole circuit refuses the same witness.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from networks import Case, Net, cases
+
+from tests.soundness.test_certificate import many_weights
+from tests.soundness.test_lies import UNREAD, Lie, added, advice, flipped, rolled
+from zkinfer.certificate import certificate_circuit, certificate_witness
+from zkinfer.circuit.check import check, violations
+from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.expand import random_challenges
+from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.term import MODULUS, Axis, Term
+from zkinfer.fixed import FixedGraph
+from zkinfer.lower import Witness, lower, solve, weight_arrays
+
+Arrays = dict[str, np.ndarray]
+Lies = dict[str, Lie]
+Challenges = list[list[int]]
+Attempt = tuple[Arrays, Lies]
+"""The inputs, and the lies about the advice; what no lie is about is recomputed after it."""
+
+Forgery = tuple[Witness, Challenges, Lies]
+"""A witness, and lies about the sketch, that pass for these challenges."""
+
+SEEDS = 12
+DELTAS = tuple(sign << k for k in range(6) for sign in (1, -1))
+
+
+def read_on() -> dict[str, Case]:
+    """Gadgets whose result another node reads: no bounds of an output do a block's work."""
+    graphs = {}
+    for name, low, high, bounds, shift in (
+        ("requantize with a range of no power of two", 0, 5, (-20, 20), 1),
+        ("requantize upwards only", -8, 7, (-30, 90), 2),
+    ):
+        net = Net()
+        x = net.input(6, low=bounds[0], high=bounds[1])
+        graphs[name] = summed(net, net.requantize(x, shift, low=low, high=high))
+    net = Net()
+    graphs["neg"] = summed(net, net.node("neg", net.input(6)))
+    return {f"{name}, summed": Case(name, graph) for name, graph in graphs.items()}
+
+
+def summed(net: Net, x: str) -> FixedGraph:
+    return net.graph(net.node("reduce_sum", x, axes=(0,), keepdims=False, multiplier=1, scale=0))
+
+
+CASES = cases() | read_on()
+CERTIFIED = {name: case.graph for name, case in CASES.items() if case.graph.weights} | {
+    "many weights": many_weights()
+}
+BY_BOUNDS = "an output is the input but for its sign, its slope or its place, and has its bounds"
+BY_SIGN = "`sign` gives the input by as many bits, in two's complement"
+BY_ROUNDING = "without a flag for under, `rounding` reads no number below the least"
+BY_OUTPUT = "an output is the result itself, and has the bounds"
+BY_CONSTANT = "an output with bounds that leave one number"
+IMPLIED = {
+    ("neg", "x0/range"): BY_BOUNDS,
+    ("reshape", "x0/range"): BY_BOUNDS,
+    ("reshape that fits", "x0/range"): BY_BOUNDS,
+    ("transpose", "x0/range"): BY_BOUNDS,
+    ("concat", "x0/range"): BY_BOUNDS,
+    ("concat", "x1/range"): BY_BOUNDS,
+    ("pad", "x0/range"): BY_BOUNDS,
+    ("pad of one entry", "x0/range"): BY_BOUNDS,
+    ("leaky_relu of positives", "x0/range"): BY_BOUNDS,
+    ("leaky_relu of positives", "x0/range/upper"): BY_BOUNDS,
+    ("leaky_relu", "x0/range"): BY_SIGN,
+    ("prelu", "x0/range"): BY_SIGN,
+    ("prelu then requantize", "x0/range"): BY_SIGN,
+    ("requantize upwards only", "x0/range"): BY_ROUNDING,
+    ("requantize upwards only, summed", "x0/range"): BY_ROUNDING,
+    ("requantize with a range of no power of two", "rescale0/range"): BY_OUTPUT,
+    ("requantize upwards only", "rescale0/range"): BY_OUTPUT,
+    ("requantize to a constant", "rescale0_out/public"): BY_CONSTANT,
+}
+"""Case and block: why its removal harms nobody in so small a network. Each is of a gadget that
+other cases need; `read_on` has those for which an output's bounds do here.
+"""
+
+
+# -- circuits with a block removed ---------------------------------------------------------------
+
+
+def without(circuit: Circuit, path: str) -> Circuit:
+    """The circuit without a block. If that defines a sketch, the prover is free to fill it:
+    a stand-in, whose failure means nothing, has the checker take zeros, or a lie.
+    """
+    (removed,) = (block for block in circuit.blocks if block.path == path)
+    tensor = sketched(circuit, removed)
+    stand_in = (
+        () if tensor is None else (replace(removed, a=(), b=(), c=(whole(tensor, removed),)),)
+    )
+    blocks = [stand_in if block is removed else (block,) for block in circuit.blocks]
+    return replace(circuit, blocks=tuple(chain(*blocks)))
+
+
+def sketched(circuit: Circuit, block: Block) -> int | None:
+    """The tensor of the sketch that a block defines, as its C side or its B side."""
+    for terms in (block.b, block.c):
+        tensors = {term.tensor for term in terms if not term.sums}
+        if len(terms) == 1 and {circuit.tensors[t].segment for t in tensors} == {Segment.SKETCH}:
+            return tensors.pop()
+    return None
+
+
+def whole(tensor: int, block: Block) -> Term:
+    """Each entry of a sketch at its own row."""
+    rank = len(block.extents)
+    axes = (
+        Axis(extent, None, tuple(int(i == axis) for i in range(rank)))
+        for axis, extent in enumerate(block.extents)
+    )
+    return Term(tensor, 1, (0,) * rank, tuple(axes))
+
+
+def passing(circuit: Circuit, removed: str, witness: Witness) -> tuple[Challenges, Lies] | None:
+    """Challenges, and lies about the sketch, with which the circuit without its block `removed`
+    accepts a witness; None if it does not.
+    """
+    (block,) = (block for block in circuit.blocks if block.path == removed)
+    tensor, reduced = sketched(circuit, block), without(circuit, removed)
+    challenges, lies, wrong = random_challenges(circuit), {}, 0
+    if tensor is not None:
+        (total,) = (
+            (reader.path, term.coefficient)
+            for reader in circuit.blocks
+            for term in reader.c
+            if term.tensor == tensor and reader is not block
+        )
+        for path, rows in violations(reduced, witness, challenges):
+            if path != total[0]:
+                return None
+            wrong = int(rows.sum()) * total[1] % MODULUS
+
+        def fitted(array: np.ndarray) -> np.ndarray:
+            array = np.zeros(array.shape, dtype=object)
+            array.reshape(-1)[0] = wrong
+            return array
+
+        lies = {circuit.tensors[tensor].path: fitted}
+    failing = (path for path, _ in violations(reduced, witness, challenges, lies=lies))
+    return (challenges, lies) if all(path == removed for path in failing) else None
+
+
+# -- what a prover may try -----------------------------------------------------------------------
+
+
+def names(case: Case, circuit: Circuit) -> list[str]:
+    """The paths of all that a prover may lie about but inputs, in the circuit's order."""
+    ranges = {f"{name}/range{more}/bits" for name in case.graph.inputs for more in ("", "/upper")}
+    excluded = {UNREAD, *case.graph.inputs, *ranges}
+    return [path for path in advice(circuit) if path not in excluded]
+
+
+def honest(case: Case, circuit: Circuit, weights: Arrays, inputs: Arrays) -> Arrays:
+    """By path, what an honest prover puts there, in logical shapes."""
+    arrays: Arrays = {}
+
+    def noted(path: str) -> Lie:
+        def lie(array: np.ndarray) -> np.ndarray:
+            arrays[path] = np.array(array)
+            return array
+
+        return lie
+
+    solve(case.graph, weights, inputs, lies={path: noted(path) for path in names(case, circuit)})
+    return arrays
+
+
+def put(array: np.ndarray) -> Lie:
+    return lambda _: np.array(array)
+
+
+def inputs_out_of_range(case: Case, path: str, inputs: Arrays) -> Iterator[Attempt]:
+    """One entry just outside of the declared range, with other entries random or zero."""
+    name = path.split("/")[0]
+    if "/range" not in path or name not in case.graph.inputs:
+        return
+    tensor = case.graph.tensors[name]
+    for index in range(inputs[name].size):
+        for value in (tensor.low - 1, tensor.high + 1, tensor.high + 2):
+            for base in (inputs[name], np.clip(0 * inputs[name], tensor.low, tensor.high)):
+                wrong = np.array(base)
+                wrong.flat[index] = value
+                yield inputs | {name: wrong}, {}
+
+
+def elsewhere(case: Case, circuit: Circuit, weights: Arrays, mine: Arrays, seed: int) -> Arrays:
+    """What an honest prover puts there on inputs with another output, if some are found."""
+    for other in range(20):
+        _, inputs = case.random(100 * (seed + 1) + other)
+        arrays = honest(case, circuit, weights, inputs)
+        if any(np.any(arrays[p] != mine[p]) for p in mine if p.endswith("/public")):
+            break
+    return arrays
+
+
+def of_another_run(inputs: Arrays, other: Arrays) -> Iterator[Attempt]:
+    """Up to three arrays of advice from a run on other inputs."""
+    for count in (1, 2, 3):
+        for paths in combinations([p for p in other if not p.endswith("/public")], count):
+            yield inputs, {path: put(other[path]) for path in paths}
+
+
+def single(path: str, inputs: Arrays, mine: Arrays) -> Iterator[Attempt]:
+    """One entry of what the block is named after, a little off."""
+    for name in mine:
+        if path == name or path.rpartition("/")[0] == name or name == f"{path}/output":
+            for index in range(mine[name].size):
+                for delta in DELTAS:
+                    yield inputs, {name: added(index, delta)}
+
+
+def selectors(path: str, inputs: Arrays, mine: Arrays) -> Iterator[Attempt]:
+    """No selector, another selector, or a maximum that no entry reaches."""
+    head, _, tail = path.rpartition("/")
+    if tail not in ("choice", "chosen"):
+        return
+    bits = f"{head}/bits"
+    top = 1 << int(mine[bits].max()).bit_length() - 1
+    change = rolled if tail == "chosen" else lambda array: array & (top - 1)
+    yield inputs, {bits: change}
+    for index in range(mine[head].size if head in mine else 0):
+        for delta in DELTAS[::2]:
+            higher = {head: added(index, delta)}
+            yield inputs, higher | {bits: change} if tail == "choice" else higher
+
+
+def raised(case: Case, path: str, inputs: Arrays, mine: Arrays) -> Iterator[Attempt]:
+    """Maxima that are not stored, raised by what makes one step of the requantize that reads them.
+
+    Distances grow alike; a requantize that does not saturate rises by one a step.
+    """
+    head, _, tail = path.rpartition("/")
+    if tail not in ("choice", "chosen") or head in mine:
+        return
+    (node,) = (n for n in case.graph.nodes if n.op == "requantize" and n.name == "rescale0")
+    shift, bits = node.attrs["shift"], f"{head}/bits"
+    top = 1 << int(mine[bits].max()).bit_length() - 1
+    output = mine["rescale0/output"]
+    free = (node.attrs["low"] < output) & (output < node.attrs["high"])
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        steps = rng.integers(0, node.attrs["high"] - output + 1) * free
+
+        def wide(array: np.ndarray, steps: np.ndarray = steps) -> np.ndarray:
+            array = array + (steps[..., None] << shift)
+            return array & (top - 1) if tail == "choice" else array
+
+        yield (
+            inputs,
+            {
+                bits: wide,
+                "rescale0/output": put(output + steps),
+                "rescale0/digits": put(mine["rescale0/digits"] + (steps << shift)),
+            },
+        )
+
+
+def repaired(
+    case: Case, circuit: Circuit, weights: Arrays, attempt: Attempt, path: str, at: tuple[str, int]
+) -> Iterator[Attempt]:
+    """After a lie about one entry, the entry of `path` that makes the row hold which `at` names."""
+    (inputs, lies), (block, index) = attempt, at
+    failing = dict(violations(circuit, solve(case.graph, weights, inputs, lies=lies)))
+    wrong = [int(row) for row in failing[block].reshape(-1) if row] if block in failing else []
+    yield inputs, lies
+    for delta in wrong[:1]:
+        for moved in (delta, delta - MODULUS, -delta, MODULUS - delta):
+            if abs(moved) < 1 << 40:
+                yield inputs, lies | {path: added(index, moved)}
+
+
+def signs(
+    case: Case, circuit: Circuit, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """The wrong sign, and the negative part that goes with it."""
+    head, _, tail = path.rpartition("/")
+    if tail != "sign":
+        return
+    _, width = advice(circuit)[f"{head}/bits"]
+    for index in range(mine[head].size):
+        lies = {f"{head}/bits": flipped(index, width - 1)}
+        at = f"{head}/part", index
+        yield from repaired(case, circuit, weights, (inputs, lies), head, at)
+
+
+def digits(
+    case: Case, circuit: Circuit, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """All other digits of the same number: other quotients and remainders, and every flag."""
+    head, _, tail = path.rpartition("/")
+    if tail not in ("saturation", "range") or f"{head}/digits" not in mine:
+        return
+    worth = bit_values(circuit, f"{head}/digits")
+    numbers = np.arange(1 << len(worth))
+    values = (numbers[:, None] >> np.arange(len(worth)) & 1) @ np.array(worth)
+    for index, number in enumerate(mine[f"{head}/digits"].reshape(-1)):
+        for same in np.flatnonzero(values == values[number]):
+            if same != number:
+                lies = {f"{head}/digits": added(index, int(same) - int(number))}
+                output = f"{head}/output"
+                at = output, index
+                yield from repaired(case, circuit, weights, (inputs, lies), output, at)
+
+
+def bit_values(circuit: Circuit, path: str) -> list[int]:
+    """What each bit of digits is worth in the equation that reads a number from them."""
+    head = path.rpartition("/")[0]
+    (tensor,) = (i for i, t in enumerate(circuit.tensors) if t.path == path)
+    worth = [0] * circuit.tensors[tensor].extents[-1]
+    for block in circuit.blocks:
+        if block.path not in (f"{head}/saturation", f"{head}/output"):
+            for term in block.c:
+                if term.tensor == tensor:
+                    count = next((a.extent for a in term.sums if a.strides[-1]), 1)
+                    for k in range(count):
+                        worth[term.bases[-1] + k] += term.coefficient << k
+    return worth
+
+
+def shown(path: str, inputs: Arrays) -> Iterator[Attempt]:
+    """Another output."""
+    if path.endswith("/public"):
+        for delta in DELTAS[:2]:
+            yield inputs, {path: added(0, delta)}
+
+
+def attempts(
+    case: Case, circuit: Circuit, path: str, seed: int
+) -> Iterator[tuple[Arrays, Attempt]]:
+    """Weights, and everything to try on them when a block is removed: the likeliest first."""
+    weights, inputs = case.random(seed)
+    mine = honest(case, circuit, weights, inputs)
+    tries: tuple[Iterator[Attempt], ...] = (
+        shown(path, inputs),
+        inputs_out_of_range(case, path, inputs),
+        selectors(path, inputs, mine),
+        raised(case, path, inputs, mine),
+        signs(case, circuit, path, weights, inputs, mine),
+        digits(case, circuit, path, weights, inputs, mine),
+        single(path, inputs, mine),
+    )
+    if not path.endswith(("/public", "/saturation")) and "/range" not in path:
+        tries += (of_another_run(inputs, elsewhere(case, circuit, weights, mine, seed)),)
+    for attempt in chain(*tries):
+        yield weights, attempt
+
+
+def harmful(case: Case, weights: Arrays, inputs: Arrays, witness: Witness) -> bool:
+    """Whether a hidden input is out of range, or an output not the network's."""
+    for name in case.graph.inputs:
+        tensor = case.graph.tensors[name]
+        if np.any((inputs[name] < tensor.low) | (inputs[name] > tensor.high)):
+            return case.graph.input_mode != "public"
+    true = solve(case.graph, weights, inputs).public
+    return any(np.any(a != b) for a, b in zip(witness.public, true, strict=True))
+
+
+def forged(case: Case, circuit: Circuit, path: str, seeds: int = SEEDS) -> Forgery | None:
+    """What does harm and passes without a block, if some is found."""
+    for seed in range(seeds):
+        for weights, (inputs, lies) in attempts(case, circuit, path, seed):
+            witness = solve(case.graph, weights, inputs, lies=lies)
+            if harmful(case, weights, inputs, witness):
+                found = passing(circuit, path, witness)
+                if found is not None:
+                    return witness, *found
+    return None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_block_is_needed(name: str) -> None:
+    case = CASES[name]
+    circuit = lower(case.graph)
+    for block in circuit.blocks:
+        forgery = forged(case, circuit, block.path)
+        assert (forgery is None) == ((name, block.path) in IMPLIED), block.path
+        if forgery is not None:
+            witness, challenges, lies = forgery
+            assert check(circuit, witness, challenges, lies=lies) == [block.path]
+
+
+@pytest.mark.parametrize(("name", "path"), [key for key in IMPLIED if "/range" in key[1]])
+def test_implied_blocks_bind_their_bits(name: str, path: str) -> None:
+    """Bits of another number pass without the block, though they reach nothing else."""
+    case = CASES[name]
+    circuit = lower(case.graph)
+    witness = solve(case.graph, *case.random(0), lies={f"{path}/bits": flipped(0, 0)})
+    assert check(circuit, witness) == [path]
+    assert passing(circuit, path, witness) is not None
+
+
+def test_every_gadget_is_needed_somewhere() -> None:
+    """No kind of block is among the implied ones in every case."""
+
+    def kind(path: str) -> str:
+        head, _, tail = path.partition("/")
+        return f"{'input' if head in ('x0', 'x1') else 'node'}/{tail}"
+
+    needed = {
+        kind(block.path)
+        for name, case in CASES.items()
+        for block in lower(case.graph).blocks
+        if (name, block.path) not in IMPLIED
+    }
+    assert {kind(path) for _, path in IMPLIED} <= needed
+
+
+# -- the weights certificate ---------------------------------------------------------------------
+
+
+def weights_out_of_range(graph: FixedGraph, circuit: Circuit) -> Iterator[Witness]:
+    """One weight just outside of its range; bits and multiplicities are those of the nearest."""
+    rng = np.random.default_rng(1)
+    tensors = {name: graph.tensors[name] for name in graph.weights}
+    weights = {name: rng.integers(t.low, t.high + 1, t.shape) for name, t in tensors.items()}
+    for name, tensor in tensors.items():
+        for near, far in ((tensor.low, tensor.low - 1), (tensor.high, tensor.high + 1)):
+            inside, outside = np.array(weights[name]), np.array(weights[name])
+            inside.flat[-1], outside.flat[-1] = near, far
+            bits, trace = certificate_witness(
+                graph, circuit, weight_arrays(graph, weights | {name: inside})
+            )
+            arrays = weight_arrays(graph, weights | {name: outside})
+            yield Witness([], arrays, [], bits, trace, {})
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_every_block_of_the_certificate_is_needed(name: str) -> None:
+    graph = CERTIFIED[name]
+    circuit = lower(graph)
+    certificate = certificate_circuit(graph, circuit)
+    for block in certificate.blocks:
+        forgeries = (
+            witness
+            for witness in weights_out_of_range(graph, circuit)
+            if passing(certificate, block.path, witness) is not None
+        )
+        witness = next(forgeries, None)
+        assert witness is not None, block.path
+        assert check(certificate, witness) != []
+
+
+# -- bits ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_no_bit_is_named(name: str) -> None:
+    """In every bits tensor: 2 too much at one position, 1 too little at the next; and one alone."""
+    case = CASES[name]
+    circuit = lower(case.graph)
+    for tensor in circuit.segment(Segment.BITS):
+        path = f"{tensor.path}/boolean"
+
+        def moved(bits: np.ndarray, k: int) -> np.ndarray:
+            bits = np.array(bits, order="C")
+            first = bits.reshape(-1, bits.shape[-1])[0]
+            first[k] += 2 if first[k] == 0 or k + 1 == len(first) else -2
+            if k + 1 < len(first):
+                first[k + 1] += 1 if first[k] < 0 else -1
+            return bits
+
+        failing = [
+            check(
+                circuit, solve(case.graph, *case.random(3), lies={path: lambda b, k=k: moved(b, k)})
+            )
+            for k in range(tensor.extents[-1])
+        ]
+        assert all(path in paths for paths in failing)
+        assert [path] in failing
+
+
+def test_an_input_whose_bits_are_no_bits() -> None:
+    """The lowest position holds the whole distance; `slice` does not read the entry."""
+    case = CASES["slice"]
+    weights, inputs = case.random(0)
+    inputs["x0"][0, 0] = 1000
+
+    def piled(bits: np.ndarray) -> np.ndarray:
+        bits = np.array(bits)
+        bits[0, 0] = [1000 - case.graph.tensors["x0"].low, 0, 0, 0]
+        return bits
+
+    witness = solve(case.graph, weights, inputs, lies={"x0/range/bits/boolean": piled})
+    assert check(lower(case.graph), witness) == ["x0/range/bits/boolean"]
+
+
+def test_an_output_whose_digits_are_no_bits() -> None:
+    """The remainder makes up for digits of another number."""
+    case = CASES["requantize"]
+    circuit = lower(case.graph)
+    (weights, inputs), (_, others) = case.random(0), case.random(1)
+    other = honest(case, circuit, weights, others)
+
+    def made_up(bits: np.ndarray) -> np.ndarray:
+        bits = np.array(bits)
+        bits[:, 0] += inputs["x0"] - others["x0"]
+        return bits
+
+    lies = {path: put(other[path]) for path in ("rescale0/digits", "rescale0/output")}
+    witness = solve(case.graph, weights, inputs, lies=lies | {"rescale0/digits/boolean": made_up})
+    assert harmful(case, weights, inputs, witness)
+    assert check(circuit, witness) == ["rescale0/digits/boolean"]

@@ -1,0 +1,91 @@
+"""The soundness error of a key's proofs, by docs/protocol.md, section 7 ("Soundness").
+
+A false statement passes with a probability of at most the sum of the terms over l. The terms of a
+proof, or of a certificate, with 2^mu rows, 2^beta bits, 2^nu entries and C columns are
+
+    3 mu + 3 beta        the zero-checks: a point, and rounds of degree 2
+    2 nu                 the inner sum-check: rounds of degree 2
+    nu - log2 C          the rows, combined into one
+    coordinates          of all challenge vectors (Freivalds)
+    scalar commitments   combined by powers of gamma; 2 mu + 2 beta + 2 nu + 2 are sent
+    10                   rho, omega, the Sigma protocol and its folding
+
+A certificate adds the weights and table entries of its lookups (LogUp).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from zkinfer.certificate import certificate_circuit
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.layout import Segment, next_power, used_entries
+from zkinfer.circuit.term import MODULUS
+from zkinfer.fixed import FixedGraph
+from zkinfer.lower import lower
+
+COMPUTATIONAL = "rests on the discrete logarithm in ristretto255 (about 126 bits)"
+CONSTANT = 10
+
+
+def soundness(graph: FixedGraph) -> dict[str, Any]:
+    """Bits and terms of what the keys of a graph prove, and what the argument rests on besides.
+
+    `bits` is that of a proof and the certificate together, the base-2 logarithm of 1/error of one
+    attempt, rounded down to a tenth.
+    """
+    circuit = lower(graph)
+    proof = proof_terms(circuit)
+    total = sum(proof.values())
+    described: dict[str, Any] = {"proof": _described(proof)}
+    if graph.weights and graph.weights_mode == "hidden":
+        certificate = certificate_terms(certificate_circuit(graph, circuit))
+        total += sum(certificate.values())
+        described["certificate"] = _described(certificate)
+    return {"bits": _bits(total), **described, "computational": COMPUTATIONAL}
+
+
+def proof_terms(circuit: Circuit) -> dict[str, int]:
+    """The numerators of the terms for a proof about a circuit."""
+    mu, beta, nu, columns = _logarithms(circuit)
+    return {
+        "outer_zero_check": 3 * mu,
+        "booleanity": 3 * beta,
+        "inner_sum_check": 2 * nu,
+        "rows": nu - columns,
+        "challenge_coordinates": sum(circuit.challenges),
+        "scalar_commitments": 2 * mu + 2 * beta + 2 * nu + 2,
+        "constant": CONSTANT,
+    }
+
+
+def certificate_terms(circuit: Circuit) -> dict[str, int]:
+    """The same for a certificate: its sketch has an entry a looked-up weight and a table entry."""
+    lookups = sum(math.prod(tensor.extents) for tensor in circuit.segment(Segment.SKETCH))
+    return proof_terms(circuit) | {"lookups": lookups}
+
+
+def _logarithms(circuit: Circuit) -> tuple[int, int, int, int]:
+    """Mu, beta, nu and log2 C."""
+    padded = {
+        segment: max(circuit.columns, next_power(used))
+        for segment, used in used_entries(circuit.tensors).items()
+        if used
+    }
+    sizes = (
+        max(2, circuit.rows),
+        padded[Segment.BITS],
+        sum(padded.values()),
+        circuit.columns,
+    )
+    mu, beta, nu, columns = ((size - 1).bit_length() for size in sizes)
+    return mu, beta, nu, columns
+
+
+def _described(terms: Mapping[str, int]) -> dict[str, Any]:
+    return {"bits": _bits(sum(terms.values())), "terms_over_l": dict(terms)}
+
+
+def _bits(total: int) -> float:
+    """log2(l / total), rounded down to a tenth."""
+    return math.floor(10 * (math.log2(MODULUS) - math.log2(total))) / 10
