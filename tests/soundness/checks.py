@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGE = ("container", "fixed", "keys", "certificate", "proof", "api", "backends/transparent")
 RUST = (
-    *(f"zkinfer-verify/src/{name}.rs" for name in ("circuit", "group", "matrix", "proof")),
+    *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "parse", "proof")),
     *("zkinfer-verify/src/reader.rs", "zkinfer-verify/src/verify.rs"),
     "zkinfer-python/src/lib.rs",
 )
