@@ -157,9 +157,7 @@ class Builder:
 
     def product(self, path: str, a: Value, b: Value, c: Value) -> None:
         """A row a * b = c at every index; the values have one shape and the same factors."""
-        if not self.solving:
-            rows = a.rows
-            self._add_block(path, rows, a.terms, b.terms, c.terms)
+        self.block(path, a.rows, a.terms, b.terms, c.terms)
 
     def lazily(self, compute: Callable[[], Integers]) -> Lazy | None:
         """The integers of a value while solving, else None."""
@@ -175,7 +173,7 @@ class Builder:
             return
         x = views.matched(x, y.factors)
         if not x.parts:
-            self._add_block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
+            self.block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
             return
         *others, (coefficient, last) = x.parts
         rest = replace(x, parts=tuple(others))
@@ -190,8 +188,10 @@ class Builder:
         c: Sequence[Term],
     ) -> None:
         """Rows (sum of a) * (sum of b) = (sum of c) over a grid. Skipped while solving."""
-        if not self.solving:
-            self._add_block(path, rows, a, b, c)
+        if self.solving:
+            return
+        extents, (a, b, c) = canonical_rows(rows, (tuple(a), tuple(b), tuple(c)))
+        self._append(Block(path, extents, a, b, c))
 
     def sketch(
         self, path: str, rows: tuple[int, ...], a: Sequence[Term], b: Sequence[Term]
@@ -208,17 +208,6 @@ class Builder:
         bases = (0,) * len(extents)
         self._append(Block(path, extents, a, b, (Term(tensor, 1, bases, identity),)))
         return (Term(tensor, 1, bases, (), identity),)
-
-    def _add_block(
-        self,
-        path: str,
-        rows: tuple[int, ...],
-        a: Sequence[Term],
-        b: Sequence[Term],
-        c: Sequence[Term],
-    ) -> None:
-        extents, (a, b, c) = canonical_rows(rows, (tuple(a), tuple(b), tuple(c)))
-        self._append(Block(path, extents, a, b, c))
 
     def _append(self, block: Block) -> None:
         sums = [len(t.sums) for terms in (block.a, block.b, block.c) for t in terms]

@@ -28,12 +28,11 @@ def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
         shape = np.broadcast_shapes(a.shape, b.shape)
     except ValueError as error:
         raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
-    low, high = b.low, b.high
     return FixedTensor(
         shape,
         a.scale + shift_a,
-        (a.low << shift_a) + (low << shift_b),
-        (a.high << shift_a) + (high << shift_b),
+        (a.low << shift_a) + (b.low << shift_b),
+        (a.high << shift_a) + (b.high << shift_b),
     )
 
 
@@ -44,8 +43,13 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
 
 def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
     """A linear combination: no constraints."""
+    return combine(b, node, x, y, 1)
+
+
+def combine(b: Builder, node: "FixedNode", x: Value, y: Value, sign: int) -> Value:
+    """x 2^shift_a + sign y 2^shift_b."""
     x, y = arrange.broadcasted(b, node.name, x, y)
     if x.parts or y.parts:
         x, y = b.unweighted(f"{node.name}/left", x), b.unweighted(f"{node.name}/right", y)
-    factors = (1 << node.attrs["shift_a"], 1 << node.attrs["shift_b"])
+    factors = (1 << node.attrs["shift_a"], sign << node.attrs["shift_b"])
     return linear.add(linear.scale(x, factors[0]), linear.scale(y, factors[1]))

@@ -48,22 +48,9 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
     return FixedTensor((x.shape[0], w.shape[0], *outputs), x.scale + w.scale, low, high)
 
 
-def forward(attrs: Attrs, *arrays: Integers) -> Integers:
-    """The convolution as a matrix product over the windows."""
-    x, w = arrays[:2]
-    groups, kernel = attrs["groups"], w.shape[2:]
-    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
-    batch, rank = x.shape[0], len(kernel)
-    outputs = view.shape[2 : 2 + rank]
-    # [N, G, C/G, output, kernel] -> [N, G, C/G * kernel, output]
-    view = view.reshape(batch, groups, w.shape[1], *outputs, *kernel)
-    order = (0, 1, 2, *range(3 + rank, 3 + 2 * rank), *range(3, 3 + rank))
-    columns = view.transpose(order).reshape(batch, groups, -1, math.prod(outputs))
-    rows = w.reshape(1, groups, w.shape[0] // groups, -1)
-    y = exact.matmul(rows, columns).reshape(batch, w.shape[0], *outputs)
-    if len(arrays) == 3:
-        y = y + arrays[2].reshape(1, -1, *(1,) * rank)
-    return np.ascontiguousarray(y)
+def forward(attrs: Attrs, x: Integers, w: Integers, bias: Integers | None = None) -> Integers:
+    """The convolution as an exact matrix product over the windows."""
+    return np.ascontiguousarray(windows.convolve(attrs, x, w, bias, exact.matmul))
 
 
 def constrain(

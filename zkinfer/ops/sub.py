@@ -5,36 +5,21 @@ y = a 2^shift_a - b 2^shift_b.
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
-from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
+from zkinfer.ops import add, neg
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
 if TYPE_CHECKING:
     from zkinfer.fixed import FixedNode
 
-ATTRS = {"shift_a": "int", "shift_b": "int"}
+ATTRS = add.ATTRS
 INPUTS = (2, 2)
 
 
 def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
     """Both operands reach the same scale."""
-    shift_a, shift_b = attrs["shift_a"], attrs["shift_b"]
-    require(0 <= shift_a <= 62 and 0 <= shift_b <= 62, f"shifts of {shift_a} and {shift_b}")
-    require(a.scale + shift_a == b.scale + shift_b, "the operands are not brought to one scale")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError as error:
-        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
-    low, high = -b.high, -b.low
-    return FixedTensor(
-        shape,
-        a.scale + shift_a,
-        (a.low << shift_a) + (low << shift_b),
-        (a.high << shift_a) + (high << shift_b),
-    )
+    return add.infer(attrs, a, neg.infer({}, b))
 
 
 def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
@@ -44,8 +29,4 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
 
 def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
     """A linear combination: no constraints."""
-    x, y = arrange.broadcasted(b, node.name, x, y)
-    if x.parts or y.parts:
-        x, y = b.unweighted(f"{node.name}/left", x), b.unweighted(f"{node.name}/right", y)
-    factors = (1 << node.attrs["shift_a"], -1 << node.attrs["shift_b"])
-    return linear.add(linear.scale(x, factors[0]), linear.scale(y, factors[1]))
+    return add.combine(b, node, x, y, -1)

@@ -1,7 +1,8 @@
 """Sliding windows: the shapes, padding and views that conv and the pools share."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,3 +58,28 @@ def view(
         step + tuple(slice(None, None, s) for s in strides)
         + tuple(slice(None, None, d) for d in dilations)
     ]  # fmt: skip
+
+
+def convolve(
+    attrs: Mapping[str, Any],
+    x: npt.NDArray[_Number],
+    w: npt.NDArray[_Number],
+    bias: npt.NDArray[_Number] | None,
+    product: Callable[..., npt.NDArray[_Number]],
+) -> npt.NDArray[_Number]:
+    """The convolution of x [N, C, spatial...] with w [M, C/G, kernel...] as one matrix product.
+
+    product: multiplies [1, G, M/G, C/G * kernel] by [N, G, C/G * kernel, output].
+    """
+    groups, kernel = attrs["groups"], w.shape[2:]
+    batch: int = x.shape[0]
+    rank: int = len(kernel)
+    windowed = view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
+    outputs = windowed.shape[2 : 2 + rank]
+    # [N, G, C/G, output, kernel] -> [N, G, C/G * kernel, output]
+    windowed = windowed.reshape(batch, groups, w.shape[1], *outputs, *kernel)
+    order = (0, 1, 2, *range(3 + rank, 3 + 2 * rank), *range(3, 3 + rank))
+    columns = windowed.transpose(order).reshape(batch, groups, -1, math.prod(outputs))
+    rows = w.reshape(1, groups, w.shape[0] // groups, -1)
+    y = product(rows, columns).reshape(batch, w.shape[0], *outputs)
+    return y if bias is None else y + bias.reshape(1, -1, *(1,) * rank)

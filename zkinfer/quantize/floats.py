@@ -3,7 +3,6 @@
 Values serve to calibrate ranges; intervals bound the ranges when only the input's range is known.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -57,16 +56,7 @@ def window_counts(attrs: Attrs, extents: tuple[int, ...]) -> list[npt.NDArray[np
 
 
 def _conv(attrs: Attrs, x: Floats, w: Floats, bias: Floats | None = None) -> Floats:
-    kernel, groups = w.shape[2:], attrs["groups"]
-    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
-    batch, rank = x.shape[0], len(kernel)
-    outputs = view.shape[2 : 2 + rank]
-    view = view.reshape(batch, groups, w.shape[1], *outputs, *kernel)
-    order = (0, 1, 2, *range(3 + rank, 3 + 2 * rank), *range(3, 3 + rank))
-    columns = view.transpose(order).reshape(batch, groups, -1, math.prod(outputs))
-    rows = w.reshape(1, groups, w.shape[0] // groups, -1)
-    y: Floats = (rows @ columns).reshape(batch, w.shape[0], *outputs)
-    return y if bias is None else y + bias.reshape(1, -1, *(1,) * rank)
+    return windows.convolve(attrs, x, w, bias, np.matmul)
 
 
 def _matmul(attrs: Attrs, a: Floats, b: Floats, bias: Floats | None = None) -> Floats:

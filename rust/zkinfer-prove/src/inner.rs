@@ -26,6 +26,8 @@ pub struct BitClaim<'a> {
     pub omega: Scalar,
     /// The point s.
     pub point: &'a [Scalar],
+    /// `eq(s, .)`.
+    pub eq: SplitEq,
     /// The padded bits, eight to a byte.
     pub bytes: &'a [u8],
 }
@@ -314,8 +316,7 @@ fn add_dense(stretches: &mut Vec<Dense>, grid: &Grid, data: &Data, matrix: Matri
 
 /// Adds `omega eq(point_{>=level}, y)` to a stretch at a level.
 fn add_eq(stretch: &mut Dense, claim: &BitClaim<'_>, level: usize) {
-    let eq = SplitEq::new(claim.point);
-    let (low, high) = eq.from(level);
+    let (low, high) = claim.eq.from(level);
     let start = stretch.start;
     stretch.matrix.par_iter_mut().with_min_len(1024).enumerate().for_each(|(i, slot)| {
         let y = start + i;
@@ -328,7 +329,6 @@ fn add_eq(stretch: &mut Dense, claim: &BitClaim<'_>, level: usize) {
 /// The claim about bits as a class over the low `depth` coordinates, without the stretches that
 /// carry it themselves.
 fn claim_sums(claim: &BitClaim<'_>, depth: usize, covered: &[std::ops::Range<usize>]) -> Sums {
-    let eq = SplitEq::new(claim.point);
     let bytes_per_chunk = (1usize << depth) / 8;
     let mut sums = Vec::with_capacity(1 << depth);
     for position in 0..bytes_per_chunk {
@@ -338,7 +338,7 @@ fn claim_sums(claim: &BitClaim<'_>, depth: usize, covered: &[std::ops::Range<usi
             let end = range.end.min(bytes.len());
             bytes[range.start.min(end)..end].fill(0);
         }
-        sums.extend(bit_sums(&histogram(&bytes, &eq, depth)));
+        sums.extend(bit_sums(&histogram(&bytes, &claim.eq, depth)));
     }
     let last = eq_table(&claim.point[..depth]).into_iter().map(|eq| eq * claim.omega).collect();
     Sums { last, sums }

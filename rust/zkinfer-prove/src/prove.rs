@@ -9,7 +9,7 @@ use crate::opening::{self, Claims, Committed, Image};
 use crate::random::Randomness;
 use crate::rows;
 use crate::witness::{Arrays, Witness};
-use crate::zerocheck::{self, Outer};
+use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
 use rayon::prelude::*;
 use std::time::Instant;
@@ -249,7 +249,8 @@ impl Prover {
             .map(|(i, r)| matrix::on_tensor(circuit, i, r, &row_vectors, &powers, &challenges))
             .collect();
         clock.lap("matrix");
-        let bit_eq = BitClaim { omega, point: &bit_point, bytes: &bits };
+        let bit_eq =
+            BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point), bytes: &bits };
         let (rounds, ry, last, matrix) =
             inner::prove(&mut messages, circuit, &witness, matrices, &bit_eq, claim);
         proof.inner = rounds;
