@@ -46,7 +46,6 @@ class Prover:
         self,
         circuit: Circuit,
         weights: list[npt.NDArray[np.int64]],
-        rows: bytes,
         blinds: bytes,
         key_digest: bytes,
     ) -> None: ...
@@ -66,17 +65,22 @@ class Prover:
     def timings(self) -> dict[str, float]:
         """Seconds that each step of the last proof took."""
 
-def verify(
-    circuit: Circuit,
-    key_digest: bytes,
-    rows: bytes,
-    context: bytes,
-    public: list[npt.NDArray[np.int64]],
-    proof: bytes,
-    *,
-    certificate: bool = False,
-) -> None:
-    """Returns when the body of a proof, or of a certificate, is valid.
+class Verifier:
+    """A circuit and the commitments to its weights, ready to verify any number of proofs.
 
-    Raises ValueError naming the failing check.
+    Raises ValueError with the reason when the rows are not those of so many weights.
     """
+
+    def __init__(self, circuit: Circuit, rows: bytes, key_digest: bytes) -> None: ...
+    def verify(
+        self,
+        context: bytes,
+        public: list[npt.NDArray[np.int64]],
+        proof: bytes,
+        *,
+        certificate: bool = False,
+    ) -> None:
+        """Returns when the body of a proof, or of a certificate, is valid.
+
+        Raises ValueError naming the failing check.
+        """

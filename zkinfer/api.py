@@ -217,14 +217,7 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
         )
     graph = verifying_key.graph
     public = _public_values(graph, proof.public_values)
-    transparent.verify(
-        verifying_key.native_circuit,
-        verifying_key.key_digest,
-        verifying_key.rows,
-        proof.context,
-        proof.public_values,
-        proof.body,
-    )
+    transparent.verify(verifying_key.verifier, proof.context, proof.public_values, proof.body)
     outputs = {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public}
     return Verified(

@@ -66,6 +66,11 @@ class VerifyingKey:
         return transparent.parse_circuit(self.circuit)
 
     @cached_property
+    def verifier(self) -> transparent.Verifier:
+        """The native verifier; made once, then ready for any number of proofs."""
+        return transparent.make_verifier(self.native_circuit, self.rows, self.key_digest)
+
+    @cached_property
     def key_digest(self) -> bytes:
         """SHA3-256 of everything in the key but the certificate, 32 bytes."""
         return hashlib.sha3_256(
@@ -168,9 +173,7 @@ class ProvingKey:
         """The native prover; made once, then ready for any number of inputs."""
         key = self.verifying_key
         weights = weight_arrays(key.graph, self.weights)
-        return transparent.make_prover(
-            key.native_circuit, weights, key.rows, self.blinds, key.key_digest
-        )
+        return transparent.make_prover(key.native_circuit, weights, self.blinds, key.key_digest)
 
     def to_bytes(self) -> bytes:
         """The container. Whoever has it has the weights."""
@@ -245,7 +248,7 @@ def _certified(
     arrays = weight_arrays(key.graph, weights)
     encoded = certificate_circuit(key.graph, circuit).to_bytes()
     native = transparent.parse_circuit(encoded)
-    prover = transparent.make_prover(native, arrays, key.rows, blinds, key.key_digest)
+    prover = transparent.make_prover(native, arrays, blinds, key.key_digest)
     bits, trace = certificate_witness(key.graph, circuit, arrays)
     body = transparent.prove(prover, b"", [], [], bits, trace, certificate=True)
     return replace(key, certificate=_LENGTH.pack(len(encoded)) + encoded + body)
@@ -328,15 +331,9 @@ def _accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
     head = _LENGTH.pack(len(encoded)) + encoded
     if not key.certificate.startswith(head):
         raise FormatError("this key's certificate is missing or not about its weights")
+    circuit_of_ranges = transparent.parse_circuit(encoded)
+    verifier = transparent.make_verifier(circuit_of_ranges, key.rows, key.key_digest)
     try:
-        transparent.verify(
-            transparent.parse_circuit(encoded),
-            key.key_digest,
-            key.rows,
-            b"",
-            [],
-            key.certificate[len(head) :],
-            certificate=True,
-        )
+        transparent.verify(verifier, b"", [], key.certificate[len(head) :], certificate=True)
     except VerificationError as error:
         raise FormatError(f"this key's certificate is not valid: {error}") from error

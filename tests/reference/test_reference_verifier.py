@@ -51,8 +51,8 @@ def both(case: hand_circuit.Case, digest: bytes = hand_circuit.KEY_DIGEST) -> bo
     argument = Argument(key, case.context, [case.public.ravel().tolist()], case.body)
 
     def native() -> None:
-        parsed = _core.Circuit(case.circuit)
-        _core.verify(parsed, digest, case.rows, case.context, [case.public], case.body)
+        verifier = _core.Verifier(_core.Circuit(case.circuit), case.rows, digest)
+        verifier.verify(case.context, [case.public], case.body)
 
     ours, theirs = accepts(argument.run, FormatError), accepts(native, ValueError)
     assert ours == theirs

@@ -277,15 +277,9 @@ class Claim:
         return cls(hand.circuit, digest, hand.rows, hand.context, [hand.public], hand.body)
 
     def package(self, *, certificate: bool = False) -> None:
-        transparent.verify(
-            transparent.parse_circuit(self.circuit),
-            self.digest,
-            self.rows,
-            self.context,
-            self.public,
-            self.body,
-            certificate=certificate,
-        )
+        circuit = transparent.parse_circuit(self.circuit)
+        verifier = transparent.make_verifier(circuit, self.rows, self.digest)
+        transparent.verify(verifier, self.context, self.public, self.body, certificate=certificate)
 
     def ours(self) -> None:
         circuit = Circuit(self.circuit)

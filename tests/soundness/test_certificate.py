@@ -169,7 +169,6 @@ def test_a_prediction_is_no_certificate() -> None:
     prover = transparent.make_prover(
         transparent.parse_circuit(encoded),
         arrays,
-        verifying_key.rows,
         key.blinds,
         verifying_key.key_digest,
     )

@@ -10,10 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
-from zkinfer._core import Circuit, Prover
+from zkinfer._core import Circuit, Prover, Verifier
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
-__all__ = ["Circuit", "Prover", "commit_weights", "make_prover", "parse_circuit", "prove", "verify"]
+__all__ = [
+    "Circuit",
+    "Prover",
+    "Verifier",
+    "commit_weights",
+    "make_prover",
+    "make_verifier",
+    "parse_circuit",
+    "prove",
+    "verify",
+]
 
 Integers = npt.NDArray[np.int64]
 
@@ -39,13 +49,12 @@ def commit_weights(
 def make_prover(
     circuit: Circuit,
     weights: Sequence[Integers],
-    rows: bytes,
     blinds: bytes,
     key_digest: bytes,
 ) -> Prover:
     """A prover that holds the circuit and the weights. Raises FormatError."""
     try:
-        return Prover(circuit, _native(weights), rows, blinds, key_digest)
+        return Prover(circuit, _native(weights), blinds, key_digest)
     except ValueError as error:
         raise FormatError(f"the proving key is not acceptable: {error}") from error
 
@@ -68,10 +77,16 @@ def prove(
         raise UsageError(f"no proof can be made: {error}") from error
 
 
+def make_verifier(circuit: Circuit, rows: bytes, key_digest: bytes) -> Verifier:
+    """A verifier that holds the circuit and the weights' commitments. Raises FormatError."""
+    try:
+        return Verifier(circuit, rows, key_digest)
+    except ValueError as error:
+        raise FormatError(f"the weights' commitments are not acceptable: {error}") from error
+
+
 def verify(
-    circuit: Circuit,
-    key_digest: bytes,
-    rows: bytes,
+    verifier: Verifier,
     context: bytes,
     public: Sequence[Integers],
     body: bytes,
@@ -83,9 +98,7 @@ def verify(
     Raises VerificationError naming the check.
     """
     try:
-        _core.verify(
-            circuit, key_digest, rows, context, _native(public), body, certificate=certificate
-        )
+        verifier.verify(context, _native(public), body, certificate=certificate)
     except ValueError as error:
         raise VerificationError(str(error)) from error
 

@@ -154,7 +154,7 @@ def _term(reader: Reader, rows: Extents, circuit: Circuit) -> Term:
     index = []
     for _ in range(reader.uint(1)):
         base, *strides = reader.int64s(1 + len(extents))
-        demand(all(abs(n) <= 2**40 for n in (base, *strides)), "a base or stride exceeds 2^40")
+        demand(all(abs(n) <= 2**34 for n in (base, *strides)), "a base or stride exceeds 2^34")
         index.append((base, tuple(strides)))
     if not index and tensor.extents == (1,):
         index = [(0, (0,) * len(extents))]

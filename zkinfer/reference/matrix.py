@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from zkinfer.reference.circuit import Circuit, Extents, Term, padded
+from zkinfer.reference.circuit import PUBLIC, Circuit, Extents, Term, padded
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 
@@ -41,15 +41,15 @@ def components(term: Term) -> list[Component]:
 
 
 def check_steps(circuit: Circuit) -> None:
-    """Refuses circuits whose matrices take more than 2^26 steps to evaluate."""
-    steps = sum(sum(tensor.extents) for tensor in circuit.tensors)
+    """Refuses circuits whose matrices take more than 2^23 steps to evaluate."""
+    steps = circuit.segments[PUBLIC].used + sum(1 << n for n in circuit.challenges)
+    steps += sum(sum(tensor.extents) for tensor in circuit.tensors)
     for block in circuit.blocks:
         steps += sum(block.rows)
         for term in itertools.chain(*block.terms):
             for axes, tensor_axes in components(term):
-                count = len(axes) + len(tensor_axes)
-                steps += count * math.prod(term.extents[a] for a in axes)
-    demand(steps <= 2**26, "a circuit's matrices take more than 2^26 steps to evaluate")
+                steps += (len(axes) + len(tensor_axes)) * math.prod(term.extents[a] for a in axes)
+    demand(steps <= 2**23, "a circuit's matrices take more than 2^23 steps to evaluate")
 
 
 def evaluate(circuit: Circuit, thetas: Sequence[Point], rho: int, rx: Point, ry: Point) -> int:

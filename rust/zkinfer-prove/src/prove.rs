@@ -43,7 +43,6 @@ pub struct Prover {
     key_digest: [u8; 32],
     weights: Zeroizing<Arrays>,
     weights_image: Zeroizing<Vec<i64>>,
-    rows: Vec<Encoding>,
     blindings: Zeroizing<Vec<Scalar>>,
 }
 
@@ -115,17 +114,15 @@ impl Prover {
     pub fn new(
         circuit: Circuit,
         weights: Arrays,
-        rows: Vec<Encoding>,
         blindings: &[[u8; 32]],
         key_digest: [u8; 32],
     ) -> Result<Self, String> {
         let weights = Zeroizing::new(weights);
         let weights_image = Zeroizing::new(weights_image(&circuit, &weights)?);
         let count = circuit.rows(Segment::Weights);
-        if rows.len() != count || blindings.len() != count {
+        if blindings.len() != count {
             return Err(format!(
-                "{} rows and {} blindings of weights, and the circuit has {count}",
-                rows.len(),
+                "{} blindings of weights, and the circuit has {count} rows",
                 blindings.len()
             ));
         }
@@ -136,7 +133,6 @@ impl Prover {
             key_digest,
             weights,
             weights_image,
-            rows,
             blindings: Zeroizing::new(
                 blindings.ok_or("a blinding of the weights is no canonical scalar")?,
             ),
@@ -170,13 +166,7 @@ impl Prover {
             &instance.trace,
         )?;
         let public = instance.public.concat();
-        let statement = Statement {
-            kind,
-            key_digest: &self.key_digest,
-            context,
-            weights: &self.rows,
-            public: &public,
-        };
+        let statement = Statement { kind, key_digest: &self.key_digest, context, public: &public };
         let mut transcript = Transcript::default();
         absorb_statement(&mut transcript, circuit, &statement);
         let mut messages = self.messages(transcript, instance)?;

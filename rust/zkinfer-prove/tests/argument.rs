@@ -3,10 +3,9 @@
 use zkinfer_prove::prove::{Instance, Prover, commit_weights};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
-use zkinfer_verify::group::Generators;
 use zkinfer_verify::scalar::{Scalar, to_bytes};
 use zkinfer_verify::transcript::Kind;
-use zkinfer_verify::verify::{Statement, verify};
+use zkinfer_verify::verify::{Statement, Verifier};
 
 const PUBLIC: u8 = 0;
 const WEIGHTS: u8 = 1;
@@ -202,8 +201,8 @@ fn honest() -> (Vec<i64>, Instance) {
 
 struct Setup {
     prover: Prover,
+    verifier: Verifier,
     circuit: Circuit,
-    generators: Generators,
     rows: Vec<[u8; 32]>,
 }
 
@@ -212,21 +211,15 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let (weights, _) = honest();
     let weights = vec![weights];
     let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
-    let prover = Prover::new(circuit.clone(), weights, rows.clone(), &blindings, [7; 32]).unwrap();
-    let generators = Generators::new(1 << columns_log2);
-    Setup { prover, circuit, generators, rows }
+    let prover = Prover::new(circuit.clone(), weights, &blindings, [7; 32]).unwrap();
+    let verifier = Verifier::new(circuit.clone(), &rows).unwrap();
+    Setup { prover, verifier, circuit, rows }
 }
 
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
-        let statement = Statement {
-            kind: Kind::Proof,
-            key_digest: &[7; 32],
-            context,
-            weights: &self.rows,
-            public,
-        };
-        verify(&self.circuit, &self.generators, &statement, proof)
+        let statement = Statement { kind: Kind::Proof, key_digest: &[7; 32], context, public };
+        self.verifier.verify(&statement, proof)
     }
 }
 
@@ -276,8 +269,17 @@ fn another_statement_is_refused() {
     assert!(matches!(setup.verify(b"one", &changed, &proof), Err(Error::Statement(_))));
     let mut rows = setup.rows.clone();
     rows[0] = setup.rows[1];
-    let other = Setup { rows, ..setup };
+    let verifier = Verifier::new(setup.circuit.clone(), &rows).unwrap();
+    let other = Setup { verifier, ..setup };
     assert!(other.verify(b"one", &public, &proof).is_err());
+}
+
+#[test]
+fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
+    let setup = setup(4, "");
+    let refused = |rows: &[[u8; 32]]| Verifier::new(setup.circuit.clone(), rows).unwrap_err();
+    assert!(matches!(refused(&setup.rows[1..]), Error::Statement(_)));
+    assert!(matches!(refused(&vec![[1; 32]; setup.rows.len()]), Error::Statement(_)));
 }
 
 #[test]

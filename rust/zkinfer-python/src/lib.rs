@@ -7,14 +7,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 use zkinfer_prove::prove::{self, Instance, Timings};
 use zkinfer_prove::witness::Arrays;
 use zkinfer_verify::circuit::{self, SEGMENTS};
-use zkinfer_verify::group::Generators;
 use zkinfer_verify::transcript::Kind;
-use zkinfer_verify::verify as verifier;
+use zkinfer_verify::verify;
 
 type Integers<'py> = PyReadonlyArrayDyn<'py, i64>;
 
@@ -72,7 +71,6 @@ fn kind(certificate: bool) -> Kind {
 #[pyclass(frozen)]
 struct Circuit {
     circuit: circuit::Circuit,
-    generators: OnceLock<Generators>,
 }
 
 #[pymethods]
@@ -80,7 +78,7 @@ impl Circuit {
     #[new]
     fn new(data: &[u8]) -> PyResult<Self> {
         let circuit = circuit::Circuit::parse(data).map_err(value_error)?;
-        Ok(Circuit { circuit, generators: OnceLock::new() })
+        Ok(Circuit { circuit })
     }
 
     #[getter]
@@ -138,18 +136,15 @@ impl Prover {
         py: Python<'_>,
         circuit: &Circuit,
         weights: Vec<Integers<'_>>,
-        rows: &[u8],
         blinds: &[u8],
         key_digest: &[u8],
     ) -> PyResult<Self> {
         let weights = arrays(&weights)?;
-        let rows = chunks(rows, "row commitments")?;
         let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
         let key_digest = digest(key_digest)?;
         let circuit = circuit.circuit.clone();
-        let prover =
-            compute(py, || prove::Prover::new(circuit, weights, rows, &blinds, key_digest))?
-                .map_err(value_error)?;
+        let prover = compute(py, || prove::Prover::new(circuit, weights, &blinds, key_digest))?
+            .map_err(value_error)?;
         Ok(Prover { prover, timings: Mutex::default() })
     }
 
@@ -188,48 +183,50 @@ impl Prover {
     }
 }
 
-/// Returns when the proof is valid.
-#[pyfunction]
-#[pyo3(signature = (circuit, key_digest, rows, context, public, proof, *, certificate = false))]
-fn verify(
-    py: Python<'_>,
-    circuit: &Circuit,
-    key_digest: &[u8],
-    rows: &[u8],
-    context: &[u8],
-    public: Vec<Integers<'_>>,
-    proof: &[u8],
-    certificate: bool,
-) -> PyResult<()> {
-    let key_digest = digest(key_digest)?;
-    let rows = chunks(rows, "row commitments")?;
-    let public = arrays(&public)?.concat();
-    compute(py, || {
-        let columns = 1 << circuit.circuit.columns_log2;
-        // Not get_or_init: a worker that waits inside it may pick up another call of this.
-        let generators = match circuit.generators.get() {
-            Some(generators) => generators,
-            None => {
-                let made = Generators::new(columns);
-                circuit.generators.get_or_init(|| made)
-            }
-        };
-        let statement = verifier::Statement {
+/// A circuit and the commitments to its weights, ready to verify.
+#[pyclass(frozen)]
+struct Verifier {
+    verifier: verify::Verifier,
+    key_digest: [u8; 32],
+}
+
+#[pymethods]
+impl Verifier {
+    #[new]
+    fn new(py: Python<'_>, circuit: &Circuit, rows: &[u8], key_digest: &[u8]) -> PyResult<Self> {
+        let rows = chunks(rows, "row commitments")?;
+        let key_digest = digest(key_digest)?;
+        let circuit = circuit.circuit.clone();
+        let verifier =
+            compute(py, || verify::Verifier::new(circuit, &rows))?.map_err(value_error)?;
+        Ok(Verifier { verifier, key_digest })
+    }
+
+    /// Returns when the proof is valid.
+    #[pyo3(signature = (context, public, proof, *, certificate = false))]
+    fn verify(
+        &self,
+        py: Python<'_>,
+        context: &[u8],
+        public: Vec<Integers<'_>>,
+        proof: &[u8],
+        certificate: bool,
+    ) -> PyResult<()> {
+        let public = arrays(&public)?.concat();
+        let statement = verify::Statement {
             kind: kind(certificate),
-            key_digest: &key_digest,
+            key_digest: &self.key_digest,
             context,
-            weights: &rows,
             public: &public,
         };
-        verifier::verify(&circuit.circuit, generators, &statement, proof)
-    })?
-    .map_err(value_error)
+        compute(py, || self.verifier.verify(&statement, proof))?.map_err(value_error)
+    }
 }
 
 #[pymodule(name = "_core")]
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Circuit>()?;
     module.add_class::<Prover>()?;
-    module.add_function(wrap_pyfunction!(commit_weights, module)?)?;
-    module.add_function(wrap_pyfunction!(verify, module)?)
+    module.add_class::<Verifier>()?;
+    module.add_function(wrap_pyfunction!(commit_weights, module)?)
 }

@@ -3,7 +3,6 @@
 //! `Com(v; b) = v U + b H` commits to a scalar, `Row(w; b) = sum_j w_j G_j + b H` to a row of C
 //! scalars: perfectly hiding, and binding under the discrete logarithm assumption.
 
-use crate::error::Error;
 use crate::scalar::{Scalar, to_group};
 use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::ristretto::CompressedRistretto;
@@ -62,7 +61,7 @@ fn generator(letter: u8, index: u64) -> Point {
 }
 
 /// Decodes canonical points; the error names the first that is none.
-pub fn decode_points(bytes: &[[u8; 32]], what: &str) -> Result<Vec<Point>, Error> {
+pub fn decode_points(bytes: &[[u8; 32]], what: &str) -> Result<Vec<Point>, String> {
     let decoded: Vec<Option<Point>> = bytes
         .par_iter()
         .with_min_len(32)
@@ -70,9 +69,9 @@ pub fn decode_points(bytes: &[[u8; 32]], what: &str) -> Result<Vec<Point>, Error
         .collect();
     let mut points = Vec::with_capacity(decoded.len());
     for (index, point) in decoded.into_iter().enumerate() {
-        points.push(point.ok_or_else(|| {
-            Error::Malformed(format!("{what} {index} is no canonical ristretto255 encoding"))
-        })?);
+        points.push(
+            point.ok_or_else(|| format!("{what} {index} is no canonical ristretto255 encoding"))?,
+        );
     }
     Ok(points)
 }

@@ -65,37 +65,41 @@ pub fn visit_component(
     tensor_extents: &[usize],
     mut visit: impl FnMut(&[usize], &[usize]),
 ) {
-    let axes: Vec<(usize, usize)> =
-        component.axes.iter().filter_map(|axis| Some((*axis, *term.extents.get(*axis)?))).collect();
+    // What an index reads moves along with the position. It stays far within 64 bits: a circuit has
+    // bases and strides of at most 2^34, extents below 2^23, and 16 axes a term.
+    let axes: Vec<(usize, Vec<i64>)> = component
+        .axes
+        .iter()
+        .filter_map(|axis| {
+            let strides = component.tensor_axes.iter().filter_map(|tensor_axis| {
+                term.index.get(*tensor_axis)?.strides.get(*axis).copied()
+            });
+            Some((*term.extents.get(*axis)?, strides.collect()))
+        })
+        .collect();
+    let (mut reads, extents): (Vec<i64>, Vec<usize>) = component
+        .tensor_axes
+        .iter()
+        .filter_map(|axis| Some((term.index.get(*axis)?.base, *tensor_extents.get(*axis)?)))
+        .unzip();
     let mut position = vec![0usize; axes.len()];
-    let mut reads = vec![0usize; component.tensor_axes.len()];
+    let mut indices = vec![0usize; reads.len()];
     loop {
-        let mut inside = true;
-        for (read, tensor_axis) in reads.iter_mut().zip(&component.tensor_axes) {
-            let (Some(index), Some(extent)) =
-                (term.index.get(*tensor_axis), tensor_extents.get(*tensor_axis))
-            else {
-                return;
-            };
-            let mut value = i128::from(index.base);
-            for ((axis, _), at) in axes.iter().zip(&position) {
-                let stride = index.strides.get(*axis).copied().unwrap_or(0);
-                value += i128::from(stride) * i128::try_from(*at).unwrap_or(0);
-            }
-            match usize::try_from(value) {
-                Ok(value) if value < *extent => *read = value,
-                _ => inside = false,
-            }
-        }
+        let inside = reads.iter().zip(&extents).zip(&mut indices).all(|((read, extent), index)| {
+            *index = usize::try_from(*read).unwrap_or(usize::MAX);
+            *index < *extent
+        });
         if inside {
-            visit(&position, &reads);
+            visit(&position, &indices);
         }
         // The next position, last axis fastest.
         let mut carried = true;
-        for (at, (_, extent)) in position.iter_mut().zip(&axes).rev() {
+        for (at, (extent, strides)) in position.iter_mut().zip(&axes).rev() {
             *at += 1;
-            if *at < *extent {
-                carried = false;
+            carried = *at == *extent;
+            let steps = if carried { 1 - i64::try_from(*extent).unwrap_or(1) } else { 1 };
+            reads.iter_mut().zip(strides).for_each(|(read, stride)| *read += steps * stride);
+            if !carried {
                 break;
             }
             *at = 0;

@@ -14,9 +14,10 @@ const MAX_COUNT: usize = 1 << 16;
 const MAX_EXTENT: usize = 1 << 31;
 const COLUMNS_LOG2: std::ops::RangeInclusive<u8> = 3..=16;
 const MAX_COORDINATES: u8 = 31;
-const MAX_INDEX: i64 = 1 << 40;
-/// Field multiplications that an evaluation of the matrices may cost.
-const MAX_COST: usize = 1 << 26;
+const MAX_INDEX: i64 = 1 << 34;
+/// Steps that an evaluation of the matrices may cost: about as many field multiplications, and no
+/// more scalars in memory.
+const MAX_COST: usize = 1 << 23;
 
 /// Reads canonical bytes.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Circuit, String> {
@@ -40,7 +41,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Circuit, String> {
         challenges.push(usize::from(coordinates));
     }
     let tensors = parse_tensors(&mut reader)?;
-    let mut cost = tensor_cost(&tensors);
+    let mut cost = table_cost(&challenges, &tensors);
     let mut blocks: Vec<Block> = Vec::new();
     let mut row_cursor = 0usize;
     for _ in 0..count(&mut reader, "block count")? {
@@ -135,8 +136,13 @@ fn parse_tensors(reader: &mut Reader<'_>) -> Result<Vec<Tensor>, String> {
     Ok(tensors)
 }
 
-fn tensor_cost(tensors: &[Tensor]) -> usize {
-    tensors.iter().flat_map(|tensor| &tensor.grid.extents).fold(0, |a, b| a.saturating_add(*b))
+/// Entries of the tables of eq: one a challenge vector, a tensor's axis, and the public segment.
+fn table_cost(challenges: &[usize], tensors: &[Tensor]) -> usize {
+    let powers = challenges.iter().map(|coordinates| 1 << coordinates);
+    let extents = tensors.iter().flat_map(|tensor| tensor.grid.extents.iter().copied());
+    let public = tensors.iter().filter(|tensor| tensor.segment == Segment::Public);
+    let shown = public.filter_map(|tensor| tensor.grid.end()).max();
+    powers.chain(extents).chain(shown).fold(0, usize::saturating_add)
 }
 
 fn parse_block(

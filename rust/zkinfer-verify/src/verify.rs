@@ -16,7 +16,7 @@ use crate::transcript::{Kind, Transcript, label};
 use ark_ff::{AdditiveGroup, Field, Zero, batch_inversion};
 use curve25519_dalek::traits::IsIdentity;
 
-/// What is proved, as far as the verifier must know it.
+/// What one proof states about a circuit and a key.
 #[derive(Debug, Clone, Copy)]
 pub struct Statement<'a> {
     /// What the proof is for.
@@ -25,10 +25,16 @@ pub struct Statement<'a> {
     pub key_digest: &'a [u8; 32],
     /// The caller's context.
     pub context: &'a [u8],
-    /// Committed rows of the weights.
-    pub weights: &'a [Encoding],
     /// Values of the public tensors after the constant one, in order.
     pub public: &'a [i64],
+}
+
+/// A circuit and the commitments to its weights, ready to verify any number of proofs.
+#[derive(Debug)]
+pub struct Verifier {
+    circuit: Circuit,
+    generators: Generators,
+    weights: Vec<Point>,
 }
 
 /// A commitment as `sum_i weights_i * (i-th scalar commitment sent)`.
@@ -37,24 +43,38 @@ struct Combination {
     weights: Vec<Scalar>,
 }
 
-/// Checks a proof.
-///
-/// # Errors
-/// [`Error::Statement`], [`Error::Malformed`] or [`Error::Rejected`], with the failing check.
-pub fn verify(
-    circuit: &Circuit,
-    generators: &Generators,
-    statement: &Statement<'_>,
-    bytes: &[u8],
-) -> Result<(), Error> {
-    // 1. The statement fits the circuit, the proof has its length.
-    check_statement(circuit, generators, statement)?;
-    let proof = Proof::parse(bytes, circuit)?;
-    // 2. to 6. need encodings only, so the points are decoded beside them.
-    let (points, replay) =
-        rayon::join(|| Points::decode(statement, &proof), || replay(circuit, statement, &proof));
-    // 7. The closing equations, in one multi-scalar multiplication.
-    check_closing(circuit, generators, &proof, points?, replay?)
+impl Verifier {
+    /// Takes over a circuit and the committed rows of its weights.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when the rows are not as many as the circuit fixes, or are no points.
+    pub fn new(circuit: Circuit, rows: &[Encoding]) -> Result<Self, Error> {
+        let count = circuit.rows(Segment::Weights);
+        if rows.len() != count {
+            let why = format!("{} rows of weights, and the circuit fixes {count}", rows.len());
+            return Err(Error::Statement(why));
+        }
+        let weights = decode_points(rows, "weight commitment").map_err(Error::Statement)?;
+        let generators = Generators::new(1 << circuit.columns_log2);
+        Ok(Verifier { circuit, generators, weights })
+    }
+
+    /// Checks a proof.
+    ///
+    /// # Errors
+    /// [`Error::Statement`], [`Error::Malformed`] or [`Error::Rejected`], with the failing check.
+    pub fn verify(&self, statement: &Statement<'_>, bytes: &[u8]) -> Result<(), Error> {
+        let circuit = &self.circuit;
+        // 1. The statement fits the circuit, the proof has its length.
+        check_statement(circuit, statement)?;
+        let proof = Proof::parse(bytes, circuit)?;
+        // 2. to 6. need encodings only, so the points are decoded beside them.
+        let (points, replay) =
+            rayon::join(|| Points::decode(&proof), || replay(circuit, statement, &proof));
+        let points = points.map_err(Error::Malformed)?;
+        // 7. The closing equations, in one multi-scalar multiplication.
+        self.check_closing(&proof, &points, replay?)
+    }
 }
 
 /// What the conversation comes to: every challenge, and the claims as combinations.
@@ -209,26 +229,8 @@ pub fn public_evaluation(circuit: &Circuit, public: &[i64], ry: &[Scalar]) -> Sc
     sum
 }
 
-fn check_statement(
-    circuit: &Circuit,
-    generators: &Generators,
-    statement: &Statement<'_>,
-) -> Result<(), Error> {
+fn check_statement(circuit: &Circuit, statement: &Statement<'_>) -> Result<(), Error> {
     let fail = |why: String| Err(Error::Statement(why));
-    if generators.columns.len() != circuit.columns() {
-        return fail(format!(
-            "{} generators for {} columns",
-            generators.columns.len(),
-            circuit.columns()
-        ));
-    }
-    if statement.weights.len() != circuit.rows(Segment::Weights) {
-        return fail(format!(
-            "{} rows of weights, and the circuit fixes {}",
-            statement.weights.len(),
-            circuit.rows(Segment::Weights)
-        ));
-    }
     let expected: usize = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
     if statement.public.len() != expected {
         return fail(format!(
@@ -318,7 +320,7 @@ impl Combination {
     }
 }
 
-/// Every point of a statement and a proof, decoded.
+/// Every point of a proof, decoded.
 struct Points {
     /// Rows of each committed segment, in the order of the segments.
     rows: Vec<(Segment, Vec<Point>)>,
@@ -327,9 +329,8 @@ struct Points {
 }
 
 impl Points {
-    fn decode(statement: &Statement<'_>, proof: &Proof) -> Result<Self, Error> {
-        let segments: [(Segment, &[Encoding]); 5] = [
-            (Segment::Weights, statement.weights),
+    fn decode(proof: &Proof) -> Result<Self, String> {
+        let segments: [(Segment, &[Encoding]); 4] = [
             (Segment::Input, &proof.input),
             (Segment::Bits, &proof.bits),
             (Segment::Trace, &proof.trace),
@@ -348,71 +349,69 @@ impl Points {
     }
 }
 
-/// `sum_k fold_k (response side_k - announcement_k - challenge * statement_k) = 0`:
-///
-/// 1. `[vA] = vA U + . H`            5. `R = Row(w; .)`
-/// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
-/// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
-/// 4. `[vb^2] = vb [vb] + . H`
-fn check_closing(
-    circuit: &Circuit,
-    generators: &Generators,
-    proof: &Proof,
-    decoded: Points,
-    replay: Replay,
-) -> Result<(), Error> {
-    let malformed = || Error::Malformed("the responses have another count".into());
-    let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
-    let mut responses = proof.responses.iter().copied();
-    let mut next = || responses.next().ok_or_else(malformed);
-    let (z_a, z_bit) = (next()?, next()?);
-    let row: Vec<Scalar> = (0..circuit.columns()).map(|_| next()).collect::<Result<_, _>>()?;
-    let z_q = next()?;
-    let blindings: Vec<Scalar> = (0..EQUATIONS).map(|_| next()).collect::<Result<_, _>>()?;
+impl Verifier {
+    /// `sum_k fold_k (response side_k - announcement_k - challenge * statement_k) = 0`:
+    ///
+    /// 1. `[vA] = vA U + . H`            5. `R = Row(w; .)`
+    /// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
+    /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
+    /// 4. `[vb^2] = vb [vb] + . H`
+    fn check_closing(&self, proof: &Proof, decoded: &Points, replay: Replay) -> Result<(), Error> {
+        let Verifier { circuit, generators, weights } = self;
+        let malformed = || Error::Malformed("the responses have another count".into());
+        let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
+        let mut responses = proof.responses.iter().copied();
+        let mut next = || responses.next().ok_or_else(malformed);
+        let (z_a, z_bit) = (next()?, next()?);
+        let row: Vec<Scalar> = (0..circuit.columns()).map(|_| next()).collect::<Result<_, _>>()?;
+        let z_q = next()?;
+        let blindings: Vec<Scalar> = (0..EQUATIONS).map(|_| next()).collect::<Result<_, _>>()?;
 
-    let column_variables = usize::try_from(circuit.columns_log2).unwrap_or(0);
-    let (column_part, row_part) =
-        replay.ry.split_at_checked(column_variables).ok_or_else(malformed)?;
-    let e = eq_table(column_part);
-    let dot: Scalar = row.iter().zip(&e).map(|(w, e)| *w * e).sum();
+        let column_variables = usize::try_from(circuit.columns_log2).unwrap_or(0);
+        let (column_part, row_part) =
+            replay.ry.split_at_checked(column_variables).ok_or_else(malformed)?;
+        let e = eq_table(column_part);
+        let dot: Scalar = row.iter().zip(&e).map(|(w, e)| *w * e).sum();
 
-    // Scalar commitments: the statements of equations 1-4, 6, 7, and the bases of 2 and 4.
-    let [v_a, v_b, v_ab, v_bit] = replay.positions;
-    let c = replay.challenge;
-    let mut sent = Combination { weights: powers(replay.gamma, decoded.sent.len()) };
-    sent.scale(-c * f7);
-    sent.add(v_a, -c * f1);
-    sent.add(v_ab, -c * f2);
-    sent.add(v_b, z_a * f2);
-    sent.add(v_bit, -c * f3 - c * f4 + z_bit * f4);
-    sent.add_scaled(&replay.bit_claim, -c * f4);
-    sent.add_scaled(&replay.final_claim, -c * f6);
+        // Scalar commitments: the statements of equations 1-4, 6, 7, and the bases of 2 and 4.
+        let [v_a, v_b, v_ab, v_bit] = replay.positions;
+        let c = replay.challenge;
+        let mut sent = Combination { weights: powers(replay.gamma, decoded.sent.len()) };
+        sent.scale(-c * f7);
+        sent.add(v_a, -c * f1);
+        sent.add(v_ab, -c * f2);
+        sent.add(v_b, z_a * f2);
+        sent.add(v_bit, -c * f3 - c * f4 + z_bit * f4);
+        sent.add_scaled(&replay.bit_claim, -c * f4);
+        sent.add_scaled(&replay.final_claim, -c * f6);
 
-    let value = z_a * f1
-        + z_bit * f3
-        + replay.matrix * dot * f6
-        + z_q * f7
-        + c * f6 * replay.matrix * replay.public;
-    let blinding: Scalar = blindings.iter().zip(&replay.fold).map(|(b, f)| *b * f).sum();
+        let value = z_a * f1
+            + z_bit * f3
+            + replay.matrix * dot * f6
+            + z_q * f7
+            + c * f6 * replay.matrix * replay.public;
+        let blinding: Scalar = blindings.iter().zip(&replay.fold).map(|(b, f)| *b * f).sum();
 
-    let mut scalars: Vec<Scalar> = row.iter().map(|w| *w * f5).collect();
-    let mut points: Vec<Point> = generators.columns.clone();
-    scalars.extend([value, blinding]);
-    points.extend([generators.value, generators.blinding]);
-    scalars.extend(replay.fold.iter().map(|f| -*f));
-    points.extend(decoded.announcements);
-    scalars.extend(sent.weights);
-    points.extend(decoded.sent);
-    for (segment, rows) in decoded.rows {
-        let first = circuit.placement(segment).start >> circuit.columns_log2;
-        let weight = -c * f5;
-        let eq = eq_range(row_part, first, rows.len());
-        scalars.extend(eq.iter().map(|eq| *eq * weight));
-        points.extend(rows);
-    }
-    if multiscalar(&scalars, &points).is_identity() {
-        Ok(())
-    } else {
-        Err(Error::Rejected("the closing equations do not hold"))
+        let mut scalars: Vec<Scalar> = row.iter().map(|w| *w * f5).collect();
+        let mut points: Vec<Point> = generators.columns.clone();
+        scalars.extend([value, blinding]);
+        points.extend([generators.value, generators.blinding]);
+        scalars.extend(replay.fold.iter().map(|f| -*f));
+        points.extend(&decoded.announcements);
+        scalars.extend(sent.weights);
+        points.extend(&decoded.sent);
+        let committed = decoded.rows.iter().map(|(segment, rows)| (*segment, rows));
+        for (segment, rows) in committed.chain([(Segment::Weights, weights)]) {
+            let first = circuit.placement(segment).start >> circuit.columns_log2;
+            let weight = -c * f5;
+            let eq = eq_range(row_part, first, rows.len());
+            scalars.extend(eq.iter().map(|eq| *eq * weight));
+            points.extend(rows);
+        }
+        if multiscalar(&scalars, &points).is_identity() {
+            Ok(())
+        } else {
+            Err(Error::Rejected("the closing equations do not hold"))
+        }
     }
 }
