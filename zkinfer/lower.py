@@ -51,11 +51,17 @@ class Witness:
 def lower(graph: FixedGraph) -> Circuit:
     """The circuit of a graph.
 
-    Raises UnsupportedModelError, naming the node, when a view has too many axes.
+    Raises UnsupportedModelError, naming the node, when a view has too many axes, and when nothing
+    is to be proven.
     """
     b = Builder()
     _constrain(b, graph, None, None)
-    return b.circuit()
+    circuit = b.circuit()
+    if not circuit.blocks:
+        raise UnsupportedModelError(
+            "nothing is to be proven: the inputs are public, and every output is a constant"
+        )
+    return circuit
 
 
 def solve(
@@ -219,8 +225,9 @@ def _laid_out(array: Integers, groups: int) -> Integers:
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:
-    """States that a public tensor equals an output."""
+    """States that a public tensor equals an output; a constant's bounds alone say so."""
     tensor = graph.tensors[name]
     array = value.array if b.solving else None
     shown = b.public(f"{name}/public", tensor.shape, tensor.low, tensor.high, array)
-    b.equal(f"{name}/public", value, views.matched(shown, value.factors))
+    if tensor.low < tensor.high:
+        b.equal(f"{name}/public", value, views.matched(shown, value.factors))

@@ -1,149 +1,289 @@
-"""Each gadget has exactly one solution: at toy widths, every assignment of the advice is tried."""
+"""Inputs and weights leave one output, whatever a prover puts into the bits and into the field.
 
-from collections.abc import Callable, Mapping
-from itertools import product
-from types import SimpleNamespace
+For toy networks of every op that has constraints, `solutions` finds all that satisfies the circuit.
+The pairs of hidden inputs and public outputs among it are those of the integer oracle, for all
+weights and all inputs of the declared ranges: no output is missing, none is a second one, and no
+input is out of range. All of the witness is unique too, but for the selectors between equal entries
+of a max_pool, which are free. Bounds that a statement puts on public entries play no part.
+
+Products of matrices are held by challenges, random here and with the sketch as unknowns. A product
+of one entry has none, so that its rows are exact; a wrong product of two entries passes for about
+one challenge in l.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, product
+from math import prod
 
 import numpy as np
 import pytest
+from networks import Net
 
-from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.check import violations
+from tests.soundness.solutions import Solution, solutions
 from zkinfer.circuit.circuit import Circuit
-from zkinfer.circuit.gadgets.maximum import arg_max, maximum
-from zkinfer.circuit.gadgets.nonlinear import negative_part
-from zkinfer.circuit.gadgets.rescale import rescale
+from zkinfer.circuit.gadgets import rescale
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.term import MODULUS
+from zkinfer.circuit.value import Integers
+from zkinfer.fixed import FixedGraph, evaluate
+from zkinfer.lower import lower, weight_arrays
 
-Gadget = Callable[[Builder, Value], Value]
+Arrays = dict[str, Integers]
+Graphs = Iterator[tuple[str, FixedGraph]]
+Pair = tuple[tuple[int | None, ...], tuple[int | None, ...]]
+"""The entries of all inputs, and those of all outputs; None for any number."""
+
+POINT = {"strides": (1,), "dilations": (1,), "pads": (0, 0)}
 
 
-Solutions = dict[tuple[int, ...], list[dict[str, tuple[int, ...]]]]
+def rescaled() -> Graphs:
+    """requantize alone: the two sides, and what else changes the rows."""
+    for name, bounds, shift, low, high in (
+        ("both sides", (-16, 15), 1, -2, 1),
+        ("both sides, range of no power of two", (-16, 15), 1, -2, 2),
+        ("both sides, far", (-32, 31), 1, -1, 0),
+        ("over", (-4, 11), 1, -2, 1),
+        ("over, range of no power of two", (-4, 11), 1, -2, 2),
+        ("under", (-12, 3), 1, -2, 1),
+        ("under, range of no power of two", (-12, 3), 1, -1, 1),
+        ("neither", (-9, 8), 2, -8, 7),
+        ("neither, range of no power of two", (-9, 9), 1, -8, 7),
+        ("small excess", (-3, 6), 1, 0, 3),
+        ("large shift", (-32, 31), 4, -1, 1),
+        ("relu", (-8, 7), 2, 0, 7),
+        ("relu without shift", (-8, 7), 0, 0, 7),
+        ("clip", (-8, 7), 0, -3, 2),
+        ("clip above", (-8, 7), 0, -8, 3),
+        ("clip that never saturates", (-8, 7), 0, -8, 7),
+    ):
+        net = Net()
+        x = net.input(1, low=bounds[0], high=bounds[1])
+        yield f"requantize: {name}", net.graph(net.requantize(x, shift, low=low, high=high))
+    net = Net()
+    x = net.requantize(net.input(1), 1, low=-2, high=1)
+    yield "requantize twice", net.graph(net.requantize(x, 1, low=0, high=1))
 
 
-def solutions_of(
-    gadget: Gadget,
-    inputs: list[tuple[int, ...]],
-    bounds: tuple[int, int],
-    choices: Mapping[str, list[tuple[int, ...]]],
-) -> Solutions:
-    """Tries every combination of `choices` (advice path -> entries) on every input; returns those
-    that satisfy every row. All are instances of one circuit, along its first axis.
+def linear() -> Graphs:
+    """Sums and means, shown and rounded."""
+    total = {"keepdims": False, "axes": (0,)}
+    net = Net()
+    x = net.node("reduce_sum", net.input(3, low=-2, high=1), **total, multiplier=1, scale=0)
+    yield "reduce_sum", net.graph(x)
+    net = Net()
+    x = net.node("reduce_sum", net.input(3, low=-2, high=1), **total, multiplier=5, scale=4)
+    yield "mean", net.graph(net.requantize(x, 4, low=-1, high=1))
+    net = Net()
+    x = net.node(
+        "average_pool", net.input(1, 1, 3, low=-2, high=1),
+        kernel=(2,), strides=(1,), dilations=(1,), pads=(1, 0), multipliers=((4, 2, 4),), scale=2,
+    )  # fmt: skip
+    yield "average_pool", net.graph(net.requantize(x, 2, low=-1, high=1))
+
+
+def products() -> Graphs:
+    """mul, matmul and conv, each followed by requantize."""
+    net = Net()
+    x = net.node("mul", net.input(2, low=-2, high=1), net.weight(2, low=-1, high=1))
+    yield "mul", net.graph(net.requantize(x, 1, low=-1, high=0))
+    net = Net()
+    x = net.input(1, low=-4, high=3)
+    yield "mul of an input by itself", net.graph(net.node("mul", x, x))
+    net = Net()
+    x = net.input(1, low=-4, high=3)
+    square = net.requantize(net.node("mul", x, x), 1, low=0, high=4)
+    yield "mul of an input by itself, rounded", net.graph(square)
+    net = Net()
+    x, w = net.input(1, 2, low=-2, high=1), net.weight(2, 1, low=-1, high=1)
+    bias = net.weight(1, low=-1, high=1)
+    x = net.node("matmul", x, w, bias)
+    yield "matmul", net.graph(net.requantize(x, 1, low=-1, high=1))
+    net = Net()
+    x = net.node("matmul", net.input(1, low=-2, high=1), net.weight(1, 2, low=-1, high=1))
+    yield "matmul of two outputs", net.graph(net.requantize(x, 1, low=-1, high=0))
+    net = Net()
+    a, b = net.input(1, 2, low=0, high=1), net.input(2, 1, low=-2, high=1)
+    x = net.node("matmul", a, b)
+    yield "matmul of activations", net.graph(net.requantize(x, 1, low=-1, high=0))
+    net = Net()
+    x, w = net.input(1, 1, 3, low=-1, high=0), net.weight(1, 1, 2, low=-1, high=1)
+    x = net.node("conv", x, w, net.weight(1, low=0, high=1), **POINT, groups=1)
+    yield "conv", net.graph(net.requantize(x, 1, low=0, high=1))
+
+
+def nonlinear() -> Graphs:
+    """Signs, slopes and labels."""
+    net = Net()
+    yield (
+        "relu by a slope of zero",
+        net.graph(net.node("leaky_relu", net.input(1), alpha=0, shift=0)),
+    )
+    net = Net()
+    x = net.input(1, low=-5, high=2)
+    yield "leaky_relu", net.graph(net.node("leaky_relu", x, alpha=1, shift=2))
+    net = Net()
+    x = net.node("leaky_relu", net.input(1), alpha=1, shift=2)
+    yield "leaky_relu, rounded", net.graph(net.requantize(x, 2, low=-1, high=4))
+    net = Net()
+    x, slope = net.input(1, low=-4, high=3), net.weight(1, low=-2, high=5, scale=2)
+    yield "prelu", net.graph(net.node("prelu", x, slope, shift=2))
+    net = Net()
+    x, slope = net.input(1, low=-4, high=3), net.weight(1, low=-2, high=5, scale=2)
+    x = net.node("prelu", x, slope, shift=2)
+    yield "prelu, rounded", net.graph(net.requantize(x, 2, low=-2, high=1))
+    for count, low, high in ((2, -2, 1), (2, 0, 4), (3, 0, 1), (3, -1, 1)):
+        net = Net()
+        x = net.node("label", net.input(1, count, low=low, high=high))
+        yield f"label of {count} scores from {low} to {high}", net.graph(x, output="label")
+
+
+def pools() -> Graphs:
+    """Maxima: stored, padded, overlapping, and over a product that is not stored."""
+    for name, shape, pool in (
+        ("one window", (1, 1, 3), {"kernel": (3,), **POINT}),
+        ("two windows", (1, 1, 4), {"kernel": (2,), **POINT, "strides": (2,)}),
+        ("windows that overlap", (1, 1, 3), {"kernel": (2,), **POINT}),
+        ("padding", (1, 1, 2), {"kernel": (2,), **POINT, "pads": (1, 0)}),
+    ):
+        net = Net()
+        low, high = (-1, 0) if name == "two windows" else (-2, 1)
+        yield (
+            f"max_pool: {name}",
+            net.graph(net.node("max_pool", net.input(*shape, low=low, high=high), **pool)),
+        )
+    net = Net()
+    x = net.node("mul", net.input(1, 1, 2, low=-2, high=1), net.weight(1, low=-1, high=1))
+    x = net.requantize(x, 1, low=-1, high=0)
+    yield (
+        "max_pool: product",
+        net.graph(net.node("max_pool", x, kernel=(2,), **POINT | {"strides": (2,)})),
+    )
+
+
+NETWORKS = dict(chain(rescaled(), linear(), products(), nonlinear(), pools()))
+
+
+def every(graph: FixedGraph, names: Sequence[str]) -> Iterator[Arrays]:
+    """All arrays of the declared ranges."""
+    tensors = [graph.tensors[name] for name in names]
+    sizes = [prod(t.shape) for t in tensors]
+    ranges = [range(t.low, t.high + 1) for t in tensors]
+    for entries in product(
+        *(r for r, size in zip(ranges, sizes, strict=True) for _ in range(size))
+    ):
+        parts = np.split(np.array(entries, np.int64), np.cumsum(sizes, dtype=int))[:-1]
+        yield {
+            name: part.reshape(t.shape) for name, t, part in zip(names, tensors, parts, strict=True)
+        }
+
+
+def oracle(graph: FixedGraph, weights: Arrays) -> Counter[Pair]:
+    """Inputs and outputs modulo l, and how many witnesses there are of them."""
+    found = {}
+    for inputs in every(graph, graph.inputs):
+        arrays = evaluate(graph, weights, inputs)
+        shown, hidden = (
+            tuple(int(entry) % MODULUS for name in names for entry in arrays[name].flat)
+            for names in (graph.outputs, graph.inputs)
+        )
+        found[hidden, shown] = selectors(graph, arrays)
+    return Counter(found)
+
+
+def selectors(graph: FixedGraph, arrays: Arrays) -> int:
+    """The choices of one largest entry in each window: more than one where entries are equal.
+
+    A max_pool after a requantize takes the entries before they are rounded.
     """
-    names = list(choices)
-    combos = [*product(inputs, *choices.values())]
-    b = Builder()
-    x = b.advice("x", Segment.TRACE, (len(combos), len(inputs[0])), *bounds, None)
-    gadget(b, x)
-    circuit = b.circuit()
-    columns = {"x": 0} | {name: 1 + i for i, name in enumerate(names)}
-    used: list[str] = []
-    arrays: dict[Segment, list[np.ndarray]] = {Segment.TRACE: [], Segment.BITS: []}
-    for tensor in circuit.tensors[1:]:
-        array = np.array([combo[columns[tensor.path]] for combo in combos])
-        shape = tensor.extents[:-1] if tensor.segment == Segment.BITS else tensor.extents
-        arrays[tensor.segment].append(array.reshape(shape))
-        used.append(tensor.path)
-    assert sorted(used) == sorted(columns), (
-        "every advice of the gadget is enumerated, in one tensor"
-    )
-    witness = SimpleNamespace(
-        public=[], weights=[], input=[], bits=arrays[Segment.BITS], trace=arrays[Segment.TRACE]
-    )
-    wrong = failing_instances(circuit, witness, len(combos))
-    solutions: Solutions = {entries: [] for entries in inputs}
-    for combo, bad in zip(combos, wrong, strict=True):
-        if not bad:
-            solutions[combo[0]].append(dict(zip(names, combo[1:], strict=True)))
-    return solutions
-
-
-def failing_instances(circuit: Circuit, witness: SimpleNamespace, count: int) -> np.ndarray:
-    bad = np.zeros(count, dtype=bool)
-    for _, rows in violations(circuit, witness):
-        bad |= np.any(rows.reshape(count, -1) != 0, axis=1)
-    return bad
-
-
-def singles(low: int, high: int) -> list[tuple[int, ...]]:
-    return [(number,) for number in range(low, high + 1)]
-
-
-@pytest.mark.parametrize(
-    ("bounds", "shift", "low", "high", "width"),
-    [
-        pytest.param((-12, 11), 1, -2, 1, 6, id="both sides"),
-        pytest.param((-9, 11), 1, 0, 2, 7, id="no power of two"),
-        pytest.param((-4, 12), 1, -2, 1, 5, id="over"),
-        pytest.param((-12, 2), 1, -2, 1, 5, id="under"),
-        pytest.param((-4, 3), 2, -8, 7, 4, id="neither"),
-        pytest.param((-9, 8), 0, -1, 0, 5, id="no shift"),
-        pytest.param((-3, 6), 1, 0, 3, 5, id="small excess"),
-    ],
-)
-def test_rescaling(bounds: tuple[int, int], shift: int, low: int, high: int, width: int) -> None:
-    def gadget(b: Builder, x: Value) -> Value:
-        return rescale(b, "q", x, shift, low, high)
-
-    probe = Builder()
-    gadget(probe, probe.advice("x", Segment.TRACE, (2, 1), *bounds, None))
-    (digits,) = [t.extents[-1] for t in probe.tensors if t.path == "q/digits"]
-    choices = {
-        "q/digits": singles(0, (1 << digits) - 1),
-        "q/output": singles(min(low, -2) - 2, max(high, 2) + 2),
-    }
-    if any(tensor.path == "q/range/bits" for tensor in probe.tensors):
-        choices["q/range/bits"] = singles(0, 3)
-    found = solutions_of(gadget, singles(*bounds), bounds, choices)
-    for (x,), solutions in found.items():
-        expected = min(max((x + (1 << shift >> 1)) >> shift, low), high)
-        assert [s["q/output"] for s in solutions] == [(expected,)], x
-
-
-def test_negative_parts() -> None:
-    bounds = (-4, 3)
-    found = solutions_of(
-        lambda b, x: negative_part(b, "n", x),
-        singles(*bounds),
-        bounds,
-        {"n": singles(-5, 5), "n/bits": singles(0, 7)},
-    )
-    for (x,), solutions in found.items():
-        assert [s["n"] for s in solutions] == [(max(-x, 0),)]
-
-
-def test_maxima() -> None:
-    """The maximum is one; only the selector between equals is free."""
-    bounds = (-1, 1)
-    inputs = [*product(range(-1, 2), repeat=2)]
-    digits = [*product(range(8), repeat=2)]  # two bits of distance, one selector
-    found = solutions_of(
-        lambda b, x: maximum(b, "m", x), inputs, bounds, {"m": singles(-3, 3), "m/bits": digits}
-    )
-    for x, solutions in found.items():
-        assert {s["m"] for s in solutions} == {(max(x),)}
-        # With two equal entries either is selected, never both: the sum is one.
-        assert len(solutions) == (2 if x[0] == x[1] else 1)
-
-
-@pytest.mark.parametrize("scores", [*product(range(2), repeat=2)])
-def test_labels(scores: tuple[int, ...]) -> None:
-    """One label, and one witness, for every vector of scores: the lowest index among equals."""
-    b = Builder()
-    arg_max(b, "l", b.advice("x", Segment.TRACE, (2,), 0, 1, None))
-    circuit = b.circuit()
-    width = next(t.extents[-1] for t in circuit.tensors if t.path == "l/bits") - 1
-    labels = []
-    for m in range(-2, 4):
-        for digits in product(range(2 << width), repeat=2):
-            witness = SimpleNamespace(
-                public=[],
-                weights=[],
-                input=[],
-                bits=[np.array(digits)],
-                trace=[np.array(scores), np.array(m)],
+    before = {node.output: node.inputs[0] for node in graph.nodes if node.op == "requantize"}
+    count = 1
+    for node in graph.nodes:
+        if node.op == "max_pool":
+            (name,) = node.inputs
+            least = graph.tensors[name].low
+            x = np.pad(
+                arrays[before.get(name, name)].reshape(-1),
+                node.attrs["pads"],
+                constant_values=least,
             )
-            if not any(violations(circuit, witness)):
-                labels.append(sum(j * (d >> width) for j, d in enumerate(digits)))
-    assert labels == [scores.index(max(scores))]
+            windows = np.lib.stride_tricks.sliding_window_view(x, node.attrs["kernel"])
+            for window in windows[:: node.attrs["strides"][0]]:
+                count *= int(np.sum(window == window.max()))
+    return count
+
+
+def pair(graph: FixedGraph, solution: Solution) -> Pair:
+    hidden, shown = (
+        tuple(chain(*(solution[path] for path in paths)))
+        for paths in (graph.inputs, [f"{name}/public" for name in graph.outputs])
+    )
+    return hidden, shown
+
+
+def found(graph: FixedGraph, circuit: Circuit, weights: Arrays) -> Iterator[Pair]:
+    """The pairs of all solutions; one whose witness has a number that may be any is refused."""
+    for solution in solutions(circuit, weight_arrays(graph, weights)):
+        assert None not in chain(*solution.values())
+        yield pair(graph, solution)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_output(name: str) -> None:
+    graph = NETWORKS[name]
+    circuit = lower(graph)
+    for weights in every(graph, graph.weights):
+        assert Counter(found(graph, circuit, weights)) == oracle(graph, weights)
+
+
+def test_one_output_with_the_remainder_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the digits are too many for one number."""
+    monkeypatch.setattr(rescale, "MAX_PACKED", 4)
+    graph = NETWORKS["requantize: both sides"]
+    circuit = lower(graph)
+    assert "rescale0/remainder" in [tensor.path for tensor in circuit.tensors]
+    assert Counter(found(graph, circuit, {})) == oracle(graph, {})
+
+
+def without(circuit: Circuit, path: str) -> Circuit:
+    return replace(circuit, blocks=tuple(b for b in circuit.blocks if b.path != path))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_second_output_without_a_block(name: str) -> None:
+    """The same search finds one as soon as any block is missing but the range of an input."""
+    graph = NETWORKS[name]
+    circuit = lower(graph)
+    for block in circuit.blocks:
+        if block.path.startswith("x0/range"):
+            continue
+        assert any(
+            pair(graph, solution) not in known
+            for weights in every(graph, graph.weights)
+            for known in [oracle(graph, weights)]
+            for solution in solutions(without(circuit, block.path), weight_arrays(graph, weights))
+        ), block.path
+
+
+def test_an_input_out_of_range_without_its_check() -> None:
+    graph = NETWORKS["requantize: both sides"]
+    reduced = without(lower(graph), "x0/range")
+    assert any(
+        pair(graph, solution) not in oracle(graph, {}) for solution in solutions(reduced, [])
+    )
+
+
+def test_every_assignment_is_tried() -> None:
+    """Without blocks every one is a solution, with any numbers at all."""
+    circuit = replace(lower(NETWORKS["requantize: relu"]), blocks=())
+    bits = [tensor.path for tensor in circuit.segment(Segment.BITS)]
+    tried = [tuple(chain(*(s[path] for path in bits))) for s in solutions(circuit, [])]
+    assert sorted(tried) == [*product((0, 1), repeat=9)]
+    assert all(s["x0"] == (None,) for s in solutions(circuit, []))
+
+
+def test_products_of_unknowns_are_refused() -> None:
+    circuit = lower(NETWORKS["mul of an input by itself"])
+    with pytest.raises(ValueError, match="1 rows are products of two unknowns"):
+        list(solutions(without(circuit, "x0/range"), []))
