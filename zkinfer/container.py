@@ -53,8 +53,8 @@ VERIFYING_KEY = Kind(
     b"zkinf.vk",
     1,
     (
-        Section(1, "graph", 16 * MIB),
-        Section(2, "circuit", 64 * MIB),
+        Section(1, "graph", MIB),
+        Section(2, "circuit", 16 * MIB),
         Section(3, "weight commitments", 64 * MIB),
         Section(4, "public weights", 2048 * MIB),
         Section(5, "certificate", 64 * MIB),

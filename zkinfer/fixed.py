@@ -20,7 +20,7 @@ from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
 
-MAX_NODES = 10_000
+MAX_TENSORS = 4096
 MAX_NAME = 4096
 MAX_RANK = 8
 MAX_ENTRIES = 2**31
@@ -68,14 +68,15 @@ class FixedGraph:
         """Derives the tensors, checking everything."""
         for mode, words in MODES.items():
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
-        _check(len(self.nodes) <= MAX_NODES, f"{len(self.nodes)} nodes; at most {MAX_NODES}")
         names = (*self.inputs, *self.weights)
+        count = len(names) + len(self.nodes)
+        _check(count <= MAX_TENSORS, f"{count} inputs, weights and nodes; at most {MAX_TENSORS}")
         made = [node.output for node in self.nodes]
         for name in (*names, *made, *self.outputs, *(node.name for node in self.nodes)):
             _check_name(name)
         _check(len(set(names)) == len(names), "a name stands for two tensors")
-        count = len({node.name for node in self.nodes})
-        _check(count == len(self.nodes), "two nodes have one name")
+        distinct = {node.name for node in self.nodes}
+        _check(len(distinct) == len(self.nodes), "two nodes have one name")
         _check(set(names) == set(self.declared), "declared tensors are not inputs and weights")
         _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
         tensors: dict[str, FixedTensor] = {}

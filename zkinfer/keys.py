@@ -121,7 +121,7 @@ class VerifyingKey:
         graph_json, encoded, rows, packed, certificate = container.read(
             container.VERIFYING_KEY, data
         )
-        graph, circuit = _accept_circuit(graph_json, encoded, rows)
+        graph, circuit = accept_circuit(graph_json, encoded, rows)
         weights = None
         if graph.weights_mode == "public":
             weights = unpack_weights(graph, packed)
@@ -299,7 +299,7 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-def _accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[FixedGraph, Circuit]:
+def accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[FixedGraph, Circuit]:
     """The graph and its circuit, if its bytes are the key's and the rows are as many.
 
     Raises FormatError. A hostile graph may break any step of reading and lowering; whatever it

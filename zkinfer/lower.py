@@ -134,6 +134,7 @@ def _node(
     tensor = graph.tensors[node.output]
     value: Value = OPS[node.op].constrain(b, node, *operands)
     value = value.bounded(tensor.low, tensor.high)
+    b.count(node.name, value.terms)
     sums = max((len(term.sums) for term in value.terms), default=0)
     fits = len(value.terms) <= MAX_TERMS and sums <= MAX_SUMS
     if fits and (not value.parts or _stays_open(graph, reader, value)):

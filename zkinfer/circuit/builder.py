@@ -6,7 +6,7 @@ Unconstrained advice enters by `advice` and `bits` only, where a lying prover ma
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,9 @@ from zkinfer.circuit.value import Factors, Integers, Lazy, Value
 from zkinfer.errors import UnsupportedModelError
 
 Lies = Mapping[str, Callable[[Integers], Integers]]
+
+MAX_TERM_BYTES = 1 << 21
+"""What the terms of all blocks and of all named values may take, encoded."""
 
 
 class Builder:
@@ -38,6 +41,7 @@ class Builder:
         self._lies: Lies = lies or {}
         self._blocks: list[Block] = []
         self._coordinates: list[int] = []
+        self._term_bytes = 0
         self._declare("one", Segment.PUBLIC, (), 1, 1)
 
     def circuit(self) -> Circuit:
@@ -216,7 +220,17 @@ class Builder:
             raise UnsupportedModelError(
                 f"{block.path}: a view of {axes} axes; at most {MAX_AXES} are supported"
             )
+        self.count(block.path, (*block.a, *block.b, *block.c))
         self._blocks.append(block)
+
+    def count(self, path: str, terms: Iterable[Term]) -> None:
+        """Keeps the size of a circuit, and the time and memory to make it, within bounds."""
+        self._term_bytes += sum(term.size for term in terms)
+        if self._term_bytes > MAX_TERM_BYTES:
+            raise UnsupportedModelError(
+                f"{path}: up to here the circuit takes more than {MAX_TERM_BYTES} bytes; "
+                "split the model or simplify its reshaping, padding and concatenation"
+            )
 
     def challenges(self, rows: Sequence[int]) -> list[Challenge]:
         """A challenge vector for each factor of a value; values share them by position."""

@@ -28,7 +28,7 @@ class Challenge:
     vector: int
 
 
-MAX_CONSTANTS = 1 << 16
+MAX_CONSTANTS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,14 @@ class Term:
     rows: tuple[Axis, ...]
     sums: tuple[Axis, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """The length of the encoding in bytes, but for challenges, which take 4 more each."""
+        axes = self.rows + self.sums
+        weights = sum(_constants(axis) for axis in axes)
+        fixed = 38 + 4 * len(self.sums) + len(axes)
+        return fixed + 32 * weights + 8 * len(self.bases) * (1 + len(axes))
+
     def to_bytes(self) -> bytes:
         """The encoding inside a circuit's bytes; the block states the extents of the rows."""
         axes = self.rows + self.sums
@@ -107,6 +115,10 @@ class Term:
 def scalar_bytes(value: int) -> bytes:
     """The canonical 32 bytes of an integer modulo l."""
     return (value % MODULUS).to_bytes(32, "little")
+
+
+def _constants(axis: Axis) -> int:
+    return len(axis.weight.values) if isinstance(axis.weight, Constants) else 0
 
 
 def _weight_bytes(weight: Weight | None) -> bytes:

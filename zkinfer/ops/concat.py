@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zkinfer.fixed import FixedNode
 
 ATTRS = {"axis": "int"}
-INPUTS = (1, 1024)
+INPUTS = (1, 256)
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:

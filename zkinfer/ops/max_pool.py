@@ -28,10 +28,11 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
         x.shape[2:], kernel, attrs["strides"], pads, attrs["dilations"]
     )
     for axis, extent in enumerate(x.shape[2:]):
-        starts = {o * attrs["strides"][axis] - pads[axis] for o in (0, outputs[axis] - 1)}
-        steps = range(0, kernel[axis] * attrs["dilations"][axis], attrs["dilations"][axis])
-        inside = all(any(0 <= start + step < extent for step in steps) for start in starts)
-        require(inside, f"a window along spatial axis {axis} lies in the padding")
+        step = attrs["dilations"][axis]
+        for start in (-pads[axis], (outputs[axis] - 1) * attrs["strides"][axis] - pads[axis]):
+            first = start if start >= 0 else start % step  # the first tap that is not before x
+            inside = first < extent and first <= start + (kernel[axis] - 1) * step
+            require(inside, f"a window along spatial axis {axis} lies in the padding")
     return FixedTensor((*x.shape[:2], *outputs), x.scale, x.low, x.high)
 
 

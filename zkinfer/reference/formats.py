@@ -42,7 +42,7 @@ class Proof:
 
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
-    limits = (16 * MIB, 64 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
+    limits = (MIB, 16 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
     graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
     graph = parse_graph(graph_bytes)

@@ -26,8 +26,8 @@ class Graph:
         demand(set(document) == members, "the key's graph has other members")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
         fits = all(self.modes[mode] in words for mode, words in MODES.items())
-        fits = fits and len(document["nodes"]) <= 10_000
-        demand(fits, "the key's graph has an unknown mode, or more than 10,000 nodes")
+        fits = fits and sum(len(document[k]) for k in ("inputs", "weights", "nodes")) <= 4096
+        demand(fits, "the key's graph has an unknown mode, or more than 4,096 tensors")
         self.scales: dict[str, int] = {}
         for name, _, scale, _, _ in document["inputs"] + document["weights"]:
             self._add(name, scale)
