@@ -4,11 +4,11 @@ Each block is removed in turn. A search over lies must then find a witness that 
 circuit accepts and that does harm: an output that is not the network's, or a hidden input (for the
 certificate: a weight) outside of its declared range. The whole circuit refuses the same witness.
 
-This holds for every block of every network in `CASES`. These are the networks of tests/networks.py
-with their nodes, but for some that are `varied`: they are so small that one check says what another
-says too, as where the output is the input in another order, and the verifier checks its bounds.
-Their variants have the same blocks, and the sum of the output in its place, or another range of the
-input. So every block is needed, but not in every network that has it.
+This holds for every block of every network in `CASES`: the small networks of tests/networks.py,
+some of them `varied`. In those, as they stand, one check is implied by another: a network that
+shows its input in another order shows its range too, and the verifier checks an output's bounds.
+Their variants have the same nodes and blocks, but show a sum, or take another range of the input.
+So every kind of block is needed, though not by every network that has it.
 """
 
 from collections.abc import Iterator
@@ -43,14 +43,11 @@ Forgery = tuple[Witness, Challenges, Lies]
 SEEDS = 12
 DELTAS = tuple(sign << k for k in range(6) for sign in (1, -1))
 
-
-SUMMED = frozenset(
-    {
-        *("neg", "reshape", "reshape that fits", "transpose", "concat", "pad", "pad of one entry"),
-        *("leaky_relu", "leaky_relu of positives"),
-        *("requantize with a range of no power of two", "requantize upwards only"),
-    }
-)
+SHOWN = ("neg", "reshape", "reshape that fits", "transpose", "concat", "pad", "pad of one entry")
+SUMMED = {
+    *(*SHOWN, "leaky_relu", "leaky_relu of positives"),
+    *("requantize with a range of no power of two", "requantize upwards only"),
+}
 """The cases whose output's bounds imply a range: that of the input, or of the result itself."""
 
 RANGES = {
