@@ -1,16 +1,16 @@
 """Every solution of a small circuit over the field, by exhaustion of its bits.
 
-Bits are 0 or 1 by the argument's own check, and both values of each are tried. Under the bits
-tried so far, a row with a factor that is constant is a linear equation in the others, and such
-equations are solved modulo l, whatever the sizes of the numbers. Only two things cut a branch
-short: equations that contradict each other, or that make a bit neither 0 nor 1. Both refute every
+Bits are 0 or 1 by the argument's own check, and both values of each are tried. Under the bits tried
+so far, a row with a factor that is constant is a linear equation in the others, and such equations
+are solved modulo l, whatever the sizes of the numbers. Only two things cut a branch short:
+equations that contradict each other, or that make a bit neither 0 nor 1. Both refute every
 assignment with the same bits so far, so no solution is missed. Inputs, trace, sketch and public
-entries are unknowns of the field. Nothing but rows binds them: the declared bounds of public
+entries are unknowns of the field, and nothing but rows binds them: the declared bounds of public
 tensors do not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, compress
 
 import numpy as np
 
@@ -27,7 +27,7 @@ Solved = Mapping[int, Row]
 """What unknowns are in terms of others, which are not solved: linear equations in echelon form."""
 
 Solution = dict[str, tuple[int | None, ...]]
-"""The entries of every tensor by its path, None where every element of the field is a solution."""
+"""The entries of every tensor by its path; None where the rows allow every element of the field."""
 
 ONE = -1
 """The address of the constant one in equations: no entry's."""
@@ -46,17 +46,17 @@ def solutions(circuit: Circuit, weights: Sequence[Integers]) -> Iterator[Solutio
         ]
         for start, tensor in zip(starts, circuit.tensors, strict=True)
     ]
-    # by segment, the addresses of each tensor
-    of: dict[Segment, list[list[int]]] = {segment: [] for segment in Segment}
-    for tensor, members in zip(circuit.tensors, entries, strict=True):
-        of[tensor.segment].append(members)
-    solved = {entries[0][0]: _constant(1)}
-    for members, array in zip(of[Segment.WEIGHTS], weights, strict=True):
-        for address, value in zip(members, array.flat, strict=True):
-            solved[address] = _constant(int(value))
+    segments = [tensor.segment for tensor in circuit.tensors]
+    bits, fixed = (
+        [*chain(*compress(entries, (segment == wanted for segment in segments)))]
+        for wanted in (Segment.BITS, Segment.WEIGHTS)
+    )
+    numbers = chain(*(array.flat for array in weights))
+    known = {address: _constant(int(n)) for address, n in zip(fixed, numbers, strict=True)}
+    known[entries[0][0]] = _constant(1)
     sparse = expand(circuit, random_challenges(circuit))
     rows = [*zip(sparse.a, sparse.b, sparse.c, strict=True)]
-    for found in _search(solved, rows, [*chain(*of[Segment.BITS])]):
+    for found in _search(known, rows, bits):
         values = {address: _meaning(address, found) for address in chain(*entries)}
         yield {
             tensor.path: tuple(values[address] for address in members)
