@@ -1,5 +1,7 @@
 """One process that has the keys loaded: medians of prove and verify calls, as JSON.
 
+And of the weights certificate: how long it takes to make one, and to check one.
+
 python bench/call.py PROVING_KEY VERIFYING_KEY INPUT REPEAT
 """
 
@@ -16,6 +18,7 @@ import zkinfer
 from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import quantize_input
 from zkinfer.inputs import by_name
+from zkinfer.keys import accept_certificate, certified
 from zkinfer.lower import lower, solve
 
 
@@ -40,14 +43,25 @@ def main() -> None:
         start = time.perf_counter()
         zkinfer.verify(verifying_key, proof)
         verifies.append(time.perf_counter() - start)
-    tensors = lower(key.graph).tensors
-    bits = sum(math.prod(t.extents) for t in tensors if t.segment == Segment.BITS)
+    circuit = lower(key.graph)
+    bits = sum(math.prod(t.extents) for t in circuit.tensors if t.segment == Segment.BITS)
+    start = time.perf_counter()
+    certified(verifying_key, circuit, key.weights, key.blinds)
+    made = time.perf_counter() - start
+    checks = []
+    for _ in range(int(repeat)):
+        start = time.perf_counter()
+        accept_certificate(verifying_key, circuit)
+        checks.append(time.perf_counter() - start)
     result = {
         "prove": statistics.median(proves),
         "verify": statistics.median(verifies[1:]),
         "solve": statistics.median(solves),
         "steps": {step: statistics.median(s[step] for s in steps) for step in steps[0]},
         "bits": bits,
+        "certificate": len(verifying_key.certificate),
+        "certificate_made": made,
+        "certificate_checked": statistics.median(checks),
     }
     print(json.dumps(result))
 

@@ -6,7 +6,7 @@ The peer runs on the small models only.
 
 Every figure is the median of the repeats. "Process" is a fresh `zkinfer` command with everything
 that it loads; "call" is the function inside a process that has the key loaded. Peak memory is the
-resident set of the prove command. --write puts the tables into bench/results.md.
+resident set of the prove or compile command. --write puts the tables into bench/results.md.
 """
 
 import argparse
@@ -106,6 +106,7 @@ def measure(name: str, model: Path, calibration: Path, sample: Path, repeat: int
         return {
             "name": name,
             "compile": statistics.median(seconds for seconds, _ in compiles),
+            "compile_memory": max(peak for _, peak in compiles),
             "prove_process": statistics.median(seconds for seconds, _ in proves),
             "prove_memory": max(peak for _, peak in proves),
             "verify_process": statistics.median(seconds for seconds, _ in verifies),
@@ -191,6 +192,16 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         )
         for r in results
     ]
+    certificates = [
+        (
+            r["name"],
+            ms(r["certificate_made"]),
+            ms(r["certificate_checked"]),
+            kib(r["certificate"]),
+            kib(r["compile_memory"]),
+        )
+        for r in results
+    ]
     parts = [
         "# Measurements",
         f"`python bench/run.py`, median of {repeat}. Commit {commit()}. {machine()}.",
@@ -198,6 +209,8 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         table(head, figures),
         "## Where a prove call spends its time",
         table(("model", "bits", "prove per bit", "solve", *STEPS), steps),
+        "## The weights certificate, which compile makes and loading a key checks",
+        table(("model", "made", "checked", "size", "compile, peak memory"), certificates),
     ]
     if peers:
         rows = []

@@ -110,7 +110,7 @@ class VerifyingKey:
         """Reads and accepts a key from untrusted bytes. Raises FormatError."""
         key, circuit = cls._read(data)
         if key.weights is None:
-            _accept_certificate(key, circuit)
+            accept_certificate(key, circuit)
         elif key.rows != commit_weights(key.graph, key.native_circuit, key.weights)[0]:
             raise FormatError("this verifying key's commitments are not to its public weights")
         return key
@@ -238,10 +238,10 @@ def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
     key = VerifyingKey(graph, encoded, rows, None)
     if not graph.weights:
         return ProvingKey(key, weights, blinds)
-    return ProvingKey(_certified(key, circuit, weights, blinds), weights, blinds)
+    return ProvingKey(certified(key, circuit, weights, blinds), weights, blinds)
 
 
-def _certified(
+def certified(
     key: VerifyingKey, circuit: Circuit, weights: Mapping[str, Integers], blinds: bytes
 ) -> VerifyingKey:
     """The key with the certificate of its hidden weights."""
@@ -323,7 +323,7 @@ def accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[Fixe
     return graph, circuit
 
 
-def _accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
+def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
     """Raises FormatError unless the certificate proves the ranges of the key's weights, if any."""
     if not key.graph.weights and not key.certificate:
         return
