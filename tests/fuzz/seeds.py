@@ -1,0 +1,252 @@
+"""Writes the seeds of the fuzz targets: `python -m tests.fuzz.seeds`, in the project's root.
+
+Keys hold their graphs alone, which the target completes, but for a few whole ones. Whatever else
+lies in the corpora stays.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from tests.fuzz.targets import VECTOR
+from tests.networks import cases
+from tests.onnx_models import model, node
+from zkinfer import container
+from zkinfer.ops import OPS
+
+CORPUS = Path(__file__).parent / "corpus"
+VECTORS = VECTOR.parent
+NETWORKS = (
+    "a product plus a weighted sum",
+    "a sum of products that is pooled",
+    "concat of expressions",
+    "conv with groups, padding, strides and dilations",
+    "convolutional network",
+    "max_pool with padding",
+    "perceptron",
+    "slice of a reshaped axis",
+)
+"""Cases that are seeds besides one for every operator."""
+WHOLE = ("label", "matmul", "public_weights")
+"""Vectors whose keys are seeds with everything in them."""
+
+
+def keys() -> Iterator[tuple[str, bytes]]:
+    """Names and verifying keys."""
+    for name, case in cases().items():
+        if name in OPS or name in NETWORKS:
+            yield name.replace(" ", "_"), _bare(case.graph.to_json())
+    shown = replace(cases()["perceptron"].graph, weights_mode="public")
+    yield "perceptron_with_public_weights", _bare(shown.to_json())
+    for name in WHOLE:
+        vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
+        yield f"whole_{name}", bytes.fromhex(vector["key"])
+
+
+def _bare(graph: bytes) -> bytes:
+    return container.write(container.VERIFYING_KEY, (graph, b"", b"", b"", b""))
+
+
+def proofs() -> Iterator[tuple[str, bytes]]:
+    """The honest proof, proofs of others, and one without a body."""
+    for name in (VECTOR.stem, "label", "neg", "convolutional_network"):
+        vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
+        yield name, bytes.fromhex(vector["proof"])
+    digest, context, values, _ = container.read(
+        container.PROOF, bytes.fromhex(json.loads(VECTOR.read_text(encoding="ascii"))["proof"])
+    )
+    yield "no_body", container.write(container.PROOF, (digest, context, values, b""))
+
+
+def _ints(*values: int) -> Any:
+    return np.array(values, dtype=np.int64)
+
+
+def models() -> Iterator[tuple[str, bytes]]:
+    """Names and ONNX models: every converter, the ways to fold, and some forms of old opsets."""
+    ones = np.ones
+    made = {
+        "gemm": model(
+            [node("Gemm", "x w c", "a", transB=1, alpha=2.0), node("Relu", "a")],
+            {"x": (1, 3)},
+            {"w": ones((2, 3), np.float32), "c": ones(2, np.float32)},
+        ),
+        "gemm_of_inputs": model(
+            [node("Gemm", "x z c", alpha=2.0, beta=3.0, transA=1)],
+            {"x": (3, 1), "z": (3, 2), "c": (1, 2)},
+        ),
+        "conv": model(
+            [
+                node("Conv", "x w b", "a", pads=[1, 1, 0, 0], strides=[2, 1], dilations=[1, 1]),
+                node("BatchNormalization", "a s s s s", "n"),
+                node("MaxPool", "n", "p", kernel_shape=[2, 2], ceil_mode=1, strides=[2, 2]),
+                node("Flatten", "p", axis=1),
+            ],
+            {"x": ("n", 2, 5, 4)},
+            {
+                "w": ones((2, 2, 2, 2), np.float32),
+                "b": ones(2, np.float32),
+                "s": ones(2, np.float32),
+            },
+        ),
+        "pools": model(
+            [
+                node("AveragePool", "x", "a", kernel_shape=[3], pads=[1, 1], count_include_pad=1),
+                node("MaxPool", "a", "m", kernel_shape=[2], dilations=[2], pads=[1, 1]),
+                node("GlobalMaxPool", "m", "g"),
+                node("GlobalAveragePool", "g"),
+            ],
+            {"x": (1, 2, 7)},
+            opset=19,
+        ),
+        "same_padding": model(
+            [node("MaxPool", "x", kernel_shape=[3, 2], auto_pad="SAME_LOWER", strides=[2, 2])],
+            {"x": (1, 1, 5, 4)},
+        ),
+        "elementwise": model(
+            [
+                node("Sub", "x c", "a"),
+                node("Mul", "a c", "b"),
+                node("Div", "b c", "d"),
+                node("PRelu", "d c", "e"),
+                node("LeakyRelu", "e", "f", alpha=0.2),
+                node("Clip", "f l h", "g"),
+                node("Neg", "g", "i"),
+                node("Dropout", "i", "j"),
+                node("Cast", "j", "k", to=TensorProto.DOUBLE),
+                node("Identity", "k", "m"),
+                node("Softmax", "m", axis=-1),
+            ],
+            {"x": (2, 3)},
+            {"c": ones(3, np.float32), "l": np.float32(0), "h": np.float32(6)},
+        ),
+        "shapes": model(
+            [
+                node("Shape", "x", "s", start=1),
+                node("ConstantOfShape", "s", "t"),
+                node("Add", "x t", "a"),
+                node("Reshape", "a r", "b"),
+                node("Transpose", "b", "c", perm=[1, 0]),
+                node("Unsqueeze", "c u", "d"),
+                node("Squeeze", "d u", "e"),
+                node("Split", "e", "f g", axis=0, num_outputs=2),
+                node("Concat", "f g", "h", axis=0),
+                node("Slice", "h o q u v", "i"),
+                node("Pad", "i p", "j"),
+                node("ReduceMean", "j u", "k"),
+                node("ReduceSum", "k u"),
+            ],
+            {"x": (2, 6)},
+            {
+                "r": _ints(0, -1),
+                "u": _ints(0),
+                "o": _ints(-1),
+                "q": _ints(-9),
+                "v": _ints(-2),
+                "p": _ints(1, 0, -1, 1),
+            },
+            opset=18,
+        ),
+        "old_forms": model(
+            [
+                node("Clip", "x", "a", min=0.0, max=6.0),
+                node("Slice", "a", "b", axes=[1], starts=[1], ends=[5]),
+                node("Unsqueeze", "b", "c", axes=[0]),
+                node("Squeeze", "c", "d", axes=[0]),
+                node("Split", "d", "e f", axis=1, split=[2, 2]),
+                node("Pad", "e", "g", pads=[0, 1, 0, 1], value=1.0),
+                node("ReduceSum", "g", "h", axes=[1], keepdims=0),
+                node("Softmax", "h", axis=0),
+            ],
+            {"x": (2, 6)},
+            opset=9,
+        ),
+        "folded": model(
+            [
+                node("Constant", "", "c", value_floats=[1.0, 2.0, 3.0]),
+                node("Expand", "c s", "e"),
+                node("Gather", "e i", "g"),
+                node("Range", "a b d", "r"),
+                node("Mul", "g r", "m"),
+                node("Add", "x m"),
+            ],
+            {"x": (1, 3)},
+            {
+                "s": _ints(2, 3),
+                "i": _ints(0),
+                "a": np.float32(0),
+                "b": np.float32(3),
+                "d": np.float32(1),
+            },
+        ),
+        "quantized_weights": model(
+            [node("DequantizeLinear", "w s", "f"), node("MatMul", "x f", "a"), node("Add", "a f")],
+            {"x": (3, 3)},
+            {"w": ones((3, 3), np.int8), "s": np.float32(0.5)},
+        ),
+        "integers": model(
+            [
+                node("Cast", "x", "a", to=TensorProto.FLOAT),
+                node("Scaler", "a", offset=[1.0], scale=[2.0], domain="ai.onnx.ml"),
+            ],
+            {"x": (1, 2)},
+            input_type=TensorProto.INT64,
+            domains={"ai.onnx.ml": 3},
+        ),
+        "function": model(
+            [node("Twice", "x", domain="local")],
+            {"x": (2,)},
+            domains={"local": 1},
+            functions=[
+                helper.make_function(
+                    "local",
+                    "Twice",
+                    ["a"],
+                    ["b"],
+                    [node("Add", "a a", "b")],
+                    [helper.make_opsetid("", 17)],
+                )
+            ],
+        ),
+        "sparse": _sparse(),
+        "subgraph": _branches(),
+        "unsupported": model([node("Erf", "x", "e"), node("Relu", "e")], {"x": (1, 3)}),
+    }
+    for name, proto in made.items():
+        yield name, proto.SerializeToString()
+
+
+def _sparse() -> onnx.ModelProto:
+    """A model with a sparse weight."""
+    made = model([node("MatMul", "x w")], {"x": (1, 3)})
+    values = helper.make_tensor("w", TensorProto.FLOAT, [2], [1.0, 2.0])
+    indices = helper.make_tensor("i", TensorProto.INT64, [2], [0, 5])
+    made.graph.sparse_initializer.append(helper.make_sparse_tensor(values, indices, [3, 2]))
+    return made
+
+
+def _branches() -> onnx.ModelProto:
+    """A model with subgraphs."""
+    shown = helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3])
+    branch = helper.make_graph([node("Neg", "x", "b")], "branch", [], [shown])
+    chosen = node("If", "c", then_branch=branch, else_branch=branch)
+    return model([chosen], {"x": (1, 3)}, {"c": np.array(True)})
+
+
+def main() -> None:
+    """Writes all seeds."""
+    for target, seeds in (("key", keys()), ("proof", proofs()), ("model", models())):
+        for name, seed in seeds:
+            folder = CORPUS / target
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""What the fuzzers run: the readers of hostile files, on any bytes.
+
+A target returns or raises. It raises what a reader raises that is no documented error, and
+AssertionError if a proof verifies that is not the honest one. A checksum that does not fit is made
+anew, as an attacker would. Every call of a reader goes through `call`, where a fuzzer measures it.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+import zkinfer
+from tests.artifacts import reseal
+from zkinfer import container
+from zkinfer.backends import transparent
+from zkinfer.certificate import certificate_circuit
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.layout import Segment
+from zkinfer.describe import _describe_key
+from zkinfer.errors import FormatError, ZkinferError
+from zkinfer.fixed import FixedGraph
+from zkinfer.keys import POINT_SIZE, commit_weights, pack_weights, unpack_weights
+from zkinfer.lower import lower
+from zkinfer.onnx_import import load
+from zkinfer.soundness import _logarithms
+
+T = TypeVar("T")
+
+MAX_SIZE = 1 << 16
+"""The largest file in bytes for which the bars hold."""
+READING = 16 << 20
+"""Bytes of memory that a call may take besides ten times the file."""
+LOWERING = 32 << 20
+"""The same for one that lowers a graph."""
+VERIFYING = 512 << 20
+"""What verifying may take on top of that, in the native module."""
+
+VECTOR = Path(__file__).parents[1] / "vectors" / "public_input.json"
+
+
+class Call(Protocol):
+    """Runs a reader on bytes; None if it refuses them. python, native: bytes it may take."""
+
+    def __call__(
+        self, reader: Callable[[bytes], T], data: bytes, *, python: int, native: int = 0
+    ) -> T | None: ...
+
+
+def plain(
+    reader: Callable[[bytes], T], data: bytes, *, python: int = 0, native: int = 0
+) -> T | None:
+    """A call that measures nothing."""
+    try:
+        return reader(data)
+    except ZkinferError:
+        return None
+
+
+def key(data: bytes, call: Call = plain) -> None:
+    """Reads a verifying key as it is, then with the circuit that follows from its graph."""
+    data = _sealed(data)
+    files = [data]
+    rebuilt = _rebuilt(data)
+    if rebuilt is not None and rebuilt != data and len(rebuilt) <= MAX_SIZE:
+        files.append(rebuilt)
+    for file in files:
+        _read_key(file, call)
+
+
+def _read_key(data: bytes, call: Call) -> None:
+    """Reads a key; one that is accepted is described and made ready to verify with."""
+    read = call(zkinfer.VerifyingKey.from_bytes, data, python=LOWERING, native=VERIFYING)
+    if read is not None:
+        accepted = read
+        assert accepted.to_bytes() == data, "a key has one encoding"
+        call(lambda _: _describe_key("key", len(data), accepted), data, python=LOWERING)
+        call(lambda _: accepted.verifier, data, python=READING, native=VERIFYING)
+
+
+def proof(data: bytes, call: Call = plain) -> None:
+    """Reads a proof and verifies it as one of the honest statement's key and context."""
+    read = call(zkinfer.Proof.from_bytes, _sealed(data), python=READING)
+    if read is None:
+        return
+    honest = _honest()
+    labelled = replace(read, key_digest=honest.proof.key_digest, context=honest.proof.context)
+    for one in (read, labelled):
+        verified = call(partial(_verified, honest, one), data, python=READING)
+        assert verified is None or one == honest.proof, "only the honest proof verifies"
+
+
+def _verified(honest: "Honest", proof: zkinfer.Proof, _: bytes) -> zkinfer.Verified:
+    return zkinfer.verify(honest.key, proof, context=honest.proof.context)
+
+
+def model(data: bytes, call: Call = plain) -> None:
+    """Imports an ONNX model."""
+    call(load, data, python=READING)
+
+
+TARGETS: dict[str, Callable[[bytes, Call], None]] = {"key": key, "proof": proof, "model": model}
+
+
+@dataclass(frozen=True)
+class Honest:
+    """A key and a proof that verifies."""
+
+    key: zkinfer.VerifyingKey
+    proof: zkinfer.Proof
+
+
+@cache
+def _honest() -> Honest:
+    vector = json.loads(VECTOR.read_text(encoding="ascii"))
+    return Honest(
+        zkinfer.VerifyingKey.from_bytes(bytes.fromhex(vector["key"])),
+        zkinfer.Proof.from_bytes(bytes.fromhex(vector["proof"])),
+    )
+
+
+def _sealed(data: bytes) -> bytes:
+    return reseal(data) if len(data) > container.CHECKSUM_SIZE else data
+
+
+def _rebuilt(data: bytes) -> bytes | None:
+    """The key with what follows from its graph put in: its circuit, as many rows as it needs,
+    public weights and the commitments to them, the certificate's head and its body's length.
+
+    None if its graph has no circuit.
+    """
+    try:
+        graph_json, _, rows, weights, certificate = container.read(container.VERIFYING_KEY, data)
+        graph = FixedGraph.from_json(graph_json)
+        circuit = lower(graph)
+        encoded = circuit.to_bytes()
+        if graph.weights_mode == "public":
+            weights, rows = _public_weights(graph, encoded, weights)
+        else:
+            needed = -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)
+            rows = _sized(rows, POINT_SIZE * needed)
+            if graph.weights:
+                certificate = _certificate(graph, circuit, certificate)
+        parts = (graph_json, encoded, rows, weights, certificate)
+        return container.write(container.VERIFYING_KEY, parts)
+    except Exception:  # whatever it is, reading the key meets it too
+        return None
+
+
+def _public_weights(graph: FixedGraph, circuit: bytes, packed: bytes) -> tuple[bytes, bytes]:
+    """Weights, the key's own where they fit, and the rows that commit to them."""
+    tensors = {name: graph.tensors[name] for name in graph.weights}
+    if sum(math.prod(tensor.shape) for tensor in tensors.values()) > MAX_SIZE:
+        return packed, b""
+    try:
+        weights = unpack_weights(graph, packed)
+    except FormatError:
+        weights = {n: np.full(t.shape, t.low, dtype=np.int64) for n, t in tensors.items()}
+    rows, _ = commit_weights(graph, transparent.parse_circuit(circuit), weights)
+    return pack_weights(graph, weights), rows
+
+
+def _certificate(graph: FixedGraph, circuit: Circuit, certificate: bytes) -> bytes:
+    """The head that the key's certificate must have, and the body in the length that it must."""
+    made = certificate_circuit(graph, circuit)
+    encoded = made.to_bytes()
+    mu, beta, nu, columns = _logarithms(made)
+    committed = (Segment.BITS, Segment.TRACE, Segment.SKETCH)
+    rows = sum(-(-made.entries(segment) >> columns) for segment in committed)
+    elements = rows + 2 * (mu + beta + nu) + made.columns + 19
+    (length,) = struct.unpack("<I", _sized(certificate[:4], 4))
+    body = _sized(certificate[4 + length :], POINT_SIZE * elements)
+    return struct.pack("<I", len(encoded)) + encoded + body
+
+
+def _sized(data: bytes, size: int) -> bytes:
+    """The data, cut or with zeros after it."""
+    if size > MAX_SIZE:
+        return b""
+    return data[:size].ljust(size, b"\0")
