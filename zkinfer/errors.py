@@ -2,7 +2,13 @@
 
 
 class ZkinferError(Exception):
-    """The base of every error that zkinfer raises on purpose."""
+    """The base of every error that zkinfer raises on purpose.
+
+    A message is one line of printable text: names in it come from files and may hold anything.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else "?" for c in message))
 
 
 class UsageError(ZkinferError, ValueError):

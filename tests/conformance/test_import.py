@@ -338,7 +338,7 @@ HUGE = {
 @pytest.mark.parametrize("op", HUGE)
 def test_small_constants_that_fold_to_huge_ones(op: str) -> None:
     nodes = [node(op, " ".join(HUGE[op]), "huge"), node("Add", "x huge")]
-    with pytest.raises(UnsupportedModelError, match=rf"the_{op.lower()} .*at most 268435456"):
+    with pytest.raises(UnsupportedModelError, match=rf"the_{op.lower()} .*at most \d+ more"):
         onnx_import.load(model(nodes, {"x": (1,)}, HUGE[op]))
 
 

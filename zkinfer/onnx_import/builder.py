@@ -1,6 +1,8 @@
 """The float graph under construction, and what a converter sees of it."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.graph import Node
-from zkinfer.onnx_import.constants import Array
+from zkinfer.onnx_import.constants import Allowance, Array
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.shapes import Shape, infer
 
@@ -20,11 +22,16 @@ class Builder:
 
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. integral: the ONNX names of those that hold
-    integers. used: the ONNX names that a node or the graph's outputs read.
+    integers. used: the ONNX names that a node or the graph's outputs read. allowance: for new
+    constants.
     """
 
     def __init__(
-        self, arrays: Mapping[str, Array], names: frozenset[str], used: frozenset[str]
+        self,
+        arrays: Mapping[str, Array],
+        names: frozenset[str],
+        used: frozenset[str],
+        allowance: Allowance,
     ) -> None:
         self.arrays = dict(arrays)
         self.weights: dict[str, Floats] = {}
@@ -32,9 +39,11 @@ class Builder:
         self.integral: set[str] = set()
         self.nodes: list[Node] = []
         self.used = used
+        self.allowance = allowance
         self._sources: dict[str, str] = {}
-        self._tensor_names = set(names)
-        self._node_names: set[str] = set()
+        self._tensor_names = _Names(names)
+        self._node_names = _Names()
+        self._known: dict[tuple[str, Shape, bytes], str] = {}
 
     def source(self, name: str) -> str:
         """The tensor that an ONNX name stands for."""
@@ -58,21 +67,23 @@ class Builder:
         return name
 
     def new_weight(self, name: str, array: Array) -> str:
-        """Adds a constant under this name or, where that is taken by another, a numbered one."""
+        """Adds a constant under this name or, where that is taken by another, a numbered one.
+
+        Raises Refusal unless it is finite and allowed.
+        """
+        self.allowance.spend(array.shape, f"the constant {name}")
         values = finite(array, name)
-        number, candidate = 1, name
-        while candidate in self._tensor_names:
-            if candidate in self.weights and np.array_equal(self.weights[candidate], values):
-                return candidate
-            number += 1
-            candidate = f"{name}.{number}"
-        self._tensor_names.add(candidate)
-        self.weights[candidate] = values
-        return candidate
+        if name in self.weights and np.array_equal(self.weights[name], values):
+            return name
+        key = (name, values.shape, hashlib.sha256(values.tobytes()).digest())
+        if key not in self._known:
+            self._known[key] = self._tensor_names.new(name)
+            self.weights[self._known[key]] = values
+        return self._known[key]
 
     def new_tensor(self, name: str) -> str:
         """A tensor name like this one that is not taken."""
-        return _unique(name, self._tensor_names)
+        return self._tensor_names.new(name)
 
     def add(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
         """Appends a node under this name, or a numbered one where that is taken.
@@ -81,8 +92,7 @@ class Builder:
         """
         shapes = tuple(self.shape(source) for source in inputs)
         self.shapes[output] = infer(op, attrs, shapes)
-        unique = _unique(name, self._node_names)
-        self.nodes.append(Node(unique, op, tuple(inputs), output, attrs))
+        self.nodes.append(Node(self._node_names.new(name), op, tuple(inputs), output, attrs))
 
 
 @dataclass(frozen=True)
@@ -237,11 +247,18 @@ def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     return result
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    """The name, numbered if it is taken; takes it."""
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}.{number}"
-    taken.add(candidate)
-    return candidate
+class _Names:
+    """Names that are taken."""
+
+    def __init__(self, taken: Collection[str] = ()) -> None:
+        self._taken = set(taken)
+        self._numbers: Counter[str] = Counter()
+
+    def new(self, name: str) -> str:
+        """The name, numbered if it is taken; takes it."""
+        candidate = name
+        while candidate in self._taken:
+            self._numbers[name] += 1
+            candidate = f"{name}.{self._numbers[name] + 1}"
+        self._taken.add(candidate)
+        return candidate

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,26 +16,55 @@ from zkinfer.onnx_import.read import flat
 
 Array = npt.NDArray[Any]
 
-MAX_ENTRIES = 1 << 28
-"""The most entries of a tensor that folding a node makes."""
+SPARE_ENTRIES = 1 << 18
+"""The entries of constants that any model may make from its own, and how many more a byte of it."""
+ENTRIES_PER_BYTE = 4
 
 _SMALL = 1 << 10
 """Up to how many entries a constant may tell the size of an output."""
 
-IMPURE = frozenset(
-    {
-        "Bernoulli",
-        "Multinomial",
-        "RandomNormal",
-        "RandomNormalLike",
-        "RandomUniform",
-        "RandomUniformLike",
-    }
-)
-"""Operators whose outputs do not follow from their inputs."""
+EVALUATED = frozenset(
+    (
+        "Abs", "Add", "And", "ArgMax", "ArgMin", "BatchNormalization", "Cast", "CastLike", "Ceil",
+        "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "DequantizeLinear", "Div",
+        "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor", "Gather", "GatherElements",
+        "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "LeakyRelu",
+        "Less", "LessOrEqual", "Log", "MatMul", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "Not",
+        "OneHot", "Or", "PRelu", "Pad", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceL1",
+        "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
+        "ReduceSumSquare", "Relu", "Reshape", "Round", "Sigmoid", "Sign", "Size", "Slice",
+        "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Trilu",
+        "Unsqueeze", "Where", "Xor",
+    )
+)  # fmt: skip
+"""The standard operators that are folded: they take few steps an entry, and the shapes of their
+outputs are known before.
+"""
 
 _SCALARS = {"value_float": np.float32, "value_int": np.int64}
 _LISTS = {"value_floats": np.float32, "value_ints": np.int64}
+
+
+@dataclass
+class Allowance:
+    """How many more entries of constants may be made from those in the model."""
+
+    entries: int
+
+    @classmethod
+    def of(cls, model: onnx.ModelProto) -> "Allowance":
+        """In proportion to the model's size."""
+        return cls(SPARE_ENTRIES + ENTRIES_PER_BYTE * model.ByteSize())
+
+    def spend(self, shape: Sequence[int], what: str) -> None:
+        """Takes a tensor's entries off. Raises Refusal where there are too few."""
+        size = math.prod(shape)
+        if any(extent < 0 for extent in shape) or size > self.entries:
+            raise Refusal(
+                f"{what} has the shape {tuple(shape)}; at most {self.entries} more entries may be "
+                "made from the model's constants; store what is larger in the model"
+            )
+        self.entries -= size
 
 
 def to_array(tensor: onnx.TensorProto) -> Array:
@@ -45,11 +75,11 @@ def to_array(tensor: onnx.TensorProto) -> Array:
         raise Refusal(f"the tensor {tensor.name} is damaged: {flat(error)}") from error
 
 
-def to_dense(sparse: onnx.SparseTensorProto) -> Array:
+def to_dense(sparse: onnx.SparseTensorProto, allowance: Allowance) -> Array:
     """The sparse tensor as an array. Raises Refusal when it is damaged or too large."""
     name = sparse.values.name
     shape = tuple(sparse.dims)
-    _check_size(shape, f"the sparse tensor {name}")
+    allowance.spend(shape, f"the sparse tensor {name}")
     values, indices = to_array(sparse.values), to_array(sparse.indices)
     dense: Array = np.zeros(shape, dtype=values.dtype)
     try:
@@ -57,40 +87,34 @@ def to_dense(sparse: onnx.SparseTensorProto) -> Array:
             dense.reshape(-1)[indices] = values
         else:
             dense[tuple(indices.T)] = values
-    except (IndexError, ValueError) as error:
+    except (IndexError, TypeError, ValueError) as error:
         raise Refusal(f"the sparse tensor {name} is damaged: {flat(error)}") from error
     return dense
 
 
-def initializers(graph: onnx.GraphProto) -> dict[str, Array]:
+def initializers(graph: onnx.GraphProto, allowance: Allowance) -> dict[str, Array]:
     """The graph's initial tensors by name. Raises Refusal for a damaged one."""
     arrays = {tensor.name: to_array(tensor) for tensor in graph.initializer}
     for sparse in graph.sparse_initializer:
-        arrays[sparse.values.name] = to_dense(sparse)
+        arrays[sparse.values.name] = to_dense(sparse, allowance)
     return arrays
 
 
-def is_pure(node: OnnxNode) -> bool:
-    """Whether the node's outputs follow from its inputs and its plain attributes."""
-    subgraphs = any(
-        isinstance(value, onnx.GraphProto | list) and _holds_graph(value)
-        for value in node.attrs.values()
-    )
-    return node.op not in IMPURE and not subgraphs
-
-
 def fold(
-    node: OnnxNode, inputs: Mapping[str, Array], opsets: Mapping[str, int]
+    node: OnnxNode,
+    inputs: Mapping[str, Array],
+    opsets: Mapping[str, int],
+    allowance: Allowance,
 ) -> dict[str, Array]:
     """The outputs, by name, of a node whose inputs are all constant, by the onnx package.
 
     inputs: the arrays of the node's non-empty inputs. Raises Refusal when the node cannot be
-    evaluated.
+    evaluated, or only to more than the allowance.
     """
     if node.op == "Constant" and not node.domain:
-        return {node.outputs[0]: _constant(node)}
+        return {node.outputs[0]: _constant(node, allowance)}
     model = _model_of(node, inputs, opsets)
-    _check_outputs(model, node, inputs)
+    _check_outputs(model, inputs, allowance)
     try:
         values = _evaluator(node, model).run(None, dict(inputs))
     except Exception as error:  # the evaluator raises what its operators raise
@@ -110,8 +134,10 @@ def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:
         return ReferenceEvaluator(node.proto)
 
 
-def _check_outputs(model: onnx.ModelProto, node: OnnxNode, inputs: Mapping[str, Array]) -> None:
-    """Raises Refusal when an output would be too large to make; most operators tell by shapes.
+def _check_outputs(
+    model: onnx.ModelProto, inputs: Mapping[str, Array], allowance: Allowance
+) -> None:
+    """Raises Refusal when an output would be too large, or cannot be told to be small enough.
 
     model: of the one node. Its small inputs are made known, as they may hold sizes.
     """
@@ -125,8 +151,12 @@ def _check_outputs(model: onnx.ModelProto, node: OnnxNode, inputs: Mapping[str, 
     except Exception as error:  # a bare error of the package's C++ part
         raise Refusal(f"its constants do not fit: {flat(error)}") from error
     for value in outputs:
-        shape = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        _check_size(shape, "its output")
+        tensor = value.type.tensor_type
+        if not tensor.HasField("shape") or not all(
+            d.HasField("dim_value") for d in tensor.shape.dim
+        ):
+            raise Refusal("the shape of its output does not follow from its constants")
+        allowance.spend([dim.dim_value for dim in tensor.shape.dim], "its output")
 
 
 def _model_of(
@@ -148,25 +178,15 @@ def _model_of(
     return helper.make_model(graph, opset_imports=imports)
 
 
-def _constant(node: OnnxNode) -> Array:
+def _constant(node: OnnxNode, allowance: Allowance) -> Array:
     """The value of a Constant node in any of its forms."""
     for name, value in node.attrs.items():
         if name == "value":
             return to_array(value)
         if name == "sparse_value":
-            return to_dense(value)
+            return to_dense(value, allowance)
         if name in _SCALARS:
             return np.array(value, dtype=_SCALARS[name])
         if name in _LISTS:
             return np.array(value, dtype=_LISTS[name])
     raise Refusal(f"a constant of numbers is expected, got {', '.join(node.attrs) or 'nothing'}")
-
-
-def _check_size(shape: Sequence[int], what: str) -> None:
-    if any(extent < 0 for extent in shape) or math.prod(shape) > MAX_ENTRIES:
-        raise Refusal(f"{what} has the shape {tuple(shape)}; at most {MAX_ENTRIES} entries fit")
-
-
-def _holds_graph(value: object) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return any(isinstance(item, onnx.GraphProto) for item in values)

@@ -7,6 +7,7 @@ normalization becomes part of the product, and a bias that the model adds by its
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -85,11 +86,13 @@ def _scale(product: Node, node: Node, factor: Floats, builder: Builder) -> Node 
         return None
     index, values = weight
     names = list(product.inputs)
-    names[index] = builder.new_weight(f"{names[index]}.folded", values)
     if len(names) == 3:
         bias = builder.weights[names[2]]
         by_channel = factor.reshape(-1) if product.op == "conv" else factor
+        if _grows(bias.shape, by_channel.shape):
+            return None
         names[2] = builder.new_weight(f"{names[2]}.folded", bias * by_channel)
+    names[index] = builder.new_weight(f"{names[index]}.folded", values)
     return replace(product, inputs=tuple(names), output=node.output)
 
 
@@ -125,9 +128,17 @@ def _shift(product: Node, node: Node, shift: Floats, name: str, builder: Builder
             shift, name = np.broadcast_to(shift.reshape(-1), shape[1:2]), f"{name}.bias"
     names = product.inputs
     if len(names) == 3:
-        shift, name = builder.weights[names[2]] + shift, f"{names[2]}.folded"
-    bias = builder.new_weight(name, shift)
-    return replace(product, inputs=(*names[:2], bias), output=node.output)
+        bias = builder.weights[names[2]]
+        if _grows(bias.shape, shift.shape):
+            return None
+        shift, name = bias + shift, f"{names[2]}.folded"
+    inputs = (*names[:2], builder.new_weight(name, shift))
+    return replace(product, inputs=inputs, output=node.output)
+
+
+def _grows(first: Shape, second: Shape) -> bool:
+    """Whether two constants broadcast to one with more entries than either of them."""
+    return prod(np.broadcast_shapes(first, second)) > max(prod(first), prod(second))
 
 
 def _varies_only_on(constant: Shape, shape: Shape, axis: int) -> bool:

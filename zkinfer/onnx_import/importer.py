@@ -1,5 +1,6 @@
 """From a ModelProto to a Graph: one pass over the nodes, every problem gathered into one error."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import Builder, Site
-from zkinfer.onnx_import.constants import fold, initializers
+from zkinfer.onnx_import.constants import Allowance, fold, initializers
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
     Input,
@@ -39,8 +40,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     """
     model = models.inline_functions(read(source))
     opsets = models.opset_versions(model)
+    allowance = Allowance.of(model)
     try:
-        constants = initializers(model.graph)
+        constants = initializers(model.graph, allowance)
     except Refusal as refusal:
         raise cannot_compile([str(refusal)]) from refusal
     outputs = tuple(value.name for value in model.graph.output)
@@ -53,7 +55,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         models.check(model)
     except UnsupportedModelError as error:
         raise (cannot_compile(refused) if refused else error) from error
-    twice = sorted({name for name in outputs if outputs.count(name) > 1})
+    twice = sorted(name for name, count in Counter(outputs).items() if count > 1)
     if twice:
         raise cannot_compile([f"its output {', '.join(twice)} is listed twice; list it once"])
     if not nodes:
@@ -65,7 +67,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 
     used = frozenset(outputs).union(*(node.inputs for node in nodes))
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
-    builder = Builder(constants, names, used)
+    builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
     builder.integral.update(value.name for value in inputs if value.integral)
     problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
@@ -77,9 +79,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 
 def cannot_compile(problems: Sequence[str]) -> UnsupportedModelError:
     """The error that lists everything that is in the way of compiling a model."""
-    text = f"zkinfer cannot compile this model: {'; '.join(problems)}"
-    # names come from the model and may hold line breaks and control characters
-    return UnsupportedModelError("".join(c if c.isprintable() else "?" for c in text))
+    return UnsupportedModelError(f"zkinfer cannot compile this model: {'; '.join(problems)}")
 
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
@@ -138,6 +138,9 @@ def _inner_softmaxes(nodes: Sequence[OnnxNode], builder: Builder) -> list[str]:
 
 def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> None:
     """Folds the node to constants or adds its operators. Raises Refusal."""
+    references = [name for name, value in node.attrs.items() if value is None]
+    if references:
+        raise Refusal(f"expected a value of {', '.join(references)}, got a function's attribute")
     sources = {name: builder.source(name) for name in node.inputs if name}
     if models.is_shape(node):
         shape = builder.shape(sources[node.inputs[0]])
@@ -146,7 +149,7 @@ def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -
         return
     if models.is_foldable(node, [name for name in sources if sources[name] in builder.arrays]):
         arrays = {name: builder.arrays[source] for name, source in sources.items()}
-        builder.arrays.update(fold(node, arrays, opsets))
+        builder.arrays.update(fold(node, arrays, opsets, builder.allowance))
         return
     converter = CONVERTERS.get((node.domain, node.op))
     if converter is None:

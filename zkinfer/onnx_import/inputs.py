@@ -1,5 +1,6 @@
 """The model's inputs, with every dimension fixed."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from zkinfer.errors import UnsupportedModelError, UsageError
-from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.shapes import MAX_ENTRIES, Shape
 
 FLOAT_TYPES = frozenset(
     {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16}
@@ -24,6 +25,9 @@ INT_TYPES = frozenset(
         TensorProto.UINT64,
     }
 )
+
+MAX_AXES = 64
+"""As many as numpy's arrays have."""
 
 Dimension = int | str
 """An extent, or the name of an unknown one (empty when the model gives none)."""
@@ -77,7 +81,7 @@ def fix_shapes(
     """Each input's shape, and the unknown dimensions in words.
 
     An unknown axis 0 is the batch axis and becomes 1; all others come from `shapes`, which
-    check_shapes has accepted.
+    check_shapes has accepted. Raises UsageError for an input that is too large.
     """
     fixed: dict[str, Shape] = {}
     unknown: list[str] = []
@@ -94,6 +98,12 @@ def fix_shapes(
             first = (1 if isinstance(d, str) else d for d in value.dimensions[:1])
             rest = (d for d in value.dimensions[1:] if isinstance(d, int))
             fixed[value.name] = (*first, *rest)
+    for name, shape in fixed.items():
+        if math.prod(shape) > MAX_ENTRIES or len(shape) > MAX_AXES:
+            raise UsageError(
+                f"input {name} has {len(shape)} axes and the shape {shape[:MAX_AXES]}; expected at "
+                f"most {MAX_AXES} axes and {MAX_ENTRIES} entries"
+            )
     return fixed, unknown
 
 

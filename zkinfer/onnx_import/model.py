@@ -7,19 +7,13 @@ from onnx import inliner, shape_inference
 from onnx.defs import onnx_opset_version
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.onnx_import.constants import is_pure
-from zkinfer.onnx_import.node import DEFAULT_DOMAIN, ML_DOMAIN, OnnxNode, canonical_domain
+from zkinfer.onnx_import.constants import EVALUATED
+from zkinfer.onnx_import.node import DEFAULT_DOMAIN, OnnxNode, canonical_domain
 from zkinfer.onnx_import.read import MAX_BYTES, flat
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
 
 OLDEST_OPSET = 7
-
-_EVALUATED = frozenset(("", ML_DOMAIN))
-"""The domains whose operators the onnx package evaluates."""
-
-_NEVER_FOLDED = frozenset(("Dropout",))
-"""Pure only in inference form, which its converter sees to."""
 
 
 def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -93,7 +87,8 @@ def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNo
 def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:
     """Whether the node's outputs are constants because all of its inputs are."""
     known = all(name in constants for name in node.inputs if name)
-    return known and node.domain in _EVALUATED and node.op not in _NEVER_FOLDED and is_pure(node)
+    text = node.op == "Cast" and node.attrs.get("to") == onnx.TensorProto.STRING
+    return known and not node.domain and node.op in EVALUATED and not text
 
 
 def is_shape(node: OnnxNode) -> bool:

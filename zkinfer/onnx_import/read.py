@@ -1,7 +1,8 @@
 """From a path, bytes or a ModelProto to a ModelProto that holds all of its weights."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -36,7 +37,9 @@ def read(source: Source) -> onnx.ModelProto:
             "a model is given as a path, as bytes or as an onnx.ModelProto, "
             f"got {type(source).__name__}"
         )
-    external = [tensor.name for tensor in _tensors(model.graph) if uses_external_data(tensor)]
+    nodes = (node for function in model.functions for node in function.node)
+    tensors = chain(_tensors(model.graph), _constants(nodes))
+    external = [tensor.name for tensor in tensors if uses_external_data(tensor)]
     if external:
         raise UsageError(
             f"the weights {', '.join(external[:3])}{', ...' if external[3:] else ''} lie in "
@@ -85,9 +88,21 @@ def _load_external(model: onnx.ModelProto, path: Path) -> None:
 
 
 def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    """The tensors of a graph's initializers and node attributes."""
+    """The tensors of a graph: its initializers and those of its nodes."""
     yield from graph.initializer
-    for node in graph.node:
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _constants(graph.node)
+
+
+def _constants(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    """The tensors of the nodes' attributes and of the graphs in them."""
+    for node in nodes:
         for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
+            yield from (attribute.t, *attribute.tensors)
+            for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+                yield from (sparse.values, sparse.indices)
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
+            for graph in attribute.graphs:
+                yield from _tensors(graph)

@@ -6,6 +6,9 @@ from zkinfer.onnx_import.builder import Site
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
+MAX_OUTER_WINDOWS = 1 << 16
+"""Along one axis, where an input is shorter than the dilation."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -161,15 +164,15 @@ def _check_reach(
         last = room // stride * stride - begin
         outside = begin >= reach or last >= extent
         if not outside and extent < dilation:  # the entries may lie between a window's taps
-            starts = range(-begin, last + 1, stride)
-            outside = any(_first_tap(start, dilation) >= extent for start in starts)
+            starts = range(-begin, min(last + 1, 0), stride)
+            if len(starts) > MAX_OUTER_WINDOWS:
+                raise Refusal(
+                    f"expected at most {MAX_OUTER_WINDOWS} windows that begin in the padding of "
+                    f"spatial axis {axis}, got {len(starts)}"
+                )
+            outside = any(start % dilation >= extent for start in starts)
         if outside:
             raise Refusal(
                 f"expected padding smaller than the kernel, got a window that lies wholly in the "
                 f"padding of spatial axis {axis}"
             )
-
-
-def _first_tap(start: int, dilation: int) -> int:
-    """The first position that is not negative of start, start + dilation, ..."""
-    return start if start >= 0 else start % dilation
