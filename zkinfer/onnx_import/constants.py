@@ -81,8 +81,14 @@ def to_dense(sparse: onnx.SparseTensorProto, allowance: Allowance) -> Array:
     shape = tuple(sparse.dims)
     allowance.spend(shape, f"the sparse tensor {name}")
     values, indices = to_array(sparse.values), to_array(sparse.indices)
-    dense: Array = np.zeros(shape, dtype=values.dtype)
+    count = values.size
+    if values.ndim != 1 or indices.shape not in ((count,), (count, len(shape))):
+        raise Refusal(
+            f"the sparse tensor {name} is damaged: expected n values and indices of the shape [n] "
+            f"or [n, {len(shape)}], got the shapes {values.shape} and {indices.shape}"
+        )
     try:
+        dense: Array = np.zeros(shape, dtype=values.dtype)
         if indices.ndim == 1:
             dense.reshape(-1)[indices] = values
         else:
