@@ -119,12 +119,14 @@ class _Writer:
         self.weights = [self._tensor(w.path, Segment.WEIGHTS, w.extents) for w in weights]
         ranges = _ranges(graph)
         tables = _tables(ranges, weights)
+        members: dict[Range, list[int]] = {table: [] for table in tables}
         for span, weight in zip(ranges, self.weights, strict=True):
-            if span not in tables:
+            if span in members:
+                members[span].append(weight)
+            else:
                 self._by_bits(weight, span)
         for table in tables:
-            members = [w for s, w in zip(ranges, self.weights, strict=True) if s == table]
-            self._by_lookups(table, members)
+            self._by_lookups(table, members[table])
         if not any(tensor.segment == Segment.BITS for tensor in self.tensors):
             self._tensor("unread", Segment.BITS, (1,))
 

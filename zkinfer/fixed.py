@@ -85,9 +85,9 @@ class FixedGraph:
         for node in self.nodes:
             _check(node.output not in tensors, f"tensor {node.output} is made twice")
             tensors[node.output] = _infer(node, tensors)
+        known = tensors.keys() - set(self.weights)
         for name in self.outputs:
-            known = name in tensors and name not in self.weights
-            _check(known, f"output {name} is not made by the graph")
+            _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
         labels = {node.output for node in self.nodes if node.op == "label"}
         expected = set(self.outputs) if self.output_mode == "label" else set()

@@ -129,7 +129,9 @@ class VerifyingKey:
                 raise FormatError("this verifying key has a certificate of public weights")
         elif packed:
             raise FormatError("this verifying key lists weights although they are hidden")
-        return cls(graph, encoded, rows, weights, certificate), circuit
+        key = cls(graph, encoded, rows, weights, certificate)
+        _ = key.native_circuit  # within the native module's limits too
+        return key, circuit
 
     @classmethod
     def load(cls, path: StrPath) -> "VerifyingKey":

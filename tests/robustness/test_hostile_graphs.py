@@ -6,17 +6,21 @@ terms of its circuit take.
 
 import json
 import tracemalloc
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from zkinfer import container
+from zkinfer.certificate import certificate_circuit
 from zkinfer.circuit.builder import MAX_TERM_BYTES
 from zkinfer.circuit.term import MAX_CONSTANTS
 from zkinfer.container import MIB
 from zkinfer.errors import FormatError
-from zkinfer.fixed import MAX_TENSORS
-from zkinfer.keys import accept_circuit
+from zkinfer.fixed import MAX_TENSORS, FixedGraph
+from zkinfer.keys import VerifyingKey, accept_circuit
+from zkinfer.lower import lower
 
 HUGE = 2**31 - 1
 ADD = {"shift_a": 0, "shift_b": 0}
@@ -143,6 +147,20 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
         ),
         "does not follow",
     ),
+    "a zero scaled again and again": (
+        chain("reduce_sum", 2, axes=[], keepdims=True, multiplier=2**40 - 1, scale=0),
+        "does not follow",
+    ),
+    "many outputs": (
+        graph(
+            [tensor("x", 2)],
+            [],
+            *["x"] * 200_000,
+            weights=tuple(tensor(f"w{i}", 2) for i in range(4000)),
+        ),
+        "an output is named twice",
+    ),
+    "a shape of many axes": (one("reshape", 2, shape=[2**63 - 1] * 45_000), "does not reshape"),
     "nested lists": (b"[" * (MIB // 2) + b"]" * (MIB // 2), "not JSON"),
     "empty lists": (b'{"nodes":[' + b"[]," * (MIB // 3 - 10) + b"[]]}", "members are not known"),
     "a long number": (
@@ -164,6 +182,23 @@ def test_bounded(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak <= 10 * len(data) + 32 * MIB
+
+
+def test_a_key_is_within_the_native_limits_before_it_is_accepted() -> None:
+    data = graph([tensor("x", 2**30)], [], "x")
+    circuit = lower(FixedGraph.from_json(data)).to_bytes()
+    key = container.write(container.VERIFYING_KEY, (data, circuit, b"", b"", b""))
+    with pytest.raises(FormatError, match="the circuit is not acceptable"):
+        VerifyingKey.from_bytes(key)
+
+
+def test_a_certificate_of_many_ranges() -> None:
+    """Each weight has a table of its own."""
+    weights = tuple(tensor(f"w{i}", 9, low=i, high=i + 3) for i in range(MAX_TENSORS - 1))
+    read = FixedGraph.from_json(graph([tensor("x", 2)], [], "x", weights=weights))
+    circuit = certificate_circuit(read, lower(read))
+    paths = Counter(block.path for block in circuit.blocks)
+    assert paths["table2/entries"] == len(weights)
 
 
 def test_the_limit_of_terms_is_that_of_the_message() -> None:

@@ -9,7 +9,7 @@ whole, so it stays short.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import combinations
 
 from zkinfer.circuit import value as views
@@ -107,7 +107,7 @@ def _entries(pieces: Sequence[int]) -> int:
     return sum(max(next_power(piece), MIN_PIECE) for piece in pieces)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def join_axes(shape: tuple[int, ...]) -> Groups:
     """The logical axes behind each tensor axis: the least padding, then the least joining."""
     axes = [axis for axis, extent in enumerate(shape) if extent != 1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zkinfer.circuit.term import Axis, Constants, Term
+from zkinfer.circuit.term import Axis, Constants, Term, reduced
 from zkinfer.circuit.value import Integers, Lazy, Value, spans
 
 
@@ -17,8 +17,8 @@ def scale(value: Value, factor: int) -> Value:
     low, high = sorted((value.low * factor, value.high * factor))
     return replace(
         value,
-        terms=tuple(replace(t, coefficient=t.coefficient * factor) for t in value.terms),
-        parts=tuple((coefficient * factor, part) for coefficient, part in value.parts),
+        terms=tuple(replace(t, coefficient=reduced(t.coefficient * factor)) for t in value.terms),
+        parts=tuple((reduced(coefficient * factor), part) for coefficient, part in value.parts),
         low=low,
         high=high,
         numbers=value.lazily(lambda x: x * factor),

@@ -112,6 +112,11 @@ class Term:
         return b"".join(parts)
 
 
+def reduced(coefficient: int) -> int:
+    """The coefficient as it is if it is small, else a smaller one that is the same modulo l."""
+    return coefficient if abs(coefficient) < MODULUS else coefficient % MODULUS
+
+
 def scalar_bytes(value: int) -> bytes:
     """The canonical 32 bytes of an integer modulo l."""
     return (value % MODULUS).to_bytes(32, "little")

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.layout import MAX_AXES
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -15,9 +16,10 @@ INPUTS = (1, 1)
 
 
 def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
-    """shape: explicit extents, as many entries as x."""
+    """shape: at most 8 explicit extents, as many entries as x."""
     shape = tuple(attrs["shape"])
-    fits = all(extent > 0 for extent in shape) and math.prod(shape) == math.prod(x.shape)
+    possible = len(shape) <= MAX_AXES and all(extent > 0 for extent in shape)
+    fits = possible and math.prod(shape) == math.prod(x.shape)
     require(fits, f"{x.shape} does not reshape to {shape}")
     return FixedTensor(shape, x.scale, x.low, x.high)
 
