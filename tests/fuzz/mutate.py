@@ -129,11 +129,11 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
 
 
 def _grow(graph: dict[str, Any], rng: random.Random) -> None:
-    """Adds a node, a weight or another input of a node; or shows another output."""
+    """Adds a node, a chain of them, a weight or an input of a node; or shows another output."""
     nodes, declared = graph["nodes"], graph["inputs"] + graph["weights"]
     made = [node["output"] for node in nodes]
     known = [entry[0] for entry in declared] + made
-    kind = rng.randrange(4)
+    kind = rng.randrange(5)
     if kind == 0:
         scale, low, high = rng.choice(((0, -8, 7), (3, 0, 255), (0, -(1 << 20), (1 << 20) - 1)))
         shape = [rng.choice((1, 2, 3, 8, 1 << rng.randrange(20))) for _ in range(rng.randrange(5))]
@@ -142,6 +142,8 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
         rng.choice(nodes)["inputs"].append(rng.choice(known))
     elif kind == 2:
         graph["outputs"] = [rng.choice(made)]
+    elif kind == 3:
+        _chain(graph, rng.choice(nodes), rng.choice((2, 8, 64, 256)))
     else:
         op = rng.choice(sorted(OPS))
         fewest, most = OPS[op].INPUTS
@@ -158,6 +160,18 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
         )
         graph["outputs"] = [f"{name}_out"]
         graph["output_mode"] = "label" if op == "label" else "public"
+
+
+def _chain(graph: dict[str, Any], node: dict[str, Any], count: int) -> None:
+    """Repeats a node, each reading the output of the one before wherever the node reads its first
+    input.
+    """
+    first, last = node["inputs"][0], node["output"]
+    for number in range(len(graph["nodes"]), len(graph["nodes"]) + count):
+        inputs = [last if name == first else name for name in node["inputs"]]
+        last = f"n{number}_out"
+        graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "output": last})
+    graph["outputs"] = [last]
 
 
 def _attribute(kind: str, rng: random.Random) -> Any:

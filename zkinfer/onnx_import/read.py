@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError, EncodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError, EncodeError, Message  # type: ignore[import-untyped]
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
 from zkinfer.errors import UsageError
@@ -25,6 +25,7 @@ def read(source: Source) -> onnx.ModelProto:
     """
     if isinstance(source, onnx.ModelProto):
         model, where = source, "the model"
+        _check_text(model, where)
     elif isinstance(source, bytes):
         where = "the model"
         model = _parse(source, where)
@@ -69,9 +70,25 @@ def _content(path: Path) -> bytes:
 
 def _parse(content: bytes, where: str) -> onnx.ModelProto:
     try:
-        return onnx.load_model_from_string(content)
+        model = onnx.load_model_from_string(content)
     except DecodeError as error:
         raise UsageError(f"{where} is no ONNX model, or it is truncated or damaged") from error
+    _check_text(model, where)
+    return model
+
+
+def _check_text(message: Message, where: str) -> None:
+    """Raises UsageError where a name is no UTF-8, which protobuf reads as bytes."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        for item in [value] if isinstance(value, str | bytes | Message) else value:
+            if isinstance(item, bytes):
+                raise UsageError(
+                    f"{where} has the {field.name} {item[:40]!r}, expected UTF-8; export it again"
+                )
+            if isinstance(item, Message):
+                _check_text(item, where)
 
 
 def _load_external(model: onnx.ModelProto, path: Path) -> None:
