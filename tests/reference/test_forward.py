@@ -275,3 +275,8 @@ def test_slice(start: int, stop: int, step: int) -> None:
 def test_label(scores: list[int], label: int) -> None:
     """The lowest index among equals, as in ONNX."""
     check("label", {}, label, np.array([scores]), scales=(3,))
+
+
+def test_padding_of_a_scalar() -> None:
+    number = np.array(5, dtype=np.int64)
+    check("pad", {"pads": (), "value": 3}, whole(number), number, scales=(0,))

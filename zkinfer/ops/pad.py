@@ -31,6 +31,8 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
 def forward(attrs: Attrs, x: Integers) -> Integers:
     """A larger array."""
     pads = attrs["pads"]
+    if not any(pads):
+        return x
     width = [(pads[i], pads[i + x.ndim]) for i in range(x.ndim)]
     return np.pad(x, width, constant_values=attrs["value"])
 
