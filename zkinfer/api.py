@@ -14,6 +14,7 @@ from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, write_files
 from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
+from zkinfer.interrupts import held_back
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import solve
 from zkinfer.progress import Report
@@ -124,15 +125,16 @@ def compile(
     for mode, word in (("input", input), ("output", output), ("weights", weights)):
         _check_mode(mode, word)
     try:
-        from zkinfer.float_oracle import FloatOracle
-        from zkinfer.onnx_import import load
-        from zkinfer.onnx_import.read import read
+        with held_back():
+            from zkinfer.float_oracle import FloatOracle
+            from zkinfer.onnx_import import load
+            from zkinfer.onnx_import.read import read
+            from zkinfer.quantize import quantize
+            from zkinfer.report import make_report
     except ModuleNotFoundError as error:
         raise UsageError(
             f"compiling needs {error.name}, which is not installed: pip install 'zkinfer[compile]'"
         ) from error
-    from zkinfer.quantize import quantize
-    from zkinfer.report import make_report
 
     report = progress or _silent
     report("reading the model")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zkinfer.errors import FormatError, UsageError, VerificationError, ZkinferError
+from zkinfer.interrupts import held_back
 
 if TYPE_CHECKING:
     from zkinfer.api import Verified
@@ -66,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Runs the chosen command; its output is flushed here so that a closed pipe is noticed."""
+    with held_back():
+        from zkinfer import api  # noqa: F401 - every command needs what it loads
     arguments.command(arguments)
     sys.stdout.flush()
     return EXIT_DONE

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError
 
 import zkinfer
 from tests.artifacts import reseal
@@ -103,22 +101,8 @@ def _verified(honest: "Honest", proof: zkinfer.Proof, _: bytes) -> zkinfer.Verif
 
 
 def model(data: bytes, call: Call = plain) -> None:
-    """Imports an ONNX model, unless it is one on which the onnx package ends the process."""
-    if not _splits_wrongly(data):
-        call(load, data, python=READING)
-
-
-def _splits_wrongly(data: bytes) -> bool:
-    """Whether a Split has other outputs than it says; onnx's shape inference writes beyond them."""
-    try:
-        nodes = onnx.ModelProto.FromString(data).graph.node
-    except DecodeError:
-        return False
-    return any(
-        attribute.name == "num_outputs" and attribute.i != len(node.output)
-        for node in nodes
-        for attribute in node.attribute
-    )
+    """Imports an ONNX model."""
+    call(load, data, python=READING)
 
 
 TARGETS: dict[str, Callable[[bytes, Call], None]] = {"key": key, "proof": proof, "model": model}

@@ -66,6 +66,16 @@ def alike(count: int) -> onnx.ModelProto:
     return make(nodes, {"x": (1, 2)}, outputs=outputs, constants={"w": weights(2, 2)})
 
 
+def split_wrongly() -> onnx.ModelProto:
+    """A Split with fewer outputs than it says, which the onnx package does not bear."""
+    nodes = [
+        node("Split", ["x"], ["a", "b"], num_outputs=3, axis=0),
+        node("Add", ["a", "b"], ["c"]),
+        node("Relu", ["c"]),
+    ]
+    return make(nodes, {"x": (6,)})
+
+
 def no_graph() -> onnx.ModelProto:
     """An input that is no tensor, under a name of two lines."""
     model = make([node("Relu", ["x"])], {"x": (1,)})
@@ -113,6 +123,7 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
         "not supported",
     ),
     "many nodes of one name": (lambda: alike(300), ""),
+    "a split into more than it names": (split_wrongly, "has 2 outputs, expected 3"),
     "a name of two lines": (no_graph, r"its input a\?b"),
 }  # fmt: skip
 

@@ -1,6 +1,6 @@
 """What can be said about a model before any node is converted."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import onnx
 from onnx import inliner, shape_inference
@@ -71,6 +71,15 @@ def check(model: onnx.ModelProto) -> None:
         raise UnsupportedModelError(
             f"the model is not valid ONNX: {flat(error)}; export it again"
         ) from error
+    for node in _all_nodes(model.graph):
+        # the checker lets these pass, and shape inference ends the process
+        counts = [a.i for a in node.attribute if a.name == "num_outputs"]
+        if counts not in ([], [len(node.output)]):
+            raise UnsupportedModelError(
+                f"the model is not valid ONNX: node {node.name} ({node.op_type}) has "
+                f"{len(node.output)} outputs, expected {counts[0]} as num_outputs says; "
+                "export it again"
+            )
 
 
 def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNode]:
@@ -155,13 +164,27 @@ def _with_shape_fields(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def _subgraphs(proto: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs among a node's attributes."""
+    for attribute in proto.attribute:
+        yield from attribute.graphs
+        if attribute.HasField("g"):
+            yield attribute.g
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph and of the graphs inside of them."""
+    for node in graph.node:
+        yield node
+        for inner in _subgraphs(node):
+            yield from _all_nodes(inner)
+
+
 def _captured(proto: onnx.NodeProto) -> set[str]:
     """Names that the node's subgraphs may read from the graph around them."""
     names: set[str] = set()
-    for attribute in proto.attribute:
-        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
-            for node in graph.node:
-                names.update(node.input)
-                names.update(_captured(node))
-            names.update(value.name for value in graph.output)
+    for graph in _subgraphs(proto):
+        for node in _all_nodes(graph):
+            names.update(node.input)
+        names.update(value.name for value in graph.output)
     return names
