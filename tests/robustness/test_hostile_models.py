@@ -73,7 +73,7 @@ def split_wrongly() -> onnx.ModelProto:
         node("Add", ["a", "b"], ["c"]),
         node("Relu", ["c"]),
     ]
-    return make(nodes, {"x": (6,)})
+    return make(nodes, {"x": (6,)}, opset=18)
 
 
 def no_graph() -> onnx.ModelProto:
