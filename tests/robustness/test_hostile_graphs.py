@@ -90,7 +90,7 @@ def pooled(**attrs: Any) -> bytes:
 LIMIT = "up to here the circuit takes more than"
 PARTS = [tensor(f"x{i}", 32, 2) for i in range(128)]
 FLAT = [(f"r{i}", "reshape", [f"x{i}"], {"shape": [64]}) for i in range(128)]
-JOINED = [(f"y{i}", "concat", [f"r{j}" for j in range(128)], {"axis": 0}) for i in range(500)]
+JOINED = [(f"y{i}", "concat", [f"r{j}" for j in range(128)], {"axis": 0}) for i in range(100)]
 
 GRAPHS: dict[str, tuple[bytes, str]] = {
     "a label of many scores": (one("label", HUGE), f"at most {MAX_CONSTANTS}"),
