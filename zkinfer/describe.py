@@ -24,16 +24,17 @@ def describe_file(path: StrPath) -> dict[str, Any]:
 def _describe(data: bytes) -> dict[str, Any]:
     kind = container.identify(data)
     if kind is container.VERIFYING_KEY:
-        return _describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))
+        return describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))
     if kind is container.PROVING_KEY:
         key = ProvingKey.from_bytes(data).verifying_key
-        return _describe_key("proving key (secret)", len(data), key)
+        return describe_key("proving key (secret)", len(data), key)
     if kind is container.PROOF:
         return _describe_proof(len(data), Proof.from_bytes(data))
     raise FormatError("this is no zkinfer file: neither a key nor a proof")
 
 
-def _describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
+def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
+    """What a key of some kind says, which takes `size` bytes. As JSON has it."""
     graph, circuit = key.graph, key.native_circuit
     return {
         "kind": kind,

@@ -47,7 +47,7 @@ def soundness(graph: FixedGraph) -> dict[str, Any]:
 
 def proof_terms(circuit: Circuit) -> dict[str, int]:
     """The numerators of the terms for a proof about a circuit."""
-    mu, beta, nu, columns = _logarithms(circuit)
+    mu, beta, nu, columns = logarithms(circuit)
     return {
         "outer_zero_check": 3 * mu,
         "booleanity": 3 * beta,
@@ -65,7 +65,7 @@ def certificate_terms(circuit: Circuit) -> dict[str, int]:
     return proof_terms(circuit) | {"lookups": lookups}
 
 
-def _logarithms(circuit: Circuit) -> tuple[int, int, int, int]:
+def logarithms(circuit: Circuit) -> tuple[int, int, int, int]:
     """Mu, beta, nu and log2 C."""
     padded = {
         segment: max(circuit.columns, next_power(used))

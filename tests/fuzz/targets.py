@@ -23,13 +23,13 @@ from zkinfer.backends import transparent
 from zkinfer.certificate import certificate_circuit
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
-from zkinfer.describe import _describe_key
+from zkinfer.describe import describe_key
 from zkinfer.errors import FormatError, ZkinferError
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import POINT_SIZE, commit_weights, pack_weights, unpack_weights
 from zkinfer.lower import lower
 from zkinfer.onnx_import import load
-from zkinfer.soundness import _logarithms
+from zkinfer.soundness import logarithms
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ def _read_key(data: bytes, call: Call) -> None:
     if read is not None:
         accepted = read
         assert accepted.to_bytes() == data, "a key has one encoding"
-        call(lambda _: _describe_key("key", len(data), accepted), data, python=LOWERING)
+        call(lambda _: describe_key("key", len(data), accepted), data, python=LOWERING)
         call(lambda _: accepted.verifier, data, python=READING, native=VERIFYING)
 
 
@@ -170,7 +170,7 @@ def _certificate(graph: FixedGraph, circuit: Circuit, certificate: bytes) -> byt
     """The head that the key's certificate must have, and the body in the length that it must."""
     made = certificate_circuit(graph, circuit)
     encoded = made.to_bytes()
-    mu, beta, nu, columns = _logarithms(made)
+    mu, beta, nu, columns = logarithms(made)
     committed = (Segment.BITS, Segment.TRACE, Segment.SKETCH)
     rows = sum(-(-made.entries(segment) >> columns) for segment in committed)
     elements = rows + 2 * (mu + beta + nu) + made.columns + 19
