@@ -13,6 +13,7 @@ from onnx.reference import ReferenceEvaluator
 
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.read import flat
+from zkinfer.onnx_import.shapes import MAX_ENTRIES
 
 Array = npt.NDArray[Any]
 
@@ -69,6 +70,9 @@ class Allowance:
 
 def to_array(tensor: onnx.TensorProto) -> Array:
     """The tensor's entries in its own type. Raises Refusal when its data do not fit its shape."""
+    shape = tuple(tensor.dims)
+    if min(shape, default=0) < 0 or math.prod(max(n, 1) for n in shape) > MAX_ENTRIES:
+        raise Refusal(f"the tensor {tensor.name} is damaged: its shape is {shape}")
     try:
         return numpy_helper.to_array(tensor)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
