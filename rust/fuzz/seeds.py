@@ -17,29 +17,24 @@ VECTORS = FUZZ.parents[1] / "tests" / "vectors"
 NAMES = ("average_pool", "conv", "label", "matmul", "max_pool", "requantize")
 
 
-def _most_steps() -> bytes:
-    """A circuit of few bytes that is as expensive to evaluate as the limit lets it be."""
-    extent = (1 << 21) - 64
-    one = struct.pack("<BBqq", 0, 0, 1, 1)
-    bits = struct.pack("<BBI", 3, 1, 8)
-    trace = struct.pack("<BBI", 4, 1, extent)
-    term = struct.pack("<I32sBBBqq", 2, b"\1", 0, 0, 1, 0, 1)
-    block = struct.pack("<HBI", 0, 1, extent) + struct.pack("<H", 1) + term + bytes(4)
-    head = b"zkicirc1" + struct.pack("<BII", 10, 0, 3)
-    return head + one + bits + trace + struct.pack("<I", 1) + block
+def _circuit(columns_log2: int, challenges: tuple[int, ...], *traces: int) -> bytes:
+    """Eight bits, a tensor in the trace of each extent, and a block that is the last tensor."""
+    extents = (8, *traces)
+    tensors = [struct.pack("<BBqq", 0, 0, 1, 1)]
+    tensors += [struct.pack("<BBI", 4 if i else 3, 1, n) for i, n in enumerate(extents)]
+    term = struct.pack("<I32sBBBqq", len(extents), b"\1", 0, 0, 1, 0, 1)
+    block = struct.pack("<HBIH", 0, 1, extents[-1], 1) + term + bytes(4)
+    head = b"zkicirc1" + struct.pack(
+        f"<BI{len(challenges)}B", columns_log2, len(challenges), *challenges
+    )
+    return head + struct.pack("<I", len(tensors)) + b"".join(tensors) + struct.pack("<I", 1) + block
 
 
-def _largest_challenge() -> bytes:
-    """A circuit of few bytes whose challenge vector has the largest table."""
-    one = struct.pack("<BBqq", 0, 0, 1, 1)
-    bits = struct.pack("<BBI", 3, 1, 8)
-    term = struct.pack("<I32sBBBqq", 1, b"\1", 0, 0, 1, 0, 1)
-    block = struct.pack("<HBI", 0, 1, 8) + struct.pack("<H", 1) + term + bytes(4)
-    head = b"zkicirc1" + struct.pack("<BIBI", 3, 1, 22, 2)
-    return head + one + bits + struct.pack("<I", 1) + block
-
-
-HOSTILE = {"most_steps": _most_steps(), "largest_challenge": _largest_challenge()}
+HOSTILE = {
+    "most_steps": _circuit(10, (), (1 << 21) - 64),
+    "largest_challenge": _circuit(3, (22,)),
+}
+"""Circuits of few bytes, as expensive as the limit lets them be: in steps, and in a table."""
 
 
 def main() -> None:

@@ -224,7 +224,12 @@ class Builder:
         self._blocks.append(block)
 
     def count(self, path: str, terms: Iterable[Term]) -> None:
-        """Keeps the size of a circuit, and the time and memory to make it, within bounds."""
+        """Keeps the size of a circuit, and the time and memory to make it, within bounds.
+
+        Skipped while solving, when the circuit is known to be.
+        """
+        if self.solving:
+            return
         self._term_bytes += sum(term.size for term in terms)
         if self._term_bytes > MAX_TERM_BYTES:
             raise UnsupportedModelError(

@@ -2,8 +2,7 @@
 
 use crate::commit::{Half, encode};
 use crate::messages::{Messages, Opening};
-use crate::wide::IntegerSum;
-use crate::witness::parallel_sum;
+use crate::witness::{parallel_sum, weighted_integers};
 use ark_ff::AdditiveGroup;
 use zeroize::Zeroizing;
 use zkinfer_verify::proof::{EQUATIONS, Encoding};
@@ -119,7 +118,7 @@ fn combine(
         let eq = eq_range(row_part, segment.first_row, segment.blindings.len());
         blinding += eq.iter().zip(segment.blindings).map(|(e, b)| *e * b).sum::<Scalar>();
         let part = match segment.image {
-            Image::Integers(image) => combine_integers(image, &eq, columns),
+            Image::Integers(image) => weighted_integers(image, &eq, columns, 16),
             Image::Bits(image) => combine_bits(image, &eq, columns),
             Image::Scalars(image) => {
                 let mut sums = vec![Scalar::ZERO; columns];
@@ -132,28 +131,6 @@ fn combine(
         row.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
     }
     (row, blinding)
-}
-
-fn combine_integers(image: &[i64], eq: &[Scalar], columns: usize) -> Vec<Scalar> {
-    parallel_sum(
-        eq.len(),
-        16,
-        || vec![IntegerSum::default(); columns],
-        |sums, range| {
-            for i in range {
-                for (sum, value) in sums.iter_mut().zip(&image[i * columns..]) {
-                    sum.add(*value, &eq[i]);
-                }
-            }
-        },
-        |mut x, y| {
-            x.iter_mut().zip(y).for_each(|(x, y)| x.merge(&y));
-            x
-        },
-    )
-    .into_iter()
-    .map(IntegerSum::reduce)
-    .collect()
 }
 
 fn combine_bits(image: &[u8], eq: &[Scalar], columns: usize) -> Vec<Scalar> {

@@ -5,7 +5,7 @@
 
 use crate::matrix::Class;
 use crate::wide::{IntegerSum, ScalarSum};
-use crate::witness::{Data, for_addresses, last, mask, outer, parallel_sum};
+use crate::witness::{Data, for_addresses, last, mask, outer, parallel_sum, weighted_integers};
 use crate::zerocheck::{fold, pair};
 use rayon::prelude::*;
 use zkinfer_verify::circuit::Grid;
@@ -181,25 +181,7 @@ fn entry_sums(grid: &Grid, data: &Data, rest: &[Scalar]) -> Vec<Scalar> {
             );
             histograms.chunks_exact(256).flat_map(bit_sums).take(width).collect()
         }
-        Data::Integers(values) => parallel_sum(
-            rest.len(),
-            256,
-            || vec![IntegerSum::default(); width],
-            |sums, range| {
-                for i in range {
-                    for (sum, value) in sums.iter_mut().zip(&values[i * width..]) {
-                        sum.add(*value, &rest[i]);
-                    }
-                }
-            },
-            |mut x, y| {
-                x.iter_mut().zip(y).for_each(|(x, y)| x.merge(&y));
-                x
-            },
-        )
-        .into_iter()
-        .map(IntegerSum::reduce)
-        .collect(),
+        Data::Integers(values) => weighted_integers(values, rest, width, 256),
         Data::Scalars(values) => (0..width)
             .map(|k| rest.iter().enumerate().map(|(i, r)| *r * values[i * width + k]).sum())
             .collect(),

@@ -1,5 +1,6 @@
 //! The witness: one array per tensor, in true extents, and its padded image per segment.
 
+use crate::wide::IntegerSum;
 use rayon::prelude::*;
 use zeroize::Zeroize;
 use zkinfer_verify::circuit::{Circuit, Grid, Segment, log2};
@@ -235,4 +236,32 @@ pub fn parallel_sum<A: Send>(
             sum
         })
         .reduce(&zero, merge)
+}
+
+/// `sum_i weights_i values_{i, k}` for every column k of rows of integers; `chunk` rows at a time.
+pub fn weighted_integers(
+    values: &[i64],
+    weights: &[Scalar],
+    columns: usize,
+    chunk: usize,
+) -> Vec<Scalar> {
+    parallel_sum(
+        weights.len(),
+        chunk,
+        || vec![IntegerSum::default(); columns],
+        |sums, range| {
+            for i in range {
+                for (sum, value) in sums.iter_mut().zip(&values[i * columns..]) {
+                    sum.add(*value, &weights[i]);
+                }
+            }
+        },
+        |mut x, y| {
+            x.iter_mut().zip(y).for_each(|(x, y)| x.merge(&y));
+            x
+        },
+    )
+    .into_iter()
+    .map(IntegerSum::reduce)
+    .collect()
 }
