@@ -152,9 +152,10 @@ def evaluate(
 ) -> dict[str, Integers]:
     """Every tensor of the network for quantized inputs: the integer oracle."""
     arrays: dict[str, Integers] = {**weights, **inputs}
-    for node in graph.nodes:
-        operands = (arrays[name] for name in node.inputs)
-        arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
+    with np.errstate(over="ignore"):  # sums on the way to a tensor may wrap around 2^64 and back
+        for node in graph.nodes:
+            operands = (arrays[name] for name in node.inputs)
+            arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
     return arrays
 
 
@@ -183,7 +184,9 @@ def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
         index = _first(~finite)
         raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
     rounded = np.rint(np.ldexp(values, tensor.scale))
-    outside = (rounded < tensor.low) | (rounded > tensor.high)
+    outside = np.abs(rounded) >= LIMIT
+    integers = np.where(outside, 0, rounded).astype(np.int64)
+    outside |= (integers < tensor.low) | (integers > tensor.high)
     if outside.any():
         index = _first(outside)
         low, high = math.ldexp(tensor.low, -tensor.scale), math.ldexp(tensor.high, -tensor.scale)
@@ -191,7 +194,7 @@ def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
             f"input {name} at index {index} is {values[index]:g}, outside of the model's domain "
             f"{low:g} to {high:g}; compile with calibration data or an input range that covers it"
         )
-    return rounded.astype(np.int64)
+    return integers
 
 
 def _first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:

@@ -45,15 +45,16 @@ def negative_part(b: Builder, path: str, x: Value) -> Value:
     if x.low >= 0:
         return linear.constant(0, x)
     magnitude = max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
-    bits = b.bits(f"{path}/bits", x, magnitude + 1, x.array if b.solving else None)
+    numbers = b.integers(path, x)
+    bits = b.bits(f"{path}/bits", x, magnitude + 1, numbers)
     sign = bits.bit(magnitude)
     b.equal(
         f"{path}/sign",
         x,
         linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
     )
-    numbers = np.maximum(-x.array, 0) if b.solving else None
-    stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, numbers)
+    negative = None if numbers is None else np.maximum(-numbers, 0)
+    stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, negative)
     part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part
