@@ -28,7 +28,9 @@ ATTEMPTS = 12
 
 @dataclass(frozen=True)
 class Example:
-    """A graph with weights and inputs for it; proved: whether it is tried on real proofs too."""
+    """A graph with weights and inputs for it, none if it is too large to run; proved: whether it is
+    tried on real proofs too.
+    """
 
     graph: FixedGraph
     assignments: tuple[tuple[Mapping[str, Integers], Mapping[str, Integers]], ...]
@@ -45,6 +47,7 @@ class Drawing:
     weights: list[str] = field(default_factory=list)
     nodes: list[FixedNode] = field(default_factory=list)
     tensors: dict[str, FixedTensor] = field(default_factory=dict)
+    is_large: bool = False
 
     # -- numbers ---------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class Drawing:
 
     def odd(self, shape: Shape, scale: int, most: int = 62) -> str:
         """A new tensor, seen through a view whose axes have several factors or public weights."""
-        if not shape or self.chance(70):
+        if not shape or self.chance(60):
             return self.fresh(shape, scale, most=most)
         way = self.one(("turned", "padded", "scaled"))
         if abs(scale) > 256:
@@ -174,7 +177,7 @@ class Drawing:
 
     # -- nodes -----------------------------------------------------------------------------------
 
-    def node(self, op: str) -> bool:
+    def node(self, op: str) -> None:
         """Adds a node of an op, unless all attempts are refused."""
         for _ in range(ATTEMPTS):
             known = [dict(self.declared), list(self.inputs), list(self.weights)]
@@ -190,11 +193,12 @@ class Drawing:
             except Exception as error:
                 raise Finding("crash", f"{op}: {error!r}") from error
             else:
-                if self.is_small(op, operands, attrs, self.tensors[name]):
-                    return True
+                self.is_large = not self.is_small(op, operands, attrs, self.tensors[name])
+                if not self.is_large or self.chance(20):
+                    return
+                self.is_large = False
             self.declared, self.inputs, self.weights = known
             self.tensors, self.nodes = tensors, nodes
-        return False
 
     def is_small(
         self, op: str, operands: Sequence[str], attrs: Mapping[str, Any], made: FixedTensor
@@ -509,6 +513,8 @@ CHAINS = (
     ("matmul", "matmul", "add", "max_pool"),
     ("prelu", "requantize"),
     ("mul", "max_pool", "requantize"),
+    ("average_pool", "mul", "max_pool", "requantize"),
+    ("average_pool", "reshape", "prelu", "max_pool", "requantize"),
     ("mul", "requantize", "max_pool", "requantize"),
     ("requantize", "label"),
     ("concat", "reshape", "pad"),
@@ -519,6 +525,9 @@ CHAINS = (
     ("transpose", "reshape", "conv", "requantize", "max_pool"),
     ("pad", "conv", "add", "requantize"),
     ("average_pool", "average_pool", "reduce_sum"),
+    ("average_pool",) * 5,
+    ("add",) * 8,
+    ("slice", "add") * 4,
     ("prelu", "max_pool", "requantize"),
 )
 """Where the lowering treats neighbours together."""
@@ -535,9 +544,10 @@ def graph(choices: Choices) -> Example:
     else:
         single = [op for op in DRAW if op != "label"]
         ops = [d.one(single) for _ in range(d.one((1, 1, 2, 3, 5, 8)))]
-        ops += ["label"] * d.chance(15)
+        ops += ["label"] * d.one((0, 0, 0, 0, 0, 0, 1, 1, 2))
     for op in ops:
-        d.node(op)
+        if not d.is_large:
+            d.node(op)
     made = [name for name in d.tensors if name not in d.weights]
     outputs = [made[-1], *(name for name in made[:-1] if d.chance(15))]
     modes = [d.one(("hidden", "hidden", "public")) for _ in range(2)]
@@ -545,9 +555,9 @@ def graph(choices: Choices) -> Example:
     assignments = tuple(
         tuple({name: _array(d, d.declared[name], ends) for name in names}
               for names in (d.weights, d.inputs))
-        for ends in (True, False)
+        for ends in ((True, False) if not d.is_large else ())
     )  # fmt: skip
-    return Example(drawn, assignments, proved=d.chance(8))
+    return Example(drawn, assignments, proved=not d.is_large and d.chance(8))
 
 
 def _array(d: Drawing, tensor: FixedTensor, ends: bool) -> Integers:

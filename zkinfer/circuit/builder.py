@@ -195,7 +195,7 @@ class Builder:
             self.block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
             return
         *others, (coefficient, last) = x.parts
-        rest = replace(x, parts=tuple(others))
+        rest = replace(x, parts=tuple(others), numbers=None)
         last.define(coefficient, linear.add(y, linear.scale(rest, -1)))
 
     def block(

@@ -58,7 +58,10 @@ def constant(number: int, like: Value) -> Value:
 
 def shifted(value: Value, number: int) -> Value:
     """The value plus an integer."""
-    return add(value, constant(number, value)) if number else value
+    if not number:
+        return value
+    moved = add(value, constant(number, value))
+    return replace(moved, numbers=value.lazily(lambda x: x + wrapped(number)))
 
 
 def sum_over(value: Value, axes: Sequence[int]) -> Value:

@@ -51,7 +51,10 @@ class Part(Protocol):
         """See above."""
 
     def define(self, coefficient: int, y: "Value") -> None:
-        """States that `coefficient` times it equals a value, whose factors may be finer."""
+        """States that `coefficient` times it equals a value, which has no integers.
+
+        The value's factors may be finer. While solving, this stores what it stores without.
+        """
 
 
 @dataclass(frozen=True, slots=True)

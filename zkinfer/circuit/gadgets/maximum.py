@@ -65,8 +65,6 @@ class Tiled:
         """States m = y by what it makes of x: x = y - d."""
         if coefficient != 1 or y.parts:
             raise ValueError(f"{self.path}: a maximum that is not stored is read alone")
-        if self.b.solving:
-            return
         kernel = views.factors_of(self.kernel)
         taps = views.regrouped(linear.scale(self.d, -1), (*self.d.factors[:-1], *kernel))
         wide, taps = self.b.aligned(self.path, views.widened(y, self.kernel), taps)
@@ -91,11 +89,10 @@ def tiled_maximum(
     windows = Value((*x.factors[:2], *views.factors_of(out), inner), (), x.low, x.high, numbers)
     b.integers(path, windows)
     largest = windows.lazily(lambda array: array.max(axis=-1))
-    most = replace(windows, numbers=windows.lazily(lambda array: array.max(axis=-1, keepdims=True)))
-    distance = linear.add(most, linear.scale(windows, -1)).bounded(0, x.high - x.low)
-    d, _ = _choice(b, path, distance)
-    part = Tiled(b, path, x, d, tuple(kernel))
-    return Value(windows.factors[:-1], (), x.low, x.high, largest, ((1, part),))
+    m = Value(windows.factors[:-1], (), x.low, x.high, largest)
+    distance = windows.lazily(lambda array: m.array[..., None] - array)
+    d, _ = _choice(b, path, replace(windows, low=0, high=x.high - x.low, numbers=distance))
+    return replace(m, parts=((1, Tiled(b, path, x, d, tuple(kernel))),))
 
 
 def _choice(b: Builder, path: str, distance: Value) -> tuple[Value, Value]:

@@ -4,7 +4,7 @@ a b = y                                                          one row a numbe
 x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,11 +26,13 @@ class Product:
     joins: bool = False
 
     def define(self, coefficient: int, y: Value) -> None:
-        """States coefficient * left * right = y, in the block `path`."""
+        """States coefficient * left * right = y, in the block `path`. y comes without integers."""
         if y.parts:
             raise ValueError(f"{self.path}: a product that is not stored is read alone")
-        left, right, y = self.b.aligned(self.path, self.left, self.right, y)
-        self.b.product(self.path, linear.scale(left, coefficient), right, y)
+        left = linear.scale(self.left, coefficient)
+        known = multiply(self.b, self.path, left, self.right)
+        y = replace(y, low=known.low, high=known.high, numbers=known.numbers)
+        self.b.product(self.path, *self.b.aligned(self.path, left, self.right, y))
 
 
 def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
