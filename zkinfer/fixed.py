@@ -81,7 +81,7 @@ class FixedGraph:
         _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
         tensors: dict[str, FixedTensor] = {}
         for name in names:
-            tensors[name] = _checked(name, self.declared[name])
+            tensors[name] = _checked(f"tensor {name}", self.declared[name])
         for node in self.nodes:
             _check(node.output not in tensors, f"tensor {node.output} is made twice")
             tensors[node.output] = _infer(node, tensors)
@@ -218,15 +218,16 @@ def _check_name(name: str) -> None:
     _check(0 < size <= MAX_NAME, f"a name has {size} bytes; expected 1 to {MAX_NAME}")
 
 
-def _checked(name: str, tensor: FixedTensor) -> FixedTensor:
+def _checked(what: str, tensor: FixedTensor) -> FixedTensor:
+    """The tensor. Raises FormatError, saying what it is, unless it is within the limits."""
     shape = tensor.shape
     fits = len(shape) <= MAX_RANK and all(0 < extent for extent in shape)
-    _check(fits and math.prod(shape) <= MAX_ENTRIES, f"tensor {name} has shape {shape}")
-    _check(abs(tensor.scale) <= MAX_SCALE, f"tensor {name} has scale {tensor.scale}")
-    _check(tensor.low <= tensor.high, f"tensor {name} has bounds {tensor.low} to {tensor.high}")
+    _check(fits and math.prod(shape) <= MAX_ENTRIES, f"{what} has shape {shape}")
+    _check(abs(tensor.scale) <= MAX_SCALE, f"{what} has scale {tensor.scale}")
+    _check(tensor.low <= tensor.high, f"{what} has bounds {tensor.low} to {tensor.high}")
     _check(
         -LIMIT < tensor.low and tensor.high < LIMIT,
-        f"tensor {name} could reach {max(-tensor.low, tensor.high)}, beyond 2^62",
+        f"{what} could reach {max(-tensor.low, tensor.high)}, beyond 2^62",
     )
     return tensor
 
@@ -245,7 +246,7 @@ def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> FixedTensor:
         tensor: FixedTensor = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
     except ShapeError as error:
         raise FormatError(f"the fixed-point graph is refused: node {node.name}: {error}") from error
-    return _checked(node.output, tensor)
+    return _checked(f"node {node.name}: tensor {node.output}", tensor)
 
 
 def _is_kind(value: Any, kind: str) -> bool:

@@ -57,7 +57,7 @@ def outcome(example: Example) -> str:
 def refusal(graph: FixedGraph, text: str) -> str:
     """A kind of refusal, for counting. Raises Finding for a sentence that is not foreseen."""
     for name, pattern in REFUSALS.items():
-        if re.search(pattern, text):
+        if re.search(pattern, text, re.DOTALL):
             return f"refused: {name}"
     raise Finding("refused", text)
 

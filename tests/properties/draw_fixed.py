@@ -24,6 +24,8 @@ LIMIT = 2**62
 ENTRIES = 160
 """The most entries of a tensor, and of all windows of a node: what a test can check in no time."""
 ATTEMPTS = 12
+NAMES = ("", "x0", "/output", "/range/bits/0", "a b: c", "\u00e9\U0001f600", "n" * 4000)
+"""What a node or a tensor may be called, in front of another's name."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,13 @@ class Drawing:
 
     def add(self, op: str, *operands: str, **attrs: Any) -> str:
         """Adds a node and returns what it makes. Raises FormatError if it is refused."""
-        name = f"{op}{len(self.nodes)}"
-        self.nodes = [*self.nodes, FixedNode(name, op, operands, f"{name}.y", attrs)]
-        self.tensors[f"{name}.y"] = self.graph_of(self.nodes, (f"{name}.y",)).tensors[f"{name}.y"]
-        return f"{name}.y"
+        name, output = f"{op}{len(self.nodes)}", f"{op}{len(self.nodes)}.y"
+        if self.chance(6):
+            name = self.one(NAMES) + self.one((*self.tensors, ""))
+            output = self.one((name, output, name + self.one(NAMES)))
+        self.nodes = [*self.nodes, FixedNode(name, op, operands, output, attrs)]
+        self.tensors[output] = self.graph_of(self.nodes, (output,)).tensors[output]
+        return output
 
     def any(self, fits: Callable[[FixedTensor], bool] = lambda _: True) -> str | None:
         """A tensor there is, likely the last."""
@@ -187,8 +192,9 @@ class Drawing:
                 attrs = self.spoiled(attrs) if self.chance(6) else attrs
                 name = self.add(op, *operands, **attrs)
             except FormatError as error:
-                names = (*(node.name for node in self.nodes), *self.declared)
-                if not any(name in str(error) for name in names):
+                parts = [part for node in self.nodes for part in (node.name, node.output)]
+                parts += [*self.declared, "a name ", "two nodes have one name"]
+                if not any(part and part in str(error) for part in parts):
                     raise Finding("a refusal names nothing", str(error)) from error
             except Exception as error:
                 raise Finding("crash", f"{op}: {error!r}") from error
