@@ -5,7 +5,8 @@ mod work;
 
 use rayon::prelude::*;
 use std::convert::Infallible;
-use std::sync::atomic::Ordering;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use work::{Failure, keep_panics, run};
 
@@ -23,7 +24,7 @@ fn panic_words<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 
 #[test]
 fn a_panic_is_an_error_that_says_where_and_why() {
-    keep_panics(|| false);
+    keep_panics(|| std::env::var_os("LOUD").is_some());
     let (empty, index) = (Vec::<u8>::new(), 3);
     let line = line!() + 1;
     let words = panic_words(move || empty[index]);
@@ -41,6 +42,21 @@ fn a_panic_is_an_error_that_says_where_and_why() {
     assert_eq!(run(|_| (0..1000u64).into_par_iter().sum::<u64>(), patient).ok(), Some(499_500));
 }
 
+/// The test above in a process of its own, and what that prints.
+#[test]
+fn a_panic_prints_nothing_unless_asked_to() {
+    let printed = |loud: &[(&str, &str)]| {
+        let test = "a_panic_is_an_error_that_says_where_and_why";
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", test, "--nocapture"]).env_remove("LOUD").envs(loud.to_vec());
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(printed(&[]), "");
+    assert_eq!(printed(&[("LOUD", "1")]).matches("panicked at").count(), 2);
+}
+
 /// Says through a channel that it is dropped, as a secret is erased.
 struct Secret(mpsc::Sender<()>);
 
@@ -55,7 +71,7 @@ fn who_gives_up_returns_at_once_and_the_work_ends() {
     let (sender, receiver) = mpsc::channel();
     let secret = Secret(sender);
     let (go_on, may_end) = mpsc::channel();
-    let work = move |stop: &std::sync::atomic::AtomicBool| {
+    let work = move |stop: &AtomicBool| {
         // This work cannot end before its caller has returned.
         may_end.recv().unwrap();
         assert!(stop.load(Ordering::Relaxed));
