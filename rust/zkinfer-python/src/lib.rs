@@ -141,19 +141,24 @@ impl Prover {
         py: Python<'_>,
         circuit: &Circuit,
         weights: Vec<Integers<'_>>,
+        rows: &[u8],
         blinds: &[u8],
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        let mut weights = Zeroizing::new(arrays(&weights)?);
-        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
-        let key_digest = digest(key_digest)?;
-        let circuit = Arc::clone(&circuit.circuit);
-        let prover = compute(py, move |_| {
-            let weights = std::mem::take(&mut *weights);
-            prove::Prover::new((*circuit).clone(), weights, &blinds, key_digest)
-        })?
-        .map_err(value_error)?;
-        Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
+        Self::make(py, prove::Prover::new, circuit, &weights, rows, blinds, key_digest)
+    }
+
+    /// A prover that also proves what is false, for tests.
+    #[staticmethod]
+    fn unchecked(
+        py: Python<'_>,
+        circuit: &Circuit,
+        weights: Vec<Integers<'_>>,
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        Self::make(py, prove::Prover::unchecked, circuit, &weights, rows, blinds, key_digest)
     }
 
     #[pyo3(signature = (context, public, input, bits, trace, *, certificate = false))]
@@ -175,7 +180,7 @@ impl Prover {
         };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
-            compute(py, move |_| prover.prove(kind(certificate), &context, &instance))?
+            compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
                 .map_err(value_error)?;
         *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
         Ok(PyBytes::new(py, &proof))
@@ -189,6 +194,38 @@ impl Prover {
             dict.set_item(step, seconds)?;
         }
         Ok(dict)
+    }
+}
+
+type MakeProver = fn(
+    circuit::Circuit,
+    Arrays,
+    &[[u8; 32]],
+    &[[u8; 32]],
+    [u8; 32],
+) -> Result<prove::Prover, String>;
+
+impl Prover {
+    fn make(
+        py: Python<'_>,
+        make: MakeProver,
+        circuit: &Circuit,
+        weights: &[Integers<'_>],
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        let mut weights = Zeroizing::new(arrays(weights)?);
+        let rows = chunks(rows, "row commitments")?;
+        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
+        let key_digest = digest(key_digest)?;
+        let circuit = Arc::clone(&circuit.circuit);
+        let prover = compute(py, move |_| {
+            let weights = std::mem::take(&mut *weights);
+            make((*circuit).clone(), weights, &rows, &blinds, key_digest)
+        })?
+        .map_err(value_error)?;
+        Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
     }
 }
 
