@@ -31,13 +31,14 @@ def test_whole_way(zkinfer: Run, keys: Keys) -> None:
         "outputs",
         "outputs_fixed",
         "context",
+        "key_digest",
         "model_commitment",
         "circuit_digest",
     ]
     assert statement["valid"] is True
     assert statement["context"] == "claim 17"
-    assert HEX.fullmatch(statement["model_commitment"])
-    assert HEX.fullmatch(statement["circuit_digest"])
+    for name in ("key_digest", "model_commitment", "circuit_digest"):
+        assert HEX.fullmatch(statement[name])
     expected = run_onnx(MODELS / "breast_cancer.onnx", np.load(keys.input))
     scores = np.array(statement["outputs"]["scores"])
     assert scores.shape == expected.shape

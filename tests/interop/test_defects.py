@@ -10,12 +10,12 @@ from tests.interop.support import Done, Keys
 
 WITH_DEFECT = """
 import sys
-from zkinfer import {module}
+import zkinfer.{module} as module
 from zkinfer.__main__ import main
 from zkinfer.errors import InternalError
 def defect(*_, **__):
     raise {error}
-{module}.{function} = defect
+module.{function} = defect
 sys.exit(main())
 """
 

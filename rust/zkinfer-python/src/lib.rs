@@ -1,6 +1,7 @@
 //! `zkinfer._core`: thin Python classes over the prover and the verifier.
 //!
-//! Every refusal is a `ValueError` whose text is the Rust error's. A panic is an `InternalError`, and
+//! A refusal is a `RefusedError` whose text is the Rust error's; what it means the call site knows. Nothing
+//! else may pass for one: a panic is an `InternalError`, a system without threads a `UsageError`, and
 //! a caller who is interrupted gets its `KeyboardInterrupt` at once.
 
 mod work;
@@ -19,35 +20,33 @@ use zkinfer_verify::circuit::{self, SEGMENTS};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
+pyo3::create_exception!(zkinfer._core, RefusedError, PyValueError, "What was given is refused.");
 pyo3::import_exception!(zkinfer.errors, InternalError);
 pyo3::import_exception!(zkinfer.errors, UsageError);
 
 type Integers<'py> = PyReadonlyArrayDyn<'py, i64>;
 
-fn value_error(error: impl ToString) -> PyErr {
-    PyValueError::new_err(error.to_string())
+fn refused(error: impl ToString) -> PyErr {
+    RefusedError::new_err(error.to_string())
 }
 
 fn arrays(list: &[Integers<'_>]) -> PyResult<Arrays> {
     list.iter()
         .map(|array| match array.as_slice() {
             Ok(values) if array.is_c_contiguous() => Ok(values.to_vec()),
-            _ => Err(value_error(format!(
-                "an array of shape {:?} is not C-contiguous",
-                array.shape()
-            ))),
+            _ => Err(refused(format!("an array of shape {:?} is not C-contiguous", array.shape()))),
         })
         .collect()
 }
 
 fn digest(bytes: &[u8]) -> PyResult<[u8; 32]> {
-    bytes.try_into().map_err(|_| value_error("a digest has 32 bytes"))
+    bytes.try_into().map_err(|_| refused("a digest has 32 bytes"))
 }
 
 fn chunks(bytes: &[u8], what: &str) -> PyResult<Vec<[u8; 32]>> {
     match bytes.as_chunks::<32>() {
         (chunks, []) => Ok(chunks.to_vec()),
-        _ => Err(value_error(format!("{what} must be a multiple of 32 bytes"))),
+        _ => Err(refused(format!("{what} must be a multiple of 32 bytes"))),
     }
 }
 
@@ -102,7 +101,7 @@ impl Circuit {
                 circuit: Arc::new(circuit),
             })
         })?
-        .map_err(value_error)
+        .map_err(refused)
     }
 
     #[getter]
@@ -123,7 +122,7 @@ fn commit_weights<'py>(
     let circuit = Arc::clone(&circuit.circuit);
     let (rows, blindings) =
         compute(py, move |_| prove::commit_weights(&circuit, &weights, hidden))?
-            .map_err(value_error)?;
+            .map_err(refused)?;
     Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
 }
 
@@ -181,7 +180,7 @@ impl Prover {
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
             compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
-                .map_err(value_error)?;
+                .map_err(refused)?;
         *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
         Ok(PyBytes::new(py, &proof))
     }
@@ -224,7 +223,7 @@ impl Prover {
             let weights = std::mem::take(&mut *weights);
             make((*circuit).clone(), weights, &rows, &blinds, key_digest)
         })?
-        .map_err(value_error)?;
+        .map_err(refused)?;
         Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
     }
 }
@@ -244,7 +243,7 @@ impl Verifier {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
         let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), &rows))?
-            .map_err(value_error)?;
+            .map_err(refused)?;
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
 
@@ -270,13 +269,14 @@ impl Verifier {
             };
             verifier.verify(&statement, &proof)
         })?
-        .map_err(value_error)
+        .map_err(refused)
     }
 }
 
 #[pymodule(name = "_core")]
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     work::keep_panics(|| std::env::var_os("ZKINFER_TRACEBACK").is_some_and(|value| value == "1"));
+    module.add("RefusedError", module.py().get_type::<RefusedError>())?;
     module.add_class::<Circuit>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
