@@ -463,16 +463,13 @@ fn places(term: &Term, extents: &[usize], rows: &[usize]) -> Vec<usize> {
     for axis in (1..extents.len()).rev() {
         strides[axis - 1] = strides[axis] * extents[axis] as i64;
     }
-    let base: i64 =
-        term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum();
-    let axes: Vec<(usize, usize)> = rows
-        .iter()
-        .enumerate()
-        .map(|(axis, extent)| {
-            let step: i64 =
-                term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
-            (*extent, step as usize)
-        })
-        .collect();
-    offsets(&axes).into_iter().map(|place| place + base as usize).collect()
+    let mut places: Vec<i64> =
+        vec![term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum()];
+    for (axis, extent) in rows.iter().enumerate() {
+        let step: i64 =
+            term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
+        places =
+            places.iter().flat_map(|p| (0..*extent as i64).map(move |i| p + i * step)).collect();
+    }
+    places.into_iter().map(|place| place as usize).collect()
 }
