@@ -40,15 +40,32 @@ def commit_weights(
     """Row commitments and blindings, 32 bytes a row each; blindings are zero unless hidden."""
 
 class Prover:
-    """A circuit with the weights committed in a key, ready to prove any number of inputs."""
+    """A circuit with the weights committed in a key, ready to prove any number of inputs.
+
+    Raises ValueError with the reason when weights and blindings do not open the rows.
+    """
 
     def __init__(
         self,
         circuit: Circuit,
         weights: list[npt.NDArray[np.int64]],
+        rows: bytes,
         blinds: bytes,
         key_digest: bytes,
     ) -> None: ...
+    @staticmethod
+    def unchecked(
+        circuit: Circuit,
+        weights: list[npt.NDArray[np.int64]],
+        rows: bytes,
+        blinds: bytes,
+        key_digest: bytes,
+    ) -> Prover:
+        """A prover that also proves what is false, for tests of verifiers.
+
+        What it makes of a false witness shows hidden values to whoever receives it.
+        """
+
     def prove(
         self,
         context: bytes,
@@ -59,7 +76,11 @@ class Prover:
         *,
         certificate: bool = False,
     ) -> bytes:
-        """The body of a proof, or of a certificate, for one witness."""
+        """The body of a proof, or of a certificate, for one witness.
+
+        Raises ValueError naming the block, before anything is released, when the witness does not
+        satisfy it.
+        """
 
     @property
     def timings(self) -> dict[str, float]:

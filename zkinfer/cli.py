@@ -324,6 +324,7 @@ def _statement(verified: "Verified") -> dict[str, Any]:
         "outputs": nested(verified.outputs),
         "outputs_fixed": nested(verified.outputs_fixed),
         "context": os.fsdecode(verified.context),
+        "key_digest": verified.key_digest,
         "model_commitment": verified.model_commitment,
         "circuit_digest": verified.circuit_digest,
     }

@@ -49,12 +49,16 @@ def commit_weights(
 def make_prover(
     circuit: Circuit,
     weights: Sequence[Integers],
+    rows: bytes,
     blinds: bytes,
     key_digest: bytes,
 ) -> Prover:
-    """A prover that holds the circuit and the weights. Raises FormatError."""
+    """A prover that holds the circuit, the weights and the openings of their rows.
+
+    Raises FormatError, also when weights and blindings do not open the rows.
+    """
     try:
-        return Prover(circuit, _native(weights), blinds, key_digest)
+        return Prover(circuit, _native(weights), rows, blinds, key_digest)
     except ValueError as error:
         raise FormatError(f"the proving key is not acceptable: {error}") from error
 
@@ -69,12 +73,16 @@ def prove(
     *,
     certificate: bool = False,
 ) -> bytes:
-    """The body of a proof, or of a certificate, for one witness. Raises UsageError."""
+    """The body of a proof, or of a certificate, for one witness.
+
+    Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
+    not verify, and would show hidden values to its receiver.
+    """
     arrays = [_native(segment) for segment in (public, inputs, bits, trace)]
     try:
         return prover.prove(context, *arrays, certificate=certificate)
     except ValueError as error:
-        raise UsageError(f"no proof can be made: {error}") from error
+        raise UsageError(f"no proof is released: {error}") from error
 
 
 def make_verifier(circuit: Circuit, rows: bytes, key_digest: bytes) -> Verifier:

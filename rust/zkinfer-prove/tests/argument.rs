@@ -201,6 +201,7 @@ fn honest() -> (Vec<i64>, Instance) {
 
 struct Setup {
     prover: Prover,
+    unchecked: Prover,
     verifier: Verifier,
     circuit: Circuit,
     rows: Vec<[u8; 32]>,
@@ -211,9 +212,11 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let (weights, _) = honest();
     let weights = vec![weights];
     let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
-    let prover = Prover::new(circuit.clone(), weights, &blindings, [7; 32]).unwrap();
+    let prover = Prover::new(circuit.clone(), weights.clone(), &rows, &blindings, [7; 32]).unwrap();
+    let unchecked =
+        Prover::unchecked(circuit.clone(), weights, &rows, &blindings, [7; 32]).unwrap();
     let verifier = Verifier::new(circuit.clone(), &rows).unwrap();
-    Setup { prover, verifier, circuit, rows }
+    Setup { prover, unchecked, verifier, circuit, rows }
 }
 
 impl Setup {
@@ -283,17 +286,17 @@ fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
 }
 
 #[test]
-fn false_witnesses_do_not_verify() {
+fn false_witnesses_are_not_proved_and_do_not_verify() {
     let setup = setup(4, "");
     type Lie = fn(&mut Instance);
     let lies: [(&str, Lie); 5] = [
-        ("a product entry", |i| {
+        ("product/sum", |i| {
             i.trace[0][5] += 1;
             i.bits[0][5] += 1;
             i.trace[1][5] = i.trace[0][5] * i.trace[0][5];
             i.public[0][5] = i.trace[1][5];
         }),
-        ("an antisymmetric product error", |i| {
+        ("product/sum", |i| {
             for (at, error) in [(1, 1), (M as usize, -1)] {
                 i.trace[0][at] += error;
                 i.bits[0][at] += error;
@@ -301,17 +304,49 @@ fn false_witnesses_do_not_verify() {
                 i.public[0][at] = i.trace[1][at];
             }
         }),
-        ("bits of another value", |i| i.bits[0][0] ^= 1),
-        ("a square", |i| i.trace[1][2] += 1),
-        ("an output", |i| i.public[0][9] += 1),
+        ("bits", |i| i.bits[0][0] ^= 1),
+        ("square", |i| i.trace[1][2] += 1),
+        ("output", |i| i.public[0][9] += 1),
     ];
-    for (name, lie) in lies {
+    for (block, lie) in lies {
         let (_, mut instance) = honest();
         lie(&mut instance);
-        let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+        let refused = setup.prover.prove(Kind::Proof, b"", &instance).unwrap_err();
+        assert_eq!(refused, format!("the witness does not satisfy {block}"));
+        let (proof, _) = setup.unchecked.prove(Kind::Proof, b"", &instance).unwrap();
         let result = setup.verify(b"", &instance.public[0], &proof);
-        assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{name}");
+        assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{block}");
     }
+}
+
+#[test]
+fn public_values_out_of_bounds_are_not_proved() {
+    let setup = setup(4, "");
+    let (_, mut instance) = honest();
+    instance.public[0][3] = -1;
+    let refused = setup.prover.prove(Kind::Proof, b"", &instance).unwrap_err();
+    assert!(refused.contains("entry 3 of public tensor 0 is -1"), "{refused}");
+}
+
+#[test]
+fn weights_that_do_not_open_the_rows_are_refused() {
+    let circuit = Circuit::parse(&circuit_bytes(4, "")).unwrap();
+    let (weights, _) = honest();
+    let (rows, blindings) = commit_weights(&circuit, std::slice::from_ref(&weights), true).unwrap();
+    let refused = |weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]| {
+        Prover::new(circuit.clone(), vec![weights], rows, blindings, [7; 32]).err()
+    };
+    assert_eq!(refused(weights.clone(), &rows, &blindings), None);
+    let mut changed = weights.clone();
+    changed[4] += 1;
+    let false_opening = Some("the weights do not open the rows".to_string());
+    assert_eq!(refused(changed, &rows, &blindings), false_opening);
+    let mut swapped = rows.clone();
+    swapped.swap(0, 1);
+    assert_eq!(refused(weights.clone(), &swapped, &blindings), false_opening);
+    let mut swapped = blindings.to_vec();
+    swapped.swap(0, 1);
+    assert_eq!(refused(weights, &rows, &swapped), false_opening);
 }
 
 #[test]

@@ -136,16 +136,24 @@ impl Prover {
         py: Python<'_>,
         circuit: &Circuit,
         weights: Vec<Integers<'_>>,
+        rows: &[u8],
         blinds: &[u8],
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        let weights = arrays(&weights)?;
-        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
-        let key_digest = digest(key_digest)?;
-        let circuit = circuit.circuit.clone();
-        let prover = compute(py, || prove::Prover::new(circuit, weights, &blinds, key_digest))?
-            .map_err(value_error)?;
-        Ok(Prover { prover, timings: Mutex::default() })
+        Self::make(py, prove::Prover::new, circuit, &weights, rows, blinds, key_digest)
+    }
+
+    /// A prover that also proves what is false, for tests.
+    #[staticmethod]
+    fn unchecked(
+        py: Python<'_>,
+        circuit: &Circuit,
+        weights: Vec<Integers<'_>>,
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        Self::make(py, prove::Prover::unchecked, circuit, &weights, rows, blinds, key_digest)
     }
 
     #[pyo3(signature = (context, public, input, bits, trace, *, certificate = false))]
@@ -180,6 +188,35 @@ impl Prover {
             dict.set_item(step, seconds)?;
         }
         Ok(dict)
+    }
+}
+
+type MakeProver = fn(
+    circuit::Circuit,
+    Arrays,
+    &[[u8; 32]],
+    &[[u8; 32]],
+    [u8; 32],
+) -> Result<prove::Prover, String>;
+
+impl Prover {
+    fn make(
+        py: Python<'_>,
+        make: MakeProver,
+        circuit: &Circuit,
+        weights: &[Integers<'_>],
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        let weights = arrays(weights)?;
+        let rows = chunks(rows, "row commitments")?;
+        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
+        let key_digest = digest(key_digest)?;
+        let circuit = circuit.circuit.clone();
+        let prover = compute(py, || make(circuit, weights, &rows, &blinds, key_digest))?
+            .map_err(value_error)?;
+        Ok(Prover { prover, timings: Mutex::default() })
     }
 }
 
