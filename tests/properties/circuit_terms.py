@@ -80,9 +80,38 @@ def times(term: Term, factor: int) -> Term:
     return replace(term, coefficient=term.coefficient * factor % MODULUS)
 
 
-def has_challenge(term: Term) -> bool:
-    """Whether the term depends on challenges."""
-    return any(isinstance(axis.weight, Challenge) for axis in term.rows + term.sums)
+def cut(term: Term, rows: Extents) -> Term:
+    """The term over the first rows along each axis."""
+
+    def first(axis: Axis, extent: int) -> Axis:
+        weight = axis.weight
+        if isinstance(weight, Constants):
+            weight = Constants(weight.values[:extent])
+        return axis._replace(extent=extent, weight=weight)
+
+    return replace(term, rows=tuple(map(first, term.rows, rows)))
+
+
+def respelled(terms: Sequence[Term], extents: Sequence[Extents]) -> tuple[Term, ...]:
+    """Terms that say the same: a tensor without axes is read as one with an axis of extent 1, and
+    such a one, if it is read at 0 alone, without axes. extents: of all tensors.
+    """
+
+    def other(term: Term) -> Term:
+        axes = term.rows + term.sums
+        if extents[term.tensor] == ():
+            bases, strides = (0,), (0,)
+        elif extents[term.tensor] == (1,) and not any((*term.bases, *(a.strides[0] for a in axes))):
+            bases, strides = (), ()
+        else:
+            return term
+        rows, sums = (
+            tuple(axis._replace(strides=strides) for axis in axes)
+            for axes in (term.rows, term.sums)
+        )
+        return replace(term, bases=bases, rows=rows, sums=sums)
+
+    return tuple(map(other, terms))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from zkinfer.circuit.term import MODULUS, POWERS, Axis, Challenge, Constants, Po
 Integers = npt.NDArray[np.int64]
 
 EXTENTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 129, 130)
+WIDTHS = (8, 1, 2, 3, 5, 7, 9, 12, 16, 17, 31, 33, 62, 63, 64, None)
+"""Extents of a bits tensor's last axis; None for one without axes."""
 LIMIT = 1 << 62
 STORED = (Segment.TRACE, Segment.INPUT, Segment.WEIGHTS, Segment.BITS, Segment.PUBLIC)
 OPTIONAL = (Segment.TRACE, Segment.INPUT, Segment.WEIGHTS, Segment.PUBLIC)
@@ -41,13 +43,16 @@ class Witness:
 class Drawn:
     """A circuit with a witness, what else a proof of it is about, and choices for its checks.
 
-    pinned: tensors whose entries follow from others.
+    hidden: whether the weights are; respelled: whether terms that read a tensor of one entry have
+    an axis for it just where it has none; pinned: tensors whose entries follow from others.
     """
 
     circuit: Circuit
     arrays: dict[int, Integers]
     context: bytes
     certificate: bool
+    hidden: bool
+    respelled: bool
     pinned: tuple[int, ...]
     choices: Choices
 
@@ -62,6 +67,18 @@ class Drawn:
             for segment in Segment
         }
         return Witness(*(of[segment] for segment in Segment if segment != Segment.SKETCH))
+
+    @property
+    def data(self) -> bytes:
+        """The circuit's bytes."""
+        if not self.respelled:
+            return self.circuit.to_bytes()
+        extents = [tensor.extents for tensor in self.circuit.tensors]
+        blocks = [
+            replace(block, **{side: terms.respelled(getattr(block, side), extents) for side in "abc"})
+            for block in self.circuit.blocks
+        ]
+        return replace(self.circuit, blocks=tuple(blocks)).to_bytes()
 
     def lie(self) -> "Drawn":
         """The same with another entry somewhere."""
@@ -100,7 +117,6 @@ class Draft:
     volume: int
     challenges: tuple[int, ...]
     segments: tuple[Segment, ...]
-    bits: tuple[int, ...]
     tensors: list[Tensor] = field(default_factory=list)
     entries: list[npt.NDArray[np.object_] | None] = field(default_factory=list)
     arrays: dict[int, Integers] = field(default_factory=dict)
@@ -170,8 +186,9 @@ class Draft:
         """A new tensor with this array in some segment; perhaps with a twin."""
         segment = self.choices.one([s for s in STORED if s in self.segments])
         width = max(~int(array.min()), int(array.max()), 0).bit_length() + 1
-        fits = array.ndim < 8 and array.size * next_power(width) <= 4 * self.size and width <= 64
-        if segment == Segment.BITS and not fits:
+        room = padded_size(array.shape) * next_power(width) <= 8 * self.size
+        has_bits = room and array.ndim < 8 and width <= 64
+        if segment == Segment.BITS and not has_bits:
             segment = self.choices.one([s for s in self.segments if s != Segment.BITS] or [segment])
             if segment == Segment.BITS:
                 raise Rejected("no room for bits")
@@ -180,7 +197,7 @@ class Draft:
         add = self.add_public if segment == Segment.PUBLIC else lambda a: self.add(segment, a)
         index = add(array)
         if self.choices.chance(60):
-            if fits and self.choices.chance(60):
+            if has_bits and self.choices.chance(60):
                 twin = self.store_bits(array, width)
                 self.twins[index] = self.twins.pop(twin)
             else:
@@ -211,7 +228,7 @@ class Draft:
 
     def any_bits(self) -> int:
         """A tensor of bits."""
-        width = self.choices.one(self.bits)
+        width = self.choices.one(WIDTHS)
         if width is None:
             return self.add_bits(np.array(self.choices.integer(0, 1), np.int64), None)
         extents = self.extents(max(self.size // next_power(width), 1))[:7]
@@ -278,6 +295,15 @@ class Draft:
         bases = (*term.bases, 0)
         return replace(term, tensor=twin.tensor, bases=bases, rows=rows, sums=(*sums, position))
 
+    def bounded(self, rows: Extents) -> list[Term]:
+        """Terms without challenges, the sum of which fits; none if what is drawn is too large."""
+        given = self.terms(rows, challenges=False)
+        if self.choices.chance(80):
+            given = [replace(t, coefficient=self.choices.integer(-5, 5)) for t in given]
+        while not fits(self.value(given, rows)):
+            given.pop()
+        return given
+
     def value(self, given: Sequence[Term], rows: Extents) -> npt.NDArray[np.object_]:
         """What terms without challenges come to, as integers around zero."""
         total = np.zeros(rows, dtype=object).reshape(-1)
@@ -304,6 +330,11 @@ class Draft:
         if self.choices.chance(40):
             a, b = b, a
         self.block(rows, a, b, c)
+
+
+def fits(values: npt.NDArray[np.object_]) -> bool:
+    """Whether integers are such as tensors hold."""
+    return all(abs(value) < LIMIT for value in np.asarray(values, dtype=object).reshape(-1))
 
 
 # Blocks.
@@ -337,19 +368,17 @@ def vanishing(draft: Draft) -> None:
 def closed(draft: Draft) -> None:
     """A product, and other terms, whose sum a tensor holds."""
     rows = draft.rows()
-    a, b = draft.terms(rows, challenges=False), draft.terms(rows, challenges=False)
-    by = draft.choices.one((1, -1, 3)) if draft.choices.chance(60) else None
+    a, b, rest = (draft.bounded(rows) for _ in range(3))
+    by = draft.choices.one((1, -1, 3, 1 << 20)) if draft.choices.chance(50) else None
     if by is not None:
         b = [terms.constant(by, rows)]
-    if draft.choices.chance(50):
-        a = [replace(term, coefficient=draft.choices.integer(-5, 5)) for term in a]
-    rest = draft.terms(rows, challenges=False) if draft.choices.chance(30) else []
+    if not draft.choices.chance(30):
+        rest = []
     total = draft.value(a, rows) * draft.value(b, rows) - draft.value(rest, rows)
-    half = MODULUS // 2
-    total = np.asarray((total + half) % MODULUS - half, dtype=object)
-    if any(abs(value) >= LIMIT for value in total.reshape(-1)) or total.size > draft.size:
-        return linear(draft)
-    array = total.astype(np.int64)
+    if not fits(total):
+        by, b, rest = 1, [terms.constant(1, rows)], []
+        total = draft.value(a, rows)
+    array = np.asarray(total, dtype=np.int64)
     layout = Layout.drawn(draft.choices, array.ndim)
     stored = draft.store(layout.copy(array))
     draft.pinned.append(stored)
@@ -410,12 +439,14 @@ def sketched(draft: Draft) -> None:
     given = draft.terms(rows)
     other = [terms.constant(factor, rows)] if fixed else draft.terms(rows)
     layout = Layout.drawn(draft.choices, len(rows))
-    room = draft.choices.one((0, 0, 0, 1, 3)) if rows else 0
-    extents = tuple(extent + room for extent in layout.extents(rows))
-    sketch = draft.add_sketch(extents)
+    extents, bases = list(layout.extents(rows)), [0] * len(rows)
+    if rows and draft.choices.chance(40):  # only a part of the tensor, and zero elsewhere
+        axis, room = draft.choices.integer(0, len(rows) - 1), draft.choices.integer(1, 3)
+        extents[axis] += room
+        bases[axis] = draft.choices.integer(0, room)
+    sketch = draft.add_sketch(tuple(extents))
     held = layout.moved(terms.whole(sketch, rows), rows, sketch)
-    start = draft.choices.integer(0, room)
-    held = replace(held, bases=tuple(base + start for base in held.bases))
+    held = replace(held, bases=tuple(map(sum, zip(held.bases, bases, strict=True))))
     if draft.choices.chance(35) and (fixed or draft.challenges):
         if not fixed:  # a divisor that depends on a challenge
             vector = draft.choices.integer(0, len(draft.challenges) - 1)
@@ -427,15 +458,20 @@ def sketched(draft: Draft) -> None:
         draft.block(rows, draft.same(other), [held], draft.same(given))
         if fixed and draft.choices.chance(60):
             draft.block(rows, [], [], [*draft.same(given, -1), *draft.same([held], factor)])
-        return
+        return None
     draft.product(rows, draft.same(given), draft.same(other), [held])
     if fixed and draft.choices.chance(60):
         draft.block(rows, [], [], [*draft.same(given, factor), *draft.same([held], -1)])
     elif draft.choices.chance(30):
-        # The same product again, held by another tensor or by the same.
-        again = replace(held, tensor=draft.add_sketch(extents)) if draft.choices.chance(50) else held
+        # The same product again, held by another tensor or by the same, or a part of it by that.
+        if draft.choices.chance(40):
+            part = tuple(draft.choices.integer(1, extent) for extent in rows)
+            a, b, c = ([terms.cut(t, part) for t in side] for side in (given, other, [held]))
+            return draft.product(part, a, b, c)
+        again = replace(held, tensor=draft.add_sketch(tuple(extents))) if draft.choices.chance(50) else held
         draft.product(rows, draft.same(given), draft.same(other), [again])
         draft.block(rows, [], [], [*draft.same([held]), *draft.same([again], -1)])
+    return None
 
 
 def matrices(draft: Draft) -> None:
@@ -507,17 +543,18 @@ BLOCKS: tuple[Callable[[Draft], None], ...] = (
 )  # fmt: skip
 
 SIZES = ((48, 64), (200, 300), (200, 300), (700, 1000), (3000, 4000))
-LARGE = (40000, 30000)
+LARGE = (15000, 15000)
 
 
 def circuit(choices: Choices) -> Drawn:
     """A circuit and a witness of it. Raises Rejected."""
-    size, volume = LARGE if choices.chance(1) else choices.one(SIZES)
-    columns = 1 << choices.one((4, 3, 3, 4, 4, 5, 5, 6, 7, choices.integer(8, 10)))
+    large = choices.chance(1)
+    size, volume = LARGE if large else choices.one(SIZES)
+    widths = (7, 8, 10) if large else (4, 3, 3, 4, 4, 5, 5, 6, 7, choices.integer(8, 10))
+    columns = 1 << choices.one(widths)
     challenges = tuple(choices.integer(0, 7) for _ in range(choices.one((1, 0, 2, 2, 3))))
     segments = tuple(s for s in OPTIONAL if choices.chance(75))
-    widths = (8, 1, 2, 3, 5, 7, 9, 12, 16, 17, 31, 33, 62, 63, 64, None)
-    draft = Draft(choices, size, volume, challenges, (*segments, Segment.BITS), widths)
+    draft = Draft(choices, size, volume, challenges, (*segments, Segment.BITS))
     draft.add(Segment.PUBLIC, np.array(1, np.int64), 1, 1)
     del draft.arrays[0]
     for _ in range(choices.integer(1, 5)):
@@ -530,7 +567,9 @@ def circuit(choices: Choices) -> Drawn:
     shown = any(t.segment == Segment.PUBLIC for t in draft.tensors[1:])
     certificate = not shown and choices.chance(50)
     context = b"" if certificate else choices.one((b"", b"context", bytes(choices.integer(1, 300))))
-    return Drawn(made, draft.arrays, context, certificate, tuple(draft.pinned), choices)
+    hidden, respelled = choices.chance(80), choices.chance(30)
+    pinned = tuple(draft.pinned)
+    return Drawn(made, draft.arrays, context, certificate, hidden, respelled, pinned, choices)
 
 
 def shown(drawn: Drawn) -> str:

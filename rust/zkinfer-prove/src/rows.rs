@@ -379,8 +379,8 @@ pub struct Products {
 }
 
 /// Evaluates every block with terms in A or B, and sets the sketch: a tensor that is alone on the C
-/// side of a block to A B there, and one that is alone on the B side to C / A. Blocks of C alone
-/// hold when C.z = 0 and add nothing to A, B and C.
+/// side of a block to A B there, and one that is alone on the B side to C / A; the first block that
+/// can sets it. Blocks of C alone hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
     witness: &mut Witness,
@@ -402,13 +402,19 @@ pub fn products(
         })
         .collect();
     evaluated.sort_by_key(|product| product.block);
+    let mut set = vec![false; circuit.tensors.len()];
     for product in &evaluated {
         let block = &circuit.blocks[product.block];
         let [_, b, c] = &block.matrices;
-        if let Some(term) = sketch(circuit, block, b) {
-            set_sketch(circuit, block, term, product.b.clone(), witness);
+        let held = |(a, b): (&Scalar, &Scalar)| *a * b;
+        let (term, values) = if let Some(term) = sketch(circuit, block, b) {
+            (term, product.b.clone())
         } else if let Some(term) = sketch(circuit, block, c) {
-            let values = product.a.iter().zip(&product.b).map(|(a, b)| *a * b).collect();
+            (term, product.a.iter().zip(&product.b).map(held).collect())
+        } else {
+            continue;
+        };
+        if !std::mem::replace(&mut set[term.tensor], true) {
             set_sketch(circuit, block, term, values, witness);
         }
     }
