@@ -12,7 +12,7 @@ from tests.properties.draw_circuits import Drawn
 from zkinfer import _core
 from zkinfer.circuit.check import check, tensor_entries
 from zkinfer.circuit.expand import Row, SparseRows, addresses, expand
-from zkinfer.circuit.layout import Segment, strides
+from zkinfer.circuit.layout import strides
 from zkinfer.circuit.term import MODULUS
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit as ReferenceCircuit
@@ -91,9 +91,12 @@ def assignment(drawn: Drawn, rows: SparseRows) -> list[int]:
     entries = tensor_entries(circuit, drawn.witness)
     for tensor, start, values in zip(circuit.tensors, starts, entries, strict=True):
         rank = len(tensor.extents)
-        places = np.array(strides(tensor.extents), np.int64) @ np.indices(tensor.extents).reshape(
-            rank, -1
-        ) if rank else np.zeros(1, np.int64)
+        places = (
+            np.array(strides(tensor.extents), np.int64)
+            @ np.indices(tensor.extents).reshape(rank, -1)
+            if rank
+            else np.zeros(1, np.int64)
+        )
         for k, place in enumerate((start + places).tolist()):
             if values is None:
                 open_.add(place)

@@ -173,8 +173,10 @@ def read(
         by: dict[int, int] = {}
         if choices.chance(60) and rows:
             same = [a for a in range(len(rows)) if rows[a] == extent]
-            axis = choices.one(same) if same and choices.chance(80) else choices.integer(
-                0, len(rows) - 1
+            axis = (
+                choices.one(same)
+                if same and choices.chance(80)
+                else choices.integer(0, len(rows) - 1)
             )
             by[axis] = choices.one((1, 1, 1, 1, -1, 2, -2, 3))
         if choices.chance(35 if by else 70) and len(axes) - len(rows) < MAX_SUMS:

@@ -75,7 +75,9 @@ class Drawn:
             return self.circuit.to_bytes()
         extents = [tensor.extents for tensor in self.circuit.tensors]
         blocks = [
-            replace(block, **{side: terms.respelled(getattr(block, side), extents) for side in "abc"})
+            replace(
+                block, **{side: terms.respelled(getattr(block, side), extents) for side in "abc"}
+            )
             for block in self.circuit.blocks
         ]
         return replace(self.circuit, blocks=tuple(blocks)).to_bytes()
@@ -170,7 +172,9 @@ class Draft:
     def numbers(self, extents: Extents) -> Integers:
         """Integers: mostly small, some up to the ends of what is stored."""
         numbers = self.choices.numbers()
-        kind = self.choices.one(("small", "small", "small", "unit", "middle", "large", "ends", "all"))
+        kind = self.choices.one(
+            ("small", "small", "small", "unit", "middle", "large", "ends", "all")
+        )
         if kind == "ends":
             return np.asarray(numbers.choice([LIMIT - 1, 1 - LIMIT, LIMIT // 2, -1, 0], extents))
         low, high = {
@@ -212,7 +216,9 @@ class Draft:
         """The bits of an array; the twin says how they are read as it."""
         unsigned = bool(array.min() >= 0)
         width = min(max(width + self.choices.one((0, 0, 1, 5)) - unsigned, 1), 64)
-        numbers = array if unsigned or self.choices.chance(50) else array & (2 ** min(width, 63) - 1)
+        numbers = (
+            array if unsigned or self.choices.chance(50) else array & (2 ** min(width, 63) - 1)
+        )
         if width > 62:
             numbers = array
         index = self.add_bits(numbers, width)
@@ -260,9 +266,7 @@ class Draft:
         extents = self.tensors[index].extents
         return terms.read(self.choices, index, extents, rows, challenge, room)
 
-    def terms(
-        self, rows: Extents, *, challenges: bool = True, sketch: bool = False
-    ) -> list[Term]:
+    def terms(self, rows: Extents, *, challenges: bool = True, sketch: bool = False) -> list[Term]:
         """One term or several."""
         count = self.choices.one((1, 1, 2, 3))
         return [self.term(rows, challenges=challenges, sketch=sketch) for _ in range(count)]
@@ -325,7 +329,9 @@ class Draft:
         a, b, c = map(tuple, sides)
         self.blocks.append(Block(f"b{len(self.blocks)}", rows, a, b, c))
 
-    def product(self, rows: Extents, a: Sequence[Term], b: Sequence[Term], c: Sequence[Term]) -> None:
+    def product(
+        self, rows: Extents, a: Sequence[Term], b: Sequence[Term], c: Sequence[Term]
+    ) -> None:
         """A block of rows, its factors in either order."""
         if self.choices.chance(40):
             a, b = b, a
@@ -360,7 +366,9 @@ def vanishing(draft: Draft) -> None:
     rows = draft.rows()
     given = draft.terms(rows)
     zero = [draft.choices.one(draft.same(given) or given)]
-    zero = [terms.times(zero[0], 0)] if draft.choices.chance(50) else [zero[0], *draft.same(zero, -1)]
+    zero = (
+        [terms.times(zero[0], 0)] if draft.choices.chance(50) else [zero[0], *draft.same(zero, -1)]
+    )
     c = [terms.times(draft.term(rows, sketch=True), 0)] if draft.choices.chance(30) else []
     draft.product(rows, draft.terms(rows), zero, c)
 
@@ -468,7 +476,11 @@ def sketched(draft: Draft) -> None:
             part = tuple(draft.choices.integer(1, extent) for extent in rows)
             a, b, c = ([terms.cut(t, part) for t in side] for side in (given, other, [held]))
             return draft.product(part, a, b, c)
-        again = replace(held, tensor=draft.add_sketch(tuple(extents))) if draft.choices.chance(50) else held
+        again = (
+            replace(held, tensor=draft.add_sketch(tuple(extents)))
+            if draft.choices.chance(50)
+            else held
+        )
         draft.product(rows, draft.same(given), draft.same(other), [again])
         draft.block(rows, [], [], [*draft.same([held]), *draft.same([again], -1)])
     return None
@@ -532,14 +544,16 @@ def lookups(draft: Draft) -> None:
         [terms.whole(g, (size,))],
         [terms.whole(counts, (size,))],
     )
-    both = [replace(terms.whole(i, e, s), rows=(), sums=terms.whole(i, e).rows)
-            for i, e, s in ((h, w.shape, 1), (g, (size,), -1))]
+    both = [
+        replace(terms.whole(i, e, s), rows=(), sums=terms.whole(i, e).rows)
+        for i, e, s in ((h, w.shape, 1), (g, (size,), -1))
+    ]
     return draft.block((), [], [], both)
 
 
 BLOCKS: tuple[Callable[[Draft], None], ...] = (
-    linear, closed, closed, closed, scaled, sketched, sketched, one_sided, vanishing, boolean, matrices,
-    lookups,
+    linear, closed, closed, closed, scaled, sketched, sketched, one_sided, vanishing, boolean,
+    matrices, lookups,
 )  # fmt: skip
 
 SIZES = ((48, 64), (200, 300), (200, 300), (700, 1000), (3000, 4000))

@@ -1,4 +1,4 @@
-"""Long runs of the property tests: `python -m tests.properties.run circuits --count 20000 --seed 1`.
+"""Long runs of the property tests: `python -m tests.properties.run circuits --count 5000 --seed 1`.
 
 Prints how often each outcome came and, for each finding, the command that makes the case again;
 that command shows the case and the smallest one found that fails in the same way.

@@ -47,7 +47,10 @@ def test_a_row_may_end_before_its_last_chunk() -> None:
 def test_a_side_may_be_empty(sides: str) -> None:
     term = whole(1, (3, 5))
     zero = (term, whole(1, (3, 5), -1))
-    a, b, c = (given if side in sides else () for side, given in zip("abc", [(term,), (term,), zero], strict=True))
+    a, b, c = (
+        given if side in sides else ()
+        for side, given in zip("abc", [(term,), (term,), zero], strict=True)
+    )
     outcome(case({BITS: NUMBERS}, Block("side", (3, 5), a, b, c)))
 
 
@@ -57,7 +60,13 @@ def test_place_values_may_stand_along_the_rows(weight: object) -> None:
     bits = np.array(NUMBERS)[:, None] >> np.arange(5) & 1
     places = np.array([1, 2, 4, 8, 16 if weight is POWERS else -16])
     held = Tensor("held", Segment.TRACE, (3, 5))
-    block = Block("places", (3, 5), (Term(1, 1, (0, 0), rows),), (Term(0, 1, (), rows=tuple(a._replace(weight=None, strides=()) for a in rows)),), (whole(2, (3, 5)),))
+    block = Block(
+        "places",
+        (3, 5),
+        (Term(1, 1, (0, 0), rows),),
+        (Term(0, 1, (), rows=tuple(a._replace(weight=None, strides=()) for a in rows)),),
+        (whole(2, (3, 5)),),
+    )
     outcome(case({BITS: NUMBERS, held: bits * places}, block))
 
 
@@ -65,4 +74,6 @@ def test_a_sketch_may_be_set_backwards() -> None:
     backwards = Term(2, 1, (4,), (Axis(3, None, (-2,)),))
     sketch = Tensor("sketch", Segment.SKETCH, (5,))
     first = Term(1, 1, (0, 0), (Axis(3, None, (1, 0)),))
-    outcome(case({BITS: NUMBERS, sketch: None}, Block("held", (3,), (first,), (first,), (backwards,))))
+    outcome(
+        case({BITS: NUMBERS, sketch: None}, Block("held", (3,), (first,), (first,), (backwards,)))
+    )
