@@ -43,6 +43,7 @@ class Graph:
 
     constants: float64 arrays by name. shapes: of every tensor, constants included. batch_axis: by
     input name, whether axis 0 is a batch axis, so that calibration samples stack along it.
+    integral: the inputs that hold integers.
     """
 
     inputs: tuple[str, ...]
@@ -51,3 +52,4 @@ class Graph:
     constants: Mapping[str, npt.NDArray[np.float64]]
     shapes: Mapping[str, tuple[int, ...]]
     batch_axis: Mapping[str, bool]
+    integral: frozenset[str] = frozenset()

@@ -14,7 +14,7 @@ from zkinfer.fixed import evaluate, quantize_input
 MAX_ERROR = 1e-3
 
 REFUSALS = {
-    "no widths reach the largest error": r"no widths (up to \d+ bits )?reach a largest error",
+    "no widths": r"no widths (up to \d+ bits )?reach a largest error",
     "integers too wide": r"its integers could take \d+ bits|does not fit 62 bits|differ too much",
     "no weights": r"the model has no weights",
     "nothing to prove": r"nothing is to be proven",
@@ -39,8 +39,10 @@ def outcome(drawn: Drawn) -> str:
             **drawn.modes,
         )
     except zkinfer.ZkinferError as error:
-        return _refusal(error)
-    except Exception as error:
+        return _refusal(drawn, error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of the native module is no Exception
         raise Finding("crash", f"compile: {described(error)}") from error
     check_proofs(drawn, compiled)
     if drawn.input_range is None:
@@ -48,10 +50,11 @@ def outcome(drawn: Drawn) -> str:
     return "proved"
 
 
-def _refusal(error: zkinfer.ZkinferError) -> str:
+def _refusal(drawn: Drawn, error: zkinfer.ZkinferError) -> str:
     for name, pattern in REFUSALS.items():
         if re.search(pattern, str(error)):
-            return f"refused: {name}"
+            joins = any(node.op_type == "Concat" for node in drawn.model.graph.node)
+            return f"refused: {name}" + (", with Concat" if joins and name == "no widths" else "")
     raise Finding("refused", str(error)) from error
 
 
@@ -82,6 +85,8 @@ def check_proofs(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
         try:
             data = zkinfer.prove(proving_key, inside, context=b"drawn").to_bytes()
             proof = zkinfer.Proof.from_bytes(data)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
             raise Finding("crash", f"prove: {described(error)}") from error
         try:

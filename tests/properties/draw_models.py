@@ -181,7 +181,7 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
         low, high = input_range
 
         def draw() -> Array:
-            return d.numbers.uniform(low, high, shape)
+            return np.asarray(d.numbers.uniform(low, high, shape))
 
     bounds = {np.uint8: (0, 255), np.int8: (-128, 127)}.get(dtype)
 
@@ -189,7 +189,7 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
         values = draw()
         if np.dtype(dtype).kind in "iu":
             values = np.rint(values)
-        return (np.clip(values, *bounds) if bounds else values).astype(dtype)
+        return np.asarray(np.clip(values, *bounds) if bounds else values, dtype)
 
     return _Input(name, dtype, shape, declared, typed)
 
@@ -204,7 +204,7 @@ def _distribution(d: Drawing, shape: tuple[int, ...], size: float) -> Callable[[
     columns = 10.0 ** numbers.integers(-2, 3, shape[-1:])
 
     def draw() -> Array:
-        values = numbers.normal(size=shape) * size
+        values = np.asarray(numbers.normal(size=shape)) * size
         if kind == "uniform":
             values = numbers.uniform(0, size, shape)
         elif kind == "positive":
@@ -329,8 +329,8 @@ def _shapes(c: Choices, inputs: list[_Input]) -> dict[str, tuple[int, ...]] | No
     """What compile must be told: all shapes if any extent is open that is not a batch of 1."""
     given = {}
     for value in inputs:
-        unknown = [n for n, word in zip(value.shape, value.declared, strict=True) if word != n]
-        batch_of_one = unknown == [1] and value.declared[0] != 1
+        unknown = [axis for axis, word in enumerate(value.declared) if word != value.shape[axis]]
+        batch_of_one = unknown == [0] and value.shape[0] == 1
         if unknown and not (batch_of_one and c.chance(70)):
             given[value.name] = value.shape
     return given or None

@@ -90,7 +90,7 @@ def _unsqueezed(d: Drawing, x: Tensor, axes: list[int]) -> Tensor:
 def transpose(d: Drawing) -> None:
     """Transpose by any permutation, or by none."""
     x = d.any()
-    if d.choices.chance(20):
+    if not x.rank or d.choices.chance(20):
         d.emit("Transpose", x.name)
     else:
         d.emit("Transpose", x.name, perm=d.choices.shuffled(range(x.rank)))
@@ -203,7 +203,9 @@ def pad(d: Drawing) -> None:
     inputs: list[str] = []
     if d.version >= 18 and c.chance(40):
         axes = c.shuffled(axes)[: c.integer(1, x.rank)]
-    pads = [c.one((0, 0, 1, 2, -1)) for _ in range(2 * len(axes))]
+    pads = [
+        c.one((0, 0, 1, 2, -1) if x.shape[axis] > 2 else (0, 1, 2)) for axis in (*axes, *axes)
+    ]
     value = c.one((None, 0.0, 1.0, -0.5, 0.3))
     mode = {"mode": "constant"} if c.chance(40) else {}
     if d.version < 11:

@@ -67,7 +67,7 @@ class Drawing:
     def __init__(self, choices: Choices, version: int) -> None:
         self.choices = choices
         self.version = version
-        self.naming = choices.one(("plain", "torch", "dotted", "unnamed", "same", "taken"))
+        self.naming = choices.one(("plain", "torch", "dotted", "unnamed", "taken"))
         self.numbers = choices.numbers()
         self.inputs: list[onnx.ValueInfoProto] = []
         self.initializers: list[onnx.TensorProto] = []
@@ -95,16 +95,13 @@ class Drawing:
     def _node_name(self, op: str, output: str) -> str:
         if self.naming == "unnamed":
             return ""
-        if self.naming == "same":
-            return op
         return output if self.naming == "taken" else f"{op}_{len(self.nodes)}"
 
     # constants
 
     def uniform(self, shape: Sequence[int], low: float, high: float) -> Array:
-        """float32 numbers, small multiples of powers of two if the choice falls so."""
-        values = self.numbers.uniform(low, high, tuple(shape))
-        return values.astype(np.float32)
+        """float32 numbers between two bounds."""
+        return np.asarray(self.numbers.uniform(low, high, tuple(shape)), np.float32)
 
     def values(self, shape: Sequence[int], size: float = 1.0) -> Array:
         """Weights: random, sparse, of one sign, zero, all the same."""

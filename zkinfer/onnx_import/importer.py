@@ -183,6 +183,7 @@ def _finish(
         constants=constants,
         shapes=shapes,
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
+        integral=frozenset(value.name for value in inputs if value.integral),
     )
 
 
