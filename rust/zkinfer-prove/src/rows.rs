@@ -6,9 +6,9 @@
 
 use crate::wide::{IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
-use ark_ff::batch_inversion;
+use ark_ff::{Field, batch_inversion};
 use rayon::prelude::*;
-use zkinfer_verify::circuit::{Block, Circuit, Component, Segment, Term, Weight};
+use zkinfer_verify::circuit::{AxisIndex, Block, Circuit, Component, Segment, Term, Weight};
 use zkinfer_verify::matrix::{axis_vector, visit_component};
 use zkinfer_verify::scalar::Scalar;
 
@@ -39,9 +39,17 @@ pub fn evaluate(
     let count = block.grid.count();
     let mut integers: Vec<i128> = Vec::new();
     let mut scalars: Vec<Scalar> = Vec::new();
+    // The sum of the factors so far: times 2^63 it stays within 127 bits.
+    let mut factors = 0u64;
+    let mut fits = |factor: &i64| {
+        let total = factors.saturating_add(factor.unsigned_abs());
+        let fits = total <= i64::MAX as u64;
+        factors = if fits { total } else { factors };
+        fits
+    };
     for term in terms {
         let values = evaluate_term(circuit, block, term, witness, challenges);
-        match (values, small(&term.coefficient)) {
+        match (values, small(&term.coefficient).filter(&mut fits)) {
             (Values::Integers(values), Some(factor)) => {
                 integers.resize(count, 0);
                 for (sum, value) in integers.iter_mut().zip(values) {
@@ -85,7 +93,8 @@ fn evaluate_term(
     let grid = &circuit.tensors[term.tensor].grid;
     let rows = block.grid.extents.len();
     let mut components = term.components();
-    let mut array = load(term, &grid.extents, &witness.tensors[term.tensor], &mut components);
+    let data = &witness.tensors[term.tensor];
+    let mut array = load(term, rows, &grid.extents, data, &mut components);
     // Components that shrink the array most come first; integers stay integers as long as they can.
     let is_challenge = |component: &Component| {
         component.axes.iter().any(|axis| matches!(term.weights[*axis], Weight::Challenge(_)))
@@ -105,7 +114,13 @@ fn evaluate_term(
 }
 
 /// The tensor as an array; a bit axis that is summed with place values is read as an integer.
-fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Component>) -> Array {
+fn load(
+    term: &Term,
+    rows: usize,
+    extents: &[usize],
+    data: &Data,
+    components: &mut Vec<Component>,
+) -> Array {
     let mut axes: Vec<(Axis, usize)> =
         extents.iter().enumerate().map(|(axis, extent)| (Axis::Tensor(axis), *extent)).collect();
     let values = match data {
@@ -114,7 +129,8 @@ fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Compon
         Data::Bits(values) => {
             let bit_axis = extents.len() - 1;
             let width = extents[bit_axis];
-            match components.iter().position(|c| reads_integer(term, c, bit_axis, width)) {
+            let whole = |c: &Component| reads_integer(term, c, rows, bit_axis, width);
+            match components.iter().position(whole) {
                 Some(found) => {
                     let component = components.remove(found);
                     axes.pop();
@@ -129,9 +145,15 @@ fn load(term: &Term, extents: &[usize], data: &Data, components: &mut Vec<Compon
     Array { axes, values }
 }
 
-/// Whether a component reads a stretch of a bit axis as an unsigned or two's complement integer, or
-/// one bit of it.
-fn reads_integer(term: &Term, component: &Component, bit_axis: usize, width: usize) -> bool {
+/// Whether a component reads a stretch of a bit axis as an unsigned or two's complement integer, by
+/// a sum over it, or one bit of it.
+fn reads_integer(
+    term: &Term,
+    component: &Component,
+    rows: usize,
+    bit_axis: usize,
+    width: usize,
+) -> bool {
     if component.tensor_axes != [bit_axis] {
         return false;
     }
@@ -141,7 +163,7 @@ fn reads_integer(term: &Term, component: &Component, bit_axis: usize, width: usi
     };
     match component.axes[..] {
         [] => inside(1),
-        [axis] if index.strides[axis] == 1 && inside(term.extents[axis]) => {
+        [axis] if axis >= rows && index.strides[axis] == 1 && inside(term.extents[axis]) => {
             match &term.weights[axis] {
                 Weight::Power => true,
                 Weight::Constant(constants) => twos_complement(constants),
@@ -287,12 +309,18 @@ fn apply_with<W: Sync>(
     result
 }
 
-/// The same over integers; `None` when a sum does not fit.
+/// The same over integers; `None` when a sum does not fit, or might not fit 127 bits.
 fn apply_integers(
     values: &[i64],
     starts: &[usize],
     taps: &[Vec<(usize, i64)>],
 ) -> Option<Vec<i64>> {
+    let bounded = |row: &Vec<(usize, i64)>| {
+        row.iter().map(|(_, w)| u128::from(w.unsigned_abs())).sum::<u128>() < 1 << 63
+    };
+    if !taps.iter().all(bounded) {
+        return None;
+    }
     let mut result = Vec::with_capacity(starts.len() * taps.len());
     for start in starts {
         for row in taps {
@@ -350,9 +378,9 @@ pub struct Products {
     pub b: Vec<Scalar>,
 }
 
-/// Evaluates every block that multiplies, after it has set the sketch: a tensor that is alone on the
-/// C side of a block to A B there, and one that is alone on the B side to C / A. Blocks without a
-/// product hold when C.z = 0 and add nothing to A, B and C.
+/// Evaluates every block with terms in A or B, and sets the sketch: a tensor that is alone on the C
+/// side of a block to A B there, and one that is alone on the B side to C / A. Blocks of C alone
+/// hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
     witness: &mut Witness,
@@ -362,11 +390,11 @@ pub fn products(
         .blocks
         .par_iter()
         .enumerate()
-        .filter(|(_, block)| block.matrices[..2].iter().all(|terms| !terms.is_empty()))
+        .filter(|(_, block)| block.matrices[..2].iter().any(|terms| !terms.is_empty()))
         .map(|(index, block)| {
             let [a, b, c] = &block.matrices;
             let a = evaluate(circuit, block, a, witness, challenges);
-            let b = match sketch(circuit, b) {
+            let b = match sketch(circuit, block, b) {
                 Some(_) => quotients(&a, evaluate(circuit, block, c, witness, challenges)),
                 None => evaluate(circuit, block, b, witness, challenges),
             };
@@ -377,9 +405,9 @@ pub fn products(
     for product in &evaluated {
         let block = &circuit.blocks[product.block];
         let [_, b, c] = &block.matrices;
-        if let Some(term) = sketch(circuit, b) {
+        if let Some(term) = sketch(circuit, block, b) {
             set_sketch(circuit, block, term, product.b.clone(), witness);
-        } else if let Some(term) = sketch(circuit, c) {
+        } else if let Some(term) = sketch(circuit, block, c) {
             let values = product.a.iter().zip(&product.b).map(|(a, b)| *a * b).collect();
             set_sketch(circuit, block, term, values, witness);
         }
@@ -387,10 +415,23 @@ pub fn products(
     evaluated
 }
 
-/// The term of a side that is one sketch tensor and nothing else.
-fn sketch<'a>(circuit: &Circuit, terms: &'a [Term]) -> Option<&'a Term> {
+/// The term of a side that is a sketch tensor, each row reading one entry as it is, and nothing else.
+fn sketch<'a>(circuit: &Circuit, block: &Block, terms: &'a [Term]) -> Option<&'a Term> {
     let [term] = terms else { return None };
-    (circuit.tensors[term.tensor].segment == Segment::Sketch).then_some(term)
+    let tensor = &circuit.tensors[term.tensor];
+    let reads_inside = |(index, extent): (&AxisIndex, &usize)| {
+        let ends = index.strides.iter().zip(&term.extents).map(|(s, e)| s * (*e as i64 - 1));
+        let (low, high) = ends.fold((index.base, index.base), |(low, high), end| {
+            (low + end.min(0), high + end.max(0))
+        });
+        low >= 0 && high < *extent as i64
+    };
+    let plain = tensor.segment == Segment::Sketch
+        && term.coefficient == Scalar::ONE
+        && term.weights.iter().all(|weight| *weight == Weight::One)
+        && term.extents.len() == block.grid.extents.len()
+        && term.index.iter().zip(&tensor.grid.extents).all(reads_inside);
+    plain.then_some(term)
 }
 
 /// `c / a`; an `a` of zero, which no honest challenge meets, gives zero.

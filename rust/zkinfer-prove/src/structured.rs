@@ -113,8 +113,9 @@ impl<'a> Structured<'a> {
         weights: &[Scalar],
         tables: &[Vec<Scalar>],
     ) -> Scalar {
-        let first = p << depth;
-        let count = (1usize << depth).min(width.saturating_sub(first));
+        // A chunk may begin, and end, in the padding behind the last true entry.
+        let first = (p << depth).min(width);
+        let count = (1usize << depth).min(width - first);
         match self.data {
             Data::Bits(values) => {
                 let bits = (values[i] as u64 & mask(width)).checked_shr(first as u32).unwrap_or(0);
