@@ -19,6 +19,8 @@ REFUSALS = {
     "no weights": r"the model has no weights",
     "nothing to prove": r"nothing is to be proven",
     "output is an input": r"output .* is an input of the model, unchanged",
+    "window beyond the input": r"expected a window no larger than the padded input",
+    "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",
     "constant output": r"does not depend on (any|the model's) input",
 }
 """What zkinfer may say to a model that onnxruntime runs."""

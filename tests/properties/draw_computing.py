@@ -253,14 +253,14 @@ def one_sided(d: Drawing) -> None:
 
 
 def prelu(d: Drawing) -> None:
-    """PRelu with slopes that broadcast."""
+    """PRelu with slopes that broadcast to the input."""
     x = d.any()
     d.emit("PRelu", x.name, _slope(d, x))
 
 
 def _slope(d: Drawing, x: Tensor) -> str:
     c = d.choices
-    kind = c.one(("channels", "one", "scalar", "same", "last", "some"))
+    kind = c.one(("channels", "one", "scalar", "same", "last", "some")) if x.rank else "scalar"
     shape: tuple[int, ...] = tuple(n if c.chance(50) else 1 for n in x.shape)
     if kind == "channels" and x.rank > 1:
         shape = (x.shape[1], *(1,) * (x.rank - 2))
@@ -333,9 +333,7 @@ def scaler(d: Drawing) -> None:
     if len(set(sizes)) > 1:  # onnxruntime takes only equal sizes
         sizes = [x.shape[-1]] * 2
     offset, scale = d.uniform(sizes[:1], -1, 1), d.uniform(sizes[1:], 0.2, 2)
-    d.emit(
-        "Scaler", x.name, domain="ai.onnx.ml", offset=offset.tolist(), scale=scale.tolist()
-    )
+    d.emit("Scaler", x.name, domain="ai.onnx.ml", offset=offset.tolist(), scale=scale.tolist())
 
 
 def fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

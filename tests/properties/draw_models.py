@@ -170,7 +170,8 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
     shape = (batch, *extents)[:rank]
     name = d.name("input")
     declared: list[int | str | None] = [
-        n if c.chance(70) else c.one((f"N{name}", None, f"axis {axis} {name}")) for axis, n in enumerate(shape)
+        n if c.chance(70) else c.one((f"N{name}", None, f"axis {axis} {name}"))
+        for axis, n in enumerate(shape)
     ]
     if rank > 1 and c.chance(60):
         declared[1:] = shape[1:]

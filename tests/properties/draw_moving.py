@@ -203,9 +203,7 @@ def pad(d: Drawing) -> None:
     inputs: list[str] = []
     if d.version >= 18 and c.chance(40):
         axes = c.shuffled(axes)[: c.integer(1, x.rank)]
-    pads = [
-        c.one((0, 0, 1, 2, -1) if x.shape[axis] > 2 else (0, 1, 2)) for axis in (*axes, *axes)
-    ]
+    pads = [c.one((0, 0, 1, 2, -1) if x.shape[axis] > 2 else (0, 1, 2)) for axis in (*axes, *axes)]
     value = c.one((None, 0.0, 1.0, -0.5, 0.3))
     mode = {"mode": "constant"} if c.chance(40) else {}
     if d.version < 11:
@@ -232,7 +230,9 @@ def dropout(d: Drawing) -> None:
         inputs.append(d.scalar(0.4))
         if c.chance(50):
             inputs.append(d.constant(np.array(False)))
-    d.emit_many("Dropout", inputs, c.one((1, 2)), **attrs)
+    outputs = d.emit_many("Dropout", inputs, c.one((1, 2)), **attrs)
+    for mask in outputs[1:]:
+        d.pool.remove(mask)
 
 
 def cast(d: Drawing) -> None:

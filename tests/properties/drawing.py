@@ -36,7 +36,7 @@ SUFFIXES = (
 onnxruntime.set_default_logger_severity(4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tensor:
     """A tensor of the model that depends on its inputs, with its value for one sample."""
 

@@ -61,6 +61,11 @@ def search(name: str, seed: int, numbers: Sequence[int]) -> int:
     return findings
 
 
+def _signature(finding: Finding) -> str:
+    """What findings of the same cause have in common: the words without names and numbers."""
+    return " ".join(word for word in str(finding).split() if word.strip(":,;()").isalpha())
+
+
 def shrink(name: str, seed: int, number: int) -> int:
     """Shows one case; if it is a finding, also the smallest that fails in the same way."""
     kind, choices = KINDS[name], seeded(seed, number)
@@ -69,7 +74,7 @@ def shrink(name: str, seed: int, number: int) -> int:
         print(kind.outcome(choices))
     except Finding as finding:
         print(finding, flush=True)
-        wanted = finding.kind
+        wanted = _signature(finding)
     else:
         return 0
 
@@ -77,7 +82,7 @@ def shrink(name: str, seed: int, number: int) -> int:
         try:
             kind.outcome(replayed(candidate))
         except Finding as finding:
-            return finding.kind == wanted
+            return _signature(finding) == wanted
         return False
 
     smallest = shrunk(choices.recorded, fails, SHRINKING)
