@@ -69,7 +69,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
-    builder.integral.update(value.name for value in inputs if value.integral)
+    builder.integral.update(value.name for value in inputs if value.integers is not None)
     problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
     problems += _inner_softmaxes(nodes, builder)
     if problems:
@@ -183,7 +183,7 @@ def _finish(
         constants=constants,
         shapes=shapes,
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
-        integral=frozenset(value.name for value in inputs if value.integral),
+        integers={value.name: value.integers for value in inputs if value.integers is not None},
     )
 
 

@@ -56,19 +56,22 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
             f"calibration of input {name} at index {index} is {values[index]}; "
             "expected finite numbers"
         )
-    if name in graph.integral and (values != np.rint(values)).any():
-        index = tuple(int(i) for i in np.argwhere(values != np.rint(values))[0])
-        raise UsageError(
-            f"calibration of input {name} at index {index} is {values[index]}; the model takes "
-            "integers there"
-        )
+    if name in graph.integers:
+        low, high = graph.integers[name]
+        wrong = (values != np.rint(values)) | (values < low) | (values > high)
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise UsageError(
+                f"calibration of input {name} at index {index} is {values[index]:g}; the model "
+                f"takes integers from {low} to {high}"
+            )
     return values.reshape(-1, *shape)
 
 
 def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
     """Samples from the range: uniform ones, corners and both ends; the same on every call.
 
-    Inputs that hold integers get integers. Raises UsageError where the range has none.
+    Inputs of an integer type get integers. Raises UsageError where the range has none of them.
     """
     rng = np.random.default_rng(_SEED)
     samples = {}
@@ -77,17 +80,20 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
         corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
         ends = np.stack([np.full(graph.shapes[name], end) for end in (low, high)])
         samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
-        if name in graph.integral:
-            samples[name] = _whole(samples[name], name, low, high)
+        if name in graph.integers:
+            samples[name] = _whole(samples[name], name, (low, high), graph.integers[name])
     return samples
 
 
-def _whole(array: Floats, name: str, low: float, high: float) -> Floats:
-    """The nearest integers in the range."""
-    first, last = math.ceil(low), math.floor(high)
+def _whole(
+    array: Floats, name: str, ends: tuple[float, float], limits: tuple[int, int]
+) -> Floats:
+    """The nearest integers in a range that an integer type can hold. limits: of the type."""
+    first, last = max(math.ceil(ends[0]), limits[0]), min(math.floor(ends[1]), limits[1])
     if first > last:
         raise UsageError(
-            f"the input range {low:g} to {high:g} holds no integer, which input {name} takes"
+            f"the input range {ends[0]:g} to {ends[1]:g} holds none of the integers from "
+            f"{limits[0]} to {limits[1]} that input {name} takes"
         )
     return np.clip(np.rint(array), first, last)
 
