@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
 from tests.properties.choices import Choices, Rejected
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_moving import MOVING
-from tests.properties.drawing import Array, Drawing, Tensor, finished, run, session
+from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, run, session
 
-OPSETS = (17, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22)
-"""All that every supported onnxruntime knows, the most usual first."""
+OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
+"""The most usual first. onnxruntime refuses every node of those that it does not know."""
 
 OPERATORS = {**COMPUTING, **MOVING}
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
@@ -66,7 +66,7 @@ class _Input:
 def graph(choices: Choices) -> Drawn:
     """A model of any operators. Raises Rejected when nothing is left of it."""
     c = choices
-    d = Drawing(c, c.one(OPSETS))
+    d = Drawing(c, c.one(OPSETS), c.one((np.float32,) * 15 + (np.float64,)))
     modes = _modes(c)
     input_range = _input_range(c)
     inputs = [_input(d, input_range) for _ in range(c.one((1, 1, 1, 1, 2, 3)))]
@@ -77,6 +77,8 @@ def graph(choices: Choices) -> Drawn:
     for _ in range(c.integer(1, 9)):
         kind = c.one(USUAL) if c.chance(40) else c.one(names)
         _attempt(d, OPERATORS[kind])
+    if c.chance(85) and not any(array.dtype == d.dtype for array in d.weights.values()):
+        _attempt(d, OPERATORS["linear"])
     if modes["output"] == "label":
         scores = _scores(d)
         soft = c.chance(40)
@@ -233,13 +235,13 @@ def _distribution(d: Drawing, shape: tuple[int, ...], size: float) -> Callable[[
 
 
 def _made_float(d: Drawing, value: _Input) -> None:
-    """Casts the input to float32, at once or after it has been moved."""
-    if value.dtype == np.float32:
+    """Casts the input to the floats that are computed with, at once or after it has been moved."""
+    if value.dtype == d.dtype:
         return
     x = d.pool[-1]
     if x.rank > 1 and d.choices.chance(40):
         x = d.emit("Flatten", x.name)
-    d.emit("Cast", x.name, to=TensorProto.FLOAT)
+    d.emit("Cast", x.name, to=helper.np_dtype_to_tensor_dtype(d.dtype))
 
 
 def _attempt(d: Drawing, operator: Callable[[Drawing], None]) -> None:
@@ -304,6 +306,7 @@ def _drawn(
     watched.CopyFrom(model)
     del watched.graph.output[:]
     watched.graph.output.extend(_info(tensor, shown=False) for tensor in compared)
+    session(model)
     loaded = session(watched)
     expected = [dict(zip(names, run(loaded, sample), strict=True)) for sample in samples]
     if not all(np.isfinite(array).all() for values in expected for array in values.values()):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.properties.choices import Rejected
 from tests.properties.drawing import Drawing, Tensor
@@ -121,6 +121,31 @@ def _joins(shape: Sequence[int], other: Sequence[int], axis: int) -> bool:
     return len(shape) == len(other) and all(same)
 
 
+def token(d: Drawing) -> None:
+    """What PyTorch makes of token.expand(x.size(0), ...) before x along an axis."""
+    c = d.choices
+    x = d.any()
+    if x.rank < 2 or d.version < 8:
+        raise Rejected("too few axes, or no Expand")
+    shape = d.emit("Shape", x.name)
+    batch = d.emit("Gather", shape.name, d.integers([0]), axis=0)
+    axis = c.integer(1, x.rank - 1)
+    rest = [1 if i == axis else x.shape[i] for i in range(1, x.rank)]
+    target = d.emit("Concat", batch.name, d.integers(rest), axis=0)
+    if c.chance(40) and d.version >= 11:  # keeps the extents that are given as -1
+        ones = d.emit(
+            "ConstantOfShape",
+            d.integers([x.rank]),
+            value=numpy_helper.from_array(np.array([1], np.int64)),
+        )
+        minus = d.emit("Mul", ones.name, d.constant(np.array(-1, np.int64)))
+        equal = d.emit("Equal", target.name, minus.name)
+        target = d.emit("Where", equal.name, ones.name, target.name)
+    learnt = d.emit("Expand", d.weight([1, *rest]), target.name)
+    d.emit("Concat", *c.shuffled([learnt.name, x.name]), axis=axis)
+    d.pool.remove(learnt)  # depends on no input
+
+
 def slice_(d: Drawing) -> None:
     """Slice with any starts, ends and steps, negative ones and far ones too."""
     c = d.choices
@@ -162,11 +187,13 @@ def _sliced(
     if d.version < 10:
         given = {"axes": axes} if axes is not None else {}
         return d.emit("Slice", x.name, starts=starts, ends=ends, **given)
-    inputs = [d.integers(starts), d.integers(ends)]
+    narrow = max(ends) < 2**31 and d.choices.chance(30)
+    kind = np.int32 if narrow else np.int64
+    inputs = [d.integers(starts, kind), d.integers(ends, kind)]
     if axes is not None or steps is not None:
-        inputs.append("" if axes is None else d.integers(axes))
+        inputs.append("" if axes is None else d.integers(axes, kind))
     if steps is not None:
-        inputs.append(d.integers(steps))
+        inputs.append(d.integers(steps, kind))
     return d.emit("Slice", x.name, *inputs)
 
 
@@ -200,8 +227,8 @@ def pad(d: Drawing) -> None:
     if not x.rank:
         raise Rejected("a scalar")
     axes = list(range(x.rank))
-    inputs: list[str] = []
-    if d.version >= 18 and c.chance(40):
+    some = d.version >= 18 and c.chance(40)
+    if some:
         axes = c.shuffled(axes)[: c.integer(1, x.rank)]
     pads = [c.one((0, 0, 1, 2, -1) if x.shape[axis] > 2 else (0, 1, 2)) for axis in (*axes, *axes)]
     value = c.one((None, 0.0, 1.0, -0.5, 0.3))
@@ -211,9 +238,9 @@ def pad(d: Drawing) -> None:
         d.emit("Pad", x.name, pads=pads, **given, **mode)
         return
     inputs = [d.integers(pads)]
-    if value is not None or len(axes) < x.rank:
+    if value is not None or some:
         inputs.append("" if value is None else d.scalar(value))
-    if len(axes) < x.rank or (d.version >= 18 and len(inputs) == 2 and c.chance(20)):
+    if some:
         negative = [axis - x.rank if c.chance(30) else axis for axis in axes]
         inputs.append(d.integers(negative))
     d.emit("Pad", x.name, *inputs, **mode)
@@ -238,10 +265,11 @@ def dropout(d: Drawing) -> None:
 def cast(d: Drawing) -> None:
     """Cast to a float type and back."""
     x = d.any()
-    kind = d.choices.one((TensorProto.FLOAT, TensorProto.DOUBLE))
+    own = helper.np_dtype_to_tensor_dtype(d.dtype)
+    kind = d.choices.one((own, TensorProto.DOUBLE, TensorProto.FLOAT))
     y = d.emit("Cast", x.name, to=kind)
-    if kind != TensorProto.FLOAT:
-        d.emit("Cast", y.name, to=TensorProto.FLOAT)
+    if kind != own:
+        d.emit("Cast", y.name, to=own)
 
 
 MOVING: dict[str, Callable[[Drawing], None]] = {
@@ -252,6 +280,7 @@ MOVING: dict[str, Callable[[Drawing], None]] = {
     "unsqueeze": unsqueeze,
     "transpose": transpose,
     "concat": concat,
+    "token": token,
     "slice": slice_,
     "split": split,
     "pad": pad,

@@ -33,6 +33,9 @@ SUFFIXES = (
 )  # fmt: skip
 """What zkinfer itself may put behind a name, and what it would not."""
 
+NEWEST = onnx.defs.onnx_opset_version()
+"""The newest opset that the onnx package knows; onnxruntime may know less."""
+
 onnxruntime.set_default_logger_severity(4)
 
 
@@ -59,14 +62,17 @@ class Tensor:
 class Drawing:
     """Inputs, constants and nodes so far.
 
-    version: the opset. pool: the tensors that depend on the inputs, in the order of their making.
+    version: the opset. dtype: of the tensors that nodes compute with. domain: what the standard
+    operators' is called. pool: the tensors that depend on the inputs, in the order of their making.
     weights: the values of all constants by name, whether they are initializers or the outputs of
     nodes.
     """
 
-    def __init__(self, choices: Choices, version: int) -> None:
+    def __init__(self, choices: Choices, version: int, dtype: Any = np.float32) -> None:
         self.choices = choices
         self.version = version
+        self.dtype = np.dtype(dtype)
+        self.domain = choices.one(("",) * 9 + ("ai.onnx",))
         self.naming = choices.one(("plain", "torch", "dotted", "unnamed", "taken"))
         self.numbers = choices.numbers()
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -100,8 +106,8 @@ class Drawing:
     # constants
 
     def uniform(self, shape: Sequence[int], low: float, high: float) -> Array:
-        """float32 numbers between two bounds."""
-        return np.asarray(self.numbers.uniform(low, high, tuple(shape)), np.float32)
+        """Numbers between two bounds."""
+        return np.asarray(self.numbers.uniform(low, high, tuple(shape)), self.dtype)
 
     def values(self, shape: Sequence[int], size: float = 1.0) -> Array:
         """Weights: random, sparse, of one sign, zero, all the same."""
@@ -131,7 +137,7 @@ class Drawing:
             drawn.flat[0] *= 20
         elif kind == "tiny":
             drawn = drawn * 1e-4
-        return np.asarray(drawn, dtype=np.float32)
+        return np.asarray(drawn, dtype=self.dtype)
 
     def weight(self, shape: Sequence[int], size: float = 1.0) -> str:
         """A float constant of a shape; one that the model has already if the choice falls so."""
@@ -141,10 +147,13 @@ class Drawing:
         known = [
             name
             for name, array in self.weights.items()
-            if array.shape == shape and array.dtype == np.float32
+            if array.dtype == self.dtype and array.shape in (shape, shape[::-1])
         ]
         if known and self.choices.chance(SHARED_PERCENT):
-            return self.choices.one(known)
+            name = self.choices.one(known)
+            if self.weights[name].shape == shape:
+                return name
+            return self._constant_node("Transpose", [name], self.weights[name].T)
         return self.constant(self.values(shape, size))
 
     def matrix(self, shape: Sequence[int]) -> str:
@@ -181,7 +190,7 @@ class Drawing:
 
     def _made(self, array: Array) -> str:
         """A constant that another one becomes by a node, as exporters leave them."""
-        way = self.choices.one(("cast", "transpose", "reshape", "scale", "shared"))
+        way = self.choices.one(("cast", "transpose", "reshape", "scale", "shared", "quantized"))
         if way == "transpose" and array.ndim > 1:
             perm = self.choices.shuffled(range(array.ndim))
             source = self.constant(np.ascontiguousarray(array.transpose(np.argsort(perm))))
@@ -190,28 +199,44 @@ class Drawing:
             source = self.constant(array.reshape(-1))
             shape = self.constant(np.array(array.shape, np.int64))
             return self._constant_node("Reshape", [source, shape], array)
-        if way == "scale" and array.dtype == np.float32:
-            source, two = self.constant(array / 2), self.constant(np.array(2, np.float32))
+        if way == "scale" and array.dtype == self.dtype:
+            source, two = self.constant(array / 2), self.constant(np.array(2, self.dtype))
             return self._constant_node("Mul", [source, two], array)
+        if way == "quantized" and array.dtype == np.float32 and self.version >= 10:
+            return self._dequantized(array)
         if array.dtype == np.float32:
-            source = self.constant(array.astype(np.float64))
+            kind = self.choices.one((np.float64, np.float16))
+            source = self.constant(array.astype(kind))
+            array = array.astype(kind).astype(np.float32)
             return self._constant_node("Cast", [source], array, to=onnx.TensorProto.FLOAT)
         return self._constant_node("Identity", [self.constant(array)], array)
 
+    def _dequantized(self, array: Array) -> str:
+        """Eight-bit weights and the node that makes floats of them."""
+        step = np.array(max(float(np.abs(array).max(initial=0)), 1e-3) / 127, np.float32)
+        integers = np.clip(np.rint(array / step), -127, 127).astype(np.int8)
+        inputs = [self.constant(integers), self.constant(step)]
+        if self.choices.chance(50):
+            inputs.append(self.constant(np.array(0, np.int8)))
+        return self._constant_node("DequantizeLinear", inputs, integers * step)
+
     def _constant_node(self, op: str, inputs: list[str], array: Array, **attrs: Any) -> str:
         name = self.name(op)
-        node = helper.make_node(op, inputs, [name], self._node_name(op, name), **attrs)
+        node = helper.make_node(
+            op, inputs, [name], self._node_name(op, name), domain=self.domain, **attrs
+        )
         self.nodes.append(node)
         self.weights[name] = array
         return name
 
-    def integers(self, values: Sequence[int]) -> str:
-        """An int64 constant with one axis."""
-        return self.constant(np.array(list(values), np.int64).reshape(-1))
+    def integers(self, values: Sequence[int], dtype: Any = np.int64) -> str:
+        """An integer constant with one axis."""
+        return self.constant(np.array(list(values), dtype).reshape(-1))
 
     def scalar(self, value: float) -> str:
-        """A float32 constant without axes."""
-        return self.constant(np.array(value, np.float32))
+        """A float constant without axes, or with one where that does as well."""
+        shape = (1,) if self.choices.chance(10) else ()
+        return self.constant(np.full(shape, value, self.dtype))
 
     # nodes
 
@@ -227,7 +252,7 @@ class Drawing:
 
     def emit_many(self, op: str, inputs: Sequence[str], count: int, **attrs: Any) -> list[Tensor]:
         """A node with so many outputs. Raises Rejected."""
-        domain = attrs.pop("domain", "")
+        domain = attrs.pop("domain", self.domain)
         outputs = [self.name(op) for _ in range(count)]
         node = helper.make_node(
             op, list(inputs), outputs, self._node_name(op, outputs[0]), domain=domain, **attrs
@@ -260,8 +285,8 @@ class Drawing:
     # operands
 
     def floats(self) -> list[Tensor]:
-        """The pool's float32 tensors."""
-        return [t for t in self.pool if t.value.dtype == np.float32]
+        """The pool's tensors that nodes compute with."""
+        return [tensor for tensor in self.pool if tensor.value.dtype == self.dtype]
 
     def any(self) -> Tensor:
         """A float tensor, often the last one."""
@@ -305,8 +330,9 @@ class Drawing:
 
 def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.ModelProto:
     """The model of a graph at an opset."""
-    opsets = [helper.make_opsetid("", version)]
-    if any(node.domain for node in graph.node):
+    domains = {node.domain for node in graph.node if node.op_type != "Constant"}
+    opsets = [helper.make_opsetid("ai.onnx" if "ai.onnx" in domains else "", version)]
+    if "ai.onnx.ml" in domains:
         opsets.append(helper.make_opsetid("ai.onnx.ml", 3))
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
@@ -316,6 +342,8 @@ def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
+    # optimized, it computes products with dequantized weights only approximately
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]

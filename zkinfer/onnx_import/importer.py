@@ -38,7 +38,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     every node that is in the way (name, operator, domain); UsageError for a file that cannot be
     read, a shape that does not fit, and dimensions that stay unknown, all of them listed.
     """
-    model = models.inline_functions(read(source))
+    model = models.inline_functions(models.canonical(read(source)))
     opsets = models.opset_versions(model)
     allowance = Allowance.of(model)
     try:

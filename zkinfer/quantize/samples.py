@@ -85,9 +85,7 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
     return samples
 
 
-def _whole(
-    array: Floats, name: str, ends: tuple[float, float], limits: tuple[int, int]
-) -> Floats:
+def _whole(array: Floats, name: str, ends: tuple[float, float], limits: tuple[int, int]) -> Floats:
     """The nearest integers in a range that an integer type can hold. limits: of the type."""
     first, last = max(math.ceil(ends[0]), limits[0]), min(math.floor(ends[1]), limits[1])
     if first > last:
