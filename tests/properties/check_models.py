@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import onnx
 
 import zkinfer
 from tests.properties.choices import Finding
@@ -130,11 +129,3 @@ def check_numbers(drawn: Drawn, key: zkinfer.ProvingKey) -> None:
             error = float(np.abs(np.ldexp(got.astype(float), -tensor.scale) - values).max())
             if error > MAX_ERROR * largest[name]:
                 raise Finding("wrong answer", f"{name}: error {error / largest[name]:.2g}")
-
-
-def shown(drawn: Drawn) -> str:
-    """The model as text, and what it is compiled with."""
-    options = {"shapes": drawn.shapes, "input_range": drawn.input_range, **drawn.modes}
-    first = {name: array.ravel()[:8] for name, array in drawn.samples[0].items()}
-    text = onnx.printer.to_text(drawn.model)
-    return f"{text}\n{options}\n{len(drawn.samples)} samples, the first: {first}"

@@ -21,7 +21,7 @@ USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawn:
     """A model and what to compile it with.
 
@@ -39,6 +39,13 @@ class Drawn:
     input_range: tuple[float, float] | None
     modes: dict[str, str]
     stacked: dict[str, bool]
+
+    def __repr__(self) -> str:
+        """The model as text, and what it is compiled with."""
+        options = {"shapes": self.shapes, "input_range": self.input_range, **self.modes}
+        first = {name: array.ravel()[:8] for name, array in self.samples[0].items()}
+        text = onnx.printer.to_text(self.model)
+        return f"{text}\n{options}\n{len(self.samples)} samples, the first: {first}"
 
     @property
     def calibration(self) -> dict[str, Array] | None:
@@ -259,7 +266,7 @@ def _scores(d: Drawing) -> Tensor:
     c = d.choices
     x = d.any()
     flat = d.reshaped(x, c.one(([1, -1], [-1])))
-    if flat.value.size < 2 or c.chance(70):
+    if flat.value.size < 2 or (flat.value.size < 600 and c.chance(70)):
         return d.emit("MatMul", flat.name, d.matrix((flat.shape[-1], c.integer(2, 12))))
     return flat
 

@@ -21,13 +21,13 @@ SHRINKING = 300
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of cases. draw: makes one of choices, or raises Rejected. check: says how it ends, or
-    raises Finding. shown: the case as text.
+    """A kind of cases.
+
+    draw: makes one of choices, or raises Rejected. check: says how it ends, or raises Finding.
     """
 
     draw: Callable[[Choices], Any]
     check: Callable[[Any], str]
-    shown: Callable[[Any], str]
 
     def outcome(self, choices: Choices) -> str:
         """How one case ends. Raises Finding."""
@@ -39,8 +39,8 @@ class Kind:
 
 
 KINDS = {
-    "models": Kind(draw_models.graph, check_models.outcome, check_models.shown),
-    "mlps": Kind(draw_models.mlp, check_models.outcome, check_models.shown),
+    "models": Kind(draw_models.graph, check_models.outcome),
+    "mlps": Kind(draw_models.mlp, check_models.outcome),
 }
 
 
@@ -69,7 +69,7 @@ def _signature(finding: Finding) -> str:
 def shrink(name: str, seed: int, number: int) -> int:
     """Shows one case; if it is a finding, also the smallest that fails in the same way."""
     kind, choices = KINDS[name], seeded(seed, number)
-    print(kind.shown(kind.draw(seeded(seed, number))))
+    print(kind.draw(seeded(seed, number)))
     try:
         print(kind.outcome(choices))
     except Finding as finding:
@@ -86,7 +86,7 @@ def shrink(name: str, seed: int, number: int) -> int:
         return False
 
     smallest = shrunk(choices.recorded, fails, SHRINKING)
-    print(kind.shown(kind.draw(replayed(smallest))))
+    print(kind.draw(replayed(smallest)))
     try:
         kind.outcome(replayed(smallest))
     except Finding as finding:
