@@ -148,7 +148,7 @@ def _emit_sum(b: Builder, node: Node, raw: list[str]) -> None:
     wide = (tensor.high - tensor.low).bit_length() > WIDE
     only = b.task.only_reader(node.output)
     rounded = bool(raw) or wide or (only is not None and only.op in FUSED)
-    output = f"{node.output}/raw" if rounded else b.own(node.output)
+    output = b.derived(node.output, "/raw") if rounded else b.own(node.output)
     b.emit(node.name, node.op, tuple(inputs), output, **shifts)
     for name in raw:
         del b.raw[name]
@@ -185,7 +185,7 @@ def _concat(b: Builder, node: Node) -> None:
         shift = x.scale - coarsest
         if shift:
             low, high = x.low >> shift, (x.high >> shift) + 1
-            aligned = f"{node.name}/aligned/{position}"
+            aligned = b.derived(node.name, f"/aligned/{position}")
             b.emit(aligned, "requantize", (name,), aligned, shift=shift, low=low, high=high)
             inputs[position] = aligned
     output = b.names[node.output] = b.own(node.output)

@@ -135,6 +135,8 @@ def _activations_first(graph: Graph) -> Graph:
         if pool.op != "max_pool" or not alone or pool.inputs[0] in graph.inputs:
             continue
         moved = f"{node.output}/unpooled"
+        while moved in shapes:
+            moved += "'"
         shapes[moved] = shapes[pool.inputs[0]]
         nodes[before] = replace(node, inputs=pool.inputs, output=moved)
         nodes[place] = replace(pool, inputs=(moved,), output=node.output)
