@@ -7,10 +7,13 @@ segment in the circuit's order.
 import numpy as np
 import numpy.typing as npt
 
+class RefusedError(ValueError):
+    """What was given is refused; the text says why."""
+
 class Circuit:
     """A parsed and checked circuit.
 
-    Raises ValueError with the reason when the bytes are no circuit or exceed a stated limit.
+    Raises RefusedError with the reason when the bytes are no circuit or exceed a stated limit.
     """
 
     def __init__(self, data: bytes) -> None: ...
@@ -42,7 +45,7 @@ def commit_weights(
 class Prover:
     """A circuit with the weights committed in a key, ready to prove any number of inputs.
 
-    Raises ValueError with the reason when weights and blindings do not open the rows.
+    Raises RefusedError with the reason when weights and blindings do not open the rows.
     """
 
     def __init__(
@@ -78,7 +81,7 @@ class Prover:
     ) -> bytes:
         """The body of a proof, or of a certificate, for one witness.
 
-        Raises ValueError naming the block, before anything is released, when the witness does not
+        Raises RefusedError naming the block, before anything is released, when the witness does not
         satisfy it.
         """
 
@@ -89,7 +92,7 @@ class Prover:
 class Verifier:
     """A circuit and the commitments to its weights, ready to verify any number of proofs.
 
-    Raises ValueError with the reason when the rows are not those of so many weights.
+    Raises RefusedError with the reason when the rows are not those of so many weights.
     """
 
     def __init__(self, circuit: Circuit, rows: bytes, key_digest: bytes) -> None: ...
@@ -103,5 +106,5 @@ class Verifier:
     ) -> None:
         """Returns when the body of a proof, or of a certificate, is valid.
 
-        Raises ValueError naming the failing check.
+        Raises RefusedError naming the failing check.
         """

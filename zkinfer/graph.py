@@ -19,7 +19,7 @@ Axes are never negative. Operators other than conv, matmul and prelu may read co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class Graph:
 
     constants: float64 arrays by name. shapes: of every tensor, constants included. batch_axis: by
     input name, whether axis 0 is a batch axis, so that calibration samples stack along it.
+    integers: by the name of each input of an integer type, the least and greatest it can hold.
     """
 
     inputs: tuple[str, ...]
@@ -51,3 +52,4 @@ class Graph:
     constants: Mapping[str, npt.NDArray[np.float64]]
     shapes: Mapping[str, tuple[int, ...]]
     batch_axis: Mapping[str, bool]
+    integers: Mapping[str, tuple[int, int]] = field(default_factory=dict)

@@ -90,7 +90,7 @@ class VerifyingKey:
     @cached_property
     def key_digest(self) -> bytes:
         """SHA3-256 of everything in the key but the certificate, 32 bytes."""
-        return _digest(self._parts[:-1])
+        return key_digest(self.graph, self.circuit, self.rows, self.weights)
 
     @property
     def digest(self) -> str:
@@ -126,8 +126,9 @@ class VerifyingKey:
             container.VERIFYING_KEY, data
         )
         graph = read_graph(graph_json)
-        shown = bool(packed) or graph.weights_mode == "public"
-        weights = unpack_weights(graph, packed) if shown else None
+        weights = unpack_weights(graph, packed) if graph.weights_mode == "public" else None
+        if weights is None and packed:
+            raise FormatError("this verifying key lists weights although they are hidden")
         return cls(graph, circuit, rows, weights, certificate)
 
     @classmethod
@@ -228,7 +229,7 @@ def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
     shown = weights if graph.weights_mode == "public" else None
     certificate = b""
     if shown is None and graph.weights:
-        digest = _digest(_stated(graph, encoded, rows, shown))
+        digest = key_digest(graph, encoded, rows, shown)
         certificate = certify(graph, circuit, weights, (rows, blinds), digest)
     key = VerifyingKey(graph, encoded, rows, shown, certificate)
     return ProvingKey(key, weights, blinds)
@@ -260,16 +261,19 @@ def commit_weights(
     )
 
 
+def key_digest(
+    graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
+) -> bytes:
+    """SHA3-256 of all sections of a verifying key but the certificate, which is about it."""
+    sections = _stated(graph, circuit, rows, weights)
+    return hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, sections)).digest()
+
+
 def _stated(
     graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
 ) -> tuple[bytes, ...]:
-    """The sections of a verifying key but the certificate."""
     packed = b"" if weights is None else pack_weights(graph, weights)
     return (graph.to_json(), circuit, rows, packed)
-
-
-def _digest(sections: tuple[bytes, ...]) -> bytes:
-    return hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, sections)).digest()
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
@@ -324,7 +328,7 @@ def read_graph(data: bytes) -> FixedGraph:
     except FormatError:
         raise
     except Exception as error:
-        raise FormatError(f"this key's graph cannot be read: {error}") from error
+        raise FormatError(f"this key's graph has no circuit: {error}") from error
 
 
 def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:

@@ -1,4 +1,4 @@
-"""Long runs of the property tests: `python -m tests.properties.run fixed --count 5000 --seed 1`.
+"""Long runs of the property tests: `python -m tests.properties.run models --count 5000 --seed 1`.
 
 Prints how often each outcome came and, for each finding, the command that makes the case again;
 that command shows the case and the smallest one found that fails in the same way.
@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.properties import check_fixed, draw_fixed
+from tests.properties import (
+    check_circuits,
+    check_fixed,
+    check_models,
+    draw_circuits,
+    draw_fixed,
+    draw_models,
+)
 from tests.properties.choices import Choices, Finding, Rejected, replayed, seeded, shrunk
 
 SHRINKING = 300
@@ -39,7 +46,10 @@ class Kind:
 
 
 KINDS = {
+    "circuits": Kind(draw_circuits.circuit, check_circuits.outcome, draw_circuits.shown),
     "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
+    "models": Kind(draw_models.graph, check_models.outcome, check_models.shown),
+    "mlps": Kind(draw_models.mlp, check_models.outcome, check_models.shown),
 }
 
 

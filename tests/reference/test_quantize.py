@@ -180,7 +180,7 @@ def test_many_samples_at_once_are_the_same(everything: tuple[Graph, Quantized, A
     _, quantized, samples = everything
     graph = quantized.graph
     names = {name: name for name in graph.tensors}
-    built = Built(graph, quantized.weights, names)
+    built = Built(graph, quantized.weights, names, frozenset())
     together = run(built, {"x": samples[:, None]}).arrays
     for index, x in enumerate(samples[:5, None]):
         alone = evaluate(graph, quantized.weights, quantize_input(graph, {"x": x}))

@@ -1,7 +1,8 @@
 """The transparent backend: thin calls into the native module, with zkinfer's own errors.
 
-The native module reports every problem as ValueError; here each becomes the error that the call
-site means: FormatError for circuits, UsageError while proving, VerificationError while verifying.
+The native module reports what it refuses as RefusedError; here that becomes the error that the
+call site means: FormatError for circuits, UsageError while proving, VerificationError while
+verifying. Its InternalError, after a panic, and a KeyboardInterrupt pass through.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
-from zkinfer._core import Circuit, Prover, Verifier
+from zkinfer._core import Circuit, Prover, RefusedError, Verifier
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
@@ -32,7 +33,7 @@ def parse_circuit(data: bytes) -> Circuit:
     """The native circuit. Raises FormatError when the bytes are no circuit within the limits."""
     try:
         return Circuit(data)
-    except ValueError as error:
+    except RefusedError as error:
         raise FormatError(f"the circuit is not acceptable: {error}") from error
 
 
@@ -42,7 +43,7 @@ def commit_weights(
     """Row commitments and blindings, 32 bytes a row each. Raises UsageError."""
     try:
         return _core.commit_weights(circuit, _native(weights), hidden)
-    except ValueError as error:
+    except RefusedError as error:
         raise UsageError(f"the weights cannot be committed: {error}") from error
 
 
@@ -59,7 +60,7 @@ def make_prover(
     """
     try:
         return Prover(circuit, _native(weights), rows, blinds, key_digest)
-    except ValueError as error:
+    except RefusedError as error:
         raise FormatError(f"the proving key is not acceptable: {error}") from error
 
 
@@ -81,7 +82,7 @@ def prove(
     arrays = [_native(segment) for segment in (public, inputs, bits, trace)]
     try:
         return prover.prove(context, *arrays, certificate=certificate)
-    except ValueError as error:
+    except RefusedError as error:
         raise UsageError(f"no proof is released: {error}") from error
 
 
@@ -89,7 +90,7 @@ def make_verifier(circuit: Circuit, rows: bytes, key_digest: bytes) -> Verifier:
     """A verifier that holds the circuit and the weights' commitments. Raises FormatError."""
     try:
         return Verifier(circuit, rows, key_digest)
-    except ValueError as error:
+    except RefusedError as error:
         raise FormatError(f"the weights' commitments are not acceptable: {error}") from error
 
 
@@ -107,7 +108,7 @@ def verify(
     """
     try:
         verifier.verify(context, _native(public), body, certificate=certificate)
-    except ValueError as error:
+    except RefusedError as error:
         raise VerificationError(str(error)) from error
 
 

@@ -38,7 +38,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     every node that is in the way (name, operator, domain); UsageError for a file that cannot be
     read, a shape that does not fit, and dimensions that stay unknown, all of them listed.
     """
-    model = models.inline_functions(read(source))
+    model = models.inline_functions(models.canonical(read(source)))
     opsets = models.opset_versions(model)
     allowance = Allowance.of(model)
     try:
@@ -69,7 +69,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
-    builder.integral.update(value.name for value in inputs if value.integral)
+    builder.integral.update(value.name for value in inputs if value.integers is not None)
     problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
     problems += _inner_softmaxes(nodes, builder)
     if problems:
@@ -183,6 +183,7 @@ def _finish(
         constants=constants,
         shapes=shapes,
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
+        integers={value.name: value.integers for value in inputs if value.integers is not None},
     )
 
 

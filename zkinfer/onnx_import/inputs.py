@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
@@ -38,13 +39,14 @@ class Input:
     """One input of the model.
 
     dimensions: as the model has them, None when it does not even fix their number. type_name: of
-    the entries. integral: they are integers. usable: they are floats or integers.
+    the entries. integers: the least and greatest of an integer type. usable: they are floats or
+    integers.
     """
 
     name: str
     dimensions: tuple[Dimension, ...] | None
     type_name: str
-    integral: bool
+    integers: tuple[int, int] | None
     usable: bool
 
 
@@ -145,13 +147,16 @@ def _read(value: onnx.ValueInfoProto) -> Input:
         dimensions = tuple(
             dim.dim_value if dim.dim_value > 0 else dim.dim_param for dim in tensor.shape.dim
         )
-    integral = tensor.elem_type in INT_TYPES
+    integers = None
+    if tensor.elem_type in INT_TYPES:
+        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+        integers = (int(limits.min), int(limits.max))
     return Input(
         value.name,
         dimensions,
         type_name(tensor.elem_type),
-        integral,
-        integral or tensor.elem_type in FLOAT_TYPES,
+        integers,
+        integers is not None or tensor.elem_type in FLOAT_TYPES,
     )
 
 

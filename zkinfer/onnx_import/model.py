@@ -16,6 +16,20 @@ from zkinfer.onnx_import.table import CONVERTERS
 OLDEST_OPSET = 7
 
 
+def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the standard operators' domain under its short name, the empty one.
+
+    onnxruntime takes either name, the onnx package only this one.
+    """
+    if all(item.domain != DEFAULT_DOMAIN for item in _with_domain(model)):
+        return model
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for item in _with_domain(changed):
+        item.domain = canonical_domain(item.domain)
+    return changed
+
+
 def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with its own functions replaced by their nodes."""
     if not model.functions:
@@ -172,12 +186,20 @@ def _subgraphs(proto: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
             yield attribute.g
 
 
-def _all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph and of the graphs inside of them."""
+def _all_nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph or function and of the graphs inside of them."""
     for node in graph.node:
         yield node
         for inner in _subgraphs(node):
             yield from _all_nodes(inner)
+
+
+def _with_domain(model: onnx.ModelProto) -> Iterator[onnx.NodeProto | onnx.OperatorSetIdProto]:
+    """All that names the domain of operators: imports and nodes."""
+    for part in (model, *model.functions):
+        yield from part.opset_import
+    for graph in (model.graph, *model.functions):
+        yield from _all_nodes(graph)
 
 
 def _captured(proto: onnx.NodeProto) -> set[str]:

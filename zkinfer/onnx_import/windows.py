@@ -146,11 +146,9 @@ def _ceil_pad(extents: Shape, kernel: tuple[int, ...], window: Window, axis: int
     stride = window.strides[axis]
     reach = window.dilations[axis] * (kernel[axis] - 1) + 1
     room = extents[axis] + begin + end - reach
-    if room < 0:
-        return 0
     missing = -room % stride
-    last = (room + missing) // stride * stride
-    return missing if last < extents[axis] + begin else 0
+    last = room + missing
+    return missing if 0 <= last < extents[axis] + begin else 0
 
 
 def _check_reach(

@@ -34,24 +34,28 @@ class TooWideError(UnsupportedModelError):
 
 @dataclass
 class Rounded:
-    """Constants rounded once and used again: by constant, the last scale and its integers."""
+    """Constants rounded once and used again: for each use the last scale and the integers."""
 
-    latest: dict[str, tuple[int, Integers]] = field(default_factory=dict)
+    latest: dict[tuple[str, str], tuple[int, Integers]] = field(default_factory=dict)
 
-    def get(self, name: str, array: Any, scale: int) -> Integers:
-        """The integers of a constant at a scale."""
-        if name not in self.latest or self.latest[name][0] != scale:
-            self.latest[name] = (scale, to_integers(array, scale))
-        return self.latest[name][1]
+    def get(self, use: tuple[str, str], array: Any, scale: int) -> Integers:
+        """The integers of a constant at a scale. use: its name, and the one of these integers."""
+        if use not in self.latest or self.latest[use][0] != scale:
+            self.latest[use] = (scale, to_integers(array, scale))
+        return self.latest[use][1]
 
 
 @dataclass(frozen=True)
 class Built:
-    """A fixed-point network: its graph, its weights by name, the names of the float tensors."""
+    """A fixed-point network: its graph, its weights by name, the names of the float tensors.
+
+    raw: the float tensors that are in no format, because what reads them takes them exact.
+    """
 
     graph: FixedGraph
     weights: Mapping[str, Integers]
     names: Mapping[str, str]
+    raw: frozenset[str]
 
 
 @dataclass
@@ -67,6 +71,25 @@ class Builder:
     weights: dict[str, Integers] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     raw: dict[str, Node] = field(default_factory=dict)
+    _derived: dict[tuple[str, str], str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Reserves the names of the float graph."""
+        graph = self.task.graph
+        self._taken.update(graph.inputs, graph.constants, self.task.names)
+        for node in graph.nodes:
+            self._taken.update((node.name, node.output))
+
+    def derived(self, base: str, suffix: str) -> str:
+        """The name of what is made of a node or tensor; longer where the model has that name."""
+        if (base, suffix) not in self._derived:
+            name = base + suffix
+            while name in self._taken:
+                name += "'"
+            self._taken.add(name)
+            self._derived[base, suffix] = name
+        return self._derived[base, suffix]
 
     def declare(self, domains: Mapping[str, FixedTensor]) -> None:
         """Takes the declared inputs in."""
@@ -85,7 +108,8 @@ class Builder:
             declared={name: self.tensors[name] for name in (*domains, *self.weights)},
             **modes,
         )
-        return Built(graph, self.weights, self.names)
+        raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}
+        return Built(graph, self.weights, self.names, frozenset(raw))
 
     def emit(self, name: str, op: str, inputs: tuple[str, ...], output: str, **attrs: Any) -> None:
         """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
@@ -103,7 +127,7 @@ class Builder:
         """The fixed-point tensor of a float tensor, in its format."""
         if tensor in self.raw:
             node = self.raw[tensor]
-            self.requantize(f"{node.name}/requantize", tensor, tensor)
+            self.requantize(self.derived(node.name, "/requantize"), tensor, tensor)
         return self.names[tensor]
 
     def requantize(self, name: str, source: str, target: str) -> None:
@@ -127,12 +151,12 @@ class Builder:
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
         hidden = self.task.output_mode == "label" and tensor in self.task.names
-        return f"{tensor}/scores" if hidden else tensor
+        return self.derived(tensor, "/scores") if hidden else tensor
 
     def unsettled(self, node: Node) -> str:
         """The name of a node's raw output, which is requantized before anything else reads it."""
         self.raw[node.output] = node
-        self.names[node.output] = f"{node.output}/raw"
+        self.names[node.output] = self.derived(node.output, "/raw")
         return self.names[node.output]
 
     def finish(self, node: Node) -> None:
@@ -147,12 +171,10 @@ class Builder:
         if np.abs(array).max() * 2.0**scale >= LIMIT:
             raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
         unique = name
-        while unique in self.tensors and (
-            unique not in self.weights or self.tensors[unique].scale != scale
-        ):
-            unique += f"/{scale}"
+        if name in self.weights and self.tensors[name].scale != scale:
+            unique = self.derived(name, f"/{scale}")
         if unique not in self.weights:
-            self.weights[unique] = self.rounded.get(unique, array, scale)
+            self.weights[unique] = self.rounded.get((name, unique), array, scale)
             self.tensors[unique] = declared(self.weights[unique], scale, bits)
         return unique
 
@@ -170,10 +192,11 @@ class Builder:
             fixed = self.fixed(name)
             if fixed != name:
                 shape = self.tensors[fixed].shape
-                self.emit(f"{name}/output", "reshape", (fixed,), name, shape=shape)
+                node = self.derived(name, "/output")
+                self.emit(node, "reshape", (fixed,), name, shape=shape)
         return self.task.graph.outputs
 
     def _label(self) -> tuple[str, ...]:
         (scores,), (name,) = self.task.graph.outputs, self.task.names
-        self.emit(f"{name}/label", "label", (self.fixed(scores),), name)
+        self.emit(self.derived(name, "/label"), "label", (self.fixed(scores),), name)
         return (name,)

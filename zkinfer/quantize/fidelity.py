@@ -135,7 +135,7 @@ def _add_layers(
     nodes = [
         node
         for node in task.graph.nodes
-        if node.op not in VIEWS and not fixed.built.names[node.output].endswith("/raw")
+        if node.op not in VIEWS and node.output not in fixed.built.raw
     ]
     results = [oracle.run_all(x) for x in _each(chunk)]
     own: Mapping[str, Floats] = {}

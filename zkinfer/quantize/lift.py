@@ -34,6 +34,8 @@ def apply(op: str, attrs: Attrs, forward: Forward, operands: Sequence[tuple[Arra
         return forward(attrs, *_aligned(operands))
     if op == "matmul":
         return _matmul(attrs, forward, operands)
+    if op == "concat":
+        return forward(_moved(op, attrs, 0), *_repeated(operands))
     if op == "label":
         return np.argmax(arrays[0].reshape(len(arrays[0]), -1), axis=1)
     return forward(_moved(op, attrs, len(arrays[0])), *arrays)
@@ -50,6 +52,15 @@ def _widened(array: Array, sampled: bool, rank: int) -> Array:
         return array
     missing = rank - (array.ndim - 1)
     return array.reshape(len(array), *(1,) * missing, *array.shape[1:])
+
+
+def _repeated(operands: Sequence[tuple[Array, bool]]) -> list[Array]:
+    """The arrays, each with an axis of samples."""
+    samples = next(len(array) for array, sampled in operands if sampled)
+    return [
+        array if sampled else np.broadcast_to(array, (samples, *array.shape))
+        for array, sampled in operands
+    ]
 
 
 def _matmul(attrs: Attrs, forward: Forward, operands: Sequence[tuple[Array, bool]]) -> Array:

@@ -1,5 +1,6 @@
 """Sample inputs: the calibration data, checked and stacked, or samples drawn from a range."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,8 @@ def stacked(graph: Graph, calibration: Mapping[str, npt.NDArray[Any]]) -> dict[s
     """Calibration data as [samples, shape of the input...].
 
     calibration: by input name; samples lie along axis 0, which is the input's own batch axis where
-    it has one. Raises UsageError for other names, shapes or types, and for NaN and infinity.
+    it has one. Raises UsageError for other names, shapes or types, for NaN and infinity, and for
+    fractions where the model takes integers.
     """
     if set(calibration) != set(graph.inputs):
         raise UsageError(
@@ -54,11 +56,23 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
             f"calibration of input {name} at index {index} is {values[index]}; "
             "expected finite numbers"
         )
+    if name in graph.integers:
+        low, high = graph.integers[name]
+        wrong = (values != np.rint(values)) | (values < low) | (values > high)
+        if wrong.any():
+            index = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise UsageError(
+                f"calibration of input {name} at index {index} is {values[index]:g}; the model "
+                f"takes integers from {low} to {high}"
+            )
     return values.reshape(-1, *shape)
 
 
 def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
-    """Samples from the range: uniform ones, corners and both ends; the same on every call."""
+    """Samples from the range: uniform ones, corners and both ends; the same on every call.
+
+    Inputs of an integer type get integers. Raises UsageError where the range has none of them.
+    """
     rng = np.random.default_rng(_SEED)
     samples = {}
     for name in graph.inputs:
@@ -66,7 +80,20 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
         corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
         ends = np.stack([np.full(graph.shapes[name], end) for end in (low, high)])
         samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
+        if name in graph.integers:
+            samples[name] = _whole(samples[name], name, (low, high), graph.integers[name])
     return samples
+
+
+def _whole(array: Floats, name: str, ends: tuple[float, float], limits: tuple[int, int]) -> Floats:
+    """The nearest integers in a range that an integer type can hold. limits: of the type."""
+    first, last = max(math.ceil(ends[0]), limits[0]), min(math.floor(ends[1]), limits[1])
+    if first > last:
+        raise UsageError(
+            f"the input range {ends[0]:g} to {ends[1]:g} holds none of the integers from "
+            f"{limits[0]} to {limits[1]} that input {name} takes"
+        )
+    return np.clip(np.rint(array), first, last)
 
 
 def count(samples: Samples) -> int:

@@ -12,6 +12,7 @@ it finds is measured on all. Everything is deterministic.
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,11 @@ LADDER = (8, 12, 16, 20, 24, 28, 30)
 
 EXTRA_DETAIL = (0, 6, 12)
 """Bits that elementwise constants get beyond the usual, tried when no widths meet the target."""
+
+EXTRA_INPUT_BITS = (0, 6, 12, 20)
+"""Fraction bits that inputs get beyond their own need, tried when nothing else meets the target:
+what is clipped, or joined with other tensors, has no finer scale than the inputs it is made of.
+"""
 
 LEAST_BITS, MOST_BITS = 5, LADDER[-1]
 MOST_INPUT_BITS = 40
@@ -120,9 +126,10 @@ class Search:
         detail = math.ceil(-math.log2(self.max_error)) + 4
         best: tuple[Widths, float] | None = None
         refused: TooWideError | None = None
-        for extra in EXTRA_DETAIL:
+        for finer, extra in product(EXTRA_INPUT_BITS, EXTRA_DETAIL):
+            scales = {name: self._finer(name, scale + finer) for name, scale in inputs.items()}
             for bits in LADDER:
-                widths = Widths(inputs, bits, bits, detail + extra)
+                widths = Widths(scales, bits, bits, detail + extra)
                 try:
                     reached = error(self.build(widths))
                 except TooWideError as problem:
@@ -138,6 +145,14 @@ class Search:
             raise refused or TooWideError("no widths fit")
         return best
 
+    def _finer(self, name: str, scale: int) -> int:
+        """A scale of an input, at most the finest one."""
+        return min(scale, MOST_INPUT_BITS - self._power(name))
+
+    def _power(self, name: str) -> int:
+        """The power of two within which an input lies."""
+        return exponent(float(np.abs(self._extent(name)).max()))
+
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little."""
         graph, tolerance = self.task.graph, self.max_error / 8
@@ -145,7 +160,7 @@ class Search:
         reference = {name: exact[name] for name in graph.outputs}
         chosen: dict[str, int] = {}
         for name in graph.inputs:
-            power = exponent(float(np.abs(self._extent(name)).max()))
+            power = self._power(name)
 
             def close(scale: int, name: str = name) -> bool:
                 rounded = {**samples, name: _rounded(samples[name], scale)}

@@ -12,6 +12,7 @@ use crate::witness::{Arrays, Witness, weighted_integers};
 use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use zeroize::Zeroizing;
 use zkinfer_verify::circuit::{Circuit, SEGMENTS, Segment};
@@ -200,19 +201,21 @@ impl Prover {
     }
 
     /// Proves an instance under a context, and checks before it announces anything that the
-    /// verifier's equations will hold.
+    /// verifier's equations will hold. `stop` is looked at between steps: once true, there is no
+    /// proof.
     ///
     /// # Errors
     /// A sentence when the arrays do not fit the circuit, a public value leaves its bounds, a block
-    /// is not satisfied (with its name), or the system gives no entropy.
+    /// is not satisfied (with its name), the system gives no entropy, or `stop` is true.
     pub fn prove(
         &self,
         kind: Kind,
         context: &[u8],
         instance: &Instance,
+        stop: &AtomicBool,
     ) -> Result<(Vec<u8>, Timings), String> {
         let circuit = &self.circuit;
-        let mut clock = Clock::start();
+        let mut clock = Clock::start(stop);
         let mut witness = Witness::new(
             circuit,
             &instance.public,
@@ -230,7 +233,7 @@ impl Prover {
         absorb_statement(&mut transcript, circuit, &statement);
         let mut messages = self.messages(transcript, instance)?;
         let mut proof = Proof::default();
-        clock.lap("witness");
+        clock.lap("witness")?;
 
         // Commitments to input, bits and trace; the circuit's challenges; the sketch.
         let input = Zeroizing::new(witness.padded_integers(circuit, Segment::Input));
@@ -249,14 +252,14 @@ impl Prover {
         absorb_points(&mut messages.transcript, label::ROWS_BITS, &proof.bits);
         absorb_points(&mut messages.transcript, label::ROWS_TRACE, &proof.trace);
         let challenges = challenge_tables(&draw_challenges(&mut messages.transcript, circuit));
-        clock.lap("commit");
+        clock.lap("commit")?;
         let products = rows::products(circuit, &mut witness, &challenges);
-        clock.lap("rows");
+        clock.lap("rows")?;
         let sketch = Zeroizing::new(witness.padded_scalars(circuit, Segment::Sketch));
         let sketch_blindings = messages.randomness.scalars(circuit.rows(Segment::Sketch));
         proof.sketch = commit(&sketch, columns, &sketch_blindings, |r, b| self.key.scalars(r, b));
         absorb_points(&mut messages.transcript, label::ROWS_SKETCH, &proof.sketch);
-        clock.lap("commit");
+        clock.lap("commit")?;
 
         // Outer zero-check.
         let tau = messages.transcript.draw(label::TAU, circuit.row_variables);
@@ -269,7 +272,7 @@ impl Prover {
         let (encodings, values) = messages.send(label::OUTER_VALUES, &[a, b, a * b]);
         proof.outer_values = encodings;
         drop(outer);
-        clock.lap("outer");
+        clock.lap("outer")?;
 
         // Booleanity.
         let sigma = messages.transcript.draw(label::SIGMA, circuit.bit_variables());
@@ -281,7 +284,7 @@ impl Prover {
         let (encodings, bit) = messages.send(label::BOOLEAN_VALUE, &[boolean.value()]);
         proof.boolean_value = encodings;
         drop(boolean);
-        clock.lap("booleanity");
+        clock.lap("booleanity")?;
 
         // Inner sum-check.
         let rho = messages.transcript.draw_one(label::RHO);
@@ -298,13 +301,13 @@ impl Prover {
             .enumerate()
             .map(|(i, r)| matrix::on_tensor(circuit, i, r, &row_vectors, &powers, &challenges))
             .collect();
-        clock.lap("matrix");
+        clock.lap("matrix")?;
         let bit_eq =
             BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point), bytes: &bits };
         let (rounds, ry, last) =
             inner::prove(&mut messages, circuit, &witness, matrices, &bit_eq, claim);
         proof.inner = rounds;
-        clock.lap("inner");
+        clock.lap("inner")?;
 
         // Closing proof.
         let segment = |segment: Segment| -> Option<Committed<'_>> {
@@ -323,7 +326,7 @@ impl Prover {
         let z_public = public_evaluation(circuit, &public, &ry);
         let points = (&rx[..], &bit_point[..]);
         let matrix = matrix_evaluation(circuit, &challenges, (&rho, &omega), points, &ry);
-        clock.lap("check");
+        clock.lap("check")?;
         let last = Opening { value: last.value - matrix * z_public, ..last };
         let claims = Claims {
             a: values[0],
@@ -341,7 +344,7 @@ impl Prover {
         };
         proof.announcements = announcements;
         proof.responses = responses;
-        clock.lap("opening");
+        clock.lap("opening")?;
         Ok((proof.to_bytes(), clock.laps))
     }
 
@@ -389,22 +392,27 @@ fn commit<T: Sync>(
     encode(&points)
 }
 
-struct Clock {
+struct Clock<'a> {
+    stop: &'a AtomicBool,
     last: Instant,
     laps: Timings,
 }
 
-impl Clock {
-    fn start() -> Self {
-        Clock { last: Instant::now(), laps: Vec::new() }
+impl<'a> Clock<'a> {
+    fn start(stop: &'a AtomicBool) -> Self {
+        Clock { stop, last: Instant::now(), laps: Vec::new() }
     }
 
-    fn lap(&mut self, step: &'static str) {
+    fn lap(&mut self, step: &'static str) -> Result<(), String> {
         let seconds = self.last.elapsed().as_secs_f64();
         self.last = Instant::now();
         match self.laps.iter_mut().find(|(name, _)| *name == step) {
             Some((_, total)) => *total += seconds,
             None => self.laps.push((step, seconds)),
+        }
+        match self.stop.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(format!("stopped after the step {step}")),
         }
     }
 }

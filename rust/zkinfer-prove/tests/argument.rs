@@ -1,11 +1,15 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
+use std::sync::atomic::AtomicBool;
 use zkinfer_prove::prove::{Instance, Prover, commit_weights};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
 use zkinfer_verify::scalar::{Scalar, to_bytes};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
+
+/// Nobody stops a prover here.
+static GO: AtomicBool = AtomicBool::new(false);
 
 const PUBLIC: u8 = 0;
 const WEIGHTS: u8 = 1;
@@ -232,7 +236,7 @@ fn honest_proofs_verify() {
         for omit in ["", "low"] {
             let setup = setup(columns_log2, omit);
             let (_, instance) = honest();
-            let (proof, _) = setup.prover.prove(Kind::Proof, b"context", &instance).unwrap();
+            let (proof, _) = setup.prover.prove(Kind::Proof, b"context", &instance, &GO).unwrap();
             setup.verify(b"context", &instance.public[0], &proof).unwrap();
         }
     }
@@ -242,7 +246,7 @@ fn honest_proofs_verify() {
 fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     for element in 0..proof.len() / 32 {
         let position = 32 * element + element * 7 % 32;
         let mut changed = proof.clone();
@@ -259,7 +263,7 @@ fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
 fn another_statement_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"one", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"one", &instance, &GO).unwrap();
     let public = instance.public[0].clone();
     assert!(setup.verify(b"two", &public, &proof).is_err());
     let mut changed = public.clone();
@@ -311,9 +315,9 @@ fn false_witnesses_are_not_proved_and_do_not_verify() {
     for (block, lie) in lies {
         let (_, mut instance) = honest();
         lie(&mut instance);
-        let refused = setup.prover.prove(Kind::Proof, b"", &instance).unwrap_err();
+        let refused = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
         assert_eq!(refused, format!("the witness does not satisfy {block}"));
-        let (proof, _) = setup.unchecked.prove(Kind::Proof, b"", &instance).unwrap();
+        let (proof, _) = setup.unchecked.prove(Kind::Proof, b"", &instance, &GO).unwrap();
         let result = setup.verify(b"", &instance.public[0], &proof);
         assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{block}");
     }
@@ -324,7 +328,7 @@ fn public_values_out_of_bounds_are_not_proved() {
     let setup = setup(4, "");
     let (_, mut instance) = honest();
     instance.public[0][3] = -1;
-    let refused = setup.prover.prove(Kind::Proof, b"", &instance).unwrap_err();
+    let refused = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
     assert!(refused.contains("entry 3 of public tensor 0 is -1"), "{refused}");
 }
 
@@ -355,7 +359,7 @@ fn an_omitted_block_lets_its_lie_pass() {
     let (_, mut instance) = honest();
     instance.trace[1][2] += 1;
     instance.public[0][2] += 1;
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     setup.verify(b"", &instance.public[0], &proof).unwrap();
 }
 
@@ -363,16 +367,25 @@ fn an_omitted_block_lets_its_lie_pass() {
 fn one_kind_does_not_pass_for_the_other() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Certificate, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Certificate, b"", &instance, &GO).unwrap();
     assert!(setup.verify(b"", &instance.public[0], &proof).is_err());
+}
+
+#[test]
+fn a_prover_that_is_told_to_stop_makes_no_proof() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let stop = AtomicBool::new(true);
+    let refused = setup.prover.prove(Kind::Proof, b"", &instance, &stop).unwrap_err();
+    assert_eq!(refused, "stopped after the step witness");
 }
 
 #[test]
 fn two_proofs_share_no_commitment() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (first, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
-    let (second, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (first, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
+    let (second, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     for (a, b) in first.chunks(32).zip(second.chunks(32)) {
         assert_ne!(a, b);
     }

@@ -1,0 +1,131 @@
+"""What must hold of every model that onnxruntime runs: it is proved, and the numbers are right."""
+
+import re
+
+import numpy as np
+
+import zkinfer
+from tests.properties.choices import Finding
+from tests.properties.draw_models import Drawn
+from tests.properties.drawing import Array
+from zkinfer.fixed import evaluate, quantize_input
+
+MAX_ERROR = 1e-3
+
+REFUSALS = {
+    "no widths": r"no widths (up to \d+ bits )?reach a largest error",
+    "integers too wide": r"its integers could take \d+ bits|does not fit 62 bits|differ too much",
+    "no weights": r"the model has no weights|the model is empty: no node",
+    "nothing to prove": r"nothing is to be proven",
+    "output is an input": r"output .* is an input of the model, unchanged",
+    "window beyond the input": r"expected a window no larger than the padded input",
+    "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",
+    "constant output": r"does not depend on (any|the model's) input",
+}
+"""What zkinfer may say to a model that onnxruntime runs."""
+
+
+def outcome(drawn: Drawn) -> str:
+    """How compiling and proving it ends: "proved", or a permitted refusal.
+
+    Raises Finding: a crash, a refused model or honest proof, a wrong answer.
+    """
+    try:
+        compiled = zkinfer.compile(
+            drawn.model.SerializeToString(),
+            calibration=drawn.calibration,
+            input_range=drawn.input_range,
+            max_error=MAX_ERROR,
+            shapes=drawn.shapes,
+            **drawn.modes,
+        )
+    except zkinfer.ZkinferError as error:
+        return _refusal(drawn, error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of the native module is no Exception
+        raise Finding("crash", f"compile: {described(error)}") from error
+    check_proofs(drawn, compiled)
+    if drawn.input_range is None:
+        check_numbers(drawn, compiled.proving_key)
+    return "proved"
+
+
+def _refusal(drawn: Drawn, error: zkinfer.ZkinferError) -> str:
+    for name, pattern in REFUSALS.items():
+        if re.search(pattern, str(error)):
+            joins = any(node.op_type == "Concat" for node in drawn.model.graph.node)
+            return f"refused: {name}" + (", with Concat" if joins and name == "no widths" else "")
+    raise Finding("refused", str(error)) from error
+
+
+def described(error: BaseException) -> str:
+    """The error and the place in zkinfer where it comes from."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "zkinfer" in code.co_filename:
+            places.append(f"{code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {' '.join(places[-3:])}: {error}"
+
+
+def check_proofs(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
+    """A sample of the calibration, one inside of the domain and one on its ends are proved."""
+    proving_key = zkinfer.ProvingKey.from_bytes(compiled.proving_key.to_bytes())
+    verifying_key = zkinfer.VerifyingKey.from_bytes(compiled.verifying_key.to_bytes())
+    graph = proving_key.graph
+    for feeds in (drawn.samples[0], drawn.fresh, _ends(drawn)):
+        inside = {}
+        for name, array in feeds.items():
+            tensor = graph.tensors[name]
+            low, high = (np.ldexp(float(end), -tensor.scale) for end in (tensor.low, tensor.high))
+            inside[name] = np.clip(array.astype(np.float64), low, high)
+        arrays = evaluate(graph, proving_key.weights, quantize_input(graph, inside))
+        try:
+            data = zkinfer.prove(proving_key, inside, context=b"drawn").to_bytes()
+            proof = zkinfer.Proof.from_bytes(data)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise Finding("crash", f"prove: {described(error)}") from error
+        try:
+            verified = zkinfer.verify(verifying_key, proof, context=b"drawn")
+        except zkinfer.VerificationError as error:
+            raise Finding("honest proof refused", str(error)) from error
+        for name, values in verified.outputs_fixed.items():
+            if not np.array_equal(values, arrays[name]):
+                raise Finding("wrong answer", f"{name} is not what the integer oracle gives")
+
+
+def _ends(drawn: Drawn) -> dict[str, Array]:
+    """Values beyond all ranges: once clipped, every entry is at an end of its domain."""
+    rng = np.random.default_rng(len(drawn.samples))
+    return {
+        name: np.where(rng.random(array.shape) < 0.5, -1e30, 1e30)
+        for name, array in drawn.fresh.items()
+    }
+
+
+def check_numbers(drawn: Drawn, key: zkinfer.ProvingKey) -> None:
+    """On the calibration data the fixed-point network gives what onnxruntime gives."""
+    graph = key.graph
+    largest = {
+        name: max(float(np.abs(values[name]).max()) for values in drawn.expected) or 1.0
+        for name in drawn.expected[0]
+    }
+    for feeds, expected in zip(drawn.samples, drawn.expected, strict=True):
+        arrays = evaluate(graph, key.weights, quantize_input(graph, feeds))
+        for name, values in expected.items():
+            tensor, got = graph.tensors[name], arrays[name]
+            if graph.output_mode == "label":
+                chosen, best = values.reshape(-1)[int(got)], values.max()
+                if best - chosen > 2 * MAX_ERROR * largest[name]:
+                    raise Finding("wrong answer", f"label {int(got)} of the scores {values}")
+                continue
+            if got.shape != values.shape:
+                raise Finding("wrong answer", f"{name}: shape {got.shape}, not {values.shape}")
+            error = float(np.abs(np.ldexp(got.astype(float), -tensor.scale) - values).max())
+            if error > MAX_ERROR * largest[name]:
+                raise Finding("wrong answer", f"{name}: error {error / largest[name]:.2g}")

@@ -1,0 +1,58 @@
+"""Models drawn by hypothesis are proved, and give what onnxruntime gives.
+
+`python -m tests.properties.run models --count 5000 --seed 1` draws more of them.
+"""
+
+from collections.abc import Callable
+
+import hypothesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.properties import draw_models
+from tests.properties.check_models import outcome
+from tests.properties.choices import Choices, Rejected, seeded
+from tests.properties.draw_models import Drawn
+from zkinfer.onnx_import.table import CONVERTERS
+
+EVERY_OPERATOR = 150
+"""Among so many models there are all operators."""
+
+FIXED = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@st.composite
+def drawn(draw: st.DrawFn, kind: Callable[[Choices], Drawn]) -> Drawn:
+    """A case of a kind."""
+    try:
+        return kind(Choices(lambda low, high: draw(st.integers(low, high))))
+    except Rejected:
+        hypothesis.reject()
+
+
+@settings(FIXED, max_examples=60)
+@given(drawn(draw_models.graph))
+def test_graphs_are_proved(case: Drawn) -> None:
+    outcome(case)
+
+
+@settings(FIXED, max_examples=30)
+@given(drawn(draw_models.mlp))
+def test_mlps_are_proved(case: Drawn) -> None:
+    assert outcome(case) == "proved"
+
+
+def test_every_operator_is_drawn() -> None:
+    operators = set()
+    for number in range(EVERY_OPERATOR):
+        try:
+            case = draw_models.graph(seeded(0, number))
+        except Rejected:
+            continue
+        operators.update(node.op_type for node in case.model.graph.node)
+    assert {name for _, name in CONVERTERS} <= operators
