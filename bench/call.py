@@ -18,7 +18,7 @@ import zkinfer
 from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import quantize_input
 from zkinfer.inputs import by_name
-from zkinfer.keys import accept_certificate, certified
+from zkinfer.keys import accept_certificate, certify
 from zkinfer.lower import lower, solve
 
 
@@ -46,7 +46,8 @@ def main() -> None:
     circuit = lower(key.graph)
     bits = sum(math.prod(t.extents) for t in circuit.tensors if t.segment == Segment.BITS)
     start = time.perf_counter()
-    certified(verifying_key, circuit, key.weights, key.blinds)
+    opened = (verifying_key.rows, key.blinds)
+    certify(key.graph, circuit, key.weights, opened, verifying_key.key_digest)
     made = time.perf_counter() - start
     checks = []
     for _ in range(int(repeat)):

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import zkinfer
 from zkinfer import container
 from zkinfer.backends import transparent
-from zkinfer.keys import ProvingKey
-from zkinfer.lower import solve
+from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.lower import solve, weight_arrays
 
 Integers = npt.NDArray[np.int64]
 
@@ -23,6 +23,23 @@ def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"")
     )
     digest = key.verifying_key.key_digest
     return zkinfer.Proof(digest, context, tuple(witness.public), body)
+
+
+def dishonest(
+    key: VerifyingKey,
+    weights: Mapping[str, Integers],
+    blinds: bytes,
+    inputs: Mapping[str, Integers],
+) -> zkinfer.Proof:
+    """What a prover sends who checks nothing: weights and blindings need not open the rows."""
+    witness = solve(key.graph, weights, inputs)
+    prover = transparent.Prover.unchecked(
+        key.native_circuit, weight_arrays(key.graph, weights), key.rows, blinds, key.key_digest
+    )
+    body = transparent.prove(
+        prover, b"", witness.public, witness.input, witness.bits, witness.trace
+    )
+    return zkinfer.Proof(key.key_digest, b"", tuple(witness.public), body)
 
 
 def reseal(data: bytes) -> bytes:

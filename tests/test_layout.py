@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,23 +74,7 @@ def loaded(program: str) -> set[str]:
 
 
 def test_import_loads_nothing() -> None:
-    names = loaded("import zkinfer")
-    assert {name for name in names if name.startswith("zkinfer")} == {"zkinfer"}
-    assert "numpy" not in names
-
-
-def test_import_is_fast() -> None:
-    """Less than 0.15 s more than the interpreter alone takes; the best of five."""
-
-    def best(program: str) -> float:
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            subprocess.run([sys.executable, "-P", "-c", program], check=True)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    assert best("import zkinfer") - best("pass") < 0.15
+    assert loaded("import zkinfer") - loaded("pass") == {"zkinfer"}
 
 
 def test_every_public_name_loads() -> None:

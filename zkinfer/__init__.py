@@ -7,12 +7,14 @@
 Importing this package loads nothing else; each name is loaded when it is first used.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # true for type checkers, which know this name without its module too
 if TYPE_CHECKING:
+    from typing import Any
+
     from zkinfer.api import Compiled, Verified, compile, prove, verify
     from zkinfer.errors import (
         FormatError,
+        InternalError,
         UnsupportedModelError,
         UsageError,
         VerificationError,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Compiled",
     "FormatError",
+    "InternalError",
     "Proof",
     "ProvingKey",
     "UnsupportedModelError",
@@ -43,6 +46,7 @@ __all__ = [
 _HOMES = {
     "Compiled": "zkinfer.api",
     "FormatError": "zkinfer.errors",
+    "InternalError": "zkinfer.errors",
     "Proof": "zkinfer.proof",
     "ProvingKey": "zkinfer.keys",
     "UnsupportedModelError": "zkinfer.errors",
@@ -57,7 +61,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Loads a public name from its module on first use."""
     import importlib
 

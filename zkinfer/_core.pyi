@@ -7,10 +7,13 @@ segment in the circuit's order.
 import numpy as np
 import numpy.typing as npt
 
+class RefusedError(ValueError):
+    """What was given is refused; the text says why."""
+
 class Circuit:
     """A parsed and checked circuit.
 
-    Raises ValueError with the reason when the bytes are no circuit or exceed a stated limit.
+    Raises RefusedError with the reason when the bytes are no circuit or exceed a stated limit.
     """
 
     def __init__(self, data: bytes) -> None: ...
@@ -40,15 +43,32 @@ def commit_weights(
     """Row commitments and blindings, 32 bytes a row each; blindings are zero unless hidden."""
 
 class Prover:
-    """A circuit with the weights committed in a key, ready to prove any number of inputs."""
+    """A circuit with the weights committed in a key, ready to prove any number of inputs.
+
+    Raises RefusedError with the reason when weights and blindings do not open the rows.
+    """
 
     def __init__(
         self,
         circuit: Circuit,
         weights: list[npt.NDArray[np.int64]],
+        rows: bytes,
         blinds: bytes,
         key_digest: bytes,
     ) -> None: ...
+    @staticmethod
+    def unchecked(
+        circuit: Circuit,
+        weights: list[npt.NDArray[np.int64]],
+        rows: bytes,
+        blinds: bytes,
+        key_digest: bytes,
+    ) -> Prover:
+        """A prover that also proves what is false, for tests of verifiers.
+
+        What it makes of a false witness shows hidden values to whoever receives it.
+        """
+
     def prove(
         self,
         context: bytes,
@@ -59,7 +79,11 @@ class Prover:
         *,
         certificate: bool = False,
     ) -> bytes:
-        """The body of a proof, or of a certificate, for one witness."""
+        """The body of a proof, or of a certificate, for one witness.
+
+        Raises RefusedError naming the block, before anything is released, when the witness does not
+        satisfy it.
+        """
 
     @property
     def timings(self) -> dict[str, float]:
@@ -68,7 +92,7 @@ class Prover:
 class Verifier:
     """A circuit and the commitments to its weights, ready to verify any number of proofs.
 
-    Raises ValueError with the reason when the rows are not those of so many weights.
+    Raises RefusedError with the reason when the rows are not those of so many weights.
     """
 
     def __init__(self, circuit: Circuit, rows: bytes, key_digest: bytes) -> None: ...
@@ -82,5 +106,5 @@ class Verifier:
     ) -> None:
         """Returns when the body of a proof, or of a certificate, is valid.
 
-        Raises ValueError naming the failing check.
+        Raises RefusedError naming the failing check.
         """

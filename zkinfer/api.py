@@ -11,10 +11,9 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.errors import UsageError, VerificationError
-from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, write_files
+from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
-from zkinfer.interrupts import held_back
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import solve
 from zkinfer.progress import Report
@@ -57,18 +56,14 @@ class Compiled:
         """
         check_folder(folder, force=force)
         target = Path(folder)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot make the folder {target}: {error.strerror}") from error
-        write_files(
-            [
-                NewFile(target / PROVING_KEY_FILE, self.proving_key.to_bytes(), SECRET_MODE),
-                NewFile(target / VERIFYING_KEY_FILE, self.verifying_key.to_bytes()),
-                NewFile(target / REPORT_JSON_FILE, self.report.to_json().encode()),
-                NewFile(target / REPORT_HTML_FILE, self.report.to_html().encode()),
-            ]
-        )
+        files = [
+            NewFile(target / PROVING_KEY_FILE, self.proving_key.to_bytes(), SECRET_MODE),
+            NewFile(target / VERIFYING_KEY_FILE, self.verifying_key.to_bytes()),
+            NewFile(target / REPORT_JSON_FILE, self.report.to_json().encode()),
+            NewFile(target / REPORT_HTML_FILE, self.report.to_html().encode()),
+        ]
+        with made_folder(target):
+            write_files(files)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +120,11 @@ def compile(
     for mode, word in (("input", input), ("output", output), ("weights", weights)):
         _check_mode(mode, word)
     try:
-        with held_back():
-            from zkinfer.float_oracle import FloatOracle
-            from zkinfer.onnx_import import load
-            from zkinfer.onnx_import.read import read
-            from zkinfer.quantize import quantize
-            from zkinfer.report import make_report
+        from zkinfer.float_oracle import FloatOracle
+        from zkinfer.onnx_import import load
+        from zkinfer.onnx_import.read import read
+        from zkinfer.quantize import quantize
+        from zkinfer.report import make_report
     except ModuleNotFoundError as error:
         raise UsageError(
             f"compiling needs {error.name}, which is not installed: pip install 'zkinfer[compile]'"

@@ -1,8 +1,9 @@
 """The command line: zkinfer compile, prove, verify, inspect, demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
-an unreadable file; 130 interrupted. An error is one plain sentence on standard error; with
-ZKINFER_TRACEBACK=1 in the environment the traceback comes before it.
+an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
+An error is one plain sentence on standard error; with ZKINFER_TRACEBACK=1 in the environment the
+traceback comes before it.
 """
 
 import argparse
@@ -15,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zkinfer.errors import FormatError, UsageError, VerificationError, ZkinferError
-from zkinfer.interrupts import held_back
+from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
     from zkinfer.api import Verified
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 EXIT_DONE = 0
 EXIT_INVALID = 1
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 _DASHED_VALUES = ("--input-range", "--context")
 """Options whose value may begin with a dash, as a negative number does."""
@@ -50,25 +49,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(error, str(error), EXIT_INVALID)
     except ZkinferError as error:
         return _fail(error, str(error), EXIT_USAGE)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_USAGE
     except MemoryError as error:
         return _fail(error, "there is not enough memory for this", EXIT_USAGE)
     except Exception as error:
-        message = (
-            f"this should not have happened: {type(error).__name__}: {error}; "
-            "set ZKINFER_TRACEBACK=1 to see where, and please report it"
-        )
-        return _fail(error, message, EXIT_USAGE)
+        (place,) = traceback.extract_tb(error.__traceback__, limit=-1)
+        what = f"{type(error).__name__} at {place.filename}:{place.lineno}: {error}"
+        return _fail(error, str(InternalError(what)), EXIT_USAGE)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     """Runs the chosen command; its output is flushed here so that a closed pipe is noticed."""
-    with held_back():
-        from zkinfer import api  # noqa: F401 - every command needs what it loads
     arguments.command(arguments)
     sys.stdout.flush()
     return EXIT_DONE
@@ -215,14 +208,14 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 def _compile(arguments: argparse.Namespace) -> None:
     from zkinfer import api
     from zkinfer.inputs import read_input
-    from zkinfer.progress import ProgressBar
+    from zkinfer.progress import progress_bar
 
     shapes = dict(arguments.shape)
     if len(shapes) != len(arguments.shape):
         raise UsageError("--shape names an input twice; give each input once")
     api.check_folder(arguments.folder, force=arguments.force)
     calibration = arguments.calibration and read_input(arguments.calibration)
-    with ProgressBar(api.COMPILE_STAGES) as progress:
+    with progress_bar(api.COMPILE_STAGES) as progress:
         compiled = api.compile(
             arguments.model,
             calibration=calibration,
@@ -247,11 +240,11 @@ def _prove(arguments: argparse.Namespace) -> None:
     from zkinfer import api
     from zkinfer.inputs import read_input
     from zkinfer.keys import ProvingKey
-    from zkinfer.progress import ProgressBar
+    from zkinfer.progress import progress_bar
     from zkinfer.proof import check_output
 
     check_output(arguments.proof, force=arguments.force)
-    with ProgressBar(1 + api.PROVE_STAGES) as progress:
+    with progress_bar(1 + api.PROVE_STAGES) as progress:
         progress("reading the key")
         key = ProvingKey.load(arguments.key)
         value = read_input(arguments.input)
@@ -324,6 +317,7 @@ def _statement(verified: "Verified") -> dict[str, Any]:
         "outputs": nested(verified.outputs),
         "outputs_fixed": nested(verified.outputs_fixed),
         "context": os.fsdecode(verified.context),
+        "key_digest": verified.key_digest,
         "model_commitment": verified.model_commitment,
         "circuit_digest": verified.circuit_digest,
     }

@@ -6,15 +6,21 @@ each of them has and sees. It works in a temporary folder and leaves nothing beh
 """
 
 import json
+import os
+import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from zkinfer.errors import UsageError
+from zkinfer.interrupts import held_back, undone
 
 _CONTEXT = "claim 2024-117"
 _CLASSES = ("benign", "malignant")
@@ -23,11 +29,22 @@ _CLASSES = ("benign", "malignant")
 def run_demo() -> None:
     """Runs the demo. Raises UsageError if a step fails."""
     data = resources.files("zkinfer") / "demo_data"
-    with (
-        tempfile.TemporaryDirectory(prefix="zkinfer-demo-") as folder,
-        resources.as_file(data) as source,
-    ):
-        _Stage(Path(folder)).play(source)
+    with _temporary_folder() as folder, resources.as_file(data) as source:
+        _Stage(folder).play(source)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A new folder of this user alone; gone after the block, however that ends."""
+    folder = Path(tempfile.gettempdir()) / f"zkinfer-demo-{secrets.token_hex(8)}"
+
+    def remove() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    with undone(remove):
+        folder.mkdir(mode=0o700)
+        yield folder
+        remove()
 
 
 @dataclass(frozen=True)
@@ -77,9 +94,15 @@ class _Stage:
         With -P the installed package is found, not a folder named zkinfer near the demo.
         """
         command = [sys.executable, "-P", "-m", "zkinfer", *map(str, arguments)]
-        return subprocess.run(  # noqa: S603
-            command, cwd=self.folder, capture_output=True, text=True, check=False
-        )
+        pipe = subprocess.PIPE
+        with ExitStack() as stack:
+            with held_back():
+                process = subprocess.Popen(  # noqa: S603
+                    command, cwd=self.folder, stdout=pipe, stderr=pipe, text=True
+                )
+                stack.enter_context(undone(lambda: _stop(process)))
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def _step(self, *arguments: str | Path) -> str:
         """Runs a command that must succeed; returns its output."""
@@ -101,6 +124,13 @@ class _Stage:
     def _size(self, verb: str, path: str | Path, what: str) -> None:
         file = self.folder / path
         print(f"   {verb}  {file.name}, {file.stat().st_size} bytes: {what}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Ends a process that may be running. Its own lock may be held by the code interrupted."""
+    process.kill()
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, 0)
 
 
 def _say(text: str) -> None:

@@ -25,3 +25,13 @@ class FormatError(ZkinferError):
 
 class VerificationError(ZkinferError):
     """The proof does not verify."""
+
+
+class InternalError(ZkinferError):
+    """A defect of zkinfer: something failed that no argument and no file may make fail.
+
+    what: what failed and where. It says nothing about the proof, key or model at hand.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"this is a defect of zkinfer, please report it: {what}")

@@ -2,19 +2,21 @@
 
 A file is written under a temporary name in its own folder, flushed to the disk and renamed. When
 several files belong together all of them are on the disk before the first is renamed, so an error
-or an interruption while writing leaves nothing behind.
+or a signal while writing leaves nothing behind. Renaming is not broken off, and done by then is a
+command whose files they are.
 """
 
 import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from zkinfer.errors import FormatError, UsageError
+from zkinfer.interrupts import disarm, held_back, undone
 
 PUBLIC_MODE = 0o644
 SECRET_MODE = 0o600
@@ -93,27 +95,41 @@ def write_files(files: Sequence[NewFile]) -> None:
     Raises UsageError when a folder does not exist, cannot be written or a path is no plain file.
     """
     staged: list[tuple[str, Path]] = []
-    try:
+    with undone(lambda: _remove(os.unlink, [temporary for temporary, _ in staged])):
         for file in files:
             target = Path(os.path.realpath(file.path))
             if target.exists():
                 _check_regular(target)
+            temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(8)}"
+            staged.append((temporary, target))
             try:
-                staged.append((_stage(target, file.data, file.mode), target))
+                _write(temporary, file.data, file.mode)
             except OSError as error:
                 raise UsageError(f"cannot write {file.path}: {reason(error)}") from error
-        while staged:
-            temporary, target = staged[0]
-            try:
-                os.replace(temporary, target)
-                _flush_folder(target.parent)
-            except OSError as error:
-                raise UsageError(f"cannot write {target}: {reason(error)}") from error
-            del staged[0]
-    finally:
-        for temporary, _ in staged:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        disarm()
+        with held_back():
+            for temporary, target in staged:
+                try:
+                    os.replace(temporary, target)
+                    _flush_folder(target.parent)
+                except OSError as error:
+                    raise UsageError(f"cannot write {target}: {reason(error)}") from error
+
+
+@contextlib.contextmanager
+def made_folder(path: StrPath) -> Iterator[Path]:
+    """The folder, made with its parents where there is none.
+
+    Those that it made are gone again if the block fails. Raises UsageError if it cannot be made.
+    """
+    folder = Path(path)
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    with undone(lambda: _remove(os.rmdir, missing)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"cannot make the folder {folder}: {reason(error)}") from error
+        yield folder
 
 
 def reason(error: OSError) -> str:
@@ -128,19 +144,20 @@ def _check_regular(target: Path) -> None:
         raise UsageError(f"{target} is not a plain file; name a file to create")
 
 
-def _stage(target: Path, data: bytes, mode: int) -> str:
-    """Writes the data next to the target under a temporary name, which it returns."""
-    temporary = f"{target.parent}/.{target.name}.{secrets.token_hex(8)}"
-    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-    try:
-        with open(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    return temporary
+def _write(path: str, data: bytes, mode: int) -> None:
+    """Writes a file that does not exist yet and flushes it to the disk."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    with open(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(remove: Callable[[StrPath], None], paths: Sequence[StrPath]) -> None:
+    """Removes what is there of some files, or of some folders those that are empty."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            remove(path)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -81,7 +81,7 @@ class FixedGraph:
         _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
         tensors: dict[str, FixedTensor] = {}
         for name in names:
-            tensors[name] = _checked(name, self.declared[name])
+            tensors[name] = _checked(f"tensor {name}", self.declared[name])
         for node in self.nodes:
             _check(node.output not in tensors, f"tensor {node.output} is made twice")
             tensors[node.output] = _infer(node, tensors)
@@ -152,9 +152,10 @@ def evaluate(
 ) -> dict[str, Integers]:
     """Every tensor of the network for quantized inputs: the integer oracle."""
     arrays: dict[str, Integers] = {**weights, **inputs}
-    for node in graph.nodes:
-        operands = (arrays[name] for name in node.inputs)
-        arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
+    with np.errstate(over="ignore"):  # sums on the way to a tensor may wrap around 2^64 and back
+        for node in graph.nodes:
+            operands = (arrays[name] for name in node.inputs)
+            arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
     return arrays
 
 
@@ -183,7 +184,9 @@ def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
         index = _first(~finite)
         raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
     rounded = np.rint(np.ldexp(values, tensor.scale))
-    outside = (rounded < tensor.low) | (rounded > tensor.high)
+    outside = np.abs(rounded) >= LIMIT
+    integers = np.where(outside, 0, rounded).astype(np.int64)
+    outside |= (integers < tensor.low) | (integers > tensor.high)
     if outside.any():
         index = _first(outside)
         low, high = math.ldexp(tensor.low, -tensor.scale), math.ldexp(tensor.high, -tensor.scale)
@@ -191,7 +194,7 @@ def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
             f"input {name} at index {index} is {values[index]:g}, outside of the model's domain "
             f"{low:g} to {high:g}; compile with calibration data or an input range that covers it"
         )
-    return rounded.astype(np.int64)
+    return integers
 
 
 def _first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
@@ -215,15 +218,16 @@ def _check_name(name: str) -> None:
     _check(0 < size <= MAX_NAME, f"a name has {size} bytes; expected 1 to {MAX_NAME}")
 
 
-def _checked(name: str, tensor: FixedTensor) -> FixedTensor:
+def _checked(what: str, tensor: FixedTensor) -> FixedTensor:
+    """The tensor. Raises FormatError, saying what it is, unless it is within the limits."""
     shape = tensor.shape
     fits = len(shape) <= MAX_RANK and all(0 < extent for extent in shape)
-    _check(fits and math.prod(shape) <= MAX_ENTRIES, f"tensor {name} has shape {shape}")
-    _check(abs(tensor.scale) <= MAX_SCALE, f"tensor {name} has scale {tensor.scale}")
-    _check(tensor.low <= tensor.high, f"tensor {name} has bounds {tensor.low} to {tensor.high}")
+    _check(fits and math.prod(shape) <= MAX_ENTRIES, f"{what} has shape {shape}")
+    _check(abs(tensor.scale) <= MAX_SCALE, f"{what} has scale {tensor.scale}")
+    _check(tensor.low <= tensor.high, f"{what} has bounds {tensor.low} to {tensor.high}")
     _check(
         -LIMIT < tensor.low and tensor.high < LIMIT,
-        f"tensor {name} could reach {max(-tensor.low, tensor.high)}, beyond 2^62",
+        f"{what} could reach {max(-tensor.low, tensor.high)}, beyond 2^62",
     )
     return tensor
 
@@ -242,7 +246,7 @@ def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> FixedTensor:
         tensor: FixedTensor = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
     except ShapeError as error:
         raise FormatError(f"the fixed-point graph is refused: node {node.name}: {error}") from error
-    return _checked(node.output, tensor)
+    return _checked(f"node {node.name}: tensor {node.output}", tensor)
 
 
 def _is_kind(value: Any, kind: str) -> bool:

@@ -5,11 +5,16 @@ graph fixes: a model exported for a batch of one may be wrong for larger batches
 networks are no faster in batches.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+# Some builds of onnxruntime report to their maker over the network, hashes of the weights among the
+# rest, unless told not to before they are loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 from zkinfer.errors import UnsupportedModelError, UsageError
@@ -32,6 +37,7 @@ class FloatOracle:
 
     def __init__(self, model: Any) -> None:
         onnxruntime.set_default_logger_severity(_QUIET)
+        onnxruntime.disable_telemetry_events()
         self._outputs = [value.name for value in model.graph.output]
         extended = type(model)()
         extended.CopyFrom(model)

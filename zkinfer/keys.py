@@ -19,7 +19,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -49,9 +49,11 @@ class VerifyingKey:
 
     graph: the fixed-point graph; circuit: its circuit's bytes; rows: row commitments; weights:
     name to int64 array if the weights are public, else None; certificate: that hidden weights lie
-    in their declared ranges. `from_bytes` and `load` accept a key only if its circuit is the one
-    that follows from its graph, and its certificate is valid or its rows commit to its public
-    weights.
+    in their declared ranges.
+
+    There is no key that was not accepted: making one, by hand as by reading bytes, lowers the graph
+    and raises FormatError unless the circuit is the one that follows, and the certificate is valid
+    or the rows commit to the public weights.
     """
 
     graph: FixedGraph
@@ -59,6 +61,21 @@ class VerifyingKey:
     rows: bytes
     weights: Mapping[str, Integers] | None
     certificate: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Accepts the key."""
+        circuit = accept_circuit(self.graph, self.circuit, self.rows)
+        _ = self.native_circuit  # within the native module's limits too
+        if self.graph.weights_mode == "hidden":
+            if self.weights is not None:
+                raise FormatError("this verifying key lists weights although they are hidden")
+            accept_certificate(self, circuit)
+            return
+        if self.certificate:
+            raise FormatError("this verifying key has a certificate of public weights")
+        shown = self.weights
+        if shown is None or self.rows != commit_weights(self.graph, self.native_circuit, shown)[0]:
+            raise FormatError("this verifying key's commitments are not to its public weights")
 
     @cached_property
     def native_circuit(self) -> transparent.Circuit:
@@ -73,9 +90,7 @@ class VerifyingKey:
     @cached_property
     def key_digest(self) -> bytes:
         """SHA3-256 of everything in the key but the certificate, 32 bytes."""
-        return hashlib.sha3_256(
-            container.prefix(container.VERIFYING_KEY, self._parts[:-1])
-        ).digest()
+        return key_digest(self.graph, self.circuit, self.rows, self.weights)
 
     @property
     def digest(self) -> str:
@@ -94,8 +109,7 @@ class VerifyingKey:
 
     @cached_property
     def _parts(self) -> tuple[bytes, ...]:
-        weights = b"" if self.weights is None else pack_weights(self.graph, self.weights)
-        return (self.graph.to_json(), self.circuit, self.rows, weights, self.certificate)
+        return (*_stated(self.graph, self.circuit, self.rows, self.weights), self.certificate)
 
     @cached_property
     def _encoded(self) -> bytes:
@@ -108,30 +122,14 @@ class VerifyingKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> "VerifyingKey":
         """Reads and accepts a key from untrusted bytes. Raises FormatError."""
-        key, circuit = cls._read(data)
-        if key.weights is None:
-            accept_certificate(key, circuit)
-        elif key.rows != commit_weights(key.graph, key.native_circuit, key.weights)[0]:
-            raise FormatError("this verifying key's commitments are not to its public weights")
-        return key
-
-    @classmethod
-    def _read(cls, data: bytes) -> "tuple[VerifyingKey, Circuit]":
-        """A key whose weights are still to be accepted, and its circuit."""
-        graph_json, encoded, rows, packed, certificate = container.read(
+        graph_json, circuit, rows, packed, certificate = container.read(
             container.VERIFYING_KEY, data
         )
-        graph, circuit = accept_circuit(graph_json, encoded, rows)
-        weights = None
-        if graph.weights_mode == "public":
-            weights = unpack_weights(graph, packed)
-            if certificate:
-                raise FormatError("this verifying key has a certificate of public weights")
-        elif packed:
+        graph = read_graph(graph_json)
+        weights = unpack_weights(graph, packed) if graph.weights_mode == "public" else None
+        if weights is None and packed:
             raise FormatError("this verifying key lists weights although they are hidden")
-        key = cls(graph, encoded, rows, weights, certificate)
-        _ = key.native_circuit  # within the native module's limits too
-        return key, circuit
+        return cls(graph, circuit, rows, weights, certificate)
 
     @classmethod
     def load(cls, path: StrPath) -> "VerifyingKey":
@@ -172,10 +170,15 @@ class ProvingKey:
 
     @cached_property
     def prover(self) -> transparent.Prover:
-        """The native prover; made once, then ready for any number of inputs."""
+        """The native prover; made once, then ready for any number of inputs.
+
+        Raises FormatError when the weights and blindings do not open the key's commitments.
+        """
         key = self.verifying_key
         weights = weight_arrays(key.graph, self.weights)
-        return transparent.make_prover(key.native_circuit, weights, self.blinds, key.key_digest)
+        return transparent.make_prover(
+            key.native_circuit, weights, key.rows, self.blinds, key.key_digest
+        )
 
     def to_bytes(self) -> bytes:
         """The container. Whoever has it has the weights."""
@@ -187,12 +190,9 @@ class ProvingKey:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ProvingKey":
-        """Reads a key. Raises FormatError.
-
-        Its owner knows the weights, so their commitments are not checked again.
-        """
+        """Reads a key, and accepts the verifying key in it. Raises FormatError."""
         inner, packed, blinds = container.read(container.PROVING_KEY, data)
-        key, _ = VerifyingKey._read(inner)
+        key = VerifyingKey.from_bytes(inner)
         if key.weights is not None:
             if packed or blinds:
                 raise FormatError("this proving key repeats weights that are public")
@@ -218,6 +218,40 @@ class ProvingKey:
         return f"<zkinfer proving key for {self.verifying_key.digest[:16]}…, secret>"
 
 
+def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
+    """The keys of a network: lowers it, commits to its weights and certifies hidden ones.
+
+    weights: int64 arrays by name, each within its declared range. Takes seconds for millions.
+    """
+    circuit = lower(graph)
+    encoded = circuit.to_bytes()
+    rows, blinds = commit_weights(graph, transparent.parse_circuit(encoded), weights)
+    shown = weights if graph.weights_mode == "public" else None
+    certificate = b""
+    if shown is None and graph.weights:
+        digest = key_digest(graph, encoded, rows, shown)
+        certificate = certify(graph, circuit, weights, (rows, blinds), digest)
+    key = VerifyingKey(graph, encoded, rows, shown, certificate)
+    return ProvingKey(key, weights, blinds)
+
+
+def certify(
+    graph: FixedGraph,
+    circuit: Circuit,
+    weights: Mapping[str, Integers],
+    opened: tuple[bytes, bytes],
+    key_digest: bytes,
+) -> bytes:
+    """The certificate of hidden weights. opened: their rows and the rows' blindings."""
+    arrays = weight_arrays(graph, weights)
+    encoded = certificate_circuit(graph, circuit).to_bytes()
+    native = transparent.parse_circuit(encoded)
+    prover = transparent.make_prover(native, arrays, *opened, key_digest)
+    bits, trace = certificate_witness(graph, circuit, arrays)
+    body = transparent.prove(prover, b"", [], [], bits, trace, certificate=True)
+    return _LENGTH.pack(len(encoded)) + encoded + body
+
+
 def commit_weights(
     graph: FixedGraph, circuit: transparent.Circuit, weights: Mapping[str, Integers]
 ) -> tuple[bytes, bytes]:
@@ -227,33 +261,19 @@ def commit_weights(
     )
 
 
-def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
-    """The keys of a network: lowers it, commits to its weights and certifies hidden ones.
-
-    weights: int64 arrays by name, each within its declared range. Takes seconds for millions.
-    """
-    circuit = lower(graph)
-    encoded = circuit.to_bytes()
-    rows, blinds = commit_weights(graph, transparent.parse_circuit(encoded), weights)
-    if graph.weights_mode == "public":
-        return ProvingKey(VerifyingKey(graph, encoded, rows, weights), weights, blinds)
-    key = VerifyingKey(graph, encoded, rows, None)
-    if not graph.weights:
-        return ProvingKey(key, weights, blinds)
-    return ProvingKey(certified(key, circuit, weights, blinds), weights, blinds)
+def key_digest(
+    graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
+) -> bytes:
+    """SHA3-256 of all sections of a verifying key but the certificate, which is about it."""
+    sections = _stated(graph, circuit, rows, weights)
+    return hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, sections)).digest()
 
 
-def certified(
-    key: VerifyingKey, circuit: Circuit, weights: Mapping[str, Integers], blinds: bytes
-) -> VerifyingKey:
-    """The key with the certificate of its hidden weights."""
-    arrays = weight_arrays(key.graph, weights)
-    encoded = certificate_circuit(key.graph, circuit).to_bytes()
-    native = transparent.parse_circuit(encoded)
-    prover = transparent.make_prover(native, arrays, blinds, key.key_digest)
-    bits, trace = certificate_witness(key.graph, circuit, arrays)
-    body = transparent.prove(prover, b"", [], [], bits, trace, certificate=True)
-    return replace(key, certificate=_LENGTH.pack(len(encoded)) + encoded + body)
+def _stated(
+    graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
+) -> tuple[bytes, ...]:
+    packed = b"" if weights is None else pack_weights(graph, weights)
+    return (graph.to_json(), circuit, rows, packed)
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
@@ -301,18 +321,25 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-def accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[FixedGraph, Circuit]:
-    """The graph and its circuit, if its bytes are the key's and the rows are as many.
-
-    Raises FormatError. A hostile graph may break any step of reading and lowering; whatever it
-    raises refuses the key.
-    """
+def read_graph(data: bytes) -> FixedGraph:
+    """The graph of a key. Raises FormatError for whatever reading it raises: it may be hostile."""
     try:
-        graph = FixedGraph.from_json(graph_json)
-        circuit = lower(graph)
-        follows = circuit.to_bytes() == encoded
+        return FixedGraph.from_json(data)
     except FormatError:
         raise
+    except Exception as error:
+        raise FormatError(f"this key's graph has no circuit: {error}") from error
+
+
+def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
+    """The circuit of a graph, if its bytes are the key's and the rows are as many.
+
+    Raises FormatError. A hostile graph may break any step of lowering; whatever it raises refuses
+    the key.
+    """
+    try:
+        circuit = lower(graph)
+        follows = circuit.to_bytes() == encoded
     except Exception as error:
         raise FormatError(f"this key's graph has no circuit: {error}") from error
     if not follows:
@@ -322,7 +349,7 @@ def accept_circuit(graph_json: bytes, encoded: bytes, rows: bytes) -> tuple[Fixe
         raise FormatError(
             f"this key has {len(rows)} bytes of weight commitments, {expected} expected"
         )
-    return graph, circuit
+    return circuit
 
 
 def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+import numpy as np
+
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
@@ -76,7 +78,8 @@ def solve(
     lies: for tests, by path, what a dishonest prover does to an advice array.
     """
     b = Builder(solving=True, lies=lies)
-    outputs = _constrain(b, graph, weights, inputs)
+    with np.errstate(over="ignore"):  # integers are kept modulo 2^64
+        outputs = _constrain(b, graph, weights, inputs)
     return Witness(
         public=b.witness[Segment.PUBLIC],
         weights=b.witness[Segment.WEIGHTS],

@@ -1,8 +1,11 @@
 """A progress bar of named stages on a terminal; nothing in a pipe."""
 
+import os
 import sys
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from zkinfer.interrupts import undone
 
 Report = Callable[[str], None]
 """Called with the name of a stage when it begins."""
@@ -10,35 +13,31 @@ Report = Callable[[str], None]
 _WIDTH = 24
 
 
-class ProgressBar:
+_WIPE = b"\r\x1b[K"
+
+
+@contextmanager
+def progress_bar(stages: int) -> Iterator[Report]:
     """Draws one line on standard error per stage and wipes it at the end.
 
-    An instance is a `Report`. `stages` is how many will be reported.
+    stages: how many will be reported.
     """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    terminal = sys.stderr.fileno()
+    done = 0
 
-    def __init__(self, stages: int) -> None:
-        self._stages = stages
-        self._done = 0
-        self._shown = sys.stderr.isatty()
+    def draw(stage: str) -> None:
+        nonlocal done
+        filled = _WIDTH * done // stages
+        bar = "#" * filled + "." * (_WIDTH - filled)
+        os.write(terminal, _WIPE + f"[{bar}] {stage}".encode())
+        done = min(done + 1, stages)
 
-    def __enter__(self) -> "ProgressBar":
-        return self
+    def wipe() -> None:
+        os.write(terminal, _WIPE)
 
-    def __call__(self, stage: str) -> None:
-        """Shows that a stage has begun."""
-        if self._shown:
-            filled = _WIDTH * self._done // self._stages
-            bar = "#" * filled + "." * (_WIDTH - filled)
-            sys.stderr.write(f"\r\x1b[K[{bar}] {stage}")
-            sys.stderr.flush()
-        self._done = min(self._done + 1, self._stages)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+    with undone(wipe):
+        yield draw
+        wipe()

@@ -22,7 +22,7 @@ def zkinfer() -> Run:
             input=stdin,
             capture_output=True,
             env=environment,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -153,7 +153,7 @@ def test_files_are_written_whole_or_not_at_all(
     monkeypatch.setattr("os.fsync", fail_third)
     with pytest.raises(UsageError, match="no space left"):
         compiled.save(tmp_path / "k")
-    assert list((tmp_path / "k").iterdir()) == []
+    assert not (tmp_path / "k").exists()
 
 
 @pytest.mark.parametrize("context", ["text", 7, None, bytes(65537)])

@@ -4,11 +4,9 @@ import io
 import json
 import os
 import re
-import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +31,14 @@ def test_whole_way(zkinfer: Run, keys: Keys) -> None:
         "outputs",
         "outputs_fixed",
         "context",
+        "key_digest",
         "model_commitment",
         "circuit_digest",
     ]
     assert statement["valid"] is True
     assert statement["context"] == "claim 17"
-    assert HEX.fullmatch(statement["model_commitment"])
-    assert HEX.fullmatch(statement["circuit_digest"])
+    for name in ("key_digest", "model_commitment", "circuit_digest"):
+        assert HEX.fullmatch(statement[name])
     expected = run_onnx(MODELS / "breast_cancer.onnx", np.load(keys.input))
     scores = np.array(statement["outputs"]["scores"])
     assert scores.shape == expected.shape
@@ -78,14 +77,14 @@ def test_verify_and_prove_need_no_onnx(keys: Keys, tmp_path: Path) -> None:
         "assert not {{'zkinfer.quantize', 'zkinfer.onnx_import'}} & set(sys.modules); "
         "sys.exit(max(codes))"
     ).format(p=str(keys.proving), x=str(keys.input), o=str(tmp_path / "p"), v=str(keys.verifying))
-    subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=120)
+    subprocess.run([sys.executable, "-P", "-c", program], check=True, timeout=600)
 
 
 def test_console_script() -> None:
     from importlib.metadata import entry_points
 
     (script,) = (e for e in entry_points(group="console_scripts") if e.name == "zkinfer")
-    assert script.value == "zkinfer.cli:main"
+    assert script.value == "zkinfer.__main__:main"
 
 
 @pytest.mark.parametrize("form", ["npz", "npy", "json-list", "json-object", "stdin-npy"])
@@ -194,21 +193,3 @@ def test_progress_is_shown_on_a_terminal_only(keys: Keys, tmp_path: Path) -> Non
     assert done.returncode == 0
     assert "proving" in shown
     assert shown.endswith("\x1b[K")
-
-
-def test_interrupted(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    model = dense(tmp_path / "m.onnx", rng.normal(size=(2048, 2048)), shape=(1, 2048))
-    command = [sys.executable, "-P", "-m", "zkinfer", "compile", str(model)]
-    folder = tmp_path / "k"
-    process = subprocess.Popen(
-        [*command, "--input-range=-1,1", "-o", str(folder)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert (out, err) == (b"", b"")
-    assert not folder.exists() or not any(folder.iterdir())

@@ -1,4 +1,4 @@
-"""Whole models with sample inputs: graphs of all operators (`graph`), and plain networks (`mlp`)."""
+"""Whole models with sample inputs: graphs of all operators (`graph`), plain networks (`mlp`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,9 +26,10 @@ class Drawn:
     """A model and what to compile it with.
 
     samples: for each sample the inputs by name, as onnxruntime takes them. expected: the outputs
-    that it gives, in label mode the scores behind them. fresh: a sample that calibration does not see. stacked: by input, whether samples
-    lie along its axis 0. shapes: for the inputs with unknown extents, if any are given. input_range: instead of
-    calibration. modes: of input, output and weights.
+    that it gives, in label mode the scores behind them. fresh: a sample that calibration does not
+    see. shapes: for the inputs with unknown extents, if any are given. input_range: instead of
+    calibration. modes: of input, output and weights. stacked: by input, whether samples lie along
+    its axis 0.
     """
 
     model: onnx.ModelProto
@@ -208,9 +209,11 @@ def _distribution(d: Drawing, shape: tuple[int, ...], size: float) -> Callable[[
     """Draws values of an input."""
     numbers = d.numbers
     kind = d.choices.one(
-        ("normal", "normal", "normal", "uniform", "positive", "negative", "whole", "one hot")
-        + ("sparse", "constant", "zero", "shifted", "columns")
-    )
+        (
+            "normal", "normal", "normal", "uniform", "positive", "negative", "whole", "one hot",
+            "sparse", "constant", "zero", "shifted", "columns",
+        )
+    )  # fmt: skip
     columns = 10.0 ** numbers.integers(-2, 3, shape[-1:])
 
     def draw() -> Array:

@@ -113,9 +113,11 @@ class Drawing:
         """Weights: random, sparse, of one sign, zero, all the same."""
         shape = tuple(shape)
         kind = self.choices.one(
-            ("normal", "normal", "normal", "uniform", "sparse", "positive", "negative", "whole")
-            + ("zero", "same", "signs", "outlier", "tiny")
-        )
+            (
+                "normal", "normal", "normal", "uniform", "sparse", "positive", "negative", "whole",
+                "zero", "same", "signs", "outlier", "tiny",
+            )
+        )  # fmt: skip
         drawn = self.numbers.normal(size=shape) * size
         if kind == "uniform":
             drawn = self.numbers.uniform(-size, size, shape)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.properties import check_models, draw_models
+from tests.properties import check_fixed, check_models, draw_fixed, draw_models
 from tests.properties.choices import Choices, Finding, Rejected, replayed, seeded, shrunk
 
 SHRINKING = 300
@@ -21,13 +21,13 @@ SHRINKING = 300
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of cases.
-
-    draw: makes one of choices, or raises Rejected. check: says how it ends, or raises Finding.
+    """A kind of cases. draw: makes one of choices, or raises Rejected. check: says how it ends, or
+    raises Finding. shown: the case as text.
     """
 
     draw: Callable[[Choices], Any]
     check: Callable[[Any], str]
+    shown: Callable[[Any], str]
 
     def outcome(self, choices: Choices) -> str:
         """How one case ends. Raises Finding."""
@@ -39,8 +39,9 @@ class Kind:
 
 
 KINDS = {
-    "models": Kind(draw_models.graph, check_models.outcome),
-    "mlps": Kind(draw_models.mlp, check_models.outcome),
+    "models": Kind(draw_models.graph, check_models.outcome, repr),
+    "mlps": Kind(draw_models.mlp, check_models.outcome, repr),
+    "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
 }
 
 
@@ -69,7 +70,7 @@ def _signature(finding: Finding) -> str:
 def shrink(name: str, seed: int, number: int) -> int:
     """Shows one case; if it is a finding, also the smallest that fails in the same way."""
     kind, choices = KINDS[name], seeded(seed, number)
-    print(kind.draw(seeded(seed, number)))
+    print(kind.shown(kind.draw(seeded(seed, number))))
     try:
         print(kind.outcome(choices))
     except Finding as finding:
@@ -86,7 +87,7 @@ def shrink(name: str, seed: int, number: int) -> int:
         return False
 
     smallest = shrunk(choices.recorded, fails, SHRINKING)
-    print(kind.draw(replayed(smallest)))
+    print(kind.shown(kind.draw(replayed(smallest))))
     try:
         kind.outcome(replayed(smallest))
     except Finding as finding:

@@ -147,6 +147,6 @@ def honest(columns_log2: int = 4, context: bytes = b"context") -> Case:
     w = rng.integers(-20, 21, (K, M))
     y = x @ w
     rows, blinds = _core.commit_weights(circuit, [w], True)
-    prover = _core.Prover(circuit, [w], blinds, KEY_DIGEST)
+    prover = _core.Prover(circuit, [w], rows, blinds, KEY_DIGEST)
     body = prover.prove(context, [y * y], [x], [y], [y, y * y])
     return Case(data, rows, context, y * y, body)

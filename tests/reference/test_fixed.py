@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,15 @@ def test_refused_inputs(x: Any, words: tuple[str, ...]) -> None:
         quantize_input(GRAPH, {"x": np.array(x)})
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("x", [-(2.0**62), 2.0**62, 2.0**60, 2.0**60 - 2**8])
+def test_a_domain_finer_than_floats_is_kept(x: float) -> None:
+    """As floats, its bounds are the powers of two next to them."""
+    domain = FixedTensor((1, 3), 0, 1 - 2**62, 2**60 - 2**8 - 1)
+    graph = replace(GRAPH, declared={**GRAPH.declared, "x": domain}, nodes=(), outputs=("x",))
+    with pytest.raises(UsageError, match=r"at index \(0, 0\) .* outside of the model's domain"):
+        quantize_input(graph, {"x": np.array([[x, 0, 0]])})
 
 
 @pytest.mark.parametrize("names", [(), ("y",), ("x", "y")])

@@ -19,7 +19,7 @@ from zkinfer.circuit.term import MAX_CONSTANTS
 from zkinfer.container import MIB
 from zkinfer.errors import FormatError
 from zkinfer.fixed import MAX_TENSORS, FixedGraph
-from zkinfer.keys import VerifyingKey, accept_circuit
+from zkinfer.keys import VerifyingKey, accept_circuit, read_graph
 from zkinfer.lower import lower
 
 HUGE = 2**31 - 1
@@ -177,7 +177,7 @@ def test_bounded(name: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(FormatError, match=reason):
-            accept_circuit(data, b"", b"")
+            accept_circuit(read_graph(data), b"", b"")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -204,4 +204,4 @@ def test_a_certificate_of_many_ranges() -> None:
 def test_the_limit_of_terms_is_that_of_the_message() -> None:
     data, reason = GRAPHS["a sum that doubles"]
     with pytest.raises(FormatError, match=f"{reason} {MAX_TERM_BYTES} bytes"):
-        accept_circuit(data, b"", b"")
+        accept_circuit(read_graph(data), b"", b"")

@@ -1,181 +1,281 @@
-"""Processes that are killed, that run side by side, and that find the disk full.
+"""Signals at any moment of every command, and of programs that use zkinfer as a library.
 
-What a killed process leaves is whole files or none, besides temporary files under hidden names
-that nobody else can read where they are secret; and the next run does not mind them.
+A command ends with 130 after Ctrl-C and has left nothing, or with 0 and has done all: whatever it
+was doing. Moments are drawn and do not depend on the machine's speed; see moments.py.
+ZKINFER_MOMENTS=500 draws three times so many for each command.
 """
 
 import os
-import resource
 import signal
-import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
 
 import zkinfer
-from tests.robustness.case import MODELS, Case
-from zkinfer.files import SECRET_MODE, NewFile, write_files
+from tests.networks import Net
+from tests.robustness.case import Case
+from tests.robustness.runs import (
+    HANG,
+    Ended,
+    compile_into,
+    content,
+    draw_moments,
+    prove_into,
+    run,
+    start,
+)
+from zkinfer import files, interrupts
+from zkinfer.files import NewFile, made_folder, write_files
+from zkinfer.keys import make_keys
 
-COMMAND = (sys.executable, "-P", "-m", "zkinfer")
-KILLS = 10
-LIMIT = 4096
+MOMENTS = int(os.environ.get("ZKINFER_MOMENTS", "1"))
 OUTPUTS = ("proving.key", "verifying.key", "report.json", "report.html")
-
-
-def compile_into(folder: Path, *more: str) -> list[str]:
-    calibration = str(MODELS / "breast_cancer_calibration.npz")
-    model = str(MODELS / "breast_cancer.onnx")
-    return [*COMMAND, "compile", model, "--calibration", calibration, "-o", str(folder), *more]
-
-
-def prove_into(key: Path, proof: Path) -> list[str]:
-    return [*COMMAND, "prove", str(key), str(MODELS / "breast_cancer_input.npy"), "-o", str(proof)]
-
-
-def seconds(command: list[str]) -> float:
-    start = time.monotonic()
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    return time.monotonic() - start
-
-
-def kill_after(command: list[str], delay: float) -> None:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(delay)
-    process.kill()
-    process.wait(timeout=60)
-
-
-def check_left(folder: Path) -> None:
-    """Every file under its own name is whole; none that may be secret is readable by others."""
-    readers: dict[str, Callable[[Path], object]] = {
-        "proving.key": zkinfer.ProvingKey.load,
-        "verifying.key": zkinfer.VerifyingKey.load,
-        "proof.zkp": zkinfer.Proof.load,
-    }
-    for path in folder.iterdir() if folder.exists() else ():
-        if "proving.key" in path.name:
-            assert path.stat().st_mode & 0o777 == SECRET_MODE, path
-        if path.name in readers:
-            readers[path.name](path)
-        elif not path.name.startswith("."):
-            assert path.name in OUTPUTS, path
-            assert path.read_text().rstrip().endswith(("}", "</html>")), path
+WIPE = b"\r\x1b[K"
 
 
 @pytest.fixture(scope="module")
-def proving_key(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("key") / "proving.key"
-    case.proving_key.save(path)
-    return path
+def made(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with keys and a proof."""
+    folder = tmp_path_factory.mktemp("made")
+    case.proving_key.save(folder / "proving.key")
+    case.verifying_key.save(folder / "verifying.key")
+    case.proof.save(folder / "proof.zkp")
+    return folder
 
 
-def test_killed_while_compiling(tmp_path: Path) -> None:
-    duration = seconds(compile_into(tmp_path / "whole"))
-    rng = np.random.default_rng(1)
-    folder = tmp_path / "keys"
-    for delay in rng.uniform(0.3, 1.0, KILLS) * duration:
-        kill_after(compile_into(folder, "--force"), delay)
-        check_left(folder)
-    seconds(compile_into(folder, "--force"))
-    check_left(folder)
-    assert {path.name for path in folder.iterdir()} >= set(OUTPUTS)
+@dataclass(frozen=True)
+class Verb:
+    """A command for the tests. `MADE` in its words stands for the folder of keys."""
+
+    words: list[str]
+    seconds: float
+    """CPU time that it takes about."""
+    before: dict[str, bytes] = field(default_factory=dict)
+    """Files that are there before."""
+    signal: str = "SIGINT"
+
+    def at(self, made: Path) -> list[str]:
+        return [word.replace("MADE", str(made)) for word in self.words]
 
 
-def test_killed_while_proving(case: Case, proving_key: Path, tmp_path: Path) -> None:
-    duration = seconds(prove_into(proving_key, tmp_path / "whole.zkp"))
-    (tmp_path / "whole.zkp").unlink()
-    rng = np.random.default_rng(2)
-    for delay in rng.uniform(0.3, 1.0, KILLS) * duration:
-        kill_after(prove_into(proving_key, tmp_path / "proof.zkp"), delay)
-        check_left(tmp_path)
-    seconds(prove_into(proving_key, tmp_path / "proof.zkp"))
-    zkinfer.verify(case.verifying_key, zkinfer.Proof.load(tmp_path / "proof.zkp"))
+OLD = {f"a/b/{name}": b"old" for name in OUTPUTS}
+VERBS = {
+    "compile": Verb(compile_into("a/b"), 0.6),
+    "compile --force": Verb(compile_into("a/b", "--force"), 0.6, OLD),
+    "prove": Verb(prove_into(Path("MADE/proving.key"), "p.zkp"), 0.3),
+    "verify": Verb(["verify", "MADE/verifying.key", "MADE/proof.zkp"], 0.3),
+    "inspect": Verb(["inspect", "MADE/proving.key"], 0.3),
+    "demo": Verb(["demo"], 0.2),
+    "demo in a terminal": Verb(["demo"], 0.2, signal="SIGINT*"),
+}
 
 
-KILLED_WRITER = """
-import os, signal, sys
-from zkinfer.files import NewFile, write_files
-left = int(sys.argv[2])
-def guard(call):
-    def guarded(*arguments):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return call(*arguments)
-    return guarded
-os.fsync, os.replace = guard(os.fsync), guard(os.replace)
-write_files([
-    NewFile(sys.argv[1] + "/proving.key", b"new" * 9999, 0o600),
-    NewFile(sys.argv[1] + "/verifying.key", b"new" * 9999),
-])
-"""
+def prepare(folder: Path, verb: Verb) -> Path:
+    folder.mkdir(parents=True)
+    for name, data in verb.before.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def check_ended(ended: Ended, whole: Ended, moment: str) -> bool:
+    """Whether the command did its work; else it must have ended as an interrupted one does."""
+    met = ended.report.get("handler")
+    if ended.code == 0:
+        assert met != "default", moment
+        assert ended.out.count(b"\n") == whole.out.count(b"\n"), moment
+        assert ended.err == b"", moment
+        return True
+    if ended.code == -signal.SIGINT:
+        # The interpreter had not come to zkinfer's first line.
+        assert (met or "default", ended.out) == ("default", b""), moment
+        return False
+    assert (ended.code, ended.err) == (130, b""), moment
+    assert met in (None, "zkinfer"), moment
+    return False
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_any_moment(made: Path, tmp_path: Path, name: str) -> None:
+    verb = VERBS[name]
+    folder = prepare(tmp_path / "whole/in", verb)
+    whole = run(folder, verb.at(made))
+    assert (whole.code, whole.err) == (0, b"")
+    all_files = set(content(folder))
+    for number, moment in enumerate(draw_moments(whole, verb.seconds, MOMENTS, seed=len(name))):
+        folder = prepare(tmp_path / str(number) / "in", verb)
+        before = content(folder)
+        ended = run(folder, verb.at(made), moment, verb.signal)
+        after = content(folder)
+        if check_ended(ended, whole, moment):
+            assert set(after) == all_files, moment
+            assert not any(after[name] == data for name, data in verb.before.items()), moment
+            check_whole(folder)
+        else:
+            assert after == before, moment
+        assert content(folder.parent / "tmp") == {}, moment
+
+
+def check_whole(folder: Path) -> None:
+    for path in folder.rglob("*.key"):
+        (zkinfer.ProvingKey if path.name == "proving.key" else zkinfer.VerifyingKey).load(path)
+    for path in folder.rglob("*.zkp"):
+        zkinfer.Proof.load(path)
+
+
+def test_no_child_is_left(made: Path, tmp_path: Path) -> None:
+    """A signal to the demo alone ends the step that it runs too."""
+    folder = prepare(tmp_path / "in", VERBS["demo"])
+    (*_, last) = run(folder, ["demo"]).report["close"]
+    rng = np.random.default_rng(0)
+    for step in rng.integers(last // 2, last, 2 * MOMENTS):
+        process = start(folder, ["demo"], f"step:{step}")
+        process.communicate(timeout=HANG)
+        assert process.returncode == 130
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals(made: Path, tmp_path: Path, number: signal.Signals) -> None:
+    verb = VERBS["compile"]
+    whole = run(prepare(tmp_path / "whole/in", verb), verb.at(made))
+    (step,) = np.random.default_rng(number).choice(whole.report["close"][10:-100], 1)
+    folder = prepare(tmp_path / "in", verb)
+    ended = run(folder, verb.at(made), f"step:{step}", number.name)
+    assert (ended.code, ended.out, ended.err) == (128 + number, b"", b""), step
+    assert content(folder) == {}
+
+
+def test_ignored_signals_stay_ignored(made: Path, tmp_path: Path) -> None:
+    """As after nohup, or in a background job of a shell without job control."""
+    verb = VERBS["prove"]
+    whole = run(prepare(tmp_path / "whole/in", verb), verb.at(made))
+    (step,) = np.random.default_rng(3).choice(whole.report["close"], 1)
+    folder = prepare(tmp_path / "in", verb)
+    ended = run(folder, verb.at(made), f"step:{step}", ignoring=True)
+    assert (ended.code, ended.report["handler"]) == (0, "ignored"), step
+    assert ended.out == whole.out
+    check_whole(folder)
+
+
+def test_the_terminal_is_wiped(made: Path, tmp_path: Path) -> None:
+    verb = VERBS["prove"]
+    folder = prepare(tmp_path / "in", verb)
+    steps = run(folder, verb.at(made)).report["steps"]
+    (folder / "p.zkp").unlink()
+    terminal, other_end = os.openpty()
+    os.set_blocking(terminal, False)
+    shown = b""
+    for step in np.random.default_rng(4).integers(steps * 9 // 10, steps * 99 // 100, 2 * MOMENTS):
+        ended = run(folder, verb.at(made), f"step:{step}", stderr=other_end)
+        assert ended.code == 130, step
+        with suppress(BlockingIOError):
+            shown += os.read(terminal, 1 << 16)
+        assert not shown or shown.endswith(WIPE), step
+    assert b"reading the key" in shown
+    os.close(terminal)
+    os.close(other_end)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Python's own handler, also where the tests run with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_killed_at_every_step_of_writing(tmp_path: Path, before: bytes | None) -> None:
-    new = b"new" * 9999
-    names = ("proving.key", "verifying.key")
-    for step in range(7):
-        folder = tmp_path / str(step)
-        folder.mkdir()
+@pytest.mark.usefixtures("interruptible")
+def test_library_writes_all_or_nothing(tmp_path: Path, before: bytes | None) -> None:
+    """KeyboardInterrupt before every line that writing files runs."""
+    modules = {files.__file__, interrupts.__file__}
+    folder = tmp_path / "a/b"
+    new = [NewFile(folder / name, b"new") for name in ("one", "two")]
+    for chosen in count():
         if before is not None:
-            write_files([NewFile(folder / name, before) for name in names])
-        command = [sys.executable, "-c", KILLED_WRITER, str(folder), str(step)]
-        environment = os.environ | {"PYTHONPATH": str(MODELS.parent)}
-        done = subprocess.run(command, env=environment, check=False, timeout=60)
-        # Two files are flushed; then each is renamed and its folder flushed.
-        assert done.returncode == (-signal.SIGKILL if step < 6 else 0)
-        paths = [folder / name for name in names]
-        found = [path.read_bytes() if path.exists() else None for path in paths]
-        renamed = [step >= 3, step >= 5]
-        assert found == [new if done else before for done in renamed], step
-        for path in folder.glob(".proving.key.*"):
-            assert path.stat().st_mode & 0o777 == SECRET_MODE
-        write_files([NewFile(path, new) for path in paths])
-        assert [path.read_bytes() for path in paths] == [new, new]
+            folder.mkdir(parents=True, exist_ok=True)
+            write_files([NewFile(file.path, before) for file in new])
+        old = content(tmp_path)
+        left = chosen
+
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            nonlocal left
+            if frame.f_code.co_filename not in modules:
+                return None
+            if event == "line":
+                left -= 1
+                if left == -1:
+                    signal.raise_signal(signal.SIGINT)
+            return trace
+
+        sys.settrace(trace)
+        try:
+            with made_folder(folder):
+                write_files(new)
+        except KeyboardInterrupt:
+            sys.settrace(None)
+        else:
+            sys.settrace(None)
+            assert left >= 0
+            break
+        after = content(tmp_path)
+        if after != old:
+            assert after == {"a": None, "a/b": None, "a/b/one": b"new", "a/b/two": b"new"}, chosen
+            for file in new:
+                Path(file.path).unlink()
+            folder.rmdir()
+            folder.parent.rmdir()
+    assert chosen > 50
 
 
-def test_side_by_side(case: Case, proving_key: Path, tmp_path: Path) -> None:
-    """Four processes with one key, two of them with one output."""
-    proofs = [tmp_path / name for name in ("a.zkp", "b.zkp", "same.zkp", "same.zkp")]
-    processes = [
-        subprocess.Popen(prove_into(proving_key, p), stdout=subprocess.DEVNULL) for p in proofs
-    ]
-    assert [process.wait(timeout=60) for process in processes] == [0] * 4
-    for proof in proofs:
-        zkinfer.verify(case.verifying_key, zkinfer.Proof.load(proof))
-    assert len(list(tmp_path.iterdir())) == 3
+class Signalled(Exception):  # noqa: N818 - no error
+    """What the test's signal handler raises."""
 
 
-def limited(command: list[str]) -> str:
-    """The message of a run in which no file can grow beyond the limit."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT)),
-    )
-    assert done.returncode == 2, done
-    (message,) = done.stderr.splitlines()
-    return message
+def dense_keys(width: int) -> zkinfer.ProvingKey:
+    """Keys of one dense layer; the longest native call proves the weights' ranges."""
+    net = Net()
+    graph = net.graph(net.node("matmul", net.input(1, width), net.weight(width, width)))
+    weights = np.random.default_rng(width).integers(-8, 8, (width, width))
+    return make_keys(graph, {graph.weights[0]: weights})
 
 
-def test_full_disk(proving_key: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "keys"
-    message = limited(compile_into(folder))
-    assert message.startswith(f"zkinfer: cannot write {folder / 'proving.key'}: file too large")
-    assert not folder.exists() or not list(folder.iterdir())
-    proof = tmp_path / "proof.zkp"
-    message = limited(prove_into(proving_key, proof))
-    assert message == f"zkinfer: cannot write {proof}: file too large"
-    proof.write_bytes(b"zkinf.pf, an older one")
-    limited(prove_into(proving_key, proof))
-    assert proof.read_bytes() == b"zkinf.pf, an older one"
-    assert {path.name for path in tmp_path.iterdir()} <= {"keys", "proof.zkp"}
+def test_native_calls_are_interrupted() -> None:
+    """A call that works for a second ends by an exception as soon as a handler raises one.
+
+    The signal comes after 0.02 s of CPU time in the call, so that it comes within.
+    """
+    ended: list[str] = []
+
+    def on_signal(*_: object) -> None:
+        raise Signalled
+
+    def profile(_: FrameType, event: str, function: object) -> None:
+        if getattr(function, "__name__", "") == "prove" and event.startswith("c_"):
+            ended.append(event)
+            signal.setitimer(signal.ITIMER_PROF, 0.02 if event == "c_call" else 0)
+
+    before = signal.signal(signal.SIGPROF, on_signal)
+    sys.setprofile(profile)
+    try:
+        with pytest.raises(Signalled):
+            dense_keys(512)
+    finally:
+        sys.setprofile(None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    assert ended == ["c_call", "c_exception"]
+    # The next call finds everything in order.
+    key = dense_keys(8)
+    proof = zkinfer.prove(key, np.ones((1, 8), dtype=np.int64))
+    assert zkinfer.verify(key.verifying_key, proof).outputs

@@ -346,6 +346,7 @@ def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     part, inside, edit = {
         "circuit": (_circuit, "term/coefficient", "= 2"),
         "key": (_statement, "digest", "flip"),
+        "rows/weights": (_statement, "rows", "rotate"),
         "context": (_statement, "context", "flip"),
         "public": (_statement, "public", "plus 1"),
         "outer/round": (_proof, "outer/a", "= U"),

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from artifacts import sections
 from networks import Net, cases
 
-from zkinfer import FormatError, VerifyingKey, certificate, keys
+from zkinfer import FormatError, UsageError, VerifyingKey, certificate, container, keys
 from zkinfer.backends import transparent
 from zkinfer.certificate import certificate_circuit, certificate_witness
 from zkinfer.circuit.check import check
@@ -36,7 +37,8 @@ def draw(graph: FixedGraph, seed: int = 0) -> dict[str, np.ndarray]:
 
 def sealed(key: ProvingKey, section: bytes) -> bytes:
     """The verifying key with another certificate section."""
-    return dataclasses.replace(key.verifying_key, certificate=section).to_bytes()
+    parts = sections(container.VERIFYING_KEY, key.verifying_key.to_bytes())
+    return container.write(container.VERIFYING_KEY, (*list(parts.values())[:-1], section))
 
 
 def failing(
@@ -122,8 +124,11 @@ def test_weights_that_make_a_sum_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
         return certificate_witness(graph, lower(graph), bounded)
 
     monkeypatch.setattr(keys, "certificate_witness", witness)
+    with pytest.raises(UsageError, match="does not satisfy table4/total"):
+        make_keys(graph, weights)
+    monkeypatch.setattr(transparent, "make_prover", transparent.Prover.unchecked)
     with pytest.raises(FormatError, match="certificate is not valid"):
-        VerifyingKey.from_bytes(make_keys(graph, weights).verifying_key.to_bytes())
+        make_keys(graph, weights)
 
 
 def test_missing_foreign_and_damaged_certificates() -> None:
@@ -169,6 +174,7 @@ def test_a_prediction_is_no_certificate() -> None:
     prover = transparent.make_prover(
         transparent.parse_circuit(encoded),
         arrays,
+        verifying_key.rows,
         key.blinds,
         verifying_key.key_digest,
     )

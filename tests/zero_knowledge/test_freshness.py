@@ -108,7 +108,7 @@ def test_copied_keys_and_forked_processes_repeat_nothing(tmp_path: Path) -> None
         )
         for name, when in zip(names, ("early", "late"), strict=True)
     ]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    assert [process.wait(timeout=600) for process in processes] == [0, 0]
     proofs = [zkinfer.Proof.load(path) for path in sorted(tmp_path.glob("*.key.*"))]
     assert len(proofs) == 4
     for proof in proofs:

@@ -1,7 +1,8 @@
 """The transparent backend: thin calls into the native module, with zkinfer's own errors.
 
-The native module reports every problem as ValueError; here each becomes the error that the call
-site means: FormatError for circuits, UsageError while proving, VerificationError while verifying.
+The native module reports what it refuses as RefusedError; here that becomes the error that the
+call site means: FormatError for circuits, UsageError while proving, VerificationError while
+verifying. Its InternalError, after a panic, and a KeyboardInterrupt pass through.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
-from zkinfer._core import Circuit, Prover, Verifier
+from zkinfer._core import Circuit, Prover, RefusedError, Verifier
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
@@ -32,7 +33,7 @@ def parse_circuit(data: bytes) -> Circuit:
     """The native circuit. Raises FormatError when the bytes are no circuit within the limits."""
     try:
         return Circuit(data)
-    except ValueError as error:
+    except RefusedError as error:
         raise FormatError(f"the circuit is not acceptable: {error}") from error
 
 
@@ -42,20 +43,24 @@ def commit_weights(
     """Row commitments and blindings, 32 bytes a row each. Raises UsageError."""
     try:
         return _core.commit_weights(circuit, _native(weights), hidden)
-    except ValueError as error:
+    except RefusedError as error:
         raise UsageError(f"the weights cannot be committed: {error}") from error
 
 
 def make_prover(
     circuit: Circuit,
     weights: Sequence[Integers],
+    rows: bytes,
     blinds: bytes,
     key_digest: bytes,
 ) -> Prover:
-    """A prover that holds the circuit and the weights. Raises FormatError."""
+    """A prover that holds the circuit, the weights and the openings of their rows.
+
+    Raises FormatError, also when weights and blindings do not open the rows.
+    """
     try:
-        return Prover(circuit, _native(weights), blinds, key_digest)
-    except ValueError as error:
+        return Prover(circuit, _native(weights), rows, blinds, key_digest)
+    except RefusedError as error:
         raise FormatError(f"the proving key is not acceptable: {error}") from error
 
 
@@ -69,19 +74,23 @@ def prove(
     *,
     certificate: bool = False,
 ) -> bytes:
-    """The body of a proof, or of a certificate, for one witness. Raises UsageError."""
+    """The body of a proof, or of a certificate, for one witness.
+
+    Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
+    not verify, and would show hidden values to its receiver.
+    """
     arrays = [_native(segment) for segment in (public, inputs, bits, trace)]
     try:
         return prover.prove(context, *arrays, certificate=certificate)
-    except ValueError as error:
-        raise UsageError(f"no proof can be made: {error}") from error
+    except RefusedError as error:
+        raise UsageError(f"no proof is released: {error}") from error
 
 
 def make_verifier(circuit: Circuit, rows: bytes, key_digest: bytes) -> Verifier:
     """A verifier that holds the circuit and the weights' commitments. Raises FormatError."""
     try:
         return Verifier(circuit, rows, key_digest)
-    except ValueError as error:
+    except RefusedError as error:
         raise FormatError(f"the weights' commitments are not acceptable: {error}") from error
 
 
@@ -99,7 +108,7 @@ def verify(
     """
     try:
         verifier.verify(context, _native(public), body, certificate=certificate)
-    except ValueError as error:
+    except RefusedError as error:
         raise VerificationError(str(error)) from error
 
 

@@ -3,6 +3,7 @@
 The same code builds a circuit (no integers; `circuit()` gives the result) and solves one (every
 value carries its integers; `witness` lists the arrays of each segment, and blocks are skipped).
 Unconstrained advice enters by `advice` and `bits` only, where a lying prover may replace it.
+What is made of integers otherwise than by sums, products and views is made of `integers`.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
-from zkinfer.circuit.bits import Bits, Groups, Piece, join_axes, split_width
+from zkinfer.circuit.bits import MAX_WIDTH, Bits, Groups, Piece, join_axes, split_width
 from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.layout import MAX_AXES, Segment, Tensor, choose_columns, outermost
 from zkinfer.circuit.term import Axis, Challenge, Term, can_join, simplify_sums
@@ -93,6 +94,7 @@ class Builder:
         array: int64 of the shape while solving, else None. The axis that wastes most when padded
         is put first. keep_axes: axes of extent 1 remain, so that indices can leave them.
         """
+        check_exact(path, low, high)
         if array is not None and path in self._lies:
             array = self._lies[path](array)
         order = physical_order(shape, keep_axes=keep_axes)
@@ -126,6 +128,11 @@ class Builder:
         The bits are advice; that each is 0 or 1 is the argument's own check. numbers: int64 of the
         value's shape while solving, else None; bit k is `numbers >> k & 1`.
         """
+        if width > MAX_WIDTH:
+            raise UnsupportedModelError(
+                f"{path}: an integer of {width} bits; at most {MAX_WIDTH} are supported, so narrow "
+                "the bounds of the operands"
+            )
         if numbers is not None and path in self._lies:
             numbers = self._lies[path](numbers)
         shape = like.shape
@@ -157,6 +164,14 @@ class Builder:
             )
             self.bits("unread", one, 1, one.array if self.solving else None)
 
+    def integers(self, path: str, value: Value) -> Integers | None:
+        """The integers of a value while solving, else None; they are exact.
+
+        Raises UnsupportedModelError when its bounds do not fit int64.
+        """
+        check_exact(path, value.low, value.high)
+        return value.array if self.solving else None
+
     # -- blocks ------------------------------------------------------------------------------
 
     def product(self, path: str, a: Value, b: Value, c: Value) -> None:
@@ -180,7 +195,7 @@ class Builder:
             self.block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
             return
         *others, (coefficient, last) = x.parts
-        rest = replace(x, parts=tuple(others))
+        rest = replace(x, parts=tuple(others), numbers=None)
         last.define(coefficient, linear.add(y, linear.scale(rest, -1)))
 
     def block(
@@ -250,7 +265,7 @@ class Builder:
 
     def store(self, path: str, value: Value, *, keep_axes: bool = False) -> Value:
         """The value as a tensor of its own, each axis one factor."""
-        array = value.array if value.numbers is not None else None
+        array = self.integers(path, value)
         stored = self.advice(
             path, Segment.TRACE, value.shape, value.low, value.high, array, keep_axes=keep_axes
         )
@@ -269,9 +284,10 @@ class Builder:
 
     def flat(self, path: str, value: Value) -> Value:
         """A stored copy of the value as one axis."""
-        array = value.array.reshape(-1) if value.numbers is not None else None
+        array = self.integers(path, value)
         size = math.prod(value.shape)
-        stored = self.advice(path, Segment.TRACE, (size,), value.low, value.high, array)
+        flat = None if array is None else array.reshape(-1)
+        stored = self.advice(path, Segment.TRACE, (size,), value.low, value.high, flat)
         self.equal(
             path, value, replace(views.matched(stored, (value.rows,)), factors=value.factors)
         )
@@ -300,6 +316,15 @@ class Builder:
         if found is None:
             raise ValueError(f"{path}: a flat value does not take the shape {shape}")
         return found
+
+
+def check_exact(path: str, low: int, high: int) -> None:
+    """Raises UnsupportedModelError unless int64 holds every integer within the bounds."""
+    if low < -(2**63) or high >= 2**63:
+        raise UnsupportedModelError(
+            f"{path}: an integer could reach {max(-low, high)}, beyond 64 bits; narrow the bounds "
+            "of the operands"
+        )
 
 
 def physical_order(shape: Sequence[int], *, keep_axes: bool = False) -> list[int]:

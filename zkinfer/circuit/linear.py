@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from zkinfer.circuit.term import Axis, Constants, Term, reduced
-from zkinfer.circuit.value import Integers, Lazy, Value, spans
+from zkinfer.circuit.value import Integers, Lazy, Value, spans, wrapped
 
 
 def scale(value: Value, factor: int) -> Value:
@@ -21,7 +21,7 @@ def scale(value: Value, factor: int) -> Value:
         parts=tuple((reduced(coefficient * factor), part) for coefficient, part in value.parts),
         low=low,
         high=high,
-        numbers=value.lazily(lambda x: x * factor),
+        numbers=value.lazily(lambda x: x * wrapped(factor)),
     )
 
 
@@ -52,12 +52,16 @@ def constant(number: int, like: Value) -> Value:
     rows = tuple(Axis(extent, None, ()) for extent in like.rows)
     terms = (Term(0, number, (), rows),) if number else ()
     shape = like.shape
-    return Value(like.factors, terms, number, number, like.lazily(lambda _: np.full(shape, number)))
+    numbers = like.lazily(lambda _: np.full(shape, wrapped(number), np.int64))
+    return Value(like.factors, terms, number, number, numbers)
 
 
 def shifted(value: Value, number: int) -> Value:
     """The value plus an integer."""
-    return add(value, constant(number, value)) if number else value
+    if not number:
+        return value
+    moved = add(value, constant(number, value))
+    return replace(moved, numbers=value.lazily(lambda x: x + wrapped(number)))
 
 
 def sum_over(value: Value, axes: Sequence[int]) -> Value:
@@ -95,7 +99,8 @@ def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
         terms.append(replace(term, rows=(*term.rows[:position], row, *term.rows[position + 1 :])))
     shape = [-1 if a == axis else 1 for a in range(len(value.factors))]
     multipliers = np.array(series, dtype=np.int64).reshape(shape)
-    bound = max(abs(value.low), abs(value.high)) * max(map(abs, series))
-    return Value(
-        value.factors, tuple(terms), -bound, bound, value.lazily(lambda x: x * multipliers)
-    )
+    ends = [
+        end * number for end in (value.low, value.high) for number in (min(series), max(series))
+    ]
+    numbers = value.lazily(lambda x: x * multipliers)
+    return Value(value.factors, tuple(terms), min(ends), max(ends), numbers)

@@ -3,7 +3,9 @@
 A value has a logical shape. Each logical axis is a tuple of factors (mixed radix, the most
 significant first; extent 1 has none). Its terms read tensors at strides over all factors, in order.
 Reshaping, transposing, slicing, broadcasting, windows and sums rearrange factors and strides and
-cost no constraints. While solving, a value also carries its integers.
+cost no constraints. While solving, a value also carries its integers modulo 2^64: those of sums,
+products and views are so by int64 arithmetic, and they are exact where its bounds fit int64, which
+`Builder.integers` sees to for everything else.
 """
 
 import math
@@ -49,7 +51,10 @@ class Part(Protocol):
         """See above."""
 
     def define(self, coefficient: int, y: "Value") -> None:
-        """States that `coefficient` times it equals a value, whose factors may be finer."""
+        """States that `coefficient` times it equals a value, which has no integers.
+
+        The value's factors may be finer. While solving, this stores what it stores without.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +62,9 @@ class Value:
     """A linear expression of a logical shape.
 
     factors: per logical axis; terms: their rows are all factors in order; low, high: bounds of the
-    integers; numbers: the integers in the logical shape, only while solving. parts: products that
-    are not stored, each with its integer coefficient; only sums and multiples of such a value can
-    be formed until `Builder.equal` or `Builder.settle` has it.
+    integers; numbers: the integers modulo 2^64 in the logical shape, only while solving. parts:
+    products that are not stored, each with its integer coefficient; only sums and multiples of such
+    a value can be formed until `Builder.equal` or `Builder.settle` has it.
     """
 
     factors: Factors
@@ -81,7 +86,7 @@ class Value:
 
     @property
     def array(self) -> Integers:
-        """The integers, int64 of the logical shape. Only while solving."""
+        """The integers modulo 2^64, int64 of the logical shape. Only while solving."""
         if self.numbers is None:
             raise RuntimeError("a value has integers only while solving")
         return self.numbers.get()
@@ -94,6 +99,11 @@ class Value:
     def bounded(self, low: int, high: int) -> "Value":
         """The same value with other bounds."""
         return replace(self, low=low, high=high)
+
+
+def wrapped(number: int) -> int:
+    """The number modulo 2^64, as int64 arithmetic has it."""
+    return (number + 2**63) % 2**64 - 2**63
 
 
 def factors_of(shape: Sequence[int]) -> Factors:

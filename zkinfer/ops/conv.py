@@ -57,7 +57,7 @@ def constrain(
     b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
 ) -> Value:
     """The Freivalds product of the windows (a view of x) with the kernels as a matrix."""
-    known = (x, w) if bias is None else (x, w, bias)
+    known = (x, w)
     numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
     groups = node.attrs["groups"]
     batch, channels, *spatial = x.shape

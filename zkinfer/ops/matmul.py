@@ -70,7 +70,7 @@ def constrain(
     b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
 ) -> Value:
     """The Freivalds product; a batch axis that only one operand has belongs to its rows."""
-    known = (x, w) if bias is None else (x, w, bias)
+    known = (x, w)
     numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
     n, m = ["n"] if len(x.shape) > 1 else [], ["m"] if len(w.shape) > 1 else []
     batch = max(len(x.shape) - len(n), len(w.shape) - len(m)) - 1

@@ -23,16 +23,11 @@ INPUTS = (1, 1)
 def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
     """x [N, C, spatial...]; scale and bounds stay."""
     require(len(x.shape) >= 3, f"x has {len(x.shape)} axes; a pool takes 3 or more")
-    kernel, pads = attrs["kernel"], attrs["pads"]
-    outputs = windows.output_extents(
-        x.shape[2:], kernel, attrs["strides"], pads, attrs["dilations"]
-    )
-    for axis, extent in enumerate(x.shape[2:]):
-        step = attrs["dilations"][axis]
-        for start in (-pads[axis], (outputs[axis] - 1) * attrs["strides"][axis] - pads[axis]):
-            first = start if start >= 0 else start % step  # the first tap that is not before x
-            inside = first < extent and first <= start + (kernel[axis] - 1) * step
-            require(inside, f"a window along spatial axis {axis} lies in the padding")
+    per_axis = [attrs[name] for name in ("kernel", "strides", "pads", "dilations")]
+    outputs = windows.output_extents(x.shape[2:], *per_axis)
+    for axis, numbers in enumerate(zip(x.shape[2:], outputs, *per_axis, strict=False)):
+        inside = windows.all_inside(*numbers)
+        require(inside, f"a window along spatial axis {axis} lies in the padding")
     return FixedTensor((*x.shape[:2], *outputs), x.scale, x.low, x.high)
 
 

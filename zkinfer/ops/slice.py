@@ -24,7 +24,7 @@ def selections(attrs: Attrs, shape: tuple[int, ...]) -> dict[int, range]:
     for axis, start, stop, step in zip(*lists, strict=True):
         axis_of(axis, len(shape), "a sliced axis")
         require(step != 0 and axis not in kept, f"axis {axis} with step {step}")
-        kept[axis] = range(shape[axis])[start : stop if stop >= -shape[axis] else None : step]
+        kept[axis] = range(shape[axis])[start:stop:step]
         require(len(kept[axis]) > 0, f"nothing is left of axis {axis}")
     return kept
 

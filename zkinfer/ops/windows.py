@@ -38,6 +38,39 @@ def output_extents(
     return tuple(result)
 
 
+def all_inside(extent: int, output: int, kernel: int, stride: int, pad: int, dilation: int) -> bool:
+    """Whether every window along an axis has a tap in 0 .. extent - 1, in logarithmic time.
+
+    pad: the entries before the axis; the last window starts at most where the axis ends.
+    """
+    first, last = -pad, (output - 1) * stride - pad
+    if last >= extent or first + (kernel - 1) * dilation < 0:
+        return False
+    # What starts before the axis enters it at its start modulo the dilation: where that is
+    # `extent` or more, it steps over the axis, and adding `over` takes it to the next multiple.
+    before, over = min(output, -(-pad // stride)), dilation - min(extent, dilation)
+    start = first % dilation
+    return _floor_sum(before, dilation, stride, start + over) == _floor_sum(
+        before, dilation, stride, start
+    )
+
+
+def _floor_sum(count: int, divisor: int, step: int, start: int) -> int:
+    """sum_i floor((start + i step) / divisor) for i < count, nothing being negative.
+
+    Euclid's algorithm on divisor and step, counting lattice points below a line.
+    """
+    total = 0
+    while True:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+        step, start = step % divisor, start % divisor
+        end = count * step + start
+        if end < divisor:
+            return total
+        count, start = divmod(end, divisor)
+        divisor, step = step, divisor
+
+
 def view(
     x: npt.NDArray[_Number],
     kernel: Sequence[int],

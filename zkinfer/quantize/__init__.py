@@ -61,7 +61,7 @@ def quantize(
             raise UsageError(f"{mode} must be {' or '.join(MODES[mode])}, got {word!r}")
     if not 0 < max_error < 1:
         raise UsageError(f"max_error must lie between 0 and 1, got {max_error:g}")
-    task = make_task(graph, output_mode)
+    task = make_task(graph, output_mode, hidden=weights_mode == "hidden")
     data, data_range = _data(graph, calibration, input_range)
     reference = oracle_outputs(task, data, oracle)
     for name, array in reference.items():

@@ -18,6 +18,7 @@ from zkinfer.quantize.formats import (
     Format,
     Widths,
     detail_scale,
+    even_scale,
     exponent,
     weight_scale,
 )
@@ -102,8 +103,13 @@ def _mul(b: Builder, node: Node) -> None:
 def _detailed(b: Builder, name: str, bits: int) -> str:
     if not b.is_constant(name):
         return name
-    array = b.task.graph.constants[name]
-    return b.constant(name, detail_scale(array, b.widths.detail, bits))
+    return b.constant(name, _elementwise_scale(b, name, bits))
+
+
+def _elementwise_scale(b: Builder, name: str, bits: int) -> int:
+    """The scale that a constant needs in a mul, add or sub, for at most so many bits."""
+    scale = even_scale if b.task.hidden else detail_scale
+    return scale(b.task.graph.constants[name], b.widths.detail, bits)
 
 
 def _sum(b: Builder, node: Node) -> None:
@@ -126,8 +132,7 @@ def _emit_sum(b: Builder, node: Node, raw: list[str]) -> None:
     inputs = []
     for name in node.inputs:
         if b.is_constant(name):
-            array = b.task.graph.constants[name]
-            needed = detail_scale(array, b.widths.detail, MAX_CONSTANT_BITS)
+            needed = _elementwise_scale(b, name, MAX_CONSTANT_BITS)
             inputs.append(b.constant(name, min(needed, max(*scales, b.widths.detail))))
         else:
             inputs.append(b.names[name])

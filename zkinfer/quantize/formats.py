@@ -31,7 +31,8 @@ class Widths:
     """Every choice that the search makes.
 
     activations, weights: the usual widths in bits; exceptions by tensor and by constant. inputs:
-    fraction bits by input. detail: bits that the smallest entry of an elementwise constant keeps.
+    fraction bits by input. detail: bits that the largest entry of a hidden elementwise
+    constant keeps, or the smallest of a public one.
     """
 
     inputs: Mapping[str, int]
@@ -64,6 +65,15 @@ def weight_scale(array: Floats, bits: int) -> int:
     while not _fits(array, scale, bits):
         scale -= 1
     return scale
+
+
+def even_scale(array: Floats, detail: int, most_bits: int) -> int:
+    """The scale that keeps `detail` bits of the largest entry, in at most `most_bits` bits.
+
+    It tells no more of the entries than a power of two above all of them.
+    """
+    largest = float(np.abs(array).max())
+    return min(detail - exponent(largest), weight_scale(array, most_bits))
 
 
 def detail_scale(array: Floats, detail: int, most_bits: int) -> int:

@@ -2,12 +2,14 @@
 
 In label mode a last softmax is dropped, which keeps the order of the scores. A relu or clip after a
 max pool moves before it, where the rescaling of the accumulators does it at no cost: both are
-monotone, so they commute.
+monotone, so they commute. Where weights are hidden the slope of a leaky relu is one of them.
 """
 
 import math
 from collections import Counter
 from dataclasses import replace
+
+import numpy as np
 
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.graph import Graph, Node
@@ -15,14 +17,16 @@ from zkinfer.graph import Graph, Node
 ACTIVATIONS = ("relu", "clip")
 
 
-def prepare(graph: Graph, output_mode: str) -> Graph:
-    """The graph to quantize. Raises UnsupportedModelError and UsageError."""
+def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
+    """The graph to quantize. hidden: the weights. Raises UnsupportedModelError and UsageError."""
     if output_mode == "label":
         graph = _scores(graph)
     for node in graph.nodes:
         _check_node(graph, node)
     graph = _needed(graph)
     _check(graph)
+    if hidden:
+        graph = _hidden_slopes(graph)
     return _activations_first(graph)
 
 
@@ -100,6 +104,19 @@ def _check(graph: Graph) -> None:
             raise UnsupportedModelError(f"output {name} does not depend on the model's input")
         if name in graph.inputs:
             raise UnsupportedModelError(f"output {name} is an input of the model, unchanged")
+
+
+def _hidden_slopes(graph: Graph) -> Graph:
+    """With the slope of each leaky relu as a weight."""
+    nodes, constants = list(graph.nodes), dict(graph.constants)
+    for place, node in enumerate(nodes):
+        if node.op == "leaky_relu":
+            slope = f"{node.output}/slope"
+            while slope in constants or slope in graph.shapes:
+                slope += "'"
+            constants[slope] = np.array(node.attrs["alpha"], np.float64)
+            nodes[place] = Node(node.name, "prelu", (*node.inputs, slope), node.output, {})
+    return replace(graph, nodes=tuple(nodes), constants=constants)
 
 
 def _activations_first(graph: Graph) -> Graph:

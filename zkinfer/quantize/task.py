@@ -25,6 +25,7 @@ PASSING = ("reshape", "transpose", "slice", "concat", "max_pool", "neg", "pad")
 @dataclass(frozen=True)
 class Task:
     """graph: prepared, without a final softmax. names: the outputs, as the model calls them.
+    hidden: whether the weights are.
 
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
     tensors whose values reach an output unchanged.
@@ -33,6 +34,7 @@ class Task:
     graph: Graph
     names: tuple[str, ...]
     output_mode: str
+    hidden: bool
     readers: Mapping[str, int]
     reader: Mapping[str, Node]
     shown: frozenset[str]
@@ -42,13 +44,13 @@ class Task:
         return self.reader.get(tensor) if self.readers.get(tensor) == 1 else None
 
 
-def make_task(graph: Graph, output_mode: str) -> Task:
-    """Checks and prepares the model (zkinfer.quantize.prepare).
+def make_task(graph: Graph, output_mode: str, *, hidden: bool) -> Task:
+    """Checks and prepares the model (zkinfer.quantize.prepare). hidden: the weights.
 
     Raises UnsupportedModelError or UsageError, naming the node, for what cannot be proved.
     """
     names = graph.outputs
-    graph = prepare(graph, output_mode)
+    graph = prepare(graph, output_mode, hidden=hidden)
     for node in graph.nodes:
         _check_constants(graph, node)
     readers = Counter(name for node in graph.nodes for name in node.inputs)
@@ -58,7 +60,7 @@ def make_task(graph: Graph, output_mode: str) -> Task:
     for node in reversed(graph.nodes):
         if node.output in shown and node.op in PASSING:
             shown.update(node.inputs)
-    return Task(graph, names, output_mode, readers, reader, frozenset(shown))
+    return Task(graph, names, output_mode, hidden, readers, reader, frozenset(shown))
 
 
 def _check_constants(graph: Graph, node: Node) -> None:

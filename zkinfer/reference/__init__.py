@@ -5,8 +5,7 @@ check a verdict of `zkinfer verify`, or as the specification in executable form:
 
     python -m zkinfer.reference verify KEY PROOF [--context TEXT] [--json]
 
-It verifies proofs against the circuits in the key, its own and its certificate's. That both follow
-from the graph, and that public weights are those committed to, only the package checks.
+It verifies proofs against the circuits in the key; a verdict says what it did not check.
 """
 
 from zkinfer.reference.errors import FormatError, VerificationError

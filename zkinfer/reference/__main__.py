@@ -32,8 +32,8 @@ def main() -> int:
         print(f"zkinfer.reference: {error}", file=sys.stderr)
         return 1 if invalid else 2
     verdict["context"] = os.fsdecode(verdict["context"])
-    lines = [f"{member}: {value}" for member, value in verdict.items()]
-    print(json.dumps(verdict) if arguments.json else "\n".join(lines))
+    lines = "\n".join(f"{member}: {value}" for member, value in verdict.items())
+    print(json.dumps(verdict) if arguments.json else lines)
     return 0
 
 

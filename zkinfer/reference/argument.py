@@ -75,6 +75,7 @@ class Argument(Transcript):
     def commitments(self) -> list[Point]:
         """Step 2. Returns the points of the challenge vectors."""
         self.rows[WEIGHTS] = self.add_points(self.key.rows)
+        self.absorb("rows/weights", b"".join(self.key.rows))
         for segment in (INPUT, BITS, TRACE, SKETCH):
             if segment == SKETCH:
                 thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]

@@ -9,8 +9,7 @@ ORDER = 2**252 + 27742317777372353535851937790883648493
 def eq_table(point: tuple[int, ...], start: int, count: int) -> list[int]:
     """eq(point, i) for i in start .. start + count - 1, all below 2^len(point).
 
-    Goes from the highest coordinate down; level k holds the products over the coordinates from k
-    on, one for each prefix i >> k in the range.
+    Level k, the highest first, holds the products over coordinates from k on, by prefix i >> k.
     """
     values = [1]
     for k in reversed(range(len(point))):

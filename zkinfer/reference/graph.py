@@ -12,10 +12,8 @@ from zkinfer.reference.errors import FormatError, demand
 MODES = {"input_mode": ("hidden", "public"), "output_mode": ("public", "label")}
 MODES["weights_mode"] = MODES["input_mode"]
 SUM_OF_SCALES = ("conv", "matmul", "mul")
-OTHERS = (
-    *("add", "average_pool", "concat", "leaky_relu", "max_pool", "neg", "pad", "prelu"),
-    *("reduce_sum", "reshape", "slice", "sub", "transpose"),
-)
+OTHERS = ["add", "average_pool", "concat", "leaky_relu", "max_pool", "neg", "pad", "prelu"]
+OTHERS += ["reduce_sum", "reshape", "slice", "sub", "transpose"]
 
 
 class Graph:

@@ -12,6 +12,8 @@ from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
+NOT_CHECKED = "the key's circuits follow from its graph", "its public weights are those committed"
+
 
 def read_key(data: bytes) -> VerifyingKey:
     """Reads a key and checks its certificate (protocol.md, section 6). Raises FormatError."""
@@ -35,19 +37,20 @@ def read_key(data: bytes) -> VerifyingKey:
 def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, Any]:
     """What a valid proof establishes. Raises VerificationError.
 
-    The members are those of `zkinfer verify --json`, but the context stays bytes.
+    The members are those of `zkinfer verify --json` and `not_checked`; the context stays bytes.
     """
     try:
         _check(key, proof, context)
     except FormatError as error:
         raise VerificationError(str(error)) from error
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
-    verdict["context"] = context
+    verdict |= {"context": context, "key_digest": key.digest.hex()}
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
-    return verdict
+    count = 2 if key.graph.modes["weights_mode"] == "public" else 1
+    return verdict | {"not_checked": list(NOT_CHECKED[:count])}
 
 
 def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:

@@ -50,7 +50,7 @@ struct Part<'a> {
     bound: Vec<Scalar>,
 }
 
-/// Runs the inner sum-check. Returns the messages, ry, the last claim's opening and M~(ry).
+/// Runs the inner sum-check. Returns the messages, ry and the last claim's opening.
 pub fn prove(
     messages: &mut Messages<'_>,
     circuit: &Circuit,
@@ -58,7 +58,7 @@ pub fn prove(
     matrices: Vec<Matrix>,
     bit_claim: &BitClaim<'_>,
     claim: Opening,
-) -> (Vec<Vec<Encoding>>, Vec<Scalar>, Opening, Scalar) {
+) -> (Vec<Vec<Encoding>>, Vec<Scalar>, Opening) {
     let mut matrices: Vec<Option<Matrix>> = matrices.into_iter().map(Some).collect();
     let mut parts: Vec<Part<'_>> = SEGMENTS
         .into_iter()
@@ -112,11 +112,7 @@ pub fn prove(
         rounds.push(encodings);
         point.push(r);
     }
-    for part in &parts {
-        single.insert(0, part.value());
-    }
-    let matrix = single.get(&0).map_or(Scalar::default(), |(matrix, _)| *matrix);
-    (rounds, point, claim, matrix)
+    (rounds, point, claim)
 }
 
 impl<'a> Part<'a> {

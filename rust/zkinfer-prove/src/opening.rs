@@ -3,7 +3,7 @@
 use crate::commit::{Half, encode};
 use crate::messages::{Messages, Opening};
 use crate::witness::{parallel_sum, weighted_integers};
-use ark_ff::AdditiveGroup;
+use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 use zkinfer_verify::proof::{EQUATIONS, Encoding};
 use zkinfer_verify::scalar::{Scalar, eq_range, eq_table, powers};
@@ -44,18 +44,31 @@ pub struct Claims {
     pub bit_square: Opening,
     /// The last inner claim.
     pub last: Opening,
-    /// `M~(ry)`.
+    /// `M~(ry)`, as the verifier computes it.
     pub matrix: Scalar,
 }
 
-/// Proves the seven equations. Returns the announcements and the responses.
+impl Claims {
+    /// Whether the equations between what is committed hold; `product` is `<w, e>`. The others hold
+    /// by the way in which their sides are made.
+    fn hold(&self, product: Scalar) -> bool {
+        self.ab.value == self.a.value * self.b.value
+            && self.bit_square.value == self.bit.value.square()
+            && self.last.value == self.matrix * product
+    }
+}
+
+/// Proves the seven equations. Returns the announcements and the responses, or None, before
+/// anything is announced, if an equation is false: an announcement would show by how much, and
+/// that is a known combination of hidden values. Unless `checked`, it announces all the same.
 pub fn prove(
     messages: &mut Messages<'_>,
     segments: &[Committed<'_>],
     claims: &Claims,
     ry: &[Scalar],
     columns: usize,
-) -> (Vec<Encoding>, Vec<Scalar>) {
+    checked: bool,
+) -> Option<(Vec<Encoding>, Vec<Scalar>)> {
     let gamma = messages.transcript.draw_one(label::GAMMA);
     let (column_part, row_part) = ry.split_at(columns.trailing_zeros() as usize);
     let e = eq_table(column_part);
@@ -64,6 +77,9 @@ pub fn prove(
     let dot = |x: &[Scalar], y: &[Scalar]| -> Scalar { x.iter().zip(y).map(|(x, y)| *x * y).sum() };
     let q = dot(&messages.sent, &gammas);
     let q_blinding = dot(&messages.blindings, &gammas);
+    if checked && !claims.hold(dot(&row, &e)) {
+        return None;
+    }
 
     // The openings: values, then the blinding of each equation.
     let secrets = [claims.a.value, claims.bit.value];
@@ -103,7 +119,7 @@ pub fn prove(
     responses.extend(row_mask.iter().zip(row.iter()).map(|(mask, w)| *mask + c * w));
     responses.push(q_mask + c * q);
     responses.extend(blinding_masks.iter().zip(blindings.iter()).map(|(mask, b)| *mask + c * b));
-    (announcements, responses)
+    Some((announcements, responses))
 }
 
 /// `sum_i eq(row_part, i) row_i` over every committed row, and the same of the blindings.

@@ -415,6 +415,19 @@ pub fn products(
     evaluated
 }
 
+/// The first block with a row that does not hold.
+pub fn unsatisfied<'a>(
+    circuit: &'a Circuit,
+    witness: &Witness,
+    challenges: &[Vec<Scalar>],
+) -> Option<&'a Block> {
+    circuit.blocks.iter().find(|block| {
+        let side = |terms| evaluate(circuit, block, terms, witness, challenges);
+        let [a, b, c] = block.matrices.each_ref().map(|terms| side(terms));
+        a.iter().zip(&b).zip(&c).any(|((a, b), c)| *a * b != *c)
+    })
+}
+
 /// The term of a side that is a sketch tensor, each row reading one entry as it is, and nothing else.
 fn sketch<'a>(circuit: &Circuit, block: &Block, terms: &'a [Term]) -> Option<&'a Term> {
     let [term] = terms else { return None };

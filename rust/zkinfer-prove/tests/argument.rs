@@ -1,11 +1,15 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
+use std::sync::atomic::AtomicBool;
 use zkinfer_prove::prove::{Instance, Prover, commit_weights};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
 use zkinfer_verify::scalar::{Scalar, to_bytes};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
+
+/// Nobody stops a prover here.
+static GO: AtomicBool = AtomicBool::new(false);
 
 const PUBLIC: u8 = 0;
 const WEIGHTS: u8 = 1;
@@ -201,6 +205,7 @@ fn honest() -> (Vec<i64>, Instance) {
 
 struct Setup {
     prover: Prover,
+    unchecked: Prover,
     verifier: Verifier,
     circuit: Circuit,
     rows: Vec<[u8; 32]>,
@@ -211,9 +216,11 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let (weights, _) = honest();
     let weights = vec![weights];
     let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
-    let prover = Prover::new(circuit.clone(), weights, &blindings, [7; 32]).unwrap();
+    let prover = Prover::new(circuit.clone(), weights.clone(), &rows, &blindings, [7; 32]).unwrap();
+    let unchecked =
+        Prover::unchecked(circuit.clone(), weights, &rows, &blindings, [7; 32]).unwrap();
     let verifier = Verifier::new(circuit.clone(), &rows).unwrap();
-    Setup { prover, verifier, circuit, rows }
+    Setup { prover, unchecked, verifier, circuit, rows }
 }
 
 impl Setup {
@@ -229,7 +236,7 @@ fn honest_proofs_verify() {
         for omit in ["", "low"] {
             let setup = setup(columns_log2, omit);
             let (_, instance) = honest();
-            let (proof, _) = setup.prover.prove(Kind::Proof, b"context", &instance).unwrap();
+            let (proof, _) = setup.prover.prove(Kind::Proof, b"context", &instance, &GO).unwrap();
             setup.verify(b"context", &instance.public[0], &proof).unwrap();
         }
     }
@@ -239,7 +246,7 @@ fn honest_proofs_verify() {
 fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     for element in 0..proof.len() / 32 {
         let position = 32 * element + element * 7 % 32;
         let mut changed = proof.clone();
@@ -256,7 +263,7 @@ fn a_flipped_bit_in_any_point_or_scalar_is_refused() {
 fn another_statement_is_refused() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"one", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"one", &instance, &GO).unwrap();
     let public = instance.public[0].clone();
     assert!(setup.verify(b"two", &public, &proof).is_err());
     let mut changed = public.clone();
@@ -283,17 +290,17 @@ fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
 }
 
 #[test]
-fn false_witnesses_do_not_verify() {
+fn false_witnesses_are_not_proved_and_do_not_verify() {
     let setup = setup(4, "");
     type Lie = fn(&mut Instance);
     let lies: [(&str, Lie); 5] = [
-        ("a product entry", |i| {
+        ("product/sum", |i| {
             i.trace[0][5] += 1;
             i.bits[0][5] += 1;
             i.trace[1][5] = i.trace[0][5] * i.trace[0][5];
             i.public[0][5] = i.trace[1][5];
         }),
-        ("an antisymmetric product error", |i| {
+        ("product/sum", |i| {
             for (at, error) in [(1, 1), (M as usize, -1)] {
                 i.trace[0][at] += error;
                 i.bits[0][at] += error;
@@ -301,17 +308,49 @@ fn false_witnesses_do_not_verify() {
                 i.public[0][at] = i.trace[1][at];
             }
         }),
-        ("bits of another value", |i| i.bits[0][0] ^= 1),
-        ("a square", |i| i.trace[1][2] += 1),
-        ("an output", |i| i.public[0][9] += 1),
+        ("bits", |i| i.bits[0][0] ^= 1),
+        ("square", |i| i.trace[1][2] += 1),
+        ("output", |i| i.public[0][9] += 1),
     ];
-    for (name, lie) in lies {
+    for (block, lie) in lies {
         let (_, mut instance) = honest();
         lie(&mut instance);
-        let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+        let refused = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
+        assert_eq!(refused, format!("the witness does not satisfy {block}"));
+        let (proof, _) = setup.unchecked.prove(Kind::Proof, b"", &instance, &GO).unwrap();
         let result = setup.verify(b"", &instance.public[0], &proof);
-        assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{name}");
+        assert_eq!(result, Err(Error::Rejected("the closing equations do not hold")), "{block}");
     }
+}
+
+#[test]
+fn public_values_out_of_bounds_are_not_proved() {
+    let setup = setup(4, "");
+    let (_, mut instance) = honest();
+    instance.public[0][3] = -1;
+    let refused = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
+    assert!(refused.contains("entry 3 of public tensor 0 is -1"), "{refused}");
+}
+
+#[test]
+fn weights_that_do_not_open_the_rows_are_refused() {
+    let circuit = Circuit::parse(&circuit_bytes(4, "")).unwrap();
+    let (weights, _) = honest();
+    let (rows, blindings) = commit_weights(&circuit, std::slice::from_ref(&weights), true).unwrap();
+    let refused = |weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]| {
+        Prover::new(circuit.clone(), vec![weights], rows, blindings, [7; 32]).err()
+    };
+    assert_eq!(refused(weights.clone(), &rows, &blindings), None);
+    let mut changed = weights.clone();
+    changed[4] += 1;
+    let false_opening = Some("the weights do not open the rows".to_string());
+    assert_eq!(refused(changed, &rows, &blindings), false_opening);
+    let mut swapped = rows.clone();
+    swapped.swap(0, 1);
+    assert_eq!(refused(weights.clone(), &swapped, &blindings), false_opening);
+    let mut swapped = blindings.to_vec();
+    swapped.swap(0, 1);
+    assert_eq!(refused(weights, &rows, &swapped), false_opening);
 }
 
 #[test]
@@ -320,7 +359,7 @@ fn an_omitted_block_lets_its_lie_pass() {
     let (_, mut instance) = honest();
     instance.trace[1][2] += 1;
     instance.public[0][2] += 1;
-    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     setup.verify(b"", &instance.public[0], &proof).unwrap();
 }
 
@@ -328,16 +367,25 @@ fn an_omitted_block_lets_its_lie_pass() {
 fn one_kind_does_not_pass_for_the_other() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (proof, _) = setup.prover.prove(Kind::Certificate, b"", &instance).unwrap();
+    let (proof, _) = setup.prover.prove(Kind::Certificate, b"", &instance, &GO).unwrap();
     assert!(setup.verify(b"", &instance.public[0], &proof).is_err());
+}
+
+#[test]
+fn a_prover_that_is_told_to_stop_makes_no_proof() {
+    let setup = setup(4, "");
+    let (_, instance) = honest();
+    let stop = AtomicBool::new(true);
+    let refused = setup.prover.prove(Kind::Proof, b"", &instance, &stop).unwrap_err();
+    assert_eq!(refused, "stopped after the step witness");
 }
 
 #[test]
 fn two_proofs_share_no_commitment() {
     let setup = setup(4, "");
     let (_, instance) = honest();
-    let (first, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
-    let (second, _) = setup.prover.prove(Kind::Proof, b"", &instance).unwrap();
+    let (first, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
+    let (second, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     for (a, b) in first.chunks(32).zip(second.chunks(32)) {
         assert_ne!(a, b);
     }

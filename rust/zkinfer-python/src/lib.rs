@@ -1,13 +1,18 @@
 //! `zkinfer._core`: thin Python classes over the prover and the verifier.
 //!
-//! Every refusal is a `ValueError` whose text is the Rust error's.
+//! A refusal is a `RefusedError` whose text is the Rust error's; what it means the call site knows. Nothing
+//! else may pass for one: a panic is an `InternalError`, a system without threads a `UsageError`, and
+//! a caller who is interrupted gets its `KeyboardInterrupt` at once.
+
+mod work;
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use work::Failure;
 use zeroize::Zeroizing;
 use zkinfer_prove::prove::{self, Instance, Timings};
 use zkinfer_prove::witness::Arrays;
@@ -15,52 +20,49 @@ use zkinfer_verify::circuit::{self, SEGMENTS};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
+pyo3::create_exception!(zkinfer._core, RefusedError, PyValueError, "What was given is refused.");
+pyo3::import_exception!(zkinfer.errors, InternalError);
+pyo3::import_exception!(zkinfer.errors, UsageError);
+
 type Integers<'py> = PyReadonlyArrayDyn<'py, i64>;
 
-fn value_error(error: impl ToString) -> PyErr {
-    PyValueError::new_err(error.to_string())
+fn refused(error: impl ToString) -> PyErr {
+    RefusedError::new_err(error.to_string())
 }
 
 fn arrays(list: &[Integers<'_>]) -> PyResult<Arrays> {
     list.iter()
         .map(|array| match array.as_slice() {
             Ok(values) if array.is_c_contiguous() => Ok(values.to_vec()),
-            _ => Err(value_error(format!(
-                "an array of shape {:?} is not C-contiguous",
-                array.shape()
-            ))),
+            _ => Err(refused(format!("an array of shape {:?} is not C-contiguous", array.shape()))),
         })
         .collect()
 }
 
 fn digest(bytes: &[u8]) -> PyResult<[u8; 32]> {
-    bytes.try_into().map_err(|_| value_error("a digest has 32 bytes"))
+    bytes.try_into().map_err(|_| refused("a digest has 32 bytes"))
 }
 
 fn chunks(bytes: &[u8], what: &str) -> PyResult<Vec<[u8; 32]>> {
     match bytes.as_chunks::<32>() {
         (chunks, []) => Ok(chunks.to_vec()),
-        _ => Err(value_error(format!("{what} must be a multiple of 32 bytes"))),
+        _ => Err(refused(format!("{what} must be a multiple of 32 bytes"))),
     }
 }
 
-/// Runs on this process's threads, without the interpreter's lock. A fork leaves the threads behind,
-/// so a child makes its own.
-fn compute<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
-    let process = std::process::id();
-    let mut pool = POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let threads = match &*pool {
-        Some((owner, threads)) if *owner == process => threads.clone(),
-        _ => {
-            let threads = Arc::new(ThreadPoolBuilder::new().build().map_err(value_error)?);
-            // The parent's pool is not dropped: its threads do not exist here to be joined.
-            std::mem::forget(pool.replace((process, threads.clone())));
-            threads
+/// Runs on this process's threads, without the interpreter's lock, and minds signals meanwhile.
+fn compute<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce(&AtomicBool) -> T + Send + 'static,
+) -> PyResult<T> {
+    let listen = || Python::attach(|py| py.check_signals());
+    py.detach(|| work::run(work, listen)).map_err(|failure| match failure {
+        Failure::Panic(words) => InternalError::new_err(words),
+        Failure::Threads(error) => {
+            UsageError::new_err(format!("the system gives no threads to work on: {error}"))
         }
-    };
-    drop(pool);
-    Ok(py.detach(|| threads.install(work)))
+        Failure::GivenUp(raised) => raised,
+    })
 }
 
 fn kind(certificate: bool) -> Kind {
@@ -70,40 +72,41 @@ fn kind(certificate: bool) -> Kind {
 /// A parsed and checked circuit.
 #[pyclass(frozen)]
 struct Circuit {
-    circuit: circuit::Circuit,
+    circuit: Arc<circuit::Circuit>,
+    /// Committed rows of all segments.
+    #[pyo3(get)]
+    rows: usize,
+    /// Entries of one committed row.
+    #[pyo3(get)]
+    columns: usize,
+    /// Witness entries, padded to a power of two.
+    #[pyo3(get)]
+    entries: usize,
+    /// Constraint rows, padded to a power of two.
+    #[pyo3(get)]
+    constraints: usize,
 }
 
 #[pymethods]
 impl Circuit {
     #[new]
-    fn new(data: &[u8]) -> PyResult<Self> {
-        let circuit = circuit::Circuit::parse(data).map_err(value_error)?;
-        Ok(Circuit { circuit })
+    fn new(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        let data = data.to_vec();
+        compute(py, move |_| {
+            circuit::Circuit::parse(&data).map(|circuit| Circuit {
+                rows: SEGMENTS.into_iter().skip(1).map(|segment| circuit.rows(segment)).sum(),
+                columns: circuit.columns(),
+                entries: 1 << circuit.entry_variables,
+                constraints: 1 << circuit.row_variables,
+                circuit: Arc::new(circuit),
+            })
+        })?
+        .map_err(refused)
     }
 
     #[getter]
     fn digest<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.circuit.digest)
-    }
-
-    #[getter]
-    fn rows(&self) -> usize {
-        SEGMENTS.into_iter().skip(1).map(|segment| self.circuit.rows(segment)).sum()
-    }
-
-    #[getter]
-    fn columns(&self) -> usize {
-        self.circuit.columns()
-    }
-
-    #[getter]
-    fn entries(&self) -> usize {
-        1 << self.circuit.entry_variables
-    }
-
-    #[getter]
-    fn constraints(&self) -> usize {
-        1 << self.circuit.row_variables
     }
 }
 
@@ -116,16 +119,17 @@ fn commit_weights<'py>(
     hidden: bool,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
     let weights = Zeroizing::new(arrays(&weights)?);
+    let circuit = Arc::clone(&circuit.circuit);
     let (rows, blindings) =
-        compute(py, || prove::commit_weights(&circuit.circuit, &weights, hidden))?
-            .map_err(value_error)?;
+        compute(py, move |_| prove::commit_weights(&circuit, &weights, hidden))?
+            .map_err(refused)?;
     Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
 }
 
 /// A circuit with committed weights, ready to prove.
 #[pyclass(frozen)]
 struct Prover {
-    prover: prove::Prover,
+    prover: Arc<prove::Prover>,
     timings: Mutex<Timings>,
 }
 
@@ -136,16 +140,24 @@ impl Prover {
         py: Python<'_>,
         circuit: &Circuit,
         weights: Vec<Integers<'_>>,
+        rows: &[u8],
         blinds: &[u8],
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        let weights = arrays(&weights)?;
-        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
-        let key_digest = digest(key_digest)?;
-        let circuit = circuit.circuit.clone();
-        let prover = compute(py, || prove::Prover::new(circuit, weights, &blinds, key_digest))?
-            .map_err(value_error)?;
-        Ok(Prover { prover, timings: Mutex::default() })
+        Self::make(py, prove::Prover::new, circuit, &weights, rows, blinds, key_digest)
+    }
+
+    /// A prover that also proves what is false, for tests.
+    #[staticmethod]
+    fn unchecked(
+        py: Python<'_>,
+        circuit: &Circuit,
+        weights: Vec<Integers<'_>>,
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        Self::make(py, prove::Prover::unchecked, circuit, &weights, rows, blinds, key_digest)
     }
 
     #[pyo3(signature = (context, public, input, bits, trace, *, certificate = false))]
@@ -165,9 +177,10 @@ impl Prover {
             bits: arrays(&bits)?,
             trace: arrays(&trace)?,
         };
+        let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
-            compute(py, || self.prover.prove(kind(certificate), context, &instance))?
-                .map_err(value_error)?;
+            compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
+                .map_err(refused)?;
         *self.timings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = timings;
         Ok(PyBytes::new(py, &proof))
     }
@@ -183,10 +196,42 @@ impl Prover {
     }
 }
 
+type MakeProver = fn(
+    circuit::Circuit,
+    Arrays,
+    &[[u8; 32]],
+    &[[u8; 32]],
+    [u8; 32],
+) -> Result<prove::Prover, String>;
+
+impl Prover {
+    fn make(
+        py: Python<'_>,
+        make: MakeProver,
+        circuit: &Circuit,
+        weights: &[Integers<'_>],
+        rows: &[u8],
+        blinds: &[u8],
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
+        let mut weights = Zeroizing::new(arrays(weights)?);
+        let rows = chunks(rows, "row commitments")?;
+        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
+        let key_digest = digest(key_digest)?;
+        let circuit = Arc::clone(&circuit.circuit);
+        let prover = compute(py, move |_| {
+            let weights = std::mem::take(&mut *weights);
+            make((*circuit).clone(), weights, &rows, &blinds, key_digest)
+        })?
+        .map_err(refused)?;
+        Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
+    }
+}
+
 /// A circuit and the commitments to its weights, ready to verify.
 #[pyclass(frozen)]
 struct Verifier {
-    verifier: verify::Verifier,
+    verifier: Arc<verify::Verifier>,
     key_digest: [u8; 32],
 }
 
@@ -196,10 +241,10 @@ impl Verifier {
     fn new(py: Python<'_>, circuit: &Circuit, rows: &[u8], key_digest: &[u8]) -> PyResult<Self> {
         let rows = chunks(rows, "row commitments")?;
         let key_digest = digest(key_digest)?;
-        let circuit = circuit.circuit.clone();
-        let verifier =
-            compute(py, || verify::Verifier::new(circuit, &rows))?.map_err(value_error)?;
-        Ok(Verifier { verifier, key_digest })
+        let circuit = Arc::clone(&circuit.circuit);
+        let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), &rows))?
+            .map_err(refused)?;
+        Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
 
     /// Returns when the proof is valid.
@@ -213,18 +258,25 @@ impl Verifier {
         certificate: bool,
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
-        let statement = verify::Statement {
-            kind: kind(certificate),
-            key_digest: &self.key_digest,
-            context,
-            public: &public,
-        };
-        compute(py, || self.verifier.verify(&statement, proof))?.map_err(value_error)
+        let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
+        let (context, proof) = (context.to_vec(), proof.to_vec());
+        compute(py, move |_| {
+            let statement = verify::Statement {
+                kind: kind(certificate),
+                key_digest: &key_digest,
+                context: &context,
+                public: &public,
+            };
+            verifier.verify(&statement, &proof)
+        })?
+        .map_err(refused)
     }
 }
 
 #[pymodule(name = "_core")]
 fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    work::keep_panics(|| std::env::var_os("ZKINFER_TRACEBACK").is_some_and(|value| value == "1"));
+    module.add("RefusedError", module.py().get_type::<RefusedError>())?;
     module.add_class::<Circuit>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;

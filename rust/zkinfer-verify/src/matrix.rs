@@ -7,6 +7,7 @@
 use crate::circuit::{Block, Circuit, Component, Grid, Term, Weight, log2};
 use crate::scalar::{Scalar, eq_range, eq_table};
 use ark_ff::{AdditiveGroup, Field};
+use rayon::prelude::*;
 
 /// `eq(point, address)` as one vector per axis of a grid: their product, at an index, is eq at the
 /// index's address. Entry i of the vector of axis a belongs to index i.
@@ -120,12 +121,12 @@ pub fn evaluate(
 ) -> Scalar {
     let tensors: Vec<Vec<Vec<Scalar>>> = circuit
         .tensors
-        .iter()
+        .par_iter()
         .map(|t| grid_eq(&t.grid, circuit.placement(t.segment).start, ry))
         .collect();
-    let mut total = Scalar::ZERO;
-    for block in &circuit.blocks {
+    let block_share = |block: &Block| {
         let rows = grid_eq(&block.grid, 0, rx);
+        let mut total = Scalar::ZERO;
         let mut power = Scalar::ONE;
         for terms in &block.matrices {
             for term in terms {
@@ -135,8 +136,9 @@ pub fn evaluate(
             }
             power *= rho;
         }
-    }
-    total
+        total
+    };
+    circuit.blocks.par_iter().map(block_share).sum()
 }
 
 fn evaluate_term(

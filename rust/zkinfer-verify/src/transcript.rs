@@ -35,6 +35,7 @@ pub mod label {
     pub const KEY: &str = "key";
     pub const CONTEXT: &str = "context";
     pub const PUBLIC: &str = "public";
+    pub const ROWS_WEIGHTS: &str = "rows/weights";
     pub const ROWS_INPUT: &str = "rows/input";
     pub const ROWS_BITS: &str = "rows/bits";
     pub const ROWS_TRACE: &str = "rows/trace";

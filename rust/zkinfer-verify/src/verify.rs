@@ -34,6 +34,7 @@ pub struct Statement<'a> {
 pub struct Verifier {
     circuit: Circuit,
     generators: Generators,
+    rows: Vec<Encoding>,
     weights: Vec<Point>,
 }
 
@@ -56,7 +57,7 @@ impl Verifier {
         }
         let weights = decode_points(rows, "weight commitment").map_err(Error::Statement)?;
         let generators = Generators::new(1 << circuit.columns_log2);
-        Ok(Verifier { circuit, generators, weights })
+        Ok(Verifier { circuit, generators, rows: rows.to_vec(), weights })
     }
 
     /// Checks a proof.
@@ -69,8 +70,10 @@ impl Verifier {
         check_statement(circuit, statement)?;
         let proof = Proof::parse(bytes, circuit)?;
         // 2. to 6. need encodings only, so the points are decoded beside them.
-        let (points, replay) =
-            rayon::join(|| Points::decode(&proof), || replay(circuit, statement, &proof));
+        let (points, replay) = rayon::join(
+            || Points::decode(&proof),
+            || replay(circuit, &self.rows, statement, &proof),
+        );
         let points = points.map_err(Error::Malformed)?;
         // 7. The closing equations, in one multi-scalar multiplication.
         self.check_closing(&proof, &points, replay?)
@@ -93,11 +96,17 @@ struct Replay {
     final_claim: Combination,
 }
 
-fn replay(circuit: &Circuit, statement: &Statement<'_>, proof: &Proof) -> Result<Replay, Error> {
+fn replay(
+    circuit: &Circuit,
+    weights: &[Encoding],
+    statement: &Statement<'_>,
+    proof: &Proof,
+) -> Result<Replay, Error> {
     let mut transcript = Transcript::default();
     absorb_statement(&mut transcript, circuit, statement);
 
     // 2. Commitments, then the circuit's challenges, then the sketch.
+    absorb_points(&mut transcript, label::ROWS_WEIGHTS, weights);
     absorb_points(&mut transcript, label::ROWS_INPUT, &proof.input);
     absorb_points(&mut transcript, label::ROWS_BITS, &proof.bits);
     absorb_points(&mut transcript, label::ROWS_TRACE, &proof.trace);
@@ -158,8 +167,7 @@ fn replay(circuit: &Circuit, statement: &Statement<'_>, proof: &Proof) -> Result
     }
 
     // 6. M~(ry) and the public part of z~(ry).
-    let matrix = evaluate(circuit, &challenges, &rho, &rx, &ry)
-        + omega * bits_indicator(circuit, &bit_point, &ry);
+    let matrix = matrix_evaluation(circuit, &challenges, (&rho, &omega), (&rx, &bit_point), &ry);
     let public = public_evaluation(circuit, statement.public, &ry);
 
     // 7. The closing proof's challenges.
@@ -207,6 +215,17 @@ pub fn draw_challenges(transcript: &mut Transcript, circuit: &Circuit) -> Vec<Ve
         .collect()
 }
 
+/// `M~(ry)`, the claim about bits included: rho and omega, then rx and the point of booleanity.
+pub fn matrix_evaluation(
+    circuit: &Circuit,
+    challenges: &[Vec<Scalar>],
+    (rho, omega): (&Scalar, &Scalar),
+    (rx, bit_point): (&[Scalar], &[Scalar]),
+    ry: &[Scalar],
+) -> Scalar {
+    evaluate(circuit, challenges, rho, rx, ry) + *omega * bits_indicator(circuit, bit_point, ry)
+}
+
 /// The public segment's part of `z~(ry)`; `public` holds the tensors after the constant one.
 pub fn public_evaluation(circuit: &Circuit, public: &[i64], ry: &[Scalar]) -> Scalar {
     let place = circuit.placement(Segment::Public);
@@ -229,7 +248,11 @@ pub fn public_evaluation(circuit: &Circuit, public: &[i64], ry: &[Scalar]) -> Sc
     sum
 }
 
-fn check_statement(circuit: &Circuit, statement: &Statement<'_>) -> Result<(), Error> {
+/// Checks that the public values are as many as the circuit fixes, and within their bounds.
+///
+/// # Errors
+/// [`Error::Statement`], naming the value.
+pub fn check_statement(circuit: &Circuit, statement: &Statement<'_>) -> Result<(), Error> {
     let fail = |why: String| Err(Error::Statement(why));
     let expected: usize = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
     if statement.public.len() != expected {
@@ -357,7 +380,7 @@ impl Verifier {
     /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
     /// 4. `[vb^2] = vb [vb] + . H`
     fn check_closing(&self, proof: &Proof, decoded: &Points, replay: Replay) -> Result<(), Error> {
-        let Verifier { circuit, generators, weights } = self;
+        let Verifier { circuit, generators, weights, .. } = self;
         let malformed = || Error::Malformed("the responses have another count".into());
         let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
         let mut responses = proof.responses.iter().copied();

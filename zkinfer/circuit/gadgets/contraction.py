@@ -93,12 +93,15 @@ def contract(
     bias: Value | None,
     numbers: Lazy | None,
 ) -> Value:
-    """The product Y = X W plus a bias, not stored.
+    """The product Y = X W plus a bias; Y is not stored.
 
     x_labels, w_labels: one label per logical axis of x and w; y_labels: per logical axis of Y the
     labels that it is made of, the most significant first. bias: broadcastable to Y. numbers: Y
-    with the bias, while solving. The result's bounds are for the caller to set.
+    without the bias, while solving.
     """
+    kept = {label for labels in y_labels for label in labels}
+    depth = math.prod(e for label, e in zip(x_labels, x.shape, strict=True) if label not in kept)
+    ends = [depth * p * q for p in (x.low, x.high) for q in (w.low, w.high)]
     x, w = _shared(b, path, x, x_labels, w, w_labels)
     x, w = b.unweighted(f"{path}/left", x), b.unweighted(f"{path}/right", w)
     factors = dict(zip(x_labels, x.factors, strict=True)) | dict(
@@ -106,11 +109,11 @@ def contract(
     )
     y_factors = tuple(tuple(f for label in labels for f in factors[label]) for labels in y_labels)
     part = Contraction(b, path, x, x_labels, w, w_labels, y_labels, factors)
-    y = Value(y_factors, (), 0, 0, numbers, ((1, part),))
+    y = Value(y_factors, (), min(ends), max(ends), numbers, ((1, part),))
     if bias is None:
         return y
-    added = views.matched(views.broadcast(bias, y.shape), y_factors)
-    return replace(y, terms=added.terms)
+    bias = b.unweighted(f"{path}/bias", bias)
+    return linear.add(*b.aligned(path, y, views.broadcast(bias, y.shape)))
 
 
 def _shared(

@@ -14,7 +14,7 @@ score, as in ONNX, and to no other; the label is sum_j j c_j.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Integers, Lazy, Value
+from zkinfer.circuit.value import Lazy, Value
 
 
 def maximum(b: Builder, path: str, x: Value) -> Value:
@@ -65,8 +65,6 @@ class Tiled:
         """States m = y by what it makes of x: x = y - d."""
         if coefficient != 1 or y.parts:
             raise ValueError(f"{self.path}: a maximum that is not stored is read alone")
-        if self.b.solving:
-            return
         kernel = views.factors_of(self.kernel)
         taps = views.regrouped(linear.scale(self.d, -1), (*self.d.factors[:-1], *kernel))
         wide, taps = self.b.aligned(self.path, views.widened(y, self.kernel), taps)
@@ -89,27 +87,28 @@ def tiled_maximum(
     out = [extent // k for extent, k in zip(x.shape[2:], kernel, strict=True)]
     inner = tuple(k for k in kernel if k != 1)
     windows = Value((*x.factors[:2], *views.factors_of(out), inner), (), x.low, x.high, numbers)
+    b.integers(path, windows)
     largest = windows.lazily(lambda array: array.max(axis=-1))
-    distance = largest.get()[..., None] - windows.array if largest is not None else None
-    d, _ = _choice(b, path, windows, distance)
-    part = Tiled(b, path, x, d, tuple(kernel))
-    return Value(windows.factors[:-1], (), x.low, x.high, largest, ((1, part),))
+    m = Value(windows.factors[:-1], (), x.low, x.high, largest)
+    distance = windows.lazily(lambda array: m.array[..., None] - array)
+    d, _ = _choice(b, path, replace(windows, low=0, high=x.high - x.low, numbers=distance))
+    return replace(m, parts=((1, Tiled(b, path, x, d, tuple(kernel))),))
 
 
-def _choice(b: Builder, path: str, x: Value, distance: Integers | None) -> tuple[Value, Value]:
-    """Distances of the entries of x to a maximum over the last axis, and selectors.
+def _choice(b: Builder, path: str, distance: Value) -> tuple[Value, Value]:
+    """Distances of entries to a maximum over the last axis, and selectors.
 
-    Returns both, read from advice bits; nothing here binds the distances to x. The selector that
-    an honest prover sets is that of the first entry at distance 0.
+    Returns both, read from advice bits; nothing here binds them to the distances. The selector
+    that an honest prover sets is that of the first entry at distance 0.
     """
-    width = max((x.high - x.low).bit_length(), 1)
-    numbers = None
-    if distance is not None:
-        first = distance.argmin(axis=-1)[..., None] == np.arange(x.shape[-1])
-        numbers = distance | first.astype(np.int64) << width
-    bits = b.bits(f"{path}/bits", x, width + 1, numbers)
+    width = max(distance.high.bit_length(), 1)
+    numbers = b.integers(path, distance)
+    if numbers is not None:
+        first = numbers.argmin(axis=-1)[..., None] == np.arange(numbers.shape[-1])
+        numbers = numbers | first.astype(np.int64) << width
+    bits = b.bits(f"{path}/bits", distance, width + 1, numbers)
     d, c = bits.field(0, width), bits.bit(width)
-    total = linear.sum_over(c, (len(x.factors) - 1,))
+    total = linear.sum_over(c, (len(distance.factors) - 1,))
     b.equal(f"{path}/choice", total, linear.constant(1, total))
     b.product(f"{path}/chosen", c, d, linear.constant(0, c))
     return d, c
@@ -117,11 +116,12 @@ def _choice(b: Builder, path: str, x: Value, distance: Integers | None) -> tuple
 
 def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     """The maximum over the last axis, stored, and the selectors."""
-    numbers = np.asarray(x.array.max(axis=-1)) if b.solving else None
-    stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, numbers)
+    array = b.integers(path, x)
+    largest = None if array is None else np.asarray(array.max(axis=-1))
+    stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest)
     m = views.matched(stored, x.factors[:-1])
     wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
     difference = linear.add(wide, linear.scale(x, -1))
-    d, c = _choice(b, path, x, difference.array if b.solving else None)
+    d, c = _choice(b, path, difference.bounded(0, x.high - x.low))
     b.equal(f"{path}/order", difference, d)
     return stored, c

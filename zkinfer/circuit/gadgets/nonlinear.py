@@ -4,7 +4,7 @@ a b = y                                                          one row a numbe
 x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,11 +26,13 @@ class Product:
     joins: bool = False
 
     def define(self, coefficient: int, y: Value) -> None:
-        """States coefficient * left * right = y, in the block `path`."""
+        """States coefficient * left * right = y, in the block `path`. y comes without integers."""
         if y.parts:
             raise ValueError(f"{self.path}: a product that is not stored is read alone")
-        left, right, y = self.b.aligned(self.path, self.left, self.right, y)
-        self.b.product(self.path, linear.scale(left, coefficient), right, y)
+        left = linear.scale(self.left, coefficient)
+        known = multiply(self.b, self.path, left, self.right)
+        y = replace(y, low=known.low, high=known.high, numbers=known.numbers)
+        self.b.product(self.path, *self.b.aligned(self.path, left, self.right, y))
 
 
 def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
@@ -45,15 +47,16 @@ def negative_part(b: Builder, path: str, x: Value) -> Value:
     if x.low >= 0:
         return linear.constant(0, x)
     magnitude = max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
-    bits = b.bits(f"{path}/bits", x, magnitude + 1, x.array if b.solving else None)
+    numbers = b.integers(path, x)
+    bits = b.bits(f"{path}/bits", x, magnitude + 1, numbers)
     sign = bits.bit(magnitude)
     b.equal(
         f"{path}/sign",
         x,
         linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
     )
-    numbers = np.maximum(-x.array, 0) if b.solving else None
-    stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, numbers)
+    negative = None if numbers is None else np.maximum(-numbers, 0)
+    stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, negative)
     part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part

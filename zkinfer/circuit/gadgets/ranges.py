@@ -23,5 +23,5 @@ def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
 
 def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:
     """States 0 <= x < 2^width for every entry, in the block `path`."""
-    bits = b.bits(f"{path}/bits", x, width, x.array if b.solving else None)
+    bits = b.bits(f"{path}/bits", x, width, b.integers(path, x))
     b.equal(path, x, bits.field(0, width))

@@ -44,10 +44,8 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
     span = high - low if above else (1 << (high - low).bit_length()) - 1
     width = span.bit_length()
     wide = max(width, (most - high - 1).bit_length(), (low - least - 1).bit_length())
-    numbers = output = None
-    if b.solving:
-        numbers = x.array + half
-        output = np.clip(numbers >> shift, low, high)
+    numbers = b.integers(path, linear.shifted(x, half))
+    output = None if numbers is None else np.clip(numbers >> shift, low, high)
     stored = b.advice(f"{path}/output", Segment.TRACE, x.shape, low, high, output)
     o = views.matched(stored, x.factors)
 
@@ -111,10 +109,5 @@ def _digits(
             over = packed >= (span + 1) << shift
             packed = packed + over * (top - ((span + 1) << shift))
         if below:
-            packed = packed + (packed < 0) * _wrapped(top + (top << above))
+            packed = packed + (packed < 0) * views.wrapped(top + (top << above))
     return b.bits(f"{path}/digits", o, shift + count, packed), remainder
-
-
-def _wrapped(number: int) -> np.int64:
-    """An unsigned 64-bit number as the int64 of the same bits."""
-    return np.uint64(number).astype(np.int64)

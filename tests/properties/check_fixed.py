@@ -1,0 +1,120 @@
+"""What must hold of every fixed-point graph that a key may carry, and of every input for it."""
+
+import re
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tests.artifacts import prove
+from tests.properties import big_integers
+from tests.properties.choices import Finding
+from tests.properties.draw_fixed import Example
+from zkinfer import FormatError, Proof, ProvingKey, UnsupportedModelError, VerifyingKey, verify
+from zkinfer.api import public_names
+from zkinfer.circuit.check import check
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.fixed import FixedGraph, evaluate
+from zkinfer.keys import make_keys
+from zkinfer.lower import lower, solve
+from zkinfer.reference.graph import parse_graph
+
+Arrays = Mapping[str, np.ndarray]
+
+
+REFUSALS = {
+    "nothing to prove": r"^nothing is to be proven",
+    "axes": r"^node .*: a (view|tensor) of \d+ axes",
+    "64 bits": r"^node .*(beyond 64 bits|at most 64)",
+    "bytes": r"^node .*up to here the circuit takes more than",
+    "constants": r"^node .*an axis of \d+ entries needs public weights",
+}
+"""What lowering may say to a graph that is accepted."""
+
+
+def outcome(example: Example) -> str:
+    """How it ends: "lowered", "held", "proved", or a refusal. Raises Finding."""
+    try:
+        graph = FixedGraph.from_json(example.graph.to_json())
+        try:
+            circuit = lower(graph)
+        except UnsupportedModelError as error:
+            return refusal(graph, str(error))
+        for weights, inputs in example.assignments:
+            check_integers(graph, circuit, weights, inputs)
+        if example.proved:
+            return check_proofs(graph, *example.assignments[1])
+        return "held" if example.assignments else "lowered"
+    except Finding:
+        raise
+    except BaseException as error:  # a panic of the native module is no Exception
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise Finding("crash", described(error)) from error
+
+
+def refusal(graph: FixedGraph, text: str) -> str:
+    """A kind of refusal, for counting. Raises Finding for a sentence that is not foreseen."""
+    for name, pattern in REFUSALS.items():
+        if re.search(pattern, text, re.DOTALL):
+            return f"refused: {name}"
+    raise Finding("refused", text)
+
+
+def described(error: BaseException) -> str:
+    """The error and the places in zkinfer where it comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(f.filename).name}:{f.lineno}" for f in frames if "zkinfer/" in f.filename]
+    return f"{type(error).__name__} at {' '.join(places[-3:])}: {error}"
+
+
+def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs: Arrays) -> None:
+    """Operators, bounds, witness and circuit agree with integers that cannot overflow."""
+    meant = big_integers.run(graph, weights, inputs)
+    made = evaluate(graph, weights, inputs)
+    scales = parse_graph(graph.to_json()).scales
+    for name, tensor in graph.tensors.items():
+        array = made[name]
+        demand(array.dtype == np.int64, "not int64", name)
+        demand(array.shape == meant[name].shape == tensor.shape, "another shape", name)
+        demand(np.array_equal(array.astype(object), meant[name]), "evaluate disagrees", name)
+        inside = tensor.low <= meant[name].min() and meant[name].max() <= tensor.high
+        demand(inside, "a value is out of its bounds", name)
+        demand(tensor.scale == scales[name], "another scale", name)
+    witness = solve(graph, weights, inputs)
+    names = public_names(graph)
+    demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))
+    for name, array in [*witness.outputs.items(), *zip(names, witness.public, strict=True)]:
+        demand(array.shape == graph.tensors[name].shape, "solve has another shape", name)
+        demand(np.array_equal(array.astype(object), meant[name]), "solve disagrees", name)
+    broken = check(circuit, witness)
+    demand(not broken, "the honest witness does not satisfy the circuit", ", ".join(broken))
+
+
+def check_proofs(graph: FixedGraph, weights: Arrays, inputs: Arrays) -> str:
+    """Keys are made and read again, and an honest proof verifies."""
+    try:
+        key = ProvingKey.from_bytes(make_keys(graph, weights).to_bytes())
+    except FormatError as error:
+        if "expected 2^k integers" in str(error) or "the circuit is not acceptable" in str(error):
+            return "refused: no key"
+        raise
+    demand(key.graph == graph, "a key is read as another", "")
+    proof = prove(key, inputs, b"a context")
+    verifying_key = VerifyingKey.from_bytes(key.verifying_key.to_bytes())
+    verified = verify(verifying_key, Proof.from_bytes(proof.to_bytes()), context=b"a context")
+    meant = big_integers.run(graph, weights, inputs)
+    for name, array in verified.outputs_fixed.items():
+        demand(np.array_equal(array.astype(object), meant[name]), "verify disagrees", name)
+    return "proved"
+
+
+def demand(condition: bool, kind: str, text: str) -> None:
+    if not condition:
+        raise Finding(kind, text)
+
+
+def shown(example: Example) -> str:
+    """The graph and its first assignment."""
+    return "\n".join([example.graph.to_json().decode(), *map(str, example.assignments)])

@@ -1,0 +1,44 @@
+"""Operators, bounds, circuits, witnesses and proofs of drawn fixed-point graphs agree."""
+
+from collections import Counter
+
+import pytest
+
+from tests.properties import check_fixed, draw_fixed
+from tests.properties.choices import Finding, seeded
+from tests.properties.run import KINDS
+from zkinfer.ops import OPS
+
+CASES, BLOCK = 800, 100
+
+
+@pytest.mark.parametrize("start", range(0, CASES, BLOCK))
+def test_drawn_graphs_agree(start: int) -> None:
+    outcomes = Counter(
+        KINDS["fixed"].outcome(seeded(0, number)) for number in range(start, start + BLOCK)
+    )
+    assert outcomes["held"] + outcomes["proved"] > BLOCK / 2
+    assert outcomes["proved"] > 0
+
+
+def test_every_operator_is_drawn() -> None:
+    assert set(draw_fixed.DRAW) == set(OPS)
+    drawn = Counter(
+        node.op
+        for number in range(CASES)
+        for node in draw_fixed.graph(seeded(0, number)).graph.nodes
+    )
+    assert all(drawn[op] > CASES // 40 for op in OPS), drawn
+
+
+def test_a_disagreement_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The property can fail: an operator that rounds otherwise is noticed."""
+    op = OPS["requantize"]
+    honest = op.forward
+    monkeypatch.setattr(op, "forward", lambda attrs, x: honest(attrs, x) + 1)
+    for number in range(CASES):
+        case = draw_fixed.graph(seeded(0, number))
+        if case.assignments and any(node.op == "requantize" for node in case.graph.nodes):
+            break
+    with pytest.raises(Finding, match="evaluate disagrees"):
+        check_fixed.outcome(case)
