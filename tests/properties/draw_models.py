@@ -82,7 +82,7 @@ def graph(choices: Choices) -> Drawn:
         d.add_input(value.name, value.draw(), value.declared)
         _made_float(d, value)
     names = sorted(OPERATORS)
-    for _ in range(c.integer(1, 9)):
+    for _ in range(c.integer(1, c.one((9, 9, 9, 9, 30)))):
         kind = c.one(USUAL) if c.chance(40) else c.one(names)
         _attempt(d, OPERATORS[kind])
     if c.chance(85) and not any(array.dtype == d.dtype for array in d.weights.values()):
@@ -185,7 +185,9 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
     ]
     if rank > 1 and c.chance(60):
         declared[1:] = shape[1:]
-    dtype = c.one((np.float32,) * 8 + (np.float64, np.int64, np.int32, np.uint8, np.int8))
+    dtype = c.one(
+        (np.float32,) * 8 + (np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8)
+    )
     size = c.one((1.0, 1.0, 1.0, 0.05, 10.0, 255.0, 1000.0))
     draw = _distribution(d, shape, size)
     if input_range is not None:
