@@ -22,6 +22,7 @@ Array = npt.NDArray[Any]
 LARGEST = 1 << 13
 """Entries of a tensor."""
 LARGEST_VALUE = 1e4
+MOST_AXES = 7
 
 EXTENTS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31, 32, 33, 64, 100, 127, 128, 130)
 SHARED_PERCENT = 25
@@ -113,9 +114,11 @@ class Drawing:
         """Weights: random, sparse, of one sign, zero, all the same."""
         shape = tuple(shape)
         kind = self.choices.one(
-            ("normal", "normal", "normal", "uniform", "sparse", "positive", "negative", "whole")
-            + ("zero", "same", "signs", "outlier", "tiny")
-        )
+            (
+                "normal", "normal", "normal", "uniform", "sparse", "positive", "negative", "whole",
+                "zero", "same", "signs", "outlier", "tiny",
+            )
+        )  # fmt: skip
         drawn = self.numbers.normal(size=shape) * size
         if kind == "uniform":
             drawn = self.numbers.uniform(-size, size, shape)
@@ -259,7 +262,7 @@ class Drawing:
         )
         arrays = self._run(node)
         for array in arrays:
-            if not array.size or array.size > LARGEST or array.ndim > 6:
+            if not array.size or array.size > LARGEST or array.ndim > MOST_AXES:
                 raise Rejected("an empty or large tensor")
             if array.dtype.kind == "f" and not np.abs(array).max() < LARGEST_VALUE:
                 raise Rejected("large values")

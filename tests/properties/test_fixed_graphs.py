@@ -6,7 +6,6 @@ import pytest
 
 from tests.properties import check_fixed, draw_fixed
 from tests.properties.choices import Finding, seeded
-from tests.properties.run import KINDS
 from zkinfer.ops import OPS
 
 CASES, BLOCK = 800, 100
@@ -15,7 +14,8 @@ CASES, BLOCK = 800, 100
 @pytest.mark.parametrize("start", range(0, CASES, BLOCK))
 def test_drawn_graphs_agree(start: int) -> None:
     outcomes = Counter(
-        KINDS["fixed"].outcome(seeded(0, number)) for number in range(start, start + BLOCK)
+        check_fixed.outcome(draw_fixed.graph(seeded(0, number)))
+        for number in range(start, start + BLOCK)
     )
     assert outcomes["held"] + outcomes["proved"] > BLOCK / 2
     assert outcomes["proved"] > 0

@@ -42,7 +42,8 @@ def proved(
         modes=MODES,
         stacked=dict.fromkeys(samples, True),
     )
-    assert outcome(case) == "proved"
+    result = outcome(case)
+    assert result == "proved", result
 
 
 @pytest.mark.parametrize("order", ["x k", "k x", "x k x", "k x k", "k k x"])
@@ -155,6 +156,19 @@ def test_range_of_integer_inputs(kind: int, ends: tuple[float, float]) -> None:
 def test_what_integer_inputs_cannot_hold(options: dict[str, Any]) -> None:
     with pytest.raises(zkinfer.UsageError, match="integers"):
         zkinfer.compile(integers(TensorProto.UINT8), **options)
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "Conv", "Scaler"])
+def test_operators_on_constants_only_are_named(op: str) -> None:
+    attrs: dict[str, Any] = {"domain": "ai.onnx.ml", "scale": [2.0]} if op == "Scaler" else {}
+    attrs |= {"kernel_shape": [1]} if op == "MaxPool" else {}
+    first = node(op, "k w" if op == "Conv" else "k", "m", name="lonely", **attrs)
+    constants = {"k": normal(1, 4, 3), "w": normal(4, 4, 1)}
+    made = model(
+        [first, node("Add", "x m")], {"x": [1, 4, 3]}, constants, domains={"ai.onnx.ml": 3}
+    )
+    with pytest.raises(zkinfer.UnsupportedModelError, match=r"lonely .*constants only"):
+        zkinfer.compile(made, calibration=normal(3, 4, 3))
 
 
 def test_long_name_of_the_standard_domain() -> None:

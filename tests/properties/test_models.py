@@ -6,16 +6,17 @@
 from collections.abc import Callable
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.properties import draw_models
 from tests.properties.check_models import outcome
-from tests.properties.choices import Choices, Rejected, seeded
+from tests.properties.choices import Choices, Finding, Rejected, seeded
 from tests.properties.draw_models import Drawn
 from zkinfer.onnx_import.table import CONVERTERS
 
-EVERY_OPERATOR = 150
+EVERY_OPERATOR = 120
 """Among so many models there are all operators."""
 
 FIXED = settings(
@@ -35,16 +36,25 @@ def drawn(draw: st.DrawFn, kind: Callable[[Choices], Drawn]) -> Drawn:
         hypothesis.reject()
 
 
-@settings(FIXED, max_examples=60)
+@settings(FIXED, max_examples=50)
 @given(drawn(draw_models.graph))
 def test_graphs_are_proved(case: Drawn) -> None:
     outcome(case)
 
 
-@settings(FIXED, max_examples=30)
+@settings(FIXED, max_examples=15)
 @given(drawn(draw_models.mlp))
 def test_mlps_are_proved(case: Drawn) -> None:
     assert outcome(case) == "proved"
+
+
+def test_wrong_numbers_are_noticed() -> None:
+    case = draw_models.mlp(seeded(0, 0))
+    for values in case.expected:
+        for array in values.values():
+            array *= -1
+    with pytest.raises(Finding, match="wrong answer"):
+        outcome(case)
 
 
 def test_every_operator_is_drawn() -> None:

@@ -68,7 +68,7 @@ def native_checks() -> dict[str, str]:
 
 _REFUSAL = re.compile(
     r"""\b (?: Err\( | fail\( | Error::\w+\( | ok_or\(
-        | ok_or_else\(\|\| | map_err\(\|\w+\| | value_error\( )
+        | ok_or_else\(\|\| | map_err\(\|\w+\| | refused\( )
         \s* (?: Error::\w+\( \s* )? (?: format!\( \s* )? "(?P<text>(?:[^"\\]|\\.)*)" """,
     re.VERBOSE | re.DOTALL,
 )

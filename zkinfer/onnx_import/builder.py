@@ -88,8 +88,13 @@ class Builder:
     def add(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
         """Appends a node under this name, or a numbered one where that is taken.
 
-        Raises Refusal when the operands do not fit.
+        Raises Refusal when the operands do not fit, or are all constant.
         """
+        if all(source in self.arrays or source in self.weights for source in inputs):
+            raise Refusal(
+                "expected an input that depends on the model's inputs, got constants only; store "
+                "what it computes in the model instead"
+            )
         shapes = tuple(self.shape(source) for source in inputs)
         self.shapes[output] = infer(op, attrs, shapes)
         self.nodes.append(Node(self._node_names.new(name), op, tuple(inputs), output, attrs))

@@ -1,4 +1,7 @@
-"""label: the index of the largest score, the lowest index among equals (ONNX ArgMax)."""
+"""label: the index of the largest score, the lowest index among equals (ONNX ArgMax).
+
+n scores are ranked by n x_j - j, so n times a score must fit 64 bits.
+"""
 
 import math
 from typing import TYPE_CHECKING

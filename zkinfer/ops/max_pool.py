@@ -1,4 +1,7 @@
-"""max_pool: the largest entry of each window; padding never wins (ONNX MaxPool)."""
+"""max_pool: the largest entry of each window; padding never wins (ONNX MaxPool).
+
+Every window has an entry of x in it.
+"""
 
 import math
 from typing import TYPE_CHECKING
