@@ -48,8 +48,8 @@ class Kind:
 KINDS = {
     "circuits": Kind(draw_circuits.circuit, check_circuits.outcome, draw_circuits.shown),
     "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
-    "models": Kind(draw_models.graph, check_models.outcome, check_models.shown),
-    "mlps": Kind(draw_models.mlp, check_models.outcome, check_models.shown),
+    "models": Kind(draw_models.graph, check_models.outcome, repr),
+    "mlps": Kind(draw_models.mlp, check_models.outcome, repr),
 }
 
 
