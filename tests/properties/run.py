@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.properties import check_fixed, check_models, draw_fixed, draw_models
+from tests.properties import (
+    check_circuits,
+    check_fixed,
+    check_models,
+    draw_circuits,
+    draw_fixed,
+    draw_models,
+)
 from tests.properties.choices import Choices, Finding, Rejected, replayed, seeded, shrunk
 
 SHRINKING = 300
@@ -39,9 +46,10 @@ class Kind:
 
 
 KINDS = {
+    "circuits": Kind(draw_circuits.circuit, check_circuits.outcome, draw_circuits.shown),
+    "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
     "models": Kind(draw_models.graph, check_models.outcome, repr),
     "mlps": Kind(draw_models.mlp, check_models.outcome, repr),
-    "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
 }
 
 

@@ -72,20 +72,28 @@ def violations(
     for block in circuit.blocks:
         if len(block.b) == 1 and entries[block.b[0].tensor] is None:
             quotients = _quotients(circuit, block, entries, tables)
-            entries[block.b[0].tensor] = quotients.reshape(block.extents)
+            entries[block.b[0].tensor] = _defined(circuit, block.b[0], quotients)
         left, right = (
             _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
         )
         product = left * right % MODULUS
         stored = block.c[0].tensor if len(block.c) == 1 else 0
         if entries[stored] is None:
-            array = product.reshape(block.extents)
+            array = _defined(circuit, block.c[0], product)
             lie = (lies or {}).get(circuit.tensors[stored].path)
             entries[stored] = array if lie is None else lie(array)
         total = _sum(circuit, block.c, block.extents, entries, tables)
         wrong = (product - total) % MODULUS
         if np.any(wrong):
             yield block.path, wrong.reshape(block.extents)
+
+
+def _defined(circuit: Circuit, term: Term, values: Objects) -> Objects:
+    """A sketch tensor of which the rows read the values, one entry each; zero elsewhere."""
+    array = np.zeros(circuit.tensors[term.tensor].extents, dtype=object)
+    indices, _, _ = term_grid(term, array.shape, ())
+    array[tuple(indices)] = values.reshape(tuple(axis.extent for axis in term.rows))
+    return array
 
 
 def _quotients(

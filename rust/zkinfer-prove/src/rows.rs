@@ -379,8 +379,8 @@ pub struct Products {
 }
 
 /// Evaluates every block with terms in A or B, and sets the sketch: a tensor that is alone on the C
-/// side of a block to A B there, and one that is alone on the B side to C / A. Blocks of C alone
-/// hold when C.z = 0 and add nothing to A, B and C.
+/// side of a block to A B there, and one that is alone on the B side to C / A; the first block that
+/// can sets it. Blocks of C alone hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
     witness: &mut Witness,
@@ -402,13 +402,19 @@ pub fn products(
         })
         .collect();
     evaluated.sort_by_key(|product| product.block);
+    let mut set = vec![false; circuit.tensors.len()];
     for product in &evaluated {
         let block = &circuit.blocks[product.block];
         let [_, b, c] = &block.matrices;
-        if let Some(term) = sketch(circuit, block, b) {
-            set_sketch(circuit, block, term, product.b.clone(), witness);
+        let held = |(a, b): (&Scalar, &Scalar)| *a * b;
+        let (term, values) = if let Some(term) = sketch(circuit, block, b) {
+            (term, product.b.clone())
         } else if let Some(term) = sketch(circuit, block, c) {
-            let values = product.a.iter().zip(&product.b).map(|(a, b)| *a * b).collect();
+            (term, product.a.iter().zip(&product.b).map(held).collect())
+        } else {
+            continue;
+        };
+        if !std::mem::replace(&mut set[term.tensor], true) {
             set_sketch(circuit, block, term, values, witness);
         }
     }
@@ -476,16 +482,13 @@ fn places(term: &Term, extents: &[usize], rows: &[usize]) -> Vec<usize> {
     for axis in (1..extents.len()).rev() {
         strides[axis - 1] = strides[axis] * extents[axis] as i64;
     }
-    let base: i64 =
-        term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum();
-    let axes: Vec<(usize, usize)> = rows
-        .iter()
-        .enumerate()
-        .map(|(axis, extent)| {
-            let step: i64 =
-                term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
-            (*extent, step as usize)
-        })
-        .collect();
-    offsets(&axes).into_iter().map(|place| place + base as usize).collect()
+    let mut places: Vec<i64> =
+        vec![term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum()];
+    for (axis, extent) in rows.iter().enumerate() {
+        let step: i64 =
+            term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
+        places =
+            places.iter().flat_map(|p| (0..*extent as i64).map(move |i| p + i * step)).collect();
+    }
+    places.into_iter().map(|place| place as usize).collect()
 }
