@@ -1,6 +1,5 @@
 """Graphs that a hostile key could hold are lowered in little time, or refused by name."""
 
-
 import numpy as np
 import pytest
 from networks import Net
