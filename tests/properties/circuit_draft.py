@@ -99,8 +99,10 @@ class Draft:
         """Integers: mostly small, some up to the ends of what is stored."""
         numbers = self.choices.numbers()
         kind = self.choices.one(
-            ("small", "small", "small", "unit", "middle", "large", "ends", "all")
+            ("small", "small", "small", "unit", "middle", "large", "ends", "all", "top")
         )
+        if kind == "top":
+            return np.full(extents, self.choices.one((2**63 - 1, -(2**63), LIMIT - 1)))
         if kind == "ends":
             return np.asarray(numbers.choice([LIMIT - 1, 1 - LIMIT, LIMIT // 2, -1, 0], extents))
         low, high = {
@@ -194,6 +196,8 @@ class Draft:
 
     def terms(self, rows: Extents, *, challenges: bool = True, sketch: bool = False) -> list[Term]:
         """One term or several."""
+        if self.choices.chance(4):
+            return [self.term(rows, challenges=challenges, sketch=sketch)] * 9
         count = self.choices.one((1, 1, 2, 3))
         return [self.term(rows, challenges=challenges, sketch=sketch) for _ in range(count)]
 

@@ -47,8 +47,10 @@ def weight(choices: Choices, extent: int, challenges: Sequence[int]) -> Weight |
     if kind == "sign":
         return twos_complement(extent)
     if kind == "constants":
-        numbers = choices.numbers()
-        return Constants(tuple(int(x) for x in numbers.integers(-9, 10, extent)))
+        size = choices.one((9, 9, 1, 2**62 - 1))
+        same = choices.one((0, 0, size, -size, MODULUS - 2))
+        drawn = choices.numbers().integers(-size, size, extent, endpoint=True)
+        return Constants(tuple(same or int(number) for number in drawn))
     if kind == "challenge" and fitting:
         return Challenge(choices.one(fitting))
     return None

@@ -205,10 +205,12 @@ class Drawing:
         if way == "scale" and array.dtype == self.dtype:
             source, two = self.constant(array / 2), self.constant(np.array(2, self.dtype))
             return self._constant_node("Mul", [source, two], array)
-        if way == "quantized" and array.dtype == np.float32 and self.version >= 10:
+        large = array.size > 0 and np.abs(array).max() > LARGEST_VALUE
+        if way == "quantized" and not large and array.dtype == np.float32 and self.version >= 10:
             return self._dequantized(array)
         if array.dtype == np.float32:
             kind = self.choices.one((np.float64, np.float16))
+            kind = np.float64 if large else kind
             source = self.constant(array.astype(kind))
             array = array.astype(kind).astype(np.float32)
             return self._constant_node("Cast", [source], array, to=onnx.TensorProto.FLOAT)

@@ -82,3 +82,13 @@ def test_a_sketch_is_set_once() -> None:
     first = cut(LOWEST, (1,))
     first_row = block((first,), (first,), (cut(whole(2, (3,)), (1,)),))
     outcome(case({BITS: NUMBERS, sketch: None}, all_rows, first_row))
+
+
+def test_sums_of_wide_integers_are_exact() -> None:
+    # Each product of a value and a factor takes 125 bits.
+    values, wide = np.full((2, 9), 2**63 - 1), Constants((2**62 - 1,) * 9)
+    summed = Term(2, 1, (0, 0), (Axis(2, None, (1, 0)),), (Axis(9, wide, (0, 1)),))
+    terms = (Term(2, 2**62 - 1, (0, 0), (Axis(2, None, (1, 0)),)),) * 9
+    one, total = constant(1, (2,)), constant(9 * (2**63 - 1) * (2**62 - 1), (2,))
+    tensors = {BITS: NUMBERS, Tensor("wide", Segment.TRACE, (2, 9)): values}
+    outcome(case(tensors, block((summed,), (one,), (total,)), block(terms, (one,), (total,))))
