@@ -12,11 +12,13 @@ from zkinfer.fixed import FixedNode, FixedTensor
 Drawn = tuple[tuple[str, ...], dict[str, Any]]
 """A node's operands and attributes."""
 
+PRODUCTS = ("conv", "matmul", "mul", "prelu")
+
 
 def _add(d: Drawing) -> Drawn:
     a = d.operand()
     x = d.tensors[a]
-    if d.nodes and d.nodes[-1].op in ("conv", "matmul") and d.chance(50):
+    if d.nodes and d.nodes[-1].op in PRODUCTS and d.chance(50):
         return _twins(d, d.nodes[-1])
     if d.chance(20):
         shift = d.one((0, 1, d.integer(0, 62)))
@@ -34,15 +36,18 @@ def _add(d: Drawing) -> Drawn:
 
 
 def _twins(d: Drawing, node: FixedNode) -> Drawn:
-    """A product of matrices and another one like it."""
+    """A product, and another one of its shape and scale."""
     x, w = (d.tensors[name] for name in node.inputs[:2])
-    scale = d.scale()
+    made, op, attrs = d.tensors[node.output], node.op, dict(node.attrs)
+    scale = x.scale if op == "prelu" else d.scale()
+    if d.chance(30):
+        x, w, op, attrs = made, made, "mul", {}
     left = d.odd(x.shape, scale, max(1, d.small(w) - 5))
-    right = node.inputs[1] if scale == x.scale else None
+    right = node.inputs[1] if op == node.op and scale == x.scale else None
     if right is None or d.chance(50):
-        right = d.odd(w.shape, x.scale + w.scale - scale, max(1, d.small(d.tensors[left]) - 5))
-    twin = d.add(node.op, left, right, **node.attrs)
-    return (node.output, twin), {"shift_a": d.one((0, 0, 1)), "shift_b": 0}
+        right = d.odd(w.shape, made.scale - scale, max(1, d.small(d.tensors[left]) - 5))
+    twin = d.add(op, left, right, **attrs)
+    return (node.output, twin), {"shift_a": 0, "shift_b": 0}
 
 
 def _mul(d: Drawing) -> Drawn:
