@@ -148,6 +148,19 @@ def test_a_product_of_weighted_entries_that_is_pooled() -> None:
     assert_exact(graph, inputs, weights, {"rescale0_out": [[[50, 0]]]})
 
 
+def test_a_sum_with_weighted_entries_that_is_pooled() -> None:
+    """What a prelu adds to its product carries public weights along an axis that windows cut."""
+    net = Net()
+    x, slope = net.input(1, 1, 4), net.weight(1)
+    attrs = {"kernel": (1,), "strides": (1,), "dilations": (1,), "pads": (0, 0)}
+    scaled = net.node("average_pool", x, **attrs, multipliers=((2, 7, 2, 0),), scale=0)
+    y = net.node("prelu", scaled, slope, shift=0)
+    y = net.node("max_pool", y, **attrs | {"kernel": (2,), "strides": (2,)})
+    graph = net.graph(net.requantize(y, 1, low=-50, high=50))
+    inputs, weights = {"x0": np.array([[[3, -8, -5, -1]]])}, {"w0": np.array([-2])}
+    assert_exact(graph, inputs, weights, {"rescale0_out": [[[50, 10]]]})
+
+
 def test_slices_are_pythons() -> None:
     net = Net()
     x = net.input(4)

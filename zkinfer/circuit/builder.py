@@ -278,7 +278,7 @@ class Builder:
 
     def unweighted(self, path: str, value: Value) -> Value:
         """The value, stored if the axes of its terms carry constant weights."""
-        if all(axis.weight is None for term in value.terms for axis in term.rows):
+        if not value.is_weighted:
             return value
         return views.matched(self.store(path, value), value.factors)
 

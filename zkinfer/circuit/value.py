@@ -85,6 +85,11 @@ class Value:
         return tuple(extent for factors in self.factors for extent in factors)
 
     @property
+    def is_weighted(self) -> bool:
+        """Whether an axis of its terms carries constant weights, which keep it from being split."""
+        return any(axis.weight is not None for term in self.terms for axis in term.rows)
+
+    @property
     def array(self) -> Integers:
         """The integers modulo 2^64, int64 of the logical shape. Only while solving."""
         if self.numbers is None:

@@ -49,7 +49,8 @@ def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """
     attrs, rank = node.attrs, len(x.shape)
     kernel, pads = attrs["kernel"], attrs["pads"]
-    if x.parts and tiles(attrs, x.shape) and all(len(factors) < 2 for factors in x.factors[2:]):
+    plain = not x.is_weighted and all(len(factors) < 2 for factors in x.factors[2:])
+    if x.parts and plain and tiles(attrs, x.shape):
         numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
         return tiled_maximum(b, node.name, x, kernel, numbers)
     x = b.settle(f"{node.name}/input", x)
