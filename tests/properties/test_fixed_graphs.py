@@ -6,6 +6,7 @@ import pytest
 
 from tests.properties import check_fixed, draw_fixed
 from tests.properties.choices import Finding, seeded
+from tests.properties.draw_fixed_nodes import DRAW
 from zkinfer.ops import OPS
 
 CASES, BLOCK = 800, 100
@@ -22,7 +23,7 @@ def test_drawn_graphs_agree(start: int) -> None:
 
 
 def test_every_operator_is_drawn() -> None:
-    assert set(draw_fixed.DRAW) == set(OPS)
+    assert set(DRAW) == set(OPS)
     drawn = Counter(
         node.op
         for number in range(CASES)
