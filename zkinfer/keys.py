@@ -18,7 +18,8 @@ fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -321,27 +322,31 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-def read_graph(data: bytes) -> FixedGraph:
-    """The graph of a key. Raises FormatError for whatever reading it raises: it may be hostile."""
+@contextmanager
+def _whatever_breaks_refuses() -> Iterator[None]:
+    """A hostile graph may break any step of reading and lowering: each ends in FormatError."""
     try:
-        return FixedGraph.from_json(data)
-    except FormatError:
+        yield
+    except (FormatError, MemoryError):
         raise
     except Exception as error:
         raise FormatError(f"this key's graph has no circuit: {error}") from error
 
 
+def read_graph(data: bytes) -> FixedGraph:
+    """The graph of a key. Raises FormatError."""
+    with _whatever_breaks_refuses():
+        return FixedGraph.from_json(data)
+
+
 def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
     """The circuit of a graph, if its bytes are the key's and the rows are as many.
 
-    Raises FormatError. A hostile graph may break any step of lowering; whatever it raises refuses
-    the key.
+    Raises FormatError.
     """
-    try:
+    with _whatever_breaks_refuses():
         circuit = lower(graph)
         follows = circuit.to_bytes() == encoded
-    except Exception as error:
-        raise FormatError(f"this key's graph has no circuit: {error}") from error
     if not follows:
         raise FormatError("this key's circuit does not follow from its graph")
     expected = POINT_SIZE * -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)

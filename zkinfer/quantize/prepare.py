@@ -7,6 +7,7 @@ monotone, so they commute. Where weights are hidden the slope of a leaky relu is
 
 import math
 from collections import Counter
+from collections.abc import Container
 from dataclasses import replace
 
 import numpy as np
@@ -108,15 +109,19 @@ def _check(graph: Graph) -> None:
 
 def _hidden_slopes(graph: Graph) -> Graph:
     """With the slope of each leaky relu as a weight."""
-    nodes, constants = list(graph.nodes), dict(graph.constants)
+    nodes, constants, shapes = list(graph.nodes), dict(graph.constants), dict(graph.shapes)
     for place, node in enumerate(nodes):
         if node.op == "leaky_relu":
-            slope = f"{node.output}/slope"
-            while slope in constants or slope in graph.shapes:
-                slope += "'"
-            constants[slope] = np.array(node.attrs["alpha"], np.float64)
+            slope = _new_name(f"{node.output}/slope", shapes)
+            constants[slope], shapes[slope] = np.array(node.attrs["alpha"], np.float64), ()
             nodes[place] = Node(node.name, "prelu", (*node.inputs, slope), node.output, {})
-    return replace(graph, nodes=tuple(nodes), constants=constants)
+    return replace(graph, nodes=tuple(nodes), constants=constants, shapes=shapes)
+
+
+def _new_name(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
 
 
 def _activations_first(graph: Graph) -> Graph:
@@ -134,9 +139,7 @@ def _activations_first(graph: Graph) -> Graph:
         alone = readers[pool.output] == 1 and readers[pool.inputs[0]] == 1
         if pool.op != "max_pool" or not alone or pool.inputs[0] in graph.inputs:
             continue
-        moved = f"{node.output}/unpooled"
-        while moved in shapes:
-            moved += "'"
+        moved = _new_name(f"{node.output}/unpooled", shapes)
         shapes[moved] = shapes[pool.inputs[0]]
         nodes[before] = replace(node, inputs=pool.inputs, output=moved)
         nodes[place] = replace(pool, inputs=(moved,), output=node.output)
