@@ -55,10 +55,6 @@ class Tensor:
     def rank(self) -> int:
         return self.value.ndim
 
-    @property
-    def is_float(self) -> bool:
-        return self.value.dtype.kind == "f"
-
 
 class Drawing:
     """Inputs, constants and nodes so far.
