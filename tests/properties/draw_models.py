@@ -318,7 +318,7 @@ def _drawn(
     watched.CopyFrom(model)
     del watched.graph.output[:]
     watched.graph.output.extend(_info(tensor, shown=False) for tensor in compared)
-    session(model)
+    session(model, optimized=True)
     loaded = session(watched)
     expected = [dict(zip(names, run(loaded, sample), strict=True)) for sample in samples]
     if not all(np.isfinite(array).all() for values in expected for array in values.values()):

@@ -55,10 +55,6 @@ class Tensor:
     def rank(self) -> int:
         return self.value.ndim
 
-    @property
-    def is_float(self) -> bool:
-        return self.value.dtype.kind == "f"
-
 
 class Drawing:
     """Inputs, constants and nodes so far.
@@ -342,13 +338,16 @@ def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 
-def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    """An onnxruntime session. Raises Rejected."""
+def session(model: onnx.ModelProto, *, optimized: bool = False) -> onnxruntime.InferenceSession:
+    """An onnxruntime session, by default without optimizations. Raises Rejected.
+
+    Optimized, it computes products with dequantized weights only approximately.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
-    # optimized, it computes products with dequantized weights only approximately
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
