@@ -8,6 +8,7 @@ pub mod inner;
 pub mod matrix;
 pub mod messages;
 pub mod opening;
+pub mod products;
 pub mod prove;
 pub mod random;
 pub mod rows;

@@ -6,8 +6,8 @@ use crate::inner::{self, BitClaim};
 use crate::matrix::{self, RowVectors};
 use crate::messages::{Messages, Opening};
 use crate::opening::{self, Claims, Committed, Image};
+use crate::products;
 use crate::random::Randomness;
-use crate::rows;
 use crate::witness::{Arrays, Witness, weighted_integers};
 use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
@@ -253,7 +253,7 @@ impl Prover {
         absorb_points(&mut messages.transcript, label::ROWS_TRACE, &proof.trace);
         let challenges = challenge_tables(&draw_challenges(&mut messages.transcript, circuit));
         clock.lap("commit")?;
-        let products = rows::products(circuit, &mut witness, &challenges);
+        let products = products::products(circuit, &mut witness, &challenges);
         clock.lap("rows")?;
         let sketch = Zeroizing::new(witness.padded_scalars(circuit, Segment::Sketch));
         let sketch_blindings = messages.randomness.scalars(circuit.rows(Segment::Sketch));
@@ -372,7 +372,7 @@ impl Prover {
 
 /// Why a proof would not verify.
 fn unsatisfied(circuit: &Circuit, witness: &Witness, challenges: &[Vec<Scalar>]) -> String {
-    match rows::unsatisfied(circuit, witness, challenges) {
+    match products::unsatisfied(circuit, witness, challenges) {
         Some(block) => format!("the witness does not satisfy {}", block.path),
         None => "the proof would not verify, although the witness satisfies every block".into(),
     }

@@ -1,4 +1,4 @@
-//! The values of A.z and B.z, row by row, computed through the views.
+//! The values of a linear form, row by row, computed through the views.
 //!
 //! A term is contracted one connected component at a time: the tensor axes of a component are
 //! replaced by its row axes. Views that only rename axes cost nothing; a product's matrix is
@@ -6,9 +6,8 @@
 
 use crate::wide::{IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
-use ark_ff::{Field, batch_inversion};
 use rayon::prelude::*;
-use zkinfer_verify::circuit::{AxisIndex, Block, Circuit, Component, Segment, Term, Weight};
+use zkinfer_verify::circuit::{Block, Circuit, Component, Term, Weight};
 use zkinfer_verify::matrix::{axis_vector, visit_component};
 use zkinfer_verify::scalar::Scalar;
 
@@ -366,129 +365,4 @@ fn offsets(axes: &[(usize, usize)]) -> Vec<usize> {
         list = list.iter().flat_map(|base| (0..*extent).map(move |i| base + i * stride)).collect();
     }
     list
-}
-
-/// The values of A.z and B.z on one block, row-major.
-pub struct Products {
-    /// First row of the block, and its grid.
-    pub block: usize,
-    /// A.z.
-    pub a: Vec<Scalar>,
-    /// B.z.
-    pub b: Vec<Scalar>,
-}
-
-/// Evaluates every block with terms in A or B, and sets the sketch: a tensor that is alone on the C
-/// side of a block to A B there, and one that is alone on the B side to C / A; the first block that
-/// can sets it. Blocks of C alone hold when C.z = 0 and add nothing to A, B and C.
-pub fn products(
-    circuit: &Circuit,
-    witness: &mut Witness,
-    challenges: &[Vec<Scalar>],
-) -> Vec<Products> {
-    let mut evaluated: Vec<Products> = circuit
-        .blocks
-        .par_iter()
-        .enumerate()
-        .filter(|(_, block)| block.matrices[..2].iter().any(|terms| !terms.is_empty()))
-        .map(|(index, block)| {
-            let [a, b, c] = &block.matrices;
-            let a = evaluate(circuit, block, a, witness, challenges);
-            let b = match sketch(circuit, block, b) {
-                Some(_) => quotients(&a, evaluate(circuit, block, c, witness, challenges)),
-                None => evaluate(circuit, block, b, witness, challenges),
-            };
-            Products { block: index, a, b }
-        })
-        .collect();
-    evaluated.sort_by_key(|product| product.block);
-    let mut set = vec![false; circuit.tensors.len()];
-    for product in &evaluated {
-        let block = &circuit.blocks[product.block];
-        let [_, b, c] = &block.matrices;
-        let held = |(a, b): (&Scalar, &Scalar)| *a * b;
-        let (term, values) = if let Some(term) = sketch(circuit, block, b) {
-            (term, product.b.clone())
-        } else if let Some(term) = sketch(circuit, block, c) {
-            (term, product.a.iter().zip(&product.b).map(held).collect())
-        } else {
-            continue;
-        };
-        if !std::mem::replace(&mut set[term.tensor], true) {
-            set_sketch(circuit, block, term, values, witness);
-        }
-    }
-    evaluated
-}
-
-/// The first block with a row that does not hold.
-pub fn unsatisfied<'a>(
-    circuit: &'a Circuit,
-    witness: &Witness,
-    challenges: &[Vec<Scalar>],
-) -> Option<&'a Block> {
-    circuit.blocks.iter().find(|block| {
-        let side = |terms| evaluate(circuit, block, terms, witness, challenges);
-        let [a, b, c] = block.matrices.each_ref().map(|terms| side(terms));
-        a.iter().zip(&b).zip(&c).any(|((a, b), c)| *a * b != *c)
-    })
-}
-
-/// The term of a side that is a sketch tensor, each row reading one entry as it is, and nothing else.
-fn sketch<'a>(circuit: &Circuit, block: &Block, terms: &'a [Term]) -> Option<&'a Term> {
-    let [term] = terms else { return None };
-    let tensor = &circuit.tensors[term.tensor];
-    let reads_inside = |(index, extent): (&AxisIndex, &usize)| {
-        let ends = index.strides.iter().zip(&term.extents).map(|(s, e)| s * (*e as i64 - 1));
-        let (low, high) = ends.fold((index.base, index.base), |(low, high), end| {
-            (low + end.min(0), high + end.max(0))
-        });
-        low >= 0 && high < *extent as i64
-    };
-    let plain = tensor.segment == Segment::Sketch
-        && term.coefficient == Scalar::ONE
-        && term.weights.iter().all(|weight| *weight == Weight::One)
-        && term.extents.len() == block.grid.extents.len()
-        && term.index.iter().zip(&tensor.grid.extents).all(reads_inside);
-    plain.then_some(term)
-}
-
-/// `c / a`; an `a` of zero, which no honest challenge meets, gives zero.
-fn quotients(a: &[Scalar], c: Vec<Scalar>) -> Vec<Scalar> {
-    let mut quotients = a.to_vec();
-    quotients.par_chunks_mut(1 << 14).for_each(batch_inversion);
-    quotients.par_iter_mut().zip(c).for_each(|(inverse, c)| *inverse *= c);
-    quotients
-}
-
-fn set_sketch(
-    circuit: &Circuit,
-    block: &Block,
-    term: &Term,
-    values: Vec<Scalar>,
-    witness: &mut Witness,
-) {
-    let grid = &circuit.tensors[term.tensor].grid;
-    let mut entries = vec![Scalar::default(); grid.count()];
-    for (place, value) in places(term, &grid.extents, &block.grid.extents).into_iter().zip(values) {
-        entries[place] = value;
-    }
-    witness.tensors[term.tensor] = Data::Scalars(entries);
-}
-
-/// Row-major places in the tensor that the rows of a plain view read, in row order.
-fn places(term: &Term, extents: &[usize], rows: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1i64; extents.len()];
-    for axis in (1..extents.len()).rev() {
-        strides[axis - 1] = strides[axis] * extents[axis] as i64;
-    }
-    let mut places: Vec<i64> =
-        vec![term.index.iter().zip(&strides).map(|(index, stride)| index.base * stride).sum()];
-    for (axis, extent) in rows.iter().enumerate() {
-        let step: i64 =
-            term.index.iter().zip(&strides).map(|(i, stride)| i.strides[axis] * stride).sum();
-        places =
-            places.iter().flat_map(|p| (0..*extent as i64).map(move |i| p + i * step)).collect();
-    }
-    places.into_iter().map(|place| place as usize).collect()
 }

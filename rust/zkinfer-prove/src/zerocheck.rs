@@ -2,7 +2,7 @@
 //! (Gruen, eprint 2024/108), each round's coefficients committed instead of sent.
 
 use crate::messages::{Messages, Opening};
-use crate::rows::Products;
+use crate::products::Products;
 use crate::wide::ScalarSum;
 use crate::witness::parallel_sum;
 use ark_ff::{Field, batch_inversion};
