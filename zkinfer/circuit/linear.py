@@ -52,7 +52,7 @@ def constant(number: int, like: Value) -> Value:
     rows = tuple(Axis(extent, None, ()) for extent in like.rows)
     terms = (Term(0, number, (), rows),) if number else ()
     shape = like.shape
-    numbers = like.lazily(lambda _: np.full(shape, wrapped(number), np.int64))
+    numbers = like.lazily(lambda _: np.broadcast_to(np.int64(wrapped(number)), shape))
     return Value(like.factors, terms, number, number, numbers)
 
 

@@ -42,23 +42,23 @@ pub struct Claims {
     pub bit: Opening,
     /// `vb^2`: the last booleanity claim plus `vb`.
     pub bit_square: Opening,
-    /// The last inner claim.
+    /// The last inner claim, with the share of the public segment.
     pub last: Opening,
-    /// `M~(ry)`, as the verifier computes it.
-    pub matrix: Scalar,
+    /// `z_pub`: that share is `M~(ry)` times it.
+    pub public: Scalar,
 }
 
 impl Claims {
-    /// Whether the equations between what is committed hold; `product` is `<w, e>`. The others hold
-    /// by the way in which their sides are made.
-    fn hold(&self, product: Scalar) -> bool {
+    /// Whether the equations between what is committed hold, `product` being `<w, e>`. The others
+    /// hold by the way in which their sides are made.
+    fn hold(&self, matrix: Scalar, product: Scalar) -> bool {
         self.ab.value == self.a.value * self.b.value
             && self.bit_square.value == self.bit.value.square()
-            && self.last.value == self.matrix * product
+            && self.last.value - matrix * self.public == matrix * product
     }
 }
 
-/// Proves the seven equations. Returns the announcements and the responses, or None, before
+/// Proves the seven equations; `matrix` gives `M~(ry)` as the verifier computes it. Returns the announcements and the responses, or None, before
 /// anything is announced, if an equation is false: an announcement would show by how much, and
 /// that is a known combination of hidden values. Unless `checked`, it announces all the same.
 pub fn prove(
@@ -68,16 +68,18 @@ pub fn prove(
     ry: &[Scalar],
     columns: usize,
     checked: bool,
+    matrix: impl FnOnce() -> Scalar + Send,
 ) -> Option<(Vec<Encoding>, Vec<Scalar>)> {
     let gamma = messages.transcript.draw_one(label::GAMMA);
     let (column_part, row_part) = ry.split_at(columns.trailing_zeros() as usize);
     let e = eq_table(column_part);
-    let (row, row_blinding) = combine(segments, row_part, columns);
+    let (matrix, (row, row_blinding)) =
+        rayon::join(matrix, || combine(segments, row_part, columns));
     let gammas = powers(gamma, messages.sent.len());
     let dot = |x: &[Scalar], y: &[Scalar]| -> Scalar { x.iter().zip(y).map(|(x, y)| *x * y).sum() };
     let q = dot(&messages.sent, &gammas);
     let q_blinding = dot(&messages.blindings, &gammas);
-    if checked && !claims.hold(dot(&row, &e)) {
+    if checked && !claims.hold(matrix, dot(&row, &e)) {
         return None;
     }
 
@@ -107,7 +109,7 @@ pub fn prove(
         key.scalar(&masks[1], &blinding_masks[2]),
         times(&claims.bit, masks[1]) + key.blind(&blinding_masks[3]),
         key.scalars(&row_mask, &blinding_masks[4]),
-        key.scalar(&(claims.matrix * dot(&row_mask, &e)), &blinding_masks[5]),
+        key.scalar(&(matrix * dot(&row_mask, &e)), &blinding_masks[5]),
         key.scalar(&q_mask, &blinding_masks[6]),
     ];
     let announcements = encode(&points);

@@ -323,11 +323,6 @@ impl Prover {
             Some(Committed { first_row, image, blindings })
         };
         let segments: Vec<_> = SEGMENTS.into_iter().filter_map(segment).collect();
-        let z_public = public_evaluation(circuit, &public, &ry);
-        let points = (&rx[..], &bit_point[..]);
-        let matrix = matrix_evaluation(circuit, &challenges, (&rho, &omega), points, &ry);
-        clock.lap("check")?;
-        let last = Opening { value: last.value - matrix * z_public, ..last };
         let claims = Claims {
             a: values[0],
             b: values[1],
@@ -335,10 +330,12 @@ impl Prover {
             bit: bit[0],
             bit_square: bit_claim.plus(bit[0]),
             last,
-            matrix,
+            public: public_evaluation(circuit, &public, &ry),
         };
+        let points = (&rx[..], &bit_point[..]);
+        let matrix = || matrix_evaluation(circuit, &challenges, (&rho, &omega), points, &ry);
         let Some((announcements, responses)) =
-            opening::prove(&mut messages, &segments, &claims, &ry, columns, self.checked)
+            opening::prove(&mut messages, &segments, &claims, &ry, columns, self.checked, matrix)
         else {
             return Err(unsatisfied(circuit, &witness, &challenges));
         };

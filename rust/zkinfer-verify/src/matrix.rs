@@ -163,6 +163,14 @@ fn evaluate_term(
             .collect();
         let reads: Vec<&Vec<Scalar>> =
             component.tensor_axes.iter().filter_map(|axis| tensor_eq.get(*axis)).collect();
+        if let ([axis], [tensor_axis]) = (&component.axes[..], &component.tensor_axes[..])
+            && let (Some(index), [weights], [reads]) =
+                (term.index.get(*tensor_axis), &vectors[..], &reads[..])
+        {
+            let stride = index.strides.get(*axis).copied().unwrap_or(0);
+            product *= strided_dot(weights, reads, index.base, stride);
+            continue;
+        }
         let mut sum = Scalar::ZERO;
         visit_component(term, &component, &tensor.grid.extents, |position, indices| {
             let factors = vectors
@@ -175,4 +183,17 @@ fn evaluate_term(
         product *= sum;
     }
     product
+}
+
+/// `sum_i x_i y[base + stride i]` over the indices inside y: what most components come to.
+fn strided_dot(x: &[Scalar], y: &[Scalar], base: i64, stride: i64) -> Scalar {
+    let mut index = base;
+    let mut sum = Scalar::ZERO;
+    for x in x {
+        if let Some(y) = usize::try_from(index).ok().and_then(|index| y.get(index)) {
+            sum += *x * y;
+        }
+        index += stride;
+    }
+    sum
 }

@@ -23,7 +23,7 @@ import numpy as np
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import Bits
-from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.builder import Builder, check_exact
 from zkinfer.circuit.gadgets.ranges import nonnegative
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Value
@@ -44,7 +44,8 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
     span = high - low if above else (1 << (high - low).bit_length()) - 1
     width = span.bit_length()
     wide = max(width, (most - high - 1).bit_length(), (low - least - 1).bit_length())
-    numbers = b.integers(path, linear.shifted(x, half))
+    check_exact(path, x.low + half, x.high + half)
+    numbers = x.array + half if b.solving else None
     output = None if numbers is None else np.clip(numbers >> shift, low, high)
     stored = b.advice(f"{path}/output", Segment.TRACE, x.shape, low, high, output)
     o = views.matched(stored, x.factors)
