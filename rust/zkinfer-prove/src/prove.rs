@@ -4,7 +4,7 @@ use crate::boolean::Boolean;
 use crate::commit::{CommitmentKey, Half, encode};
 use crate::inner::{self, BitClaim};
 use crate::matrix::{self, RowVectors};
-use crate::messages::{Messages, Opening};
+use crate::messages::Messages;
 use crate::opening::{self, Claims, Committed, Image};
 use crate::products;
 use crate::random::Randomness;
