@@ -9,6 +9,7 @@ import numpy.typing as npt
 import zkinfer
 from zkinfer import container
 from zkinfer.backends import transparent
+from zkinfer.circuit.layout import Segment
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.lower import solve, weight_arrays
 
@@ -18,9 +19,7 @@ Integers = npt.NDArray[np.int64]
 def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"") -> zkinfer.Proof:
     """A proof for inputs that are integers already."""
     witness = solve(key.graph, key.weights, inputs)
-    body = transparent.prove(
-        key.prover, context, witness.public, witness.input, witness.bits, witness.trace
-    )
+    body = transparent.prove(key.prover, context, witness.segments)
     digest = key.verifying_key.key_digest
     return zkinfer.Proof(digest, context, tuple(witness.public), body)
 
@@ -33,12 +32,10 @@ def dishonest(
 ) -> zkinfer.Proof:
     """What a prover sends who checks nothing: weights and blindings need not open the rows."""
     witness = solve(key.graph, weights, inputs)
-    prover = transparent.Prover.unchecked(
-        key.native_circuit, weight_arrays(key.graph, weights), key.rows, blinds, key.key_digest
-    )
-    body = transparent.prove(
-        prover, b"", witness.public, witness.input, witness.bits, witness.trace
-    )
+    opened = transparent.Opened(weight_arrays(key.graph, weights), key.rows, blinds)
+    committed = transparent.native_openings({Segment.WEIGHTS: opened} if key.rows else {})
+    prover = transparent.Prover.unchecked(key.native_circuit, committed, key.key_digest)
+    body = transparent.prove(prover, b"", witness.segments)
     return zkinfer.Proof(key.key_digest, b"", tuple(witness.public), body)
 
 

@@ -37,31 +37,31 @@ class Circuit:
     def constraints(self) -> int:
         """Constraint rows, padded to a power of two."""
 
-def commit_weights(
-    circuit: Circuit, weights: list[npt.NDArray[np.int64]], hidden: bool
+def commit(
+    circuit: Circuit, segment: str, arrays: list[npt.NDArray[np.int64]], hidden: bool
 ) -> tuple[bytes, bytes]:
-    """Row commitments and blindings, 32 bytes a row each; blindings are zero unless hidden."""
+    """Row commitments to a committed segment and blindings, 32 bytes a row each.
+
+    Blindings are zero unless hidden.
+    """
 
 class Prover:
-    """A circuit with the weights committed in a key, ready to prove any number of inputs.
+    """A circuit with its committed segments, ready to prove any number of inputs.
 
-    Raises RefusedError with the reason when weights and blindings do not open the rows.
+    committed: by a segment's name its arrays, its rows and their blindings. Raises RefusedError
+    with the reason when arrays and blindings do not open the rows.
     """
 
     def __init__(
         self,
         circuit: Circuit,
-        weights: list[npt.NDArray[np.int64]],
-        rows: bytes,
-        blinds: bytes,
+        committed: dict[str, tuple[list[npt.NDArray[np.int64]], bytes, bytes]],
         key_digest: bytes,
     ) -> None: ...
     @staticmethod
     def unchecked(
         circuit: Circuit,
-        weights: list[npt.NDArray[np.int64]],
-        rows: bytes,
-        blinds: bytes,
+        committed: dict[str, tuple[list[npt.NDArray[np.int64]], bytes, bytes]],
         key_digest: bytes,
     ) -> Prover:
         """A prover that also proves what is false, for tests of verifiers.
@@ -73,9 +73,7 @@ class Prover:
         self,
         context: bytes,
         public: list[npt.NDArray[np.int64]],
-        input: list[npt.NDArray[np.int64]],
-        bits: list[npt.NDArray[np.int64]],
-        trace: list[npt.NDArray[np.int64]],
+        sent: dict[str, list[npt.NDArray[np.int64]]],
         *,
         certificate: bool = False,
     ) -> bytes:
@@ -90,12 +88,13 @@ class Prover:
         """Seconds that each step of the last proof took."""
 
 class Verifier:
-    """A circuit and the commitments to its weights, ready to verify any number of proofs.
+    """A circuit and the rows of its committed segments, ready to verify any number of proofs.
 
-    Raises RefusedError with the reason when the rows are not those of so many weights.
+    rows: by a segment's name. Raises RefusedError with the reason when they are not as many as the
+    circuit fixes, or are no points.
     """
 
-    def __init__(self, circuit: Circuit, rows: bytes, key_digest: bytes) -> None: ...
+    def __init__(self, circuit: Circuit, rows: dict[str, bytes], key_digest: bytes) -> None: ...
     def verify(
         self,
         context: bytes,

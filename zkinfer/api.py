@@ -184,9 +184,7 @@ def prove(
     inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
     witness = solve(graph, proving_key.weights, inputs)
     report("proving")
-    body = transparent.prove(
-        proving_key.prover, context, witness.public, witness.input, witness.bits, witness.trace
-    )
+    body = transparent.prove(proving_key.prover, context, witness.segments)
     key_digest = proving_key.verifying_key.key_digest
     return Proof(key_digest, context, tuple(witness.public), body)
 

@@ -1,221 +1,182 @@
-"""The weights certificate: every committed weight lies in its declared range.
+"""The weights certificate: every committed weight is a small integer.
 
-Without it a model's owner could commit to field elements that are no fixed-point numbers, so
-that sums wrap around l. The certificate is a proof, made once with the key, about the rows that
-commit to the weights: a circuit with the same tensors in `weights`, the same C, and nothing else
-of the network.
+Without it a model's owner could commit to field elements that are no fixed-point numbers, so that
+sums wrap around l. The certificate is a proof, made once with the key, about the rows that commit
+to the weights. Its circuit sees them as one matrix W [R, C], padding included, and knows nothing of
+the network. With A, B [K, .] and the rows of D [K, K^2] random signs 0, 0, 1, -1:
 
-A range [low, low + 2^k) that many weights share is checked by lookups (LogUp, Haboeck, eprint
-2022/1530): with a challenge alpha that is drawn after the multiplicities m_j are committed,
+    P = A W B^T                    committed in rows of its own, before the proof
+    Q_m = sum_kl D[m, kl] P[k, l]  for m < K: -bound <= Q_m < bound, by their bits
 
-    (alpha - w_i) h_i = 1                          `<weight>/lookup`
-    (alpha - low - j) g_j = m_j,   j < 2^k         `table<k>/entries`
-    sum_i h_i = sum_j g_j                          `table<k>/total`
+    sum_ij (A^T u)_i (B^T v)_j W[i, j] = sum_kl u_k v_l P[k, l]            `projections`
+    sum_m w_m Q_m = sum_kl (D^T w)_kl P[k, l]                              `combinations`
 
-so each w_i is one of low + j; error (weights + 2^k)/l. Rows and sketch entries: one a weight and
-one an entry of the table. Other ranges are checked bit by bit: w - low in k bits, `<weight>/range`.
+with challenge vectors u, v, w. Two rows and K (log2 bound + 1) bits, whatever the model is.
+
+If W has an entry of more than 8 bound in absolute value (least modulo l), a row of B takes it to
+more than 4 bound with probability 1/2 at least: fix all other signs, then one of the two halves of
+the remaining sign's values does. So all K fail to with 2^-K; likewise A, to more than 2 bound, and
+D, to more than bound, where the bits have no room. Signs come from a hash of what they test, so an
+accepted certificate excludes such entries up to 3 2^-K per attempt (approximate range proofs:
+Gentry, Halevi, Lyubashevsky, eprint 2021/1397, section 3), besides the argument's error, with 3
+ceil(log2 K) coordinates of challenges. An honest W has |Q_m| <= K^2 sum |W| <= bound.
 """
 
+import hashlib
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.circuit.bits import split_width
 from zkinfer.circuit.circuit import Block, Circuit
-from zkinfer.circuit.layout import Segment, Tensor
-from zkinfer.circuit.term import POWERS, Axis, Challenge, Constants, Term
+from zkinfer.circuit.layout import Segment, Tensor, inner_size, next_power, place
+from zkinfer.circuit.term import POWERS, Axis, Challenge, Projection, Term
 from zkinfer.circuit.value import Integers
-from zkinfer.errors import FormatError
-from zkinfer.fixed import FixedGraph, FixedTensor
+from zkinfer.fixed import FixedGraph
 
-# A digit of a table's index: 2^3 positions along one axis of the table.
-DIGIT = 3
-MAX_TABLE_BITS = 20
-ONE = 0
-# alpha is the first entry of a challenge vector of one coordinate.
-ALPHA = Axis(1, Challenge(0), ())
+K = 160
+"""Rows of each matrix of signs."""
+
+STATISTICAL_BITS = 158
+"""Of 1/error of the projections: 3 2^-K, rounded."""
+
+DIGIT = 48
+"""Bits of the numbers that entries of P are committed as; a second one where they need it."""
+
+_CHALLENGE = (K - 1).bit_length()
+_CHUNK = 256
+_SEED = b"zkinfer/v2/projections/"
+_ONE = 0
 
 
 @dataclass(frozen=True)
-class Range:
-    """low and the number of bits of a declared range."""
+class Seeds:
+    """What the signs of A, B and D are made of, 32 bytes each."""
 
-    low: int
-    bits: int
+    a: bytes
+    b: bytes
+    d: bytes
 
-
-def certificate_circuit(graph: FixedGraph, circuit: Circuit) -> Circuit:
-    """The certificate's circuit for a graph and its own circuit.
-
-    Raises FormatError when a weight's declared range has no power of two of integers.
-    """
-    return _Writer(graph, circuit).circuit()
-
-
-def certificate_witness(
-    graph: FixedGraph, circuit: Circuit, weights: Sequence[Integers]
-) -> tuple[list[Integers], list[Integers]]:
-    """The arrays of `bits` and `trace`. weights: as `zkinfer.lower.weight_arrays` gives them."""
-    ranges = _ranges(graph)
-    tables = _tables(ranges, circuit.segment(Segment.WEIGHTS))
-    bits: list[Integers] = []
-    counts = {table: np.zeros(1 << table.bits, np.int64) for table in tables}
-    for span, array in zip(ranges, weights, strict=True):
-        offsets = array - span.low
-        if span in counts:
-            counts[span] += np.bincount(offsets.reshape(-1), minlength=1 << span.bits)
-            continue
-        start = 0
-        for piece in split_width(span.bits):
-            bits.append(offsets >> start)
-            start += piece
-    trace = [counts[table].reshape(_digits(table.bits)) for table in tables]
-    return bits or [np.zeros((), np.int64)], trace
-
-
-def _ranges(graph: FixedGraph) -> list[Range]:
-    return [_range(name, graph.tensors[name]) for name in graph.weights]
-
-
-def _range(name: str, tensor: FixedTensor) -> Range:
-    bits = (tensor.high - tensor.low).bit_length()
-    if tensor.high - tensor.low + 1 != 1 << bits or not bits:
-        raise FormatError(
-            f"weights {name} have the range {tensor.low} to {tensor.high}; expected 2^k integers"
+    @classmethod
+    def of(cls, key_digest: bytes, rows: bytes) -> "Seeds":
+        """By the key's digest, which binds the weights' rows; D also by the rows of P."""
+        given = {"a": key_digest, "b": key_digest, "d": key_digest + rows}
+        return cls(
+            **{
+                letter: hashlib.sha3_256(_SEED + letter.encode() + data).digest()
+                for letter, data in given.items()
+            }
         )
-    return Range(tensor.low, bits)
 
 
-def _tables(ranges: Sequence[Range], tensors: Sequence[Tensor]) -> list[Range]:
-    """The ranges for which lookups commit to fewer entries than bits, in order of appearance."""
-    counts: Counter[Range] = Counter()
-    for span, tensor in zip(ranges, tensors, strict=True):
-        counts[span] += math.prod(tensor.extents)
-
-    def is_table(span: Range, count: int) -> bool:
-        as_bits = count * sum(split_width(span.bits))
-        return span.bits <= MAX_TABLE_BITS and count + (2 << span.bits) < as_bits
-
-    return [span for span, count in counts.items() if is_table(span, count)]
+def projection_bound(graph: FixedGraph) -> int:
+    """The power of two within which the combinations of the graph's weights lie."""
+    tensors = (graph.tensors[name] for name in graph.weights)
+    total = sum(math.prod(t.shape) * max(-t.low, t.high) for t in tensors)
+    return next_power(K * K * max(total, 1))
 
 
-def _digits(bits: int) -> tuple[int, ...]:
-    """Extents of a table of 2^bits entries, the most significant digit first."""
-    first = bits % DIGIT
-    return ((1 << first,) if first else ()) + (1 << DIGIT,) * (bits // DIGIT)
+def certified_bound(graph: FixedGraph) -> int:
+    """What no weight exceeds in absolute value, once a certificate is accepted."""
+    return 8 * projection_bound(graph)
 
 
-class _Writer:
-    """Collects the tensors and blocks of a certificate's circuit."""
-
-    def __init__(self, graph: FixedGraph, circuit: Circuit) -> None:
-        self.columns = circuit.columns
-        self.tensors = [Tensor("one", Segment.PUBLIC, (), 1, 1)]
-        self.blocks: list[Block] = []
-        weights = circuit.segment(Segment.WEIGHTS)
-        self.weights = [self._tensor(w.path, Segment.WEIGHTS, w.extents) for w in weights]
-        ranges = _ranges(graph)
-        tables = _tables(ranges, weights)
-        members: dict[Range, list[int]] = {table: [] for table in tables}
-        for span, weight in zip(ranges, self.weights, strict=True):
-            if span in members:
-                members[span].append(weight)
-            else:
-                self._by_bits(weight, span)
-        for table in tables:
-            self._by_lookups(table, members[table])
-        if not any(tensor.segment == Segment.BITS for tensor in self.tensors):
-            self._tensor("unread", Segment.BITS, (1,))
-
-    def circuit(self) -> Circuit:
-        """Everything collected."""
-        return Circuit(self.columns, (1,), tuple(self.tensors), tuple(self.blocks))
-
-    def _tensor(self, path: str, segment: Segment, extents: tuple[int, ...]) -> int:
-        self.tensors.append(Tensor(path, segment, extents))
-        return len(self.tensors) - 1
-
-    def _by_bits(self, weight: int, span: Range) -> None:
-        tensor = self.tensors[weight]
-        rows = tensor.extents
-        terms = [_whole(weight, rows), _constant(-span.low, rows)]
-        start = 0
-        for piece in split_width(span.bits):
-            path = f"{tensor.path}/range/bits/{start}"
-            bits = self._tensor(path, Segment.BITS, (*rows, piece))
-            position = Axis(piece, POWERS, (0,) * len(rows) + (1,))
-            terms.append(
-                Term(bits, -1 << start, (0,) * (len(rows) + 1), _axes(rows, 1), (position,))
-            )
-            start += piece
-        self.blocks.append(Block(f"{tensor.path}/range", rows, (), (), tuple(terms)))
-
-    def _by_lookups(self, table: Range, members: Sequence[int]) -> None:
-        total: list[Term] = []
-        for weight in members:
-            tensor = self.tensors[weight]
-            rows = tensor.extents
-            inverse = self._tensor(f"{tensor.path}/inverses", Segment.SKETCH, rows)
-            a = (_alpha(rows), _whole(weight, rows, -1))
-            self.blocks.append(
-                Block(
-                    f"{tensor.path}/lookup",
-                    rows,
-                    a,
-                    (_whole(inverse, rows),),
-                    (_constant(1, rows),),
-                )
-            )
-            total.append(_sum(inverse, rows, 1))
-        name, rows = f"table{table.bits}", _digits(table.bits)
-        counts = self._tensor(f"{name}/multiplicities", Segment.TRACE, rows)
-        quotient = self._tensor(f"{name}/quotients", Segment.SKETCH, rows)
-        entry = (_alpha(rows), _constant(-table.low, rows), *_position(rows))
-        self.blocks.append(
-            Block(
-                f"{name}/entries", rows, entry, (_whole(quotient, rows),), (_whole(counts, rows),)
-            )
-        )
-        total.append(_sum(quotient, rows, -1))
-        self.blocks.append(Block(f"{name}/total", (), (), (), tuple(total)))
-
-
-def _axes(rows: Sequence[int], more: int = 0) -> tuple[Axis, ...]:
-    """Row axes that are a tensor's own axes, which has `more` further ones."""
-    rank = len(rows) + more
-    return tuple(
-        Axis(extent, None, tuple(int(i == axis) for i in range(rank)))
-        for axis, extent in enumerate(rows)
+def certificate_circuit(graph: FixedGraph, circuit: Circuit, seeds: Seeds) -> Circuit:
+    """The certificate's circuit for a graph with hidden weights and its own circuit."""
+    bound, columns = projection_bound(graph), circuit.columns
+    shape = (-(-circuit.entries(Segment.WEIGHTS) // columns), columns)
+    tensors = [Tensor("one", Segment.PUBLIC, (), 1, 1), Tensor("weights", Segment.WEIGHTS, shape)]
+    left = Axis(shape[0], Projection(0, K, seeds.a), (1, 0))
+    right = Axis(shape[1], Projection(1, K, seeds.b), (0, 1))
+    projections = [Term(1, 1, (0, 0), (), (left, right))]
+    combinations = [Term(_ONE, -bound, (), (), (Axis(K, Challenge(2), ()),))]
+    for digit in range(_digits(bound)):
+        p, place_value = len(tensors), 1 << DIGIT * digit
+        tensors.append(Tensor(f"projections/{digit}", Segment.PROJECTIONS, (K * K,)))
+        entries = (Axis(K, Challenge(0), (K,)), Axis(K, Challenge(1), (1,)))
+        projections.append(Term(p, -place_value, (0,), (), entries))
+        signs = Axis(K * K, Projection(2, K, seeds.d), (1,))
+        combinations.append(Term(p, -place_value, (0,), (), (signs,)))
+    for start, width in _pieces(bound):
+        tensors.append(Tensor(f"combinations/bits/{start}", Segment.BITS, (K, width)))
+        sums = (Axis(K, Challenge(2), (1, 0)), Axis(width, POWERS, (0, 1)))
+        combinations.append(Term(len(tensors) - 1, 1 << start, (0, 0), (), sums))
+    blocks = (
+        Block("projections", (), (), (), tuple(projections)),
+        Block("combinations", (), (), (), tuple(combinations)),
     )
+    return Circuit(columns, (_CHALLENGE,) * 3, tuple(tensors), blocks)
 
 
-def _whole(tensor: int, rows: Sequence[int], coefficient: int = 1) -> Term:
-    """Each entry of a tensor at its own row."""
-    return Term(tensor, coefficient, (0,) * len(rows), _axes(rows))
+def weight_matrix(circuit: Circuit, weights: Sequence[Integers]) -> Integers:
+    """The committed matrix [R, C]. weights: as `zkinfer.lower.weight_arrays` gives them."""
+    grids = [tensor.extents or (1,) for tensor in circuit.segment(Segment.WEIGHTS)]
+    offsets, _ = place(grids)
+    columns = circuit.columns
+    image = np.zeros(-(-circuit.entries(Segment.WEIGHTS) // columns) * columns, np.int64)
+    for extents, offset, array in zip(grids, offsets, weights, strict=True):
+        padded = (extents[0], *map(next_power, extents[1:]))
+        there = image[offset : offset + extents[0] * inner_size(extents)].reshape(padded)
+        there[tuple(map(slice, extents))] = array.reshape(extents)
+    return image.reshape(-1, columns)
 
 
-def _sum(tensor: int, rows: Sequence[int], coefficient: int) -> Term:
-    """All entries of a tensor in one row."""
-    return Term(tensor, coefficient, (0,) * len(rows), (), _axes(rows))
+def project(graph: FixedGraph, matrix: Integers, seeds: Seeds) -> list[Integers]:
+    """P as the tensors of `projections`. matrix: W."""
+    a = Projection(0, K, seeds.a).signs(matrix.shape[0]).astype(np.float64)
+    b = Projection(1, K, seeds.b).signs(matrix.shape[1]).astype(np.float64)
+    # Every sum of W's entries, `size` bits of each at a time, is exact in a float64.
+    size = 52 - matrix.size.bit_length()
+    lefts: list[npt.NDArray[np.float64]] = []
+    for start in range(0, len(matrix), _CHUNK):
+        rest, part = matrix[start : start + _CHUNK], 0
+        while rest.any():
+            if part == len(lefts):
+                lefts.append(np.zeros((K, matrix.shape[1])))
+            last = abs(rest).max() < 1 << size
+            low = rest if last else rest & ((1 << size) - 1)
+            lefts[part] += a[:, start : start + _CHUNK] @ low.astype(np.float64)
+            rest, part = (rest - low) >> size, part + 1
+    total = np.zeros((K, K), dtype=object)
+    for part, left in enumerate(lefts):
+        total += (left @ b.T).astype(np.int64).astype(object) << size * part
+    digits = _digits(projection_bound(graph))
+    values, numbers = total.reshape(-1), []
+    for digit in range(digits):
+        low = values if digit + 1 == digits else values & ((1 << DIGIT) - 1)
+        numbers.append(low.astype(np.int64))
+        values = values >> DIGIT
+    return numbers
 
 
-def _constant(number: int, rows: Sequence[int]) -> Term:
-    return Term(ONE, number, (), tuple(Axis(extent, None, ()) for extent in rows))
+def combine(graph: FixedGraph, projections: Sequence[Integers], seeds: Seeds) -> list[Integers]:
+    """Q_m + bound as the tensors of `bits`. projections: as `project` gives them."""
+    bound = projection_bound(graph)
+    signs = Projection(2, K, seeds.d).signs(K * K).astype(np.int64)
+    total = np.full(K, bound, dtype=object)
+    for digit, array in enumerate(projections):
+        # Two halves, whose sums over K^2 entries fit int64.
+        high, low = array >> 24, array & ((1 << 24) - 1)
+        both = ((signs @ high).astype(object) << 24) + (signs @ low).astype(object)
+        total += both << DIGIT * digit
+    return [
+        (total >> start & ((1 << width) - 1)).astype(np.int64) for start, width in _pieces(bound)
+    ]
 
 
-def _alpha(rows: Sequence[int]) -> Term:
-    return Term(ONE, 1, (), tuple(Axis(extent, None, ()) for extent in rows), (ALPHA,))
+def _digits(bound: int) -> int:
+    """How many numbers make an entry of P, which is below the bound."""
+    return 1 if bound < 1 << 62 else 2
 
 
-def _position(rows: Sequence[int]) -> list[Term]:
-    """Minus the row-major position of a row, digit by digit."""
-    terms = []
-    for axis, extent in enumerate(rows):
-        place = math.prod(rows[axis + 1 :])
-        digits = Constants.of(extent, (place * digit for digit in range(extent)))
-        axes = tuple(Axis(count, digits if i == axis else None, ()) for i, count in enumerate(rows))
-        terms.append(Term(ONE, -1, (), axes))
-    return terms
+def _pieces(bound: int) -> list[tuple[int, int]]:
+    """The bits tensors of Q_m + bound: the first position and the width of each."""
+    pieces, start, rest = [], 0, bound.bit_length()
+    while rest:
+        for width in split_width(min(rest, DIGIT)):
+            pieces.append((start, width))
+            start, rest = start + width, rest - width
+    return pieces

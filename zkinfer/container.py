@@ -51,10 +51,10 @@ class Kind:
 VERIFYING_KEY = Kind(
     "verifying key",
     b"zkinf.vk",
-    1,
+    2,
     (
         Section(1, "graph", MIB),
-        Section(2, "circuit", 16 * MIB),
+        Section(2, "circuit", 4 * MIB),
         Section(3, "weight commitments", 64 * MIB),
         Section(4, "public weights", 2048 * MIB),
         Section(5, "certificate", 64 * MIB),
@@ -63,7 +63,7 @@ VERIFYING_KEY = Kind(
 PROVING_KEY = Kind(
     "proving key",
     b"zkinf.pk",
-    1,
+    2,
     (
         Section(1, "verifying key", VERIFYING_KEY.limit),
         Section(2, "weights", 2048 * MIB),
@@ -73,7 +73,7 @@ PROVING_KEY = Kind(
 PROOF = Kind(
     "proof",
     b"zkinf.pf",
-    1,
+    2,
     (
         Section(1, "key digest", 32),
         Section(2, "context", 65536),

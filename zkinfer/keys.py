@@ -2,8 +2,8 @@
 
 Verifying key (public), sections: the fixed-point graph as canonical JSON; the circuit's bytes; the
 commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; if
-there are hidden ones the weights certificate: the length of its circuit (u32), the circuit and the
-proof's body. The key's digest is SHA3-256 over the container up to, and without, the certificate
+there are hidden ones the weights certificate: the length of its circuit (u32), the circuit, the
+rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the container up to, and without, the certificate
 section. The model commitment is SHA3-256 over
 b"zkinfer/v1/model/" and the row commitments.
 
@@ -22,13 +22,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer import container
 from zkinfer.backends import transparent
-from zkinfer.certificate import certificate_circuit, certificate_witness
+from zkinfer.certificate import (
+    Seeds,
+    certificate_circuit,
+    combine,
+    project,
+    weight_matrix,
+)
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
 from zkinfer.errors import FormatError, VerificationError
@@ -41,6 +48,8 @@ Integers = npt.NDArray[np.int64]
 POINT_SIZE = 32
 _LENGTH = struct.Struct("<I")
 _MODEL_LABEL = b"zkinfer/v1/model/"
+
+T = TypeVar("T")
 _INTEGER_TYPES = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
 
 
@@ -49,8 +58,8 @@ class VerifyingKey:
     """What a verifier needs: the network, its circuit and the commitment to its weights.
 
     graph: the fixed-point graph; circuit: its circuit's bytes; rows: row commitments; weights:
-    name to int64 array if the weights are public, else None; certificate: that hidden weights lie
-    in their declared ranges.
+    name to int64 array if the weights are public, else None; certificate: that hidden weights are
+    small integers.
 
     There is no key that was not accepted: making one, by hand as by reading bytes, lowers the graph
     and raises FormatError unless the circuit is the one that follows, and the certificate is valid
@@ -86,7 +95,8 @@ class VerifyingKey:
     @cached_property
     def verifier(self) -> transparent.Verifier:
         """The native verifier; made once, then ready for any number of proofs."""
-        return transparent.make_verifier(self.native_circuit, self.rows, self.key_digest)
+        rows = _by_segment(self.graph, self.rows)
+        return transparent.make_verifier(self.native_circuit, rows, self.key_digest)
 
     @cached_property
     def key_digest(self) -> bytes:
@@ -176,10 +186,14 @@ class ProvingKey:
         Raises FormatError when the weights and blindings do not open the key's commitments.
         """
         key = self.verifying_key
-        weights = weight_arrays(key.graph, self.weights)
-        return transparent.make_prover(
-            key.native_circuit, weights, key.rows, self.blinds, key.key_digest
-        )
+        return transparent.make_prover(key.native_circuit, self.opened, key.key_digest)
+
+    @property
+    def opened(self) -> dict[Segment, transparent.Opened]:
+        """What opens the key's commitments."""
+        key = self.verifying_key
+        arrays = weight_arrays(key.graph, self.weights)
+        return _by_segment(key.graph, transparent.Opened(arrays, key.rows, self.blinds))
 
     def to_bytes(self) -> bytes:
         """The container. Whoever has it has the weights."""
@@ -244,22 +258,38 @@ def certify(
     key_digest: bytes,
 ) -> bytes:
     """The certificate of hidden weights. opened: their rows and the rows' blindings."""
-    arrays = weight_arrays(graph, weights)
-    encoded = certificate_circuit(graph, circuit).to_bytes()
-    native = transparent.parse_circuit(encoded)
-    prover = transparent.make_prover(native, arrays, *opened, key_digest)
-    bits, trace = certificate_witness(graph, circuit, arrays)
-    body = transparent.prove(prover, b"", [], [], bits, trace, certificate=True)
-    return _LENGTH.pack(len(encoded)) + encoded + body
+    matrix = weight_matrix(circuit, weight_arrays(graph, weights))
+    seeds = Seeds.of(key_digest, b"")
+    projections = project(graph, matrix, seeds)
+    # The projections are committed before the signs that combine them are known.
+    draft = transparent.parse_circuit(certificate_circuit(graph, circuit, seeds).to_bytes())
+    rows, blinds = transparent.commit(draft, Segment.PROJECTIONS, projections, hidden=True)
+    seeds = Seeds.of(key_digest, rows)
+    encoded = certificate_circuit(graph, circuit, seeds).to_bytes()
+    committed = {
+        Segment.WEIGHTS: transparent.Opened([matrix], *opened),
+        Segment.PROJECTIONS: transparent.Opened(projections, rows, blinds),
+    }
+    prover = transparent.make_prover(transparent.parse_circuit(encoded), committed, key_digest)
+    witness = {Segment.BITS: combine(graph, projections, seeds)}
+    body = transparent.prove(prover, b"", witness, certificate=True)
+    return _LENGTH.pack(len(encoded)) + encoded + rows + body
 
 
 def commit_weights(
     graph: FixedGraph, circuit: transparent.Circuit, weights: Mapping[str, Integers]
 ) -> tuple[bytes, bytes]:
     """Row commitments to the weights and their blindings, zero for public weights."""
-    return transparent.commit_weights(
-        circuit, weight_arrays(graph, weights), hidden=graph.weights_mode == "hidden"
-    )
+    if not graph.weights:
+        return b"", b""
+    hidden = graph.weights_mode == "hidden"
+    arrays = weight_arrays(graph, weights)
+    return transparent.commit(circuit, Segment.WEIGHTS, arrays, hidden=hidden)
+
+
+def _by_segment(graph: FixedGraph, committed: T) -> dict[Segment, T]:
+    """What is known of the weights' rows, if there are any."""
+    return {Segment.WEIGHTS: committed} if graph.weights else {}
 
 
 def key_digest(
@@ -358,16 +388,21 @@ def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
 
 
 def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
-    """Raises FormatError unless the certificate proves the ranges of the key's weights, if any."""
+    """Raises FormatError unless the certificate proves that the key's weights, if any, are small."""
     if not key.graph.weights and not key.certificate:
         return
-    encoded = certificate_circuit(key.graph, circuit).to_bytes()
-    head = _LENGTH.pack(len(encoded)) + encoded
-    if not key.certificate.startswith(head):
+    draft = certificate_circuit(key.graph, circuit, Seeds.of(key.key_digest, b""))
+    start = _LENGTH.size + len(draft.to_bytes())
+    end = start + POINT_SIZE * -(-draft.entries(Segment.PROJECTIONS) // draft.columns)
+    rows, body = key.certificate[start:end], key.certificate[end:]
+    seeds = Seeds.of(key.key_digest, rows)
+    encoded = certificate_circuit(key.graph, circuit, seeds).to_bytes()
+    if key.certificate[:start] != _LENGTH.pack(len(encoded)) + encoded:
         raise FormatError("this key's certificate is missing or not about its weights")
-    circuit_of_ranges = transparent.parse_circuit(encoded)
-    verifier = transparent.make_verifier(circuit_of_ranges, key.rows, key.key_digest)
+    committed = {Segment.WEIGHTS: key.rows, Segment.PROJECTIONS: rows}
     try:
-        transparent.verify(verifier, b"", [], key.certificate[len(head) :], certificate=True)
-    except VerificationError as error:
+        native = transparent.parse_circuit(encoded)
+        verifier = transparent.make_verifier(native, committed, key.key_digest)
+        transparent.verify(verifier, b"", [], body, certificate=True)
+    except (FormatError, VerificationError) as error:
         raise FormatError(f"this key's certificate is not valid: {error}") from error

@@ -16,12 +16,13 @@ from math import prod
 
 import numpy as np
 
+from zkinfer.certificate import certified_bound
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Integers, Value
+from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.ops import OPS, max_pool
@@ -48,6 +49,16 @@ class Witness:
     bits: list[Integers]
     trace: list[Integers]
     outputs: dict[str, Integers]
+
+    @property
+    def segments(self) -> dict[Segment, list[Integers]]:
+        """The arrays of each segment that is not committed."""
+        return {
+            Segment.PUBLIC: self.public,
+            Segment.INPUT: self.input,
+            Segment.BITS: self.bits,
+            Segment.TRACE: self.trace,
+        }
 
 
 def lower(graph: FixedGraph) -> Circuit:
@@ -113,10 +124,13 @@ def _constrain(
     values: dict[str, Value] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
-    kernels = _kernels(graph)
+    kernels, known = _kernels(graph), _certified(graph)
     for name in graph.weights:
         array = None if weights is None else weights[name]
-        values[name] = _weight(b, name, graph.tensors[name], array, kernels.get(name, 0))
+        tensor = graph.tensors[name]
+        values[name] = _weight(
+            b, name, tensor, known or Interval(tensor.low, tensor.high), array, kernels.get(name, 0)
+        )
     readers = _only_readers(graph)
     for node in graph.nodes:
         operands = [values[name] for name in node.inputs]
@@ -188,23 +202,40 @@ def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> 
     tensor = graph.tensors[name]
     if graph.input_mode == "public":
         return b.public(name, tensor.shape, tensor.low, tensor.high, array)
-    value = b.advice(name, Segment.INPUT, tensor.shape, tensor.low, tensor.high, array)
+    certain = Interval(tensor.low, tensor.high)
+    value = b.advice(
+        name, Segment.INPUT, tensor.shape, tensor.low, tensor.high, array, certain=certain
+    )
     in_range(b, f"{name}/range", value, tensor.low, tensor.high)
     return value
 
 
 def _weight(
-    b: Builder, name: str, tensor: FixedTensor, array: Integers | None, groups: int
+    b: Builder,
+    name: str,
+    tensor: FixedTensor,
+    certain: Interval,
+    array: Integers | None,
+    groups: int,
 ) -> Value:
     """A constant tensor, seen in the graph's shape. groups: of a kernel, 0 for other weights."""
+    low, high = tensor.low, tensor.high
     if not groups:
-        return b.advice(name, Segment.WEIGHTS, tensor.shape, tensor.low, tensor.high, array)
+        return b.advice(name, Segment.WEIGHTS, tensor.shape, low, high, array, certain=certain)
     filters, *kernel = tensor.shape
     laid = None if array is None else _laid_out(array, groups)
     shape = (groups, prod(kernel), filters // groups)
-    value = b.advice(name, Segment.WEIGHTS, shape, tensor.low, tensor.high, laid)
+    value = b.advice(name, Segment.WEIGHTS, shape, low, high, laid, certain=certain)
     back = views.transpose(value, (0, 2, 1))
     return b.reshape(name, back, tensor.shape)
+
+
+def _certified(graph: FixedGraph) -> Interval | None:
+    """What a certificate says of every hidden weight; public ones are in their declared ranges."""
+    if graph.weights_mode == "public":
+        return None
+    bound = certified_bound(graph)
+    return Interval(-bound, bound)
 
 
 def _kernels(graph: FixedGraph) -> dict[str, int]:
@@ -229,9 +260,9 @@ def _laid_out(array: Integers, groups: int) -> Integers:
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:
-    """States that a public tensor equals an output; a constant's bounds alone say so."""
+    """States that a public tensor equals an output; bounds alone say so of a sure constant."""
     tensor = graph.tensors[name]
     array = value.array if b.solving else None
     shown = b.public(f"{name}/public", tensor.shape, tensor.low, tensor.high, array)
-    if tensor.low < tensor.high:
+    if (tensor.low, tensor.low) != value.certain or tensor.low < tensor.high:
         b.equal(f"{name}/public", value, views.matched(shown, value.factors))

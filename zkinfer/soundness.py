@@ -10,7 +10,7 @@ proof, or of a certificate, with 2^mu rows, 2^beta bits, 2^nu entries and C colu
     scalar commitments   combined by powers of gamma; 2 mu + 2 beta + 2 nu + 2 are sent
     10                   rho, omega, the Sigma protocol and its folding
 
-A certificate adds the weights and table entries of its lookups (LogUp).
+A certificate is a proof too; what its random projections leave is far more, and public in advance.
 """
 
 import math

@@ -5,28 +5,41 @@ call site means: FormatError for circuits, UsageError while proving, Verificatio
 verifying. Its InternalError, after a panic, and a KeyboardInterrupt pass through.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
 from zkinfer._core import Circuit, Prover, RefusedError, Verifier
+from zkinfer.circuit.layout import Segment
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "Circuit",
+    "Opened",
     "Prover",
     "Verifier",
-    "commit_weights",
+    "commit",
     "make_prover",
     "make_verifier",
+    "native_openings",
     "parse_circuit",
     "prove",
     "verify",
 ]
 
 Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, repr=False)
+class Opened:
+    """The tensors of a committed segment, its rows and their blindings, 32 bytes a row each."""
+
+    arrays: Sequence[Integers]
+    rows: bytes
+    blinds: bytes
 
 
 def parse_circuit(data: bytes) -> Circuit:
@@ -37,61 +50,77 @@ def parse_circuit(data: bytes) -> Circuit:
         raise FormatError(f"the circuit is not acceptable: {error}") from error
 
 
-def commit_weights(
-    circuit: Circuit, weights: Sequence[Integers], *, hidden: bool
+def commit(
+    circuit: Circuit, segment: Segment, arrays: Sequence[Integers], *, hidden: bool
 ) -> tuple[bytes, bytes]:
-    """Row commitments and blindings, 32 bytes a row each. Raises UsageError."""
+    """Row commitments to a committed segment and blindings, 32 bytes a row each.
+
+    Raises UsageError.
+    """
     try:
-        return _core.commit_weights(circuit, _native(weights), hidden)
+        return _core.commit(circuit, segment.value, _native(arrays), hidden)
     except RefusedError as error:
-        raise UsageError(f"the weights cannot be committed: {error}") from error
+        raise UsageError(f"the {segment.value} cannot be committed: {error}") from error
 
 
 def make_prover(
-    circuit: Circuit,
-    weights: Sequence[Integers],
-    rows: bytes,
-    blinds: bytes,
-    key_digest: bytes,
+    circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes
 ) -> Prover:
-    """A prover that holds the circuit, the weights and the openings of their rows.
+    """A prover that holds the circuit, its committed segments and the openings of their rows.
 
-    Raises FormatError, also when weights and blindings do not open the rows.
+    Raises FormatError, also when entries and blindings do not open the rows.
     """
     try:
-        return Prover(circuit, _native(weights), rows, blinds, key_digest)
+        return Prover(circuit, native_openings(committed), key_digest)
     except RefusedError as error:
         raise FormatError(f"the proving key is not acceptable: {error}") from error
+
+
+def native_openings(
+    committed: Mapping[Segment, Opened],
+) -> dict[str, tuple[list[Integers], bytes, bytes]]:
+    """What the native module opens rows with, by the name of the segment."""
+    return {
+        segment.value: (_native(opened.arrays), opened.rows, opened.blinds)
+        for segment, opened in committed.items()
+    }
 
 
 def prove(
     prover: Prover,
     context: bytes,
-    public: Sequence[Integers],
-    inputs: Sequence[Integers],
-    bits: Sequence[Integers],
-    trace: Sequence[Integers],
+    witness: Mapping[Segment, Sequence[Integers]],
     *,
     certificate: bool = False,
 ) -> bytes:
     """The body of a proof, or of a certificate, for one witness.
 
+    witness: the arrays of each segment that has tensors; those of the public one without the
+    constant, and none of committed ones.
+
     Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
     not verify, and would show hidden values to its receiver.
     """
-    arrays = [_native(segment) for segment in (public, inputs, bits, trace)]
+    sent = {segment.value: _native(arrays) for segment, arrays in witness.items() if arrays}
+    public = sent.pop(Segment.PUBLIC.value, [])
     try:
-        return prover.prove(context, *arrays, certificate=certificate)
+        return prover.prove(context, public, sent, certificate=certificate)
     except RefusedError as error:
         raise UsageError(f"no proof is released: {error}") from error
 
 
-def make_verifier(circuit: Circuit, rows: bytes, key_digest: bytes) -> Verifier:
-    """A verifier that holds the circuit and the weights' commitments. Raises FormatError."""
+def make_verifier(
+    circuit: Circuit, rows: Mapping[Segment, bytes], key_digest: bytes
+) -> Verifier:
+    """A verifier that holds the circuit and the rows of its committed segments.
+
+    Raises FormatError.
+    """
     try:
-        return Verifier(circuit, rows, key_digest)
+        by_name = {segment.value: encoded for segment, encoded in rows.items()}
+        return Verifier(circuit, by_name, key_digest)
     except RefusedError as error:
-        raise FormatError(f"the weights' commitments are not acceptable: {error}") from error
+        raise FormatError(f"the commitments are not acceptable: {error}") from error
 
 
 def verify(

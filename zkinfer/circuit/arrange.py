@@ -5,6 +5,7 @@ whose path ends in `/copy`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from zkinfer.circuit import linear, window
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.term import Axis, Constants, Term
-from zkinfer.circuit.value import Integers, Value
+from zkinfer.circuit.value import Integers, Interval, Value
 
 
 def windowed(
@@ -104,10 +105,12 @@ def padded(b: Builder, path: str, x: Value, pads: Sequence[int], number: int) ->
         (Term(0, number, (), rows), Term(0, -number, (), tuple(inside))),
         min(number, 0),
         max(number, 0),
+        Interval(number, number).or_zero(),
         result.lazily(lambda _: _outside_array(shape, pads, number)),
     )
     result, outside = b.aligned(path, result, outside)
-    return linear.add(result, outside).bounded(min(x.low, number), max(x.high, number))
+    both = linear.add(result, outside).bounded(min(x.low, number), max(x.high, number))
+    return replace(both, certain=Interval.hull(*x.certain, number))
 
 
 def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> Integers:
@@ -130,7 +133,8 @@ def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Va
         placed.append(there)
         start += size
     total = linear.add(*b.aligned(path, *placed))
-    return total.bounded(min(part.low for part in parts), max(part.high for part in parts))
+    total = total.bounded(min(part.low for part in parts), max(part.high for part in parts))
+    return replace(total, certain=Interval.hull(*(end for part in parts for end in part.certain)))
 
 
 def sliced(b: Builder, path: str, x: Value, axis: int, start: int, count: int, step: int) -> Value:

@@ -15,7 +15,7 @@ from itertools import combinations
 from zkinfer.circuit import value as views
 from zkinfer.circuit.layout import MAX_AXES, next_power, outermost, padded_size
 from zkinfer.circuit.term import POWERS, Axis, Term
-from zkinfer.circuit.value import Factors, Integers, Lazy, Value
+from zkinfer.circuit.value import Factors, Integers, Interval, Lazy, Value
 
 MAX_PIECES = 3
 MIN_PIECE = 8
@@ -70,7 +70,8 @@ class Bits:
             known = self.numbers
             numbers = Lazy(lambda: (known >> start) & ((1 << count) - 1))
         plain = views.factors_of(self.shape)
-        value = Value(plain, tuple(terms), 0, (1 << count) - 1, numbers)
+        ends = Interval(0, (1 << count) - 1)
+        value = Value(plain, tuple(terms), *ends, ends, numbers)
         return views.matched(value, self.factors)
 
     def bit(self, position: int) -> Value:

@@ -15,10 +15,10 @@ import numpy as np
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import MAX_WIDTH, Bits, Groups, Piece, join_axes, split_width
-from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.layout import MAX_AXES, Segment, Tensor, choose_columns, outermost
-from zkinfer.circuit.term import Axis, Challenge, Term, can_join, simplify_sums
-from zkinfer.circuit.value import Factors, Integers, Lazy, Value
+from zkinfer.circuit.term import MODULUS, Axis, Challenge, Term, can_join, simplify_sums
+from zkinfer.circuit.value import Factors, Integers, Interval, Lazy, Value
 from zkinfer.errors import UnsupportedModelError
 
 Lies = Mapping[str, Callable[[Integers], Integers]]
@@ -76,7 +76,8 @@ class Builder:
         if array is not None:
             self.witness[Segment.PUBLIC].append(array)
         factors = views.factors_of(shape)
-        return self._read(tensor, factors, range(len(shape)), low, high, array)
+        certain = Interval(low, high)
+        return self._read(tensor, factors, range(len(shape)), low, high, certain, array)
 
     def advice(
         self,
@@ -87,11 +88,12 @@ class Builder:
         high: int,
         array: Integers | None,
         *,
+        certain: Interval,
         keep_axes: bool = False,
     ) -> Value:
         """A tensor that the prover fills, of a logical shape; nothing but its readers bind it.
 
-        array: int64 of the shape while solving, else None. The axis that wastes most when padded
+        certain: bounds that its readers enforce. array: int64 of the shape while solving, else None. The axis that wastes most when padded
         is put first. keep_axes: axes of extent 1 remain, so that indices can leave them.
         """
         check_exact(path, low, high)
@@ -102,7 +104,7 @@ class Builder:
         if array is not None:
             self.witness[segment].append(regroup(array, tuple((axis,) for axis in order)))
         factors = tuple((extent,) for extent in shape) if keep_axes else views.factors_of(shape)
-        return self._read(tensor, factors, order, low, high, array)
+        return self._read(tensor, factors, order, low, high, certain, array)
 
     def _read(
         self,
@@ -111,6 +113,7 @@ class Builder:
         order: Sequence[int],
         low: int,
         high: int,
+        certain: Interval,
         array: Integers | None,
     ) -> Value:
         rows = tuple(
@@ -120,7 +123,7 @@ class Builder:
         )
         term = Term(tensor, 1, (0,) * len(order), rows)
         numbers = None if array is None else Lazy(lambda: array)
-        return Value(factors, (term,), low, high, numbers)
+        return Value(factors, (term,), low, high, certain, numbers)
 
     def bits(self, path: str, like: Value, width: int, numbers: Integers | None) -> Bits:
         """Numbers of `width` bits at every index of another value, with its factors.
@@ -160,7 +163,8 @@ class Builder:
         """Adds one bit, which nothing reads, to a circuit without any: the format wants some."""
         if all(tensor.segment != Segment.BITS for tensor in self.tensors):
             one = linear.constant(
-                0, Value((), (), 0, 0, self.lazily(lambda: np.zeros((), np.int64)))
+                0,
+                Value((), (), 0, 0, Interval(0, 0), self.lazily(lambda: np.zeros((), np.int64))),
             )
             self.bits("unread", one, 1, one.array if self.solving else None)
 
@@ -176,6 +180,7 @@ class Builder:
 
     def product(self, path: str, a: Value, b: Value, c: Value) -> None:
         """A row a * b = c at every index; the values have one shape and the same factors."""
+        check_certain(path, a.certain.times(*b.certain).plus(c.certain.times(-1)))
         self.block(path, a.rows, a.terms, b.terms, c.terms)
 
     def lazily(self, compute: Callable[[], Integers]) -> Lazy | None:
@@ -192,7 +197,9 @@ class Builder:
             return
         x = views.matched(x, y.factors)
         if not x.parts:
-            self.block(path, x.rows, (), (), linear.add(x, linear.scale(y, -1)).terms)
+            difference = linear.add(x, linear.scale(y, -1))
+            check_certain(path, difference.certain)
+            self.block(path, x.rows, (), (), difference.terms)
             return
         *others, (coefficient, last) = x.parts
         rest = replace(x, parts=tuple(others), numbers=None)
@@ -225,7 +232,8 @@ class Builder:
             for axis, extent in enumerate(extents)
         )
         bases = (0,) * len(extents)
-        self._append(Block(path, extents, a, b, (Term(tensor, 1, bases, identity),)))
+        stored = Term(tensor, 1, bases, identity)
+        self._append(Block(path, extents, a, b, (stored,), Defines.PRODUCT))
         return (Term(tensor, 1, bases, (), identity),)
 
     def _append(self, block: Block) -> None:
@@ -267,7 +275,14 @@ class Builder:
         """The value as a tensor of its own, each axis one factor."""
         array = self.integers(path, value)
         stored = self.advice(
-            path, Segment.TRACE, value.shape, value.low, value.high, array, keep_axes=keep_axes
+            path,
+            Segment.TRACE,
+            value.shape,
+            value.low,
+            value.high,
+            array,
+            certain=value.certain,
+            keep_axes=keep_axes,
         )
         self.equal(path, value, views.matched(stored, value.factors))
         return stored
@@ -287,7 +302,9 @@ class Builder:
         array = self.integers(path, value)
         size = math.prod(value.shape)
         flat = None if array is None else array.reshape(-1)
-        stored = self.advice(path, Segment.TRACE, (size,), value.low, value.high, flat)
+        stored = self.advice(
+            path, Segment.TRACE, (size,), value.low, value.high, flat, certain=value.certain
+        )
         self.equal(
             path, value, replace(views.matched(stored, (value.rows,)), factors=value.factors)
         )
@@ -324,6 +341,19 @@ def check_exact(path: str, low: int, high: int) -> None:
         raise UnsupportedModelError(
             f"{path}: an integer could reach {max(-low, high)}, beyond 64 bits; narrow the bounds "
             "of the operands"
+        )
+
+
+def check_certain(path: str, difference: Interval) -> None:
+    """Raises UnsupportedModelError unless what is zero modulo l is zero.
+
+    difference: of an equation's sides, for any witness that satisfies the rows before it.
+    """
+    most = max(-difference.low, difference.high)
+    if most > MODULUS // 2:
+        raise UnsupportedModelError(
+            f"{path}: an equation between integers of {most.bit_length()} bits, more than the field "
+            "holds, for weights as large as their certificate allows; narrow their bounds"
         )
 
 

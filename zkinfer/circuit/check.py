@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.expand import (
     Objects,
     Tables,
@@ -70,18 +70,18 @@ def violations(
             if np.any(wrong):
                 yield name, wrong
     for block in circuit.blocks:
-        if len(block.b) == 1 and entries[block.b[0].tensor] is None:
+        defined = block.defined
+        if defined is not None and block.defines == Defines.QUOTIENT:
             quotients = _quotients(circuit, block, entries, tables)
-            entries[block.b[0].tensor] = _defined(circuit, block.b[0], quotients)
+            entries[defined.tensor] = _defined(circuit, defined, quotients)
         left, right = (
             _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
         )
         product = left * right % MODULUS
-        stored = block.c[0].tensor if len(block.c) == 1 else 0
-        if entries[stored] is None:
-            array = _defined(circuit, block.c[0], product)
-            lie = (lies or {}).get(circuit.tensors[stored].path)
-            entries[stored] = array if lie is None else lie(array)
+        if defined is not None and block.defines == Defines.PRODUCT:
+            array = _defined(circuit, defined, product)
+            lie = (lies or {}).get(circuit.tensors[defined.tensor].path)
+            entries[defined.tensor] = array if lie is None else lie(array)
         total = _sum(circuit, block.c, block.extents, entries, tables)
         wrong = (product - total) % MODULUS
         if np.any(wrong):

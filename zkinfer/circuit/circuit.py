@@ -3,22 +3,31 @@
 The layout of the bytes is stated in docs/formats.md; the native verifier parses the same bytes.
 """
 
-import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from zkinfer.circuit.layout import Segment, Tensor, place, used_entries
-from zkinfer.circuit.term import Term
-from zkinfer.errors import UnsupportedModelError
+from zkinfer.circuit.term import Term, integer, number, numbers
 
-MAGIC = b"zkicirc1"
+MAGIC = b"zkicirc2"
+
+
+class Defines(IntEnum):
+    """The tensor of the sketch that an honest prover fills in by a block; as in the byte format.
+
+    PRODUCT: the only term of C, set to A B. QUOTIENT: the only term of B, set to C / A.
+    """
+
+    NOTHING = 0
+    PRODUCT = 1
+    QUOTIENT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A grid of rows of one shape: at every index of `extents`, (sum of a) * (sum of b) = sum of c.
 
-    path: its name, such as `conv1/rescale`.
+    path: its name, such as `conv1/rescale`. defines: what of the sketch follows from it.
     """
 
     path: str
@@ -26,17 +35,20 @@ class Block:
     a: tuple[Term, ...]
     b: tuple[Term, ...]
     c: tuple[Term, ...]
+    defines: Defines = Defines.NOTHING
+
+    @property
+    def defined(self) -> Term | None:
+        """The term of the sketch that it defines."""
+        sides = {Defines.PRODUCT: self.c, Defines.QUOTIENT: self.b}
+        return sides[self.defines][0] if self.defines else None
 
     def to_bytes(self) -> bytes:
         """The encoding inside a circuit's bytes."""
         path = self.path.encode()
-        parts = [
-            struct.pack("<H", len(path)),
-            path,
-            struct.pack(f"<B{len(self.extents)}I", len(self.extents), *self.extents),
-        ]
+        parts = [number(len(path)), path, numbers(self.extents), number(self.defines)]
         for terms in (self.a, self.b, self.c):
-            parts.append(struct.pack("<H", len(terms)))
+            parts.append(number(len(terms)))
             parts.extend(term.to_bytes() for term in terms)
         return b"".join(parts)
 
@@ -59,37 +71,31 @@ class Circuit:
         """Constraint rows, with the padding inside and between blocks."""
         return place(block.extents for block in self.blocks)[1]
 
+    @property
+    def segments(self) -> list[Segment]:
+        """Those that have tensors, in order."""
+        return list(used_entries(self.tensors))
+
     def entries(self, segment: Segment) -> int:
         """Entries of a segment up to the end of its last tensor."""
-        return used_entries(self.tensors)[segment]
+        return used_entries(self.tensors).get(segment, 0)
 
     def segment(self, segment: Segment) -> list[Tensor]:
         """The tensors of one segment, in order."""
         return [tensor for tensor in self.tensors if tensor.segment == segment]
 
     def to_bytes(self) -> bytes:
-        """The canonical bytes. Raises UnsupportedModelError if a number does not fit its field."""
-        try:
-            return b"".join(self._parts())
-        except struct.error as error:
-            raise UnsupportedModelError(f"the circuit is too large: {error}") from error
-
-    def _parts(self) -> list[bytes]:
-        parts = [
-            MAGIC,
-            struct.pack("<B", self.columns.bit_length() - 1),
-            struct.pack(f"<I{len(self.challenges)}B", len(self.challenges), *self.challenges),
-            struct.pack("<I", len(self.tensors)),
-        ]
-        parts.extend(_tensor_bytes(tensor) for tensor in self.tensors)
-        parts.append(struct.pack("<I", len(self.blocks)))
+        """The canonical bytes."""
+        segments = self.segments
+        parts = [MAGIC, number(self.columns.bit_length() - 1), number(len(segments))]
+        for segment in segments:
+            name = segment.value.encode()
+            parts += [number(len(name)), name, number(segment.binding)]
+        parts += [numbers(self.challenges), number(len(self.tensors))]
+        for tensor in self.tensors:
+            parts += [number(segments.index(tensor.segment)), numbers(tensor.extents)]
+            if tensor.segment == Segment.PUBLIC:
+                parts += [integer(tensor.low), integer(tensor.high)]
+        parts.append(number(len(self.blocks)))
         parts.extend(block.to_bytes() for block in self.blocks)
-        return parts
-
-
-def _tensor_bytes(tensor: Tensor) -> bytes:
-    extents: Sequence[int] = tensor.extents
-    head = struct.pack(f"<BB{len(extents)}I", tensor.segment, len(extents), *extents)
-    if tensor.segment == Segment.PUBLIC:
-        return head + struct.pack("<qq", tensor.low, tensor.high)
-    return head
+        return b"".join(parts)

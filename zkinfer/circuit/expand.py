@@ -13,8 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.circuit.circuit import Block, Circuit
-from zkinfer.circuit.layout import Segment, next_power, place, strides, used_entries
-from zkinfer.circuit.term import MODULUS, Axis, Challenge, Constants, Powers, Term
+from zkinfer.circuit.layout import next_power, place, strides, used_entries
+from zkinfer.circuit.term import (
+    MODULUS,
+    Axis,
+    Challenge,
+    Constants,
+    Powers,
+    Projection,
+    Term,
+)
 
 Objects = npt.NDArray[np.object_]
 Tables = Sequence[Sequence[int]]
@@ -56,17 +64,16 @@ def challenge_tables(challenges: Sequence[Sequence[int]]) -> list[list[int]]:
 
 def addresses(circuit: Circuit) -> tuple[list[int], int]:
     """The address of each tensor's first entry in z, and N."""
-    used = used_entries(circuit.tensors)
     sizes = {
-        segment: max(circuit.columns, next_power(count)) if count else 0
-        for segment, count in used.items()
+        segment: max(circuit.columns, next_power(count))
+        for segment, count in used_entries(circuit.tensors).items()
     }
     starts, cursor = {}, 0
-    for segment in sorted(Segment, key=lambda s: (-sizes[s], s)):
+    for segment in sorted(sizes, key=lambda segment: -sizes[segment]):
         starts[segment] = cursor
         cursor += sizes[segment]
     result = [0] * len(circuit.tensors)
-    for segment in Segment:
+    for segment in sizes:
         members = [i for i, t in enumerate(circuit.tensors) if t.segment == segment]
         offsets, _ = place(circuit.tensors[i].extents for i in members)
         for i, offset in zip(members, offsets, strict=True):
@@ -85,6 +92,9 @@ def axis_weights(axis: Axis, tables: Tables) -> list[int] | None:
             return list(tables[vector][: axis.extent])
         case Constants(values):
             return list(values)
+        case Projection(vector, count, _):
+            signs = axis.weight.signs(axis.extent).astype(object)
+            return list(np.array(tables[vector][:count], dtype=object) @ signs % MODULUS)
 
 
 def term_grid(

@@ -10,22 +10,57 @@ first, so each starts at a multiple of its own size. (docs/protocol.md, section 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 MIN_COLUMNS = 16
 MAX_COLUMNS = 8192
 MAX_AXES = 8
 
 
-class Segment(IntEnum):
-    """The part of the witness that a tensor lies in; the numbers are those of the byte format."""
+class Binding(IntEnum):
+    """How the entries of a segment are bound; the numbers are those of the byte format.
+
+    COMMITTED: by rows from before the proof, which come with the statement. SENT, BITS: by rows
+    that the proof sends before its challenges; entries of BITS are 0 or 1. SKETCH: by rows that it
+    sends after them.
+    """
 
     PUBLIC = 0
-    WEIGHTS = 1
-    INPUT = 2
+    COMMITTED = 1
+    SENT = 2
     BITS = 3
-    TRACE = 4
-    SKETCH = 5
+    SKETCH = 4
+
+
+class Segment(Enum):
+    """The part of the witness that a tensor lies in, in the order in which circuits list them.
+
+    PROJECTIONS is that of the weights certificate, the others are those of networks.
+    """
+
+    PUBLIC = "public"
+    WEIGHTS = "weights"
+    PROJECTIONS = "projections"
+    INPUT = "input"
+    BITS = "bits"
+    TRACE = "trace"
+    SKETCH = "sketch"
+
+    @property
+    def binding(self) -> Binding:
+        """How its entries are bound."""
+        return _BINDINGS[self]
+
+
+_BINDINGS = {
+    Segment.PUBLIC: Binding.PUBLIC,
+    Segment.WEIGHTS: Binding.COMMITTED,
+    Segment.PROJECTIONS: Binding.COMMITTED,
+    Segment.INPUT: Binding.SENT,
+    Segment.BITS: Binding.BITS,
+    Segment.TRACE: Binding.SENT,
+    Segment.SKETCH: Binding.SKETCH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +121,12 @@ def strides(extents: Sequence[int]) -> list[int]:
 
 
 def used_entries(tensors: Sequence[Tensor]) -> dict[Segment, int]:
-    """Entries of each segment up to the end of its last tensor."""
+    """Entries of each segment that has tensors, up to the end of the last, in order."""
+    present = {tensor.segment for tensor in tensors}
     return {
-        segment: place(t.extents for t in tensors if t.segment == segment)[1] for segment in Segment
+        segment: place(t.extents for t in tensors if t.segment == segment)[1]
+        for segment in Segment
+        if segment in present
     }
 
 
@@ -96,9 +134,10 @@ def choose_columns(tensors: Sequence[Tensor]) -> int:
     """The C that minimises the size of a proof, whose opening has C scalars and which lists one
     commitment a row of every segment that is committed per proof; the smallest of equals.
     """
-    used = used_entries(tensors)
     per_proof = [
-        used[segment] for segment in (Segment.INPUT, Segment.BITS, Segment.TRACE, Segment.SKETCH)
+        used
+        for segment, used in used_entries(tensors).items()
+        if segment.binding > Binding.COMMITTED
     ]
     best, columns = None, MIN_COLUMNS
     size = MIN_COLUMNS

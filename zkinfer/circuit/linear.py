@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 
 from zkinfer.circuit.term import Axis, Constants, Term, reduced
-from zkinfer.circuit.value import Integers, Lazy, Value, spans, wrapped
+from zkinfer.circuit.value import Integers, Interval, Lazy, Value, spans, wrapped
 
 
 def scale(value: Value, factor: int) -> Value:
@@ -21,6 +22,7 @@ def scale(value: Value, factor: int) -> Value:
         parts=tuple((reduced(coefficient * factor), part) for coefficient, part in value.parts),
         low=low,
         high=high,
+        certain=value.certain.times(factor),
         numbers=value.lazily(lambda x: x * wrapped(factor)),
     )
 
@@ -36,6 +38,7 @@ def add(*values: Value) -> Value:
         parts=tuple(part for value in values for part in value.parts),
         low=sum(value.low for value in values),
         high=sum(value.high for value in values),
+        certain=reduce(Interval.plus, (value.certain for value in values)),
         numbers=numbers,
     )
 
@@ -53,7 +56,7 @@ def constant(number: int, like: Value) -> Value:
     terms = (Term(0, number, (), rows),) if number else ()
     shape = like.shape
     numbers = like.lazily(lambda _: np.broadcast_to(np.int64(wrapped(number)), shape))
-    return Value(like.factors, terms, number, number, numbers)
+    return Value(like.factors, terms, number, number, Interval(number, number), numbers)
 
 
 def shifted(value: Value, number: int) -> Value:
@@ -79,7 +82,8 @@ def sum_over(value: Value, axes: Sequence[int]) -> Value:
     factors = tuple(() if axis in axes else f for axis, f in enumerate(value.factors))
     count = math.prod(value.shape[axis] for axis in axes)
     numbers = value.lazily(lambda x: x.sum(axis=tuple(axes), keepdims=True))
-    return Value(factors, terms, value.low * count, value.high * count, numbers)
+    certain = value.certain.times(count)
+    return Value(factors, terms, value.low * count, value.high * count, certain, numbers)
 
 
 def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
@@ -103,4 +107,5 @@ def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
         end * number for end in (value.low, value.high) for number in (min(series), max(series))
     ]
     numbers = value.lazily(lambda x: x * multipliers)
-    return Value(value.factors, tuple(terms), min(ends), max(ends), numbers)
+    certain = value.certain.times(min(series), max(series))
+    return Value(value.factors, tuple(terms), min(ends), max(ends), certain, numbers)

@@ -4,11 +4,15 @@ At row index r a term is `coefficient * sum_t prod(weights) * z[tensor][base + s
 its summation indices t. An index outside the tensor's true extents contributes zero.
 """
 
-import struct
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, repeat
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from zkinfer.errors import UnsupportedModelError
 
@@ -56,7 +60,29 @@ class Constants:
         return cls.of(extent, chain(repeat(0, start), known, repeat(0, extent - start - count)))
 
 
-Weight = Powers | Challenge | Constants
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The weight `sum_h eq(theta, h) sign(h, i)` at position i, for h below `count`.
+
+    theta: the challenge vector `vector`; the signs, 0, 0, 1 and -1, are those of `signs`. Four rows
+    h take a byte, so count is a multiple of 4.
+    """
+
+    vector: int
+    count: int
+    seed: bytes
+
+    def signs(self, extent: int) -> npt.NDArray[np.int8]:
+        """The matrix [count, extent] of public random signs: pairs of bits of SHAKE128 of the seed,
+        position by position, the lowest of a byte first; 2 stands for 1 and 3 for -1.
+        """
+        stream = hashlib.shake_128(self.seed).digest(extent * self.count // 4)
+        return _SIGNS[np.frombuffer(stream, np.uint8)].reshape(extent, self.count).T
+
+
+_SIGNS = np.array([0, 0, 1, -1], np.int8)[np.arange(256)[:, None] >> np.arange(0, 8, 2) & 3]
+
+Weight = Powers | Challenge | Constants | Projection
 POWERS = Powers()
 
 
@@ -89,7 +115,7 @@ class Term:
 
     @property
     def size(self) -> int:
-        """The length of the encoding in bytes, but for challenges, which take 4 more each."""
+        """About as many bytes as it takes in memory; the encoding is shorter."""
         axes = self.rows + self.sums
         weights = sum(_constants(axis) for axis in axes)
         fixed = 38 + 4 * len(self.sums) + len(axes)
@@ -99,16 +125,14 @@ class Term:
         """The encoding inside a circuit's bytes; the block states the extents of the rows."""
         axes = self.rows + self.sums
         parts = [
-            struct.pack("<I", self.tensor),
-            scalar_bytes(self.coefficient),
-            struct.pack(f"<B{len(self.sums)}I", len(self.sums), *(a.extent for a in self.sums)),
+            number(self.tensor),
+            scalar(self.coefficient),
+            numbers([axis.extent for axis in self.sums]),
+            *(_weight_bytes(axis.weight) for axis in axes),
+            number(len(self.bases)),
         ]
-        parts.extend(_weight_bytes(axis.weight) for axis in axes)
-        parts.append(struct.pack("<B", len(self.bases)))
         for position, base in enumerate(self.bases):
-            parts.append(
-                struct.pack(f"<{len(axes) + 1}q", base, *(a.strides[position] for a in axes))
-            )
+            parts.extend(map(integer, (base, *(axis.strides[position] for axis in axes))))
         return b"".join(parts)
 
 
@@ -117,9 +141,30 @@ def reduced(coefficient: int) -> int:
     return coefficient if abs(coefficient) < MODULUS else coefficient % MODULUS
 
 
-def scalar_bytes(value: int) -> bytes:
-    """The canonical 32 bytes of an integer modulo l."""
-    return (value % MODULUS).to_bytes(32, "little")
+@cache
+def number(value: int) -> bytes:
+    """A number as bytes: seven bits each, the lowest first, as few as it takes."""
+    groups = []
+    while value >= 128:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])
+
+
+def numbers(values: Sequence[int]) -> bytes:
+    """How many, and each."""
+    return b"".join(map(number, (len(values), *values)))
+
+
+def integer(value: int) -> bytes:
+    """An integer n as the number 2 n, or -2 n - 1 if it is negative."""
+    return number(2 * value if value >= 0 else -2 * value - 1)
+
+
+def scalar(value: int) -> bytes:
+    """The integer of least absolute value that is the same modulo l."""
+    half = MODULUS // 2
+    return integer((value + half) % MODULUS - half)
 
 
 def _constants(axis: Axis) -> int:
@@ -127,13 +172,17 @@ def _constants(axis: Axis) -> int:
 
 
 def _weight_bytes(weight: Weight | None) -> bytes:
-    if weight is None:
-        return b"\x00"
-    if isinstance(weight, Powers):
-        return b"\x01"
-    if isinstance(weight, Challenge):
-        return struct.pack("<BI", 2, weight.vector)
-    return b"\x03" + b"".join(scalar_bytes(value) for value in weight.values)
+    match weight:
+        case None:
+            return b"\0"
+        case Powers():
+            return b"\1"
+        case Challenge(vector):
+            return b"\2" + number(vector)
+        case Constants(values):
+            return b"\3" + b"".join(map(scalar, values))
+        case Projection(vector, count, seed):
+            return b"\4" + number(count) + number(vector) + seed
 
 
 def simplify_sums(sums: Sequence[Axis]) -> tuple[Axis, ...]:

@@ -11,7 +11,7 @@ products and views are so by int64 arithmetic, and they are exact where its boun
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,30 @@ from zkinfer.circuit.term import Axis, Constants, Term
 
 Integers = npt.NDArray[np.int64]
 Factors = tuple[tuple[int, ...], ...]
+
+
+class Interval(NamedTuple):
+    """The integers from low to high, of any size."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def hull(cls, *ends: int) -> "Interval":
+        """The least interval that holds all these."""
+        return cls(min(ends), max(ends))
+
+    def plus(self, other: "Interval") -> "Interval":
+        """The sums."""
+        return Interval(self.low + other.low, self.high + other.high)
+
+    def times(self, *factors: int) -> "Interval":
+        """The products with any of the factors."""
+        return self.hull(*(end * factor for end in self for factor in factors))
+
+    def or_zero(self) -> "Interval":
+        """With zero."""
+        return self.hull(*self, 0)
 
 
 class Lazy:
@@ -62,7 +86,8 @@ class Value:
     """A linear expression of a logical shape.
 
     factors: per logical axis; terms: their rows are all factors in order; low, high: bounds of the
-    integers; numbers: the integers modulo 2^64 in the logical shape, only while solving. parts:
+    integers of an honest witness, on which completeness rests; certain: those of any witness that
+    satisfies the rows, by what proofs and certificates show, on which soundness rests; numbers: the integers modulo 2^64 in the logical shape, only while solving. parts:
     products that are not stored, each with its integer coefficient; only sums and multiples of such
     a value can be formed until `Builder.equal` or `Builder.settle` has it.
     """
@@ -71,6 +96,7 @@ class Value:
     terms: tuple[Term, ...]
     low: int
     high: int
+    certain: Interval
     numbers: Lazy | None = None
     parts: tuple[tuple[int, "Part"], ...] = field(default=(), compare=False)
 
@@ -102,7 +128,7 @@ class Value:
         return None if numbers is None else Lazy(lambda: compute(numbers.get()))
 
     def bounded(self, low: int, high: int) -> "Value":
-        """The same value with other bounds."""
+        """The same value with other bounds of an honest witness."""
         return replace(self, low=low, high=high)
 
 
@@ -317,6 +343,7 @@ def widened(value: Value, extents: Sequence[int]) -> Value:
         ),
         value.low,
         value.high,
+        value.certain,
         numbers,
     )
 

@@ -74,6 +74,7 @@ def windows(
         terms=terms,
         low=min(value.low, 0) if outside else value.low,
         high=max(value.high, 0) if outside else value.high,
+        certain=value.certain.or_zero() if outside else value.certain,
         numbers=value.lazily(lambda x: _window_array(x, axis, out, kernel, stride, dilation, pad)),
     )
 
@@ -131,5 +132,6 @@ def place_in(
         tuple(terms),
         min(value.low, 0),
         max(value.high, 0),
+        value.certain.or_zero(),
         value.lazily(padded),
     )

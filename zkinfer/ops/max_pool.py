@@ -12,6 +12,7 @@ from zkinfer.circuit import arrange
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.maximum import maximum, tiled_maximum
+from zkinfer.circuit.gadgets.ranges import floor
 from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
@@ -45,7 +46,7 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
 
 def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
     """The maximum over windows. Entries that may be negative are stored with their padding first:
-    the least value that x can have, which wins only where it is no lie.
+    a value that no entry of x is below, which wins only where it is no lie.
     """
     attrs, rank = node.attrs, len(x.shape)
     kernel, pads = attrs["kernel"], attrs["pads"]
@@ -54,10 +55,10 @@ def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
         numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
         return tiled_maximum(b, node.name, x, kernel, numbers)
     x = b.settle(f"{node.name}/input", x)
-    if any(pads) and x.low < 0:
+    if any(pads) and x.certain.low < 0:
         spatial = len(pads) // 2
         ends = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:])
-        around = arrange.padded(b, f"{node.name}/pad", x, ends, x.low)
+        around = arrange.padded(b, f"{node.name}/pad", x, ends, floor(b, node.name, x))
         x = b.store(f"{node.name}/padded", around)
         pads = (0,) * len(pads)
     opened = arrange.windowed(b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads)

@@ -10,10 +10,9 @@ import struct
 from collections.abc import Sequence
 
 from zkinfer.reference import matrix, ristretto
-from zkinfer.reference.circuit import BITS, INPUT, SEGMENTS, SKETCH, TRACE, WEIGHTS
+from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit, Segment
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
-from zkinfer.reference.formats import VerifyingKey
 from zkinfer.reference.matrix import Point
 from zkinfer.reference.reader import Reader
 from zkinfer.reference.transcript import Transcript
@@ -21,6 +20,7 @@ from zkinfer.reference.transcript import Transcript
 U, H, G = 0, 1, 2  # positions in the list of points; G_j is at G + j
 
 Combination = dict[int, int]  # the position of a point -> its coefficient
+Rows = Sequence[Sequence[bytes]]  # the encoded rows of each committed segment
 Public = Sequence[Sequence[int]]  # the values of the public tensors but tensor 0
 
 
@@ -38,23 +38,27 @@ class Argument(Transcript):
 
     kind = b"proof"
 
-    def __init__(self, key: VerifyingKey, context: bytes, public: Public, body: bytes) -> None:
+    def __init__(
+        self, circuit: Circuit, committed: Rows, digest: bytes, context: bytes, public: Public
+    ) -> None:
         super().__init__()
-        self.key, self.circuit, self.context, self.public = key, key.circuit, context, public
-        self.reader = Reader(body, "the proof's body")
+        self.circuit, self.committed, self.public = circuit, committed, public
+        self.digest, self.context = digest, context
         letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
         self.points = [g for letter, n in letters for g in ristretto.generators(letter, n)]
         self.scalar_commitments: list[Combination] = []  # in the order sent
-        self.rows: dict[int, list[Combination]] = {}  # by segment
+        self.rows: list[tuple[Segment, list[Combination]]] = []
+        (self.bits,) = circuit.bound(BITS)
 
-    def run(self) -> None:
+    def run(self, body: bytes) -> None:
         """The seven steps. Raises FormatError unless the body proves the statement."""
+        self.reader = Reader(body, "the proof's body")
         self.absorb_statement()
         thetas = self.commitments()
         T, rx = self.zero_check("outer", "tau", self.circuit.mu)
         vA, vB, vAvB = self.receive_scalars("outer/values", 3)
         vC = combine((1, vAvB), (-1, T))
-        T, s = self.zero_check("boolean", "sigma", self.circuit.segments[BITS].log2)
+        T, s = self.zero_check("boolean", "sigma", self.bits.log2)
         (vb,) = self.receive_scalars("boolean/value", 1)
         vb2 = combine((1, T), (1, vb))
         rho, omega = self.draw_one("inner/rho"), self.draw_one("inner/omega")
@@ -66,22 +70,26 @@ class Argument(Transcript):
     def absorb_statement(self) -> None:
         """Step 1."""
         values = [value for tensor in self.public for value in tensor]
-        self.absorb("protocol", b"zkinfer/v1/transparent/" + self.kind)
+        self.absorb("protocol", b"zkinfer/v2/transparent/" + self.kind)
         self.absorb("circuit", self.circuit.digest)
-        self.absorb("key", self.key.digest)
+        self.absorb("key", self.digest)
         self.absorb("context", self.context)
         self.absorb("public", struct.pack(f"<{len(values)}q", *values))
 
     def commitments(self) -> list[Point]:
         """Step 2. Returns the points of the challenge vectors."""
-        self.rows[WEIGHTS] = self.add_points(self.key.rows)
-        self.absorb("rows/weights", b"".join(self.key.rows))
-        for segment in (INPUT, BITS, TRACE, SKETCH):
-            if segment == SKETCH:
-                thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]
-            count = self.circuit.segments[segment].rows
-            self.rows[segment] = self.receive(f"rows/{SEGMENTS[segment]}", count)
+        for segment, rows in zip(self.circuit.bound(COMMITTED), self.committed, strict=True):
+            self.absorb(f"rows/{segment.name}", b"".join(rows))
+            self.rows.append((segment, self.add_points(rows)))
+        self.receive_rows(SENT, BITS)
+        thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]
+        self.receive_rows(SKETCH)
         return thetas
+
+    def receive_rows(self, *bindings: int) -> None:
+        """Reads and absorbs the rows of the segments of these bindings."""
+        for segment in self.circuit.bound(*bindings):
+            self.rows.append((segment, self.receive(f"rows/{segment.name}", segment.rows)))
 
     def zero_check(self, name: str, start: str, rounds: int) -> tuple[Combination, Point]:
         """Steps 3 and 4: returns the last claim and the point."""
@@ -109,7 +117,7 @@ class Argument(Transcript):
 
     def bits_share(self, s: Point, ry: Point) -> int:
         """Step 6: the extension of `[y in bits] eq(s, low beta bits of y)` at ry."""
-        (share,) = eq_table(ry[len(s) :], self.circuit.segments[BITS].start >> len(s), 1)
+        (share,) = eq_table(ry[len(s) :], self.bits.start >> len(s), 1)
         for a, b in zip(s, ry, strict=False):
             share = share * (a * b + (1 - a) * (1 - b)) % ORDER
         return share
@@ -130,8 +138,8 @@ class Argument(Transcript):
         vA, vB, vAvB, vb, vb2 = values
         low = self.circuit.columns_log2
         R: Combination = {}
-        for segment, rows in self.rows.items():
-            start = self.circuit.segments[segment].start >> low
+        for segment, rows in self.rows:
+            start = segment.start >> low
             R |= combine(*zip(eq_table(ry[low:], start, len(rows)), rows, strict=False))
         e = eq_table(ry[:low], 0, 1 << low)
         gamma = self.draw_one("opening/gamma")

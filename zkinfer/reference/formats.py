@@ -4,7 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from zkinfer.reference.circuit import WEIGHTS, Circuit, Extents
+from zkinfer.reference.circuit import COMMITTED, Circuit, Extents
 from zkinfer.reference.errors import demand
 from zkinfer.reference.graph import Graph, parse_graph
 from zkinfer.reference.matrix import check_steps
@@ -42,14 +42,15 @@ class Proof:
 
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
-    limits = (MIB, 16 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
+    limits = (MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
     graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
     graph = parse_graph(graph_bytes)
     circuit = Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
-    fits = [len(row) for row in rows] == [32] * circuit.segments[WEIGHTS].rows
+    committed = [segment.rows for segment in circuit.bound(COMMITTED)]
+    fits = [len(row) for row in rows] == [32] * sum(committed) and len(committed) < 2
     demand(fits, "the key has another number of rows than its circuit")
     demand(len(circuit.public) == 1 + len(graph.public), "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
@@ -83,7 +84,7 @@ def _container(data: bytes, name: str, magic: bytes, limits: Extents) -> Section
     demand(sha3(data[:-32]) == data[-32:], f"{name} is damaged: its checksum does not fit")
     reader = Reader(data[:-32], name)
     reader.take(8)
-    demand(reader.uint(2) == 1, f"{name} has another version than 1")
+    demand(reader.uint(2) == 2, f"{name} has another version than 2")
     sections, ends = [], []
     for tag, limit in enumerate(limits, start=1):
         demand(reader.uint(1) == tag, f"section {tag} of {name} is missing or out of order")

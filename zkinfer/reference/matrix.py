@@ -1,10 +1,11 @@
 """protocol.md, section 5: the matrices of a circuit at a point, in closed form."""
 
+import hashlib
 import itertools
 import math
 from collections.abc import Sequence
 
-from zkinfer.reference.circuit import PUBLIC, Circuit, Extents, Term, padded
+from zkinfer.reference.circuit import Circuit, Extents, Term, Weight, padded
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 
@@ -42,11 +43,13 @@ def components(term: Term) -> list[Component]:
 
 def check_steps(circuit: Circuit) -> None:
     """Refuses circuits whose matrices take more than 2^23 steps to evaluate."""
-    steps = circuit.segments[PUBLIC].used + sum(1 << n for n in circuit.challenges)
+    steps = circuit.segments[0].used + sum(1 << n for n in circuit.challenges)
     steps += sum(sum(tensor.extents) for tensor in circuit.tensors)
     for block in circuit.blocks:
         steps += sum(block.rows)
         for term in itertools.chain(*block.terms):
+            sizes = zip(term.weights, term.extents, strict=True)
+            steps += sum(weight.count * extent // 4 for weight, extent in sizes if weight.seed)
             for axes, tensor_axes in components(term):
                 steps += (len(axes) + len(tensor_axes)) * math.prod(term.extents[a] for a in axes)
     demand(steps <= 2**23, "a circuit's matrices take more than 2^23 steps to evaluate")
@@ -67,7 +70,7 @@ def evaluate(circuit: Circuit, thetas: Sequence[Point], rho: int, rx: Point, ry:
 def _share(term: Term, thetas: Sequence[Point], row_tables: Tables, tables: Tables) -> int:
     """The share of one term: its coefficient times the product over its components."""
     axes = zip(term.weights, term.extents, strict=True)
-    weights = [_weights(kind, data, extent, thetas) for (kind, data), extent in axes]
+    weights = [_weights(weight, extent, thetas) for weight, extent in axes]
     for a, table in enumerate(row_tables):
         weights[a] = [w * e % ORDER for w, e in zip(weights[a], table, strict=True)]
     product = term.coefficient
@@ -76,13 +79,29 @@ def _share(term: Term, thetas: Sequence[Point], row_tables: Tables, tables: Tabl
     return product
 
 
-def _weights(kind: int, data: tuple[int, ...], extent: int, thetas: Sequence[Point]) -> list[int]:
+def _weights(weight: Weight, extent: int, thetas: Sequence[Point]) -> list[int]:
     """The weights along an axis (section 2.2)."""
-    if kind == 1:
+    if weight.kind == 1:
         return [pow(2, i, ORDER) for i in range(extent)]
-    if kind == 2:
-        return eq_table(thetas[data[0]], 0, extent)
-    return list(data) if kind == 3 else [1] * extent
+    if weight.kind == 2:
+        return eq_table(thetas[weight.challenge], 0, extent)
+    if weight.kind == 4:
+        return _projection(weight, extent, eq_table(thetas[weight.challenge], 0, weight.count))
+    return list(weight.constants) if weight.kind == 3 else [1] * extent
+
+
+def _projection(weight: Weight, extent: int, vector: list[int]) -> list[int]:
+    """The sums of a vector's entries under random signs."""
+    size = weight.count // 4
+    stream = hashlib.shake_128(weight.seed).digest(extent * size)
+    tables = []  # for each four entries, by byte
+    for h in range(0, weight.count, 4):
+        table = [0]
+        for entry in vector[h : h + 4][::-1]:
+            table = [rest + sign * entry for rest in table for sign in (0, 0, 1, -1)]
+        tables.append(table)
+    chunks = (stream[at : at + size] for at in range(0, len(stream), size))
+    return [sum(t[byte] for t, byte in zip(tables, c, strict=True)) % ORDER for c in chunks]
 
 
 def _component(term: Term, part: Component, weights: Tables, tables: Tables) -> int:

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from zkinfer.reference.argument import Argument
-from zkinfer.reference.circuit import WEIGHTS, Circuit
+from zkinfer.reference.circuit import COMMITTED, Circuit
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
@@ -23,14 +22,19 @@ def read_key(data: bytes) -> VerifyingKey:
     reader = Reader(key.certificate, "the certificate")
     circuit = Circuit(reader.take(reader.uint(4)))
     check_steps(circuit)
-    pairs = [[t.extents for t in c.tensors if t.segment == WEIGHTS] for c in (circuit, key.circuit)]
-    same = pairs[0] == pairs[1] and circuit.columns_log2 == key.circuit.columns_log2
-    demand(same, "the certificate is about other tensors than the weights")
+    weights, projections = circuit.bound(COMMITTED)
+    same = weights.rows == len(key.rows) and circuit.columns_log2 == key.circuit.columns_log2
+    demand(same, "the certificate is about other rows than the weights'")
     demand(len(circuit.public) == 1, "the certificate has public values")
-    body = key.certificate[reader.position :]
-    argument = Argument(replace(key, circuit=circuit), b"", [], body)
+    rows = [reader.take(32) for _ in range(projections.rows)]
+    given = (key.digest, key.digest, key.digest + b"".join(rows))
+    seeds = {sha3(b"zkinfer/v2/projections/" + b + d) for b, d in zip((b"a", b"b", b"d"), given, strict=True)}
+    terms = [term for block in circuit.blocks for side in block.terms for term in side]
+    used = {weight.seed for term in terms for weight in term.weights} - {b""}
+    demand(used == seeds, "the certificate's signs do not follow from what they test")
+    argument = Argument(circuit, [key.rows, rows], key.digest, b"", [])
     argument.kind = b"certificate"
-    argument.run()
+    argument.run(key.certificate[reader.position :])
     return key
 
 
@@ -62,7 +66,9 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
         low, high = tensor.bounds
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
-    Argument(key, context, [values for _, values in proof.public], proof.body).run()
+    committed = [key.rows] if key.rows else []
+    values = [values for _, values in proof.public]
+    Argument(key.circuit, committed, key.digest, context, values).run(proof.body)
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ mod memory;
 
 use memory::peak;
 use std::sync::OnceLock;
-use zkinfer_verify::circuit::{Circuit, Segment};
+use zkinfer_verify::circuit::{Binding, Circuit};
 use zkinfer_verify::proof::Proof;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
 
 /// Bytes that reading may take besides ten times the file.
 const READING: usize = 16 << 20;
+/// Bytes of memory for a byte of a circuit.
+const EXPANDED: usize = 64;
 /// Bytes that verifying may take besides that.
 const VERIFYING: usize = 512 << 20;
 /// Larger C are left out, so that time goes into the verifier and not into its generators.
@@ -29,7 +31,7 @@ const MAX_PROOF: usize = 1 << 18;
 const HONEST: &[u8] = include_bytes!("../corpus/verify/matmul");
 
 /// A statement and a proof: the circuit's length (u32), the circuit, the key's digest, the rows of
-/// the weights, the public values, the proof. What is missing is zero.
+/// what is committed, the public values, the proof. What is missing is zero.
 struct Case {
     verifier: Verifier,
     key_digest: [u8; 32],
@@ -39,12 +41,12 @@ struct Case {
 
 /// Reads a circuit.
 pub fn circuit(data: &[u8]) {
-    bounded(10 * data.len() + READING, || drop(Circuit::parse(data)));
+    bounded(EXPANDED * data.len() + READING, || drop(Circuit::parse(data)));
 }
 
 /// Verifies any proof of any statement about any circuit.
 pub fn verify(data: &[u8]) {
-    bounded(10 * data.len() + READING + VERIFYING, || {
+    bounded(EXPANDED * data.len() + READING + VERIFYING, || {
         if let Some(case) = Case::read(data) {
             case.accepts(&case.proof);
         }
@@ -79,19 +81,22 @@ impl Case {
         let (circuit, mut data) = data.split_at_checked(usize::try_from(length).ok()?)?;
         let circuit = Circuit::parse(circuit).ok()?;
         let values = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
-        let rows = circuit.rows(Segment::Weights);
-        if circuit.columns_log2 > MAX_COLUMNS_LOG2 || rows.max(values) > MAX_PROOF / 32 {
+        let rows: Vec<usize> =
+            circuit.bound(Binding::Committed).map(|(_, segment)| circuit.rows(segment)).collect();
+        let most = rows.iter().fold(values, |most, rows| most.max(*rows));
+        if circuit.columns_log2 > MAX_COLUMNS_LOG2 || most > MAX_PROOF / 32 {
             return None;
         }
         let key_digest = take(&mut data);
-        let weights: Vec<_> = (0..rows).map(|_| take(&mut data)).collect();
+        let rows = rows.iter().map(|count| (0..*count).map(|_| take(&mut data)).collect());
+        let rows = rows.collect();
         let public = (0..values).map(|_| i64::from_le_bytes(take(&mut data))).collect();
         let mut proof = data.to_vec();
         let length = Proof::length(&circuit);
         if length <= MAX_PROOF {
             proof.resize(length, 0);
         }
-        let verifier = Verifier::new(circuit, &weights).ok()?;
+        let verifier = Verifier::new(circuit, rows).ok()?;
         Some(Case { verifier, key_digest, public, proof })
     }
 

@@ -15,7 +15,7 @@ use crate::zerocheck::{SplitEq, fold, pair};
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use zkinfer_verify::circuit::{Circuit, Grid, SEGMENTS, Segment, log2};
+use zkinfer_verify::circuit::{Binding, Circuit, Grid, log2};
 use zkinfer_verify::proof::Encoding;
 use zkinfer_verify::scalar::{Scalar, eq_table};
 use zkinfer_verify::transcript::label;
@@ -60,9 +60,7 @@ pub fn prove(
     claim: Opening,
 ) -> (Vec<Vec<Encoding>>, Vec<Scalar>, Opening) {
     let mut matrices: Vec<Option<Matrix>> = matrices.into_iter().map(Some).collect();
-    let mut parts: Vec<Part<'_>> = SEGMENTS
-        .into_iter()
-        .filter(|segment| circuit.placement(*segment).padded > 0)
+    let mut parts: Vec<Part<'_>> = (0..circuit.segments.len())
         .map(|segment| Part::new(circuit, segment, witness, &mut matrices, bit_claim))
         .collect();
     // Segments that are down to one entry, by address at the current level.
@@ -118,16 +116,16 @@ pub fn prove(
 impl<'a> Part<'a> {
     fn new(
         circuit: &'a Circuit,
-        segment: Segment,
+        segment: usize,
         witness: &'a Witness,
         matrices: &mut [Option<Matrix>],
         bit_claim: &'a BitClaim<'a>,
     ) -> Self {
-        let placement = circuit.placement(segment);
-        let is_bits = segment == Segment::Bits;
+        let place = &circuit.segments[segment];
+        let is_bits = place.binding == Binding::Bits;
         let members: Vec<_> = witness.segment(circuit, segment).collect();
         let grids: Vec<&Grid> = members.iter().map(|(_, grid, _)| *grid).collect();
-        let depth = depth(segment, &grids, log2(placement.padded));
+        let depth = depth(place.binding, &grids, log2(place.padded));
         let chunk = 1usize << depth;
         let mut structured = Vec::new();
         let mut stretches: Vec<Dense> = Vec::new();
@@ -145,7 +143,7 @@ impl<'a> Part<'a> {
         if is_bits {
             for stretch in &mut stretches {
                 if depth == 0 {
-                    stretch.matrix.resize(placement.padded, Scalar::default());
+                    stretch.matrix.resize(place.padded, Scalar::default());
                 }
                 add_eq(stretch, bit_claim, 0);
             }
@@ -160,8 +158,8 @@ impl<'a> Part<'a> {
         let bit_claim = (is_bits && depth > 0)
             .then(|| (bit_claim, claim_sums(bit_claim, depth, &covered(&stretches))));
         Part {
-            size: placement.padded,
-            start: placement.start,
+            size: place.padded,
+            start: place.start,
             depth,
             structured,
             bit_claim,
@@ -256,11 +254,11 @@ fn add(sums: &mut (Scalar, Scalar), other: (Scalar, Scalar)) {
 }
 
 /// The depth that costs least: an entry of a dense table costs some thirty times one integer step.
-fn depth(segment: Segment, grids: &[&Grid], variables: usize) -> usize {
-    let candidates: &[usize] = match segment {
-        Segment::Bits => &[0, 3, 4, 5, 6],
-        Segment::Weights | Segment::Trace => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        Segment::Public | Segment::Input | Segment::Sketch => &[0],
+fn depth(binding: Binding, grids: &[&Grid], variables: usize) -> usize {
+    let candidates: &[usize] = match binding {
+        Binding::Bits => &[0, 3, 4, 5, 6],
+        Binding::Committed | Binding::Sent => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+        Binding::Public | Binding::Sketch => &[0],
     };
     let cost = |depth: usize| -> usize {
         grids

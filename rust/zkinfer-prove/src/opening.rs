@@ -2,7 +2,7 @@
 
 use crate::commit::{Half, encode};
 use crate::messages::{Messages, Opening};
-use crate::witness::{parallel_sum, weighted_integers};
+use crate::witness::{Image, parallel_sum, weighted_integers};
 use ark_ff::{AdditiveGroup, Field};
 use zeroize::Zeroizing;
 use zkinfer_verify::proof::{EQUATIONS, Encoding};
@@ -10,22 +10,12 @@ use zkinfer_verify::scalar::{Scalar, eq_range, eq_table, powers};
 use zkinfer_verify::transcript::label;
 use zkinfer_verify::verify::absorb_points;
 
-/// The padded image of a committed segment.
-pub enum Image<'a> {
-    /// Integers.
-    Integers(&'a [i64]),
-    /// Bits, eight to a byte.
-    Bits(&'a [u8]),
-    /// Scalars.
-    Scalars(&'a [Scalar]),
-}
-
 /// A committed segment: where its rows start, its entries and its blindings.
 pub struct Committed<'a> {
     /// Index of its first row among all rows.
     pub first_row: usize,
     /// Its entries.
-    pub image: Image<'a>,
+    pub image: &'a Image,
     /// One blinding per row.
     pub blindings: &'a [Scalar],
 }
@@ -58,9 +48,11 @@ impl Claims {
     }
 }
 
-/// Proves the seven equations; `matrix` gives `M~(ry)` as the verifier computes it. Returns the announcements and the responses, or None, before
-/// anything is announced, if an equation is false: an announcement would show by how much, and
-/// that is a known combination of hidden values. Unless `checked`, it announces all the same.
+/// Proves the seven equations; `matrix` gives `M~(ry)` as the verifier computes it.
+///
+/// Returns the announcements and the responses, or None, before anything is announced, if an
+/// equation is false: an announcement would show by how much, and that is a known combination of
+/// hidden values. Unless `checked`, it announces all the same.
 pub fn prove(
     messages: &mut Messages<'_>,
     segments: &[Committed<'_>],

@@ -2,9 +2,9 @@
 
 use crate::rows::evaluate;
 use crate::witness::{Data, Witness};
-use ark_ff::{Field, batch_inversion};
+use ark_ff::batch_inversion;
 use rayon::prelude::*;
-use zkinfer_verify::circuit::{AxisIndex, Block, Circuit, Segment, Term, Weight};
+use zkinfer_verify::circuit::{Block, Circuit, Defines, Term};
 use zkinfer_verify::scalar::Scalar;
 
 /// The values of A.z and B.z on one block, row-major.
@@ -17,15 +17,14 @@ pub struct Products {
     pub b: Vec<Scalar>,
 }
 
-/// Evaluates every block with terms in A or B, and sets the sketch: a tensor that is alone on the C
-/// side of a block to A B there, and one that is alone on the B side to C / A; the first block that
-/// can sets it. Blocks of C alone hold when C.z = 0 and add nothing to A, B and C.
+/// Evaluates every block with terms in A or B, and sets what each block defines. Blocks of C alone
+/// hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
     witness: &mut Witness,
     challenges: &[Vec<Scalar>],
 ) -> Vec<Products> {
-    let mut evaluated: Vec<Products> = circuit
+    let evaluated: Vec<Products> = circuit
         .blocks
         .par_iter()
         .enumerate()
@@ -33,29 +32,23 @@ pub fn products(
         .map(|(index, block)| {
             let [a, b, c] = &block.matrices;
             let a = evaluate(circuit, block, a, witness, challenges);
-            let b = match sketch(circuit, block, b) {
-                Some(_) => quotients(&a, evaluate(circuit, block, c, witness, challenges)),
-                None => evaluate(circuit, block, b, witness, challenges),
+            let b = match block.defines {
+                Defines::Quotient => {
+                    quotients(&a, evaluate(circuit, block, c, witness, challenges))
+                }
+                _ => evaluate(circuit, block, b, witness, challenges),
             };
             Products { block: index, a, b }
         })
         .collect();
-    evaluated.sort_by_key(|product| product.block);
-    let mut set = vec![false; circuit.tensors.len()];
     for product in &evaluated {
         let block = &circuit.blocks[product.block];
-        let [_, b, c] = &block.matrices;
-        let held = |(a, b): (&Scalar, &Scalar)| *a * b;
-        let (term, values) = if let Some(term) = sketch(circuit, block, b) {
-            (term, product.b.clone())
-        } else if let Some(term) = sketch(circuit, block, c) {
-            (term, product.a.iter().zip(&product.b).map(held).collect())
-        } else {
-            continue;
+        let Some(term) = block.defined() else { continue };
+        let values = match block.defines {
+            Defines::Quotient => product.b.clone(),
+            _ => product.a.iter().zip(&product.b).map(|(a, b)| *a * b).collect(),
         };
-        if !std::mem::replace(&mut set[term.tensor], true) {
-            set_sketch(circuit, block, term, values, witness);
-        }
+        set_sketch(circuit, block, term, values, witness);
     }
     evaluated
 }
@@ -71,25 +64,6 @@ pub fn unsatisfied<'a>(
         let [a, b, c] = block.matrices.each_ref().map(|terms| side(terms));
         a.iter().zip(&b).zip(&c).any(|((a, b), c)| *a * b != *c)
     })
-}
-
-/// The term of a side that is a sketch tensor, each row reading one entry as it is, and nothing else.
-fn sketch<'a>(circuit: &Circuit, block: &Block, terms: &'a [Term]) -> Option<&'a Term> {
-    let [term] = terms else { return None };
-    let tensor = &circuit.tensors[term.tensor];
-    let reads_inside = |(index, extent): (&AxisIndex, &usize)| {
-        let ends = index.strides.iter().zip(&term.extents).map(|(s, e)| s * (*e as i64 - 1));
-        let (low, high) = ends.fold((index.base, index.base), |(low, high), end| {
-            (low + end.min(0), high + end.max(0))
-        });
-        low >= 0 && high < *extent as i64
-    };
-    let plain = tensor.segment == Segment::Sketch
-        && term.coefficient == Scalar::ONE
-        && term.weights.iter().all(|weight| *weight == Weight::One)
-        && term.extents.len() == block.grid.extents.len()
-        && term.index.iter().zip(&tensor.grid.extents).all(reads_inside);
-    plain.then_some(term)
 }
 
 /// `c / a`; an `a` of zero, which no honest challenge meets, gives zero.

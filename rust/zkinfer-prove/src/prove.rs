@@ -5,48 +5,60 @@ use crate::commit::{CommitmentKey, Half, encode};
 use crate::inner::{self, BitClaim};
 use crate::matrix::{self, RowVectors};
 use crate::messages::Messages;
-use crate::opening::{self, Claims, Committed, Image};
+use crate::opening::{self, Claims, Committed};
 use crate::products;
 use crate::random::Randomness;
-use crate::witness::{Arrays, Witness, weighted_integers};
+use crate::witness::{Arrays, Image, Witness, weighted_integers};
 use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use zeroize::Zeroizing;
-use zkinfer_verify::circuit::{Circuit, SEGMENTS, Segment};
+use zkinfer_verify::circuit::{Binding, Circuit};
 use zkinfer_verify::group::{Generators, decode_points, multiscalar};
 use zkinfer_verify::matrix::challenge_tables;
 use zkinfer_verify::proof::{Encoding, Proof};
 use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
 use zkinfer_verify::transcript::{self, Kind, Transcript, label};
 use zkinfer_verify::verify::{
-    Statement, absorb_points, absorb_statement, check_statement, draw_challenges,
+    Statement, absorb_rows, absorb_statement, check_rows, check_statement, draw_challenges,
     matrix_evaluation, public_evaluation,
 };
 
-/// What one proof is about, besides the weights.
+/// What one proof is about, besides what is committed.
 pub struct Instance {
     /// Public tensors after the constant one.
     pub public: Arrays,
-    /// Tensors of `input`.
-    pub input: Arrays,
-    /// Tensors of `bits`, without their last axis.
-    pub bits: Arrays,
-    /// Tensors of `trace`.
-    pub trace: Arrays,
+    /// Tensors of each segment that is sent before the challenges, in the circuit's order; those of
+    /// bits without their last axis.
+    pub sent: Vec<Arrays>,
 }
 
-/// A prover with its commitment key and the committed weights.
+/// A committed segment and what opens its rows.
+pub struct Opened {
+    /// Its tensors.
+    pub arrays: Arrays,
+    /// Its rows.
+    pub rows: Vec<Encoding>,
+    /// A blinding a row.
+    pub blindings: Vec<[u8; 32]>,
+}
+
+/// A prover with its commitment key and all committed segments of a circuit.
 pub struct Prover {
     circuit: Circuit,
     key: CommitmentKey,
     key_digest: [u8; 32],
     checked: bool,
-    rows: Vec<Encoding>,
-    weights: Zeroizing<Arrays>,
-    weights_image: Zeroizing<Vec<i64>>,
+    committed: Vec<Held>,
+    rows: Vec<Vec<Encoding>>,
+}
+
+/// A committed segment as the prover holds it.
+struct Held {
+    arrays: Zeroizing<Arrays>,
+    image: Image,
     blindings: Zeroizing<Vec<Scalar>>,
 }
 
@@ -56,32 +68,35 @@ pub type Timings = Vec<(&'static str, f64)>;
 /// Encoded rows and their blindings, 32 bytes each.
 pub type Commitment = (Vec<Encoding>, Zeroizing<Vec<[u8; 32]>>);
 
-/// Commits to weights: the rows, and their blindings (zero for public weights). A blinding depends
-/// on the system's entropy, the circuit and all weights: with bad entropy it is as secret as these.
+/// Commits to the tensors of a committed segment: the rows, and their blindings (zero for public
+/// ones). A blinding depends on the system's entropy, the circuit and all entries: with bad entropy
+/// it is as secret as these.
 ///
 /// # Errors
-/// A sentence when the arrays do not fit the circuit, or the system gives no entropy.
-pub fn commit_weights(
+/// A sentence when the circuit has no such segment, the arrays do not fit it, or the system gives
+/// no entropy.
+pub fn commit_segment(
     circuit: &Circuit,
-    weights: &[Vec<i64>],
+    name: &str,
+    arrays: &[Vec<i64>],
     hidden: bool,
 ) -> Result<Commitment, String> {
-    let image = weights_image(circuit, weights)?;
-    let count = circuit.rows(Segment::Weights);
+    let mut committed = circuit.bound(Binding::Committed);
+    let (index, segment) = committed
+        .find(|(_, segment)| segment.name == name)
+        .ok_or_else(|| format!("the circuit has no committed segment {name}"))?;
+    let image = Zeroizing::new(segment_image(circuit, index, arrays)?);
+    let count = circuit.rows(segment);
     let blindings = if hidden {
         let digests = Zeroizing::new(row_digests(&image, circuit.columns()));
-        let secrets: [&[u8]; 3] = [b"weights", &circuit.digest, digests.as_flattened()];
+        let secrets: [&[u8]; 3] = [name.as_bytes(), &circuit.digest, digests.as_flattened()];
         Randomness::new(&secrets).map_err(entropy)?.scalars(count)
     } else {
         Zeroizing::new(vec![Scalar::default(); count])
     };
     let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
-    let points: Vec<Half> = image
-        .par_chunks_exact(circuit.columns())
-        .zip(blindings.par_iter())
-        .map(|(row, blinding)| key.integers(row, blinding))
-        .collect();
-    Ok((encode(&points), Zeroizing::new(blindings.iter().map(to_bytes).collect())))
+    let rows = commit(&image, circuit.columns(), &blindings, |row, b| key.integers(row, b));
+    Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
 }
 
 /// SHA3-256 of each row of integers.
@@ -100,49 +115,56 @@ fn entropy(error: getrandom::Error) -> String {
     format!("the system gives no entropy: {error}")
 }
 
-fn weights_image(circuit: &Circuit, weights: &[Vec<i64>]) -> Result<Vec<i64>, String> {
-    let grids = circuit.tensors.iter().filter(|t| t.segment == Segment::Weights).map(|t| &t.grid);
-    let mut image = vec![0i64; circuit.rows(Segment::Weights) * circuit.columns()];
-    let mut arrays = weights.iter();
-    for (index, grid) in grids.enumerate() {
+/// The padded image of a segment of integers.
+fn segment_image(
+    circuit: &Circuit,
+    segment: usize,
+    arrays: &[Vec<i64>],
+) -> Result<Vec<i64>, String> {
+    let place = &circuit.segments[segment];
+    let mut image = vec![0i64; circuit.rows(place) * circuit.columns()];
+    let mut arrays = arrays.iter();
+    for (index, (_, tensor)) in circuit.members(segment).enumerate() {
         match arrays.next() {
-            Some(values) if values.len() == grid.count() => {
-                crate::witness::scatter(grid, values, &mut image);
+            Some(values) if values.len() == tensor.grid.count() => {
+                crate::witness::scatter(&tensor.grid, values, &mut image);
             }
             Some(values) => {
                 return Err(format!(
-                    "weight tensor {index} has {} values, and the circuit has {}",
+                    "tensor {index} of {} has {} values, and the circuit has {}",
+                    place.name,
                     values.len(),
-                    grid.count()
+                    tensor.grid.count()
                 ));
             }
-            None => return Err(format!("weight tensor {index} is missing")),
+            None => return Err(format!("tensor {index} of {} is missing", place.name)),
         }
     }
     match arrays.next() {
-        Some(_) => Err("there are more weight tensors than the circuit has".into()),
+        Some(_) => Err(format!("{} has more tensors than the circuit", place.name)),
         None => Ok(image),
     }
 }
 
 impl Prover {
-    /// Takes over a model's weights and the openings of their rows.
+    /// Takes over the committed segments of a circuit, in order, with their openings.
     ///
     /// # Errors
-    /// A sentence when counts do not fit the circuit, a blinding is no canonical scalar, or weights
-    /// and blindings do not open the rows.
+    /// A sentence when counts do not fit the circuit, a blinding is no canonical scalar, or
+    /// entries and blindings do not open the rows.
     pub fn new(
         circuit: Circuit,
-        weights: Arrays,
-        rows: &[Encoding],
-        blindings: &[[u8; 32]],
+        committed: Vec<Opened>,
         key_digest: [u8; 32],
     ) -> Result<Self, String> {
-        let prover = Self::unchecked(circuit, weights, rows, blindings, key_digest)?;
-        let opens = prover.opens_rows()?;
-        opens
-            .then_some(Prover { checked: true, ..prover })
-            .ok_or_else(|| "the weights do not open the rows".into())
+        let prover = Self::unchecked(circuit, committed, key_digest)?;
+        let segments = prover.circuit.bound(Binding::Committed);
+        for (((_, segment), held), rows) in segments.zip(&prover.committed).zip(&prover.rows) {
+            if !prover.opens(held, rows)? {
+                return Err(format!("the {} do not open the rows", segment.name));
+            }
+        }
+        Ok(Prover { checked: true, ..prover })
     }
 
     /// A prover that checks neither the openings of its rows nor what it is about to announce: for
@@ -152,45 +174,37 @@ impl Prover {
     /// A sentence when counts do not fit the circuit or a blinding is no canonical scalar.
     pub fn unchecked(
         circuit: Circuit,
-        weights: Arrays,
-        rows: &[Encoding],
-        blindings: &[[u8; 32]],
+        committed: Vec<Opened>,
         key_digest: [u8; 32],
     ) -> Result<Self, String> {
-        let weights = Zeroizing::new(weights);
-        let weights_image = Zeroizing::new(weights_image(&circuit, &weights)?);
-        let count = circuit.rows(Segment::Weights);
-        if rows.len() != count || blindings.len() != count {
-            return Err(format!(
-                "{} rows and {} blindings of weights, and the circuit has {count} rows",
-                rows.len(),
-                blindings.len()
-            ));
+        let rows: Vec<_> = committed.iter().map(|opened| opened.rows.clone()).collect();
+        check_rows(&circuit, &rows)?;
+        let mut held = Vec::with_capacity(committed.len());
+        for ((index, segment), opened) in circuit.bound(Binding::Committed).zip(committed) {
+            let arrays = Zeroizing::new(opened.arrays);
+            let secrets = Zeroizing::new(opened.blindings);
+            if secrets.len() != circuit.rows(segment) {
+                let (name, given) = (&segment.name, secrets.len());
+                return Err(format!("{given} blindings of {name}, and as many rows are expected"));
+            }
+            let blindings: Option<Vec<Scalar>> = secrets.iter().map(from_bytes).collect();
+            let blindings = blindings
+                .ok_or_else(|| format!("a blinding of {} is no canonical scalar", segment.name))?;
+            let image = Image::Integers(segment_image(&circuit, index, &arrays)?);
+            held.push(Held { arrays, image, blindings: Zeroizing::new(blindings) });
         }
-        let blindings: Option<Vec<Scalar>> = blindings.iter().map(from_bytes).collect();
-        let blindings =
-            Zeroizing::new(blindings.ok_or("a blinding of the weights is no canonical scalar")?);
         let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
-        let rows = rows.to_vec();
-        Ok(Prover {
-            circuit,
-            key,
-            key_digest,
-            checked: false,
-            rows,
-            weights,
-            weights_image,
-            blindings,
-        })
+        Ok(Prover { circuit, key, key_digest, checked: false, committed: held, rows })
     }
 
-    /// Whether weights and blindings open the rows: a random combination of them does.
-    fn opens_rows(&self) -> Result<bool, String> {
-        let points = decode_points(&self.rows, "weight commitment")?;
+    /// Whether entries and blindings open the rows: a random combination of them does.
+    fn opens(&self, held: &Held, rows: &[Encoding]) -> Result<bool, String> {
+        let Image::Integers(image) = &held.image else { return Ok(false) };
+        let points = decode_points(rows, "committed row")?;
         let factors = Randomness::new(&[]).map_err(entropy)?.scalars(points.len());
         let columns = self.circuit.columns();
-        let row = Zeroizing::new(weighted_integers(&self.weights_image, &factors, columns, 16));
-        let blinding = factors.iter().zip(self.blindings.iter()).map(|(f, b)| *f * b).sum();
+        let row = Zeroizing::new(weighted_integers(image, &factors, columns, 16));
+        let blinding = factors.iter().zip(held.blindings.iter()).map(|(f, b)| *f * b).sum();
         let opened = encode(&[self.key.scalars(&row, &blinding)]);
         Ok(opened == [multiscalar(&factors, &points).compress().to_bytes()])
     }
@@ -216,14 +230,7 @@ impl Prover {
     ) -> Result<(Vec<u8>, Timings), String> {
         let circuit = &self.circuit;
         let mut clock = Clock::start(stop);
-        let mut witness = Witness::new(
-            circuit,
-            &instance.public,
-            &self.weights,
-            &instance.input,
-            &instance.bits,
-            &instance.trace,
-        )?;
+        let mut witness = Witness::new(circuit, &self.sources(instance)?)?;
         let public = instance.public.concat();
         let statement = Statement { kind, key_digest: &self.key_digest, context, public: &public };
         if self.checked {
@@ -235,30 +242,32 @@ impl Prover {
         let mut proof = Proof::default();
         clock.lap("witness")?;
 
-        // Commitments to input, bits and trace; the circuit's challenges; the sketch.
-        let input = Zeroizing::new(witness.padded_integers(circuit, Segment::Input));
-        let bits = Zeroizing::new(witness.padded_bits(circuit));
-        let trace = Zeroizing::new(witness.padded_integers(circuit, Segment::Trace));
-        let randomness = &mut messages.randomness;
-        let input_blindings = randomness.scalars(circuit.rows(Segment::Input));
-        let bits_blindings = randomness.scalars(circuit.rows(Segment::Bits));
-        let trace_blindings = randomness.scalars(circuit.rows(Segment::Trace));
+        // The rows that are sent; the circuit's challenges; the sketch.
         let columns = circuit.columns();
-        proof.input = commit(&input, columns, &input_blindings, |r, b| self.key.integers(r, b));
-        proof.bits = commit(&bits, columns / 8, &bits_blindings, |r, b| self.key.bits(r, b));
-        proof.trace = commit(&trace, columns, &trace_blindings, |r, b| self.key.integers(r, b));
-        absorb_points(&mut messages.transcript, label::ROWS_WEIGHTS, &self.rows);
-        absorb_points(&mut messages.transcript, label::ROWS_INPUT, &proof.input);
-        absorb_points(&mut messages.transcript, label::ROWS_BITS, &proof.bits);
-        absorb_points(&mut messages.transcript, label::ROWS_TRACE, &proof.trace);
+        let mut sent = Vec::new();
+        for ((_, segment), rows) in circuit.bound(Binding::Committed).zip(&self.rows) {
+            absorb_rows(&mut messages.transcript, segment, rows);
+        }
+        for (index, segment) in circuit.sent().filter(|(_, s)| s.binding != Binding::Sketch) {
+            let (image, blindings, rows) = self.send(&witness, index, &mut messages.randomness);
+            absorb_rows(&mut messages.transcript, segment, &rows);
+            proof.rows.push(rows);
+            sent.push((image, blindings));
+        }
         let challenges = challenge_tables(&draw_challenges(&mut messages.transcript, circuit));
         clock.lap("commit")?;
         let products = products::products(circuit, &mut witness, &challenges);
         clock.lap("rows")?;
-        let sketch = Zeroizing::new(witness.padded_scalars(circuit, Segment::Sketch));
-        let sketch_blindings = messages.randomness.scalars(circuit.rows(Segment::Sketch));
-        proof.sketch = commit(&sketch, columns, &sketch_blindings, |r, b| self.key.scalars(r, b));
-        absorb_points(&mut messages.transcript, label::ROWS_SKETCH, &proof.sketch);
+        for (index, segment) in circuit.bound(Binding::Sketch) {
+            let (image, blindings, rows) = self.send(&witness, index, &mut messages.randomness);
+            absorb_rows(&mut messages.transcript, segment, &rows);
+            proof.rows.push(rows);
+            sent.push((image, blindings));
+        }
+        let is_bits = |(image, _): &&(Image, _)| matches!(image, Image::Bits(_));
+        let Some((Image::Bits(bits), _)) = sent.iter().find(is_bits) else {
+            return Err("the circuit has no bits".into());
+        };
         clock.lap("commit")?;
 
         // Outer zero-check.
@@ -276,7 +285,7 @@ impl Prover {
 
         // Booleanity.
         let sigma = messages.transcript.draw(label::SIGMA, circuit.bit_variables());
-        let mut boolean = Boolean::new(&bits, &sigma);
+        let mut boolean = Boolean::new(bits, &sigma);
         let labels = (label::BOOLEAN_ROUND, label::BOOLEAN_POINT);
         let (rounds, bit_point, bit_claim) =
             zerocheck::prove(&mut messages, &sigma, &mut boolean, labels);
@@ -303,26 +312,24 @@ impl Prover {
             .collect();
         clock.lap("matrix")?;
         let bit_eq =
-            BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point), bytes: &bits };
+            BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point), bytes: bits };
         let (rounds, ry, last) =
             inner::prove(&mut messages, circuit, &witness, matrices, &bit_eq, claim);
         proof.inner = rounds;
         clock.lap("inner")?;
 
         // Closing proof.
-        let segment = |segment: Segment| -> Option<Committed<'_>> {
-            let (image, blindings) = match segment {
-                Segment::Public => return None,
-                Segment::Weights => (Image::Integers(&self.weights_image), &self.blindings),
-                Segment::Input => (Image::Integers(&input), &input_blindings),
-                Segment::Bits => (Image::Bits(&bits), &bits_blindings),
-                Segment::Trace => (Image::Integers(&trace), &trace_blindings),
-                Segment::Sketch => (Image::Scalars(&sketch), &sketch_blindings),
-            };
-            let first_row = circuit.placement(segment).start / columns;
-            Some(Committed { first_row, image, blindings })
-        };
-        let segments: Vec<_> = SEGMENTS.into_iter().filter_map(segment).collect();
+        let committed = circuit.bound(Binding::Committed).zip(&self.committed);
+        let committed = committed.map(|(place, held)| (place, &held.image, &held.blindings));
+        let sent = circuit.sent().zip(&sent).map(|(place, (image, b))| (place, image, b));
+        let segments: Vec<_> = committed
+            .chain(sent)
+            .map(|((_, segment), image, blindings)| Committed {
+                first_row: segment.start / columns,
+                image,
+                blindings,
+            })
+            .collect();
         let claims = Claims {
             a: values[0],
             b: values[1],
@@ -345,16 +352,60 @@ impl Prover {
         Ok((proof.to_bytes(), clock.laps))
     }
 
+    /// The arrays of every segment, in the circuit's order; none for the sketch.
+    fn sources<'a>(&'a self, instance: &'a Instance) -> Result<Vec<&'a [Vec<i64>]>, String> {
+        let mut committed = self.committed.iter();
+        let mut sent = instance.sent.iter();
+        let mut sources: Vec<&[Vec<i64>]> = Vec::new();
+        for segment in &self.circuit.segments {
+            let arrays: Option<&[Vec<i64>]> = match segment.binding {
+                Binding::Public => Some(&instance.public),
+                Binding::Committed => committed.next().map(|held| held.arrays.as_slice()),
+                Binding::Sent | Binding::Bits => sent.next().map(Vec::as_slice),
+                Binding::Sketch => Some(&[]),
+            };
+            sources.push(arrays.ok_or_else(|| format!("the witness lacks {}", segment.name))?);
+        }
+        Ok(sources)
+    }
+
+    /// A segment that is sent: its padded image, the blindings and the rows.
+    fn send(
+        &self,
+        witness: &Witness,
+        segment: usize,
+        randomness: &mut Randomness,
+    ) -> (Image, Zeroizing<Vec<Scalar>>, Vec<Encoding>) {
+        let (circuit, key) = (&self.circuit, &self.key);
+        let columns = circuit.columns();
+        let image = witness.image(circuit, segment);
+        let blindings = randomness.scalars(circuit.rows(&circuit.segments[segment]));
+        let rows = match &image {
+            Image::Integers(image) => {
+                commit(image, columns, &blindings, |row, b| key.integers(row, b))
+            }
+            Image::Bits(image) => commit(image, columns / 8, &blindings, |row, b| key.bits(row, b)),
+            Image::Scalars(image) => {
+                commit(image, columns, &blindings, |row, b| key.scalars(row, b))
+            }
+        };
+        (image, blindings, rows)
+    }
+
+    /// Blindings and masks depend on the system's entropy, the statement, the blindings of what is
+    /// committed, and the first segment that is sent, where a network has its hidden input.
     fn messages(
         &self,
         transcript: Transcript,
         instance: &Instance,
     ) -> Result<Messages<'_>, String> {
-        let input: Zeroizing<Vec<u8>> = Zeroizing::new(
-            instance.input.iter().flatten().flat_map(|value| value.to_le_bytes()).collect(),
+        let first = self.circuit.sent().next().filter(|(_, s)| s.binding == Binding::Sent);
+        let input = first.and(instance.sent.first()).into_iter().flatten().flatten();
+        let input: Zeroizing<Vec<u8>> =
+            Zeroizing::new(input.flat_map(|value| value.to_le_bytes()).collect());
+        let blindings: Zeroizing<Vec<u8>> = Zeroizing::new(
+            self.committed.iter().flat_map(|h| h.blindings.iter()).flat_map(to_bytes).collect(),
         );
-        let blindings: Zeroizing<Vec<u8>> =
-            Zeroizing::new(self.blindings.iter().flat_map(to_bytes).collect());
         let state = transcript.state();
         let randomness = Randomness::new(&[&state, &blindings, &input]).map_err(entropy)?;
         Ok(Messages {

@@ -3,7 +3,7 @@
 use crate::wide::IntegerSum;
 use rayon::prelude::*;
 use zeroize::Zeroize;
-use zkinfer_verify::circuit::{Circuit, Grid, Segment, log2};
+use zkinfer_verify::circuit::{Binding, Circuit, Grid, log2};
 use zkinfer_verify::scalar::Scalar;
 
 /// The entries of a tensor, row-major in its true extents.
@@ -34,52 +34,66 @@ impl Drop for Witness {
     }
 }
 
+/// The padded entries of a segment, a whole number of rows.
+pub enum Image {
+    /// Integers.
+    Integers(Vec<i64>),
+    /// Bits, eight to a byte, least significant first.
+    Bits(Vec<u8>),
+    /// Scalars.
+    Scalars(Vec<Scalar>),
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        match self {
+            Image::Integers(values) => values.zeroize(),
+            Image::Bits(bytes) => bytes.zeroize(),
+            Image::Scalars(values) => values.zeroize(),
+        }
+    }
+}
+
 /// Integer arrays of the tensors of one segment, in order.
 pub type Arrays = Vec<Vec<i64>>;
 
 impl Witness {
-    /// Distributes the arrays of each segment over the circuit's tensors. A bits tensor's array
-    /// lacks the last axis. Sketch tensors start as zeros.
+    /// Distributes the arrays of each segment over the circuit's tensors: one list a segment, in
+    /// order, that of the public one without the constant. The array of a tensor of bits lacks the
+    /// last axis. Tensors of the sketch start as zeros; its list is empty.
     ///
     /// # Errors
     /// A sentence naming the tensor when counts differ or a bit axis exceeds 64.
-    pub fn new(
-        circuit: &Circuit,
-        public: &[Vec<i64>],
-        weights: &[Vec<i64>],
-        input: &[Vec<i64>],
-        bits: &[Vec<i64>],
-        trace: &[Vec<i64>],
-    ) -> Result<Self, String> {
+    pub fn new(circuit: &Circuit, segments: &[&[Vec<i64>]]) -> Result<Self, String> {
         let one = [vec![1i64]];
-        let mut sources = [
-            one.iter().chain(public),
-            weights.iter().chain(&[]),
-            input.iter().chain(&[]),
-            bits.iter().chain(&[]),
-            trace.iter().chain(&[]),
-        ];
+        let mut sources: Vec<_> = segments
+            .iter()
+            .enumerate()
+            .map(|(index, arrays)| one[..usize::from(index == 0)].iter().chain(*arrays))
+            .collect();
         let mut tensors = Vec::with_capacity(circuit.tensors.len());
         for (index, tensor) in circuit.tensors.iter().enumerate() {
             let count = tensor.grid.count();
-            if tensor.segment == Segment::Sketch {
+            let binding = circuit.binding(tensor);
+            if binding == Some(Binding::Sketch) {
                 tensors.push(Data::Scalars(vec![Scalar::default(); count]));
                 continue;
             }
-            let values = sources[tensor.segment as usize]
-                .next()
+            let values = sources
+                .get_mut(tensor.segment)
+                .and_then(Iterator::next)
                 .ok_or_else(|| format!("the witness lacks tensor {index}"))?;
-            let width = if tensor.segment == Segment::Bits { last(&tensor.grid) } else { 1 };
+            let is_bits = binding == Some(Binding::Bits);
+            let width = if is_bits { last(&tensor.grid) } else { 1 };
             if values.len() * width != count || width > 64 {
                 return Err(format!(
                     "tensor {index} has {} values of {width} entries, and the circuit has {count}",
                     values.len()
                 ));
             }
-            tensors.push(if tensor.segment == Segment::Bits {
-                Data::Bits(values.clone())
-            } else {
-                Data::Integers(values.clone())
+            tensors.push(match is_bits {
+                true => Data::Bits(values.clone()),
+                false => Data::Integers(values.clone()),
             });
         }
         if sources.iter_mut().any(|source| source.next().is_some()) {
@@ -92,44 +106,42 @@ impl Witness {
     pub fn segment<'a>(
         &'a self,
         circuit: &'a Circuit,
-        segment: Segment,
+        segment: usize,
     ) -> impl Iterator<Item = (usize, &'a Grid, &'a Data)> {
-        circuit
-            .tensors
-            .iter()
-            .zip(&self.tensors)
-            .enumerate()
-            .filter(move |(_, (tensor, _))| tensor.segment == segment)
-            .map(|(index, (tensor, data))| (index, &tensor.grid, data))
+        circuit.members(segment).map(|(index, tensor)| (index, &tensor.grid, &self.tensors[index]))
     }
 
-    /// The padded image of an integer segment, a whole number of rows.
-    pub fn padded_integers(&self, circuit: &Circuit, segment: Segment) -> Vec<i64> {
-        let mut image = vec![0i64; circuit.rows(segment) * circuit.columns()];
-        for (_, grid, data) in self.segment(circuit, segment) {
-            if let Data::Integers(values) = data {
-                scatter(grid, values, &mut image);
+    /// The padded image of a segment, a whole number of rows.
+    pub fn image(&self, circuit: &Circuit, segment: usize) -> Image {
+        let place = &circuit.segments[segment];
+        let entries = circuit.rows(place) * circuit.columns();
+        match place.binding {
+            Binding::Bits => Image::Bits(self.padded_bits(circuit, segment, entries)),
+            Binding::Sketch => {
+                let mut image = vec![Scalar::default(); entries];
+                for (_, grid, data) in self.segment(circuit, segment) {
+                    if let Data::Scalars(values) = data {
+                        scatter(grid, values, &mut image);
+                    }
+                }
+                Image::Scalars(image)
+            }
+            Binding::Public | Binding::Committed | Binding::Sent => {
+                let mut image = vec![0i64; entries];
+                for (_, grid, data) in self.segment(circuit, segment) {
+                    if let Data::Integers(values) = data {
+                        scatter(grid, values, &mut image);
+                    }
+                }
+                Image::Integers(image)
             }
         }
-        image
     }
 
-    /// The padded image of `sketch`.
-    pub fn padded_scalars(&self, circuit: &Circuit, segment: Segment) -> Vec<Scalar> {
-        let mut image = vec![Scalar::default(); circuit.rows(segment) * circuit.columns()];
-        for (_, grid, data) in self.segment(circuit, segment) {
-            if let Data::Scalars(values) = data {
-                scatter(grid, values, &mut image);
-            }
-        }
-        image
-    }
-
-    /// The padded image of `bits`, eight entries to a byte, least significant first.
-    pub fn padded_bits(&self, circuit: &Circuit) -> Vec<u8> {
-        let entries = circuit.rows(Segment::Bits) * circuit.columns();
+    /// Eight entries to a byte, least significant first.
+    fn padded_bits(&self, circuit: &Circuit, segment: usize, entries: usize) -> Vec<u8> {
         let mut image = vec![0u8; entries.div_ceil(8)];
-        for (_, grid, data) in self.segment(circuit, Segment::Bits) {
+        for (_, grid, data) in self.segment(circuit, segment) {
             let Data::Bits(values) = data else { continue };
             let width = last(grid);
             let padded = width.next_power_of_two();

@@ -1,10 +1,9 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
 use std::sync::atomic::AtomicBool;
-use zkinfer_prove::prove::{Instance, Prover, commit_weights};
+use zkinfer_prove::prove::{Instance, Opened, Prover, commit_segment};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
-use zkinfer_verify::scalar::{Scalar, to_bytes};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
 
@@ -38,9 +37,21 @@ fn term(tensor: u32, coefficient: i64, sums: &[(u32, W)], index: &[(i64, &[i64])
     T { tensor, coefficient, sums: sums.to_vec(), index }
 }
 
+fn number(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 128 {
+        bytes.push(value as u8 | 128);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn integer(bytes: &mut Vec<u8>, value: i64) {
+    number(bytes, ((value << 1) ^ (value >> 63)) as u64);
+}
+
 fn extents(bytes: &mut Vec<u8>, extents: &[u32]) {
-    bytes.push(extents.len() as u8);
-    extents.iter().for_each(|extent| bytes.extend(extent.to_le_bytes()));
+    number(bytes, extents.len() as u64);
+    extents.iter().for_each(|extent| number(bytes, u64::from(*extent)));
 }
 
 fn weight(bytes: &mut Vec<u8>, weight: &W) {
@@ -49,32 +60,33 @@ fn weight(bytes: &mut Vec<u8>, weight: &W) {
         W::Power => bytes.push(1),
         W::Challenge(id) => {
             bytes.push(2);
-            bytes.extend(id.to_le_bytes());
+            number(bytes, u64::from(*id));
         }
         W::Constants(list) => {
             bytes.push(3);
-            list.iter().for_each(|x| bytes.extend(to_bytes(&Scalar::from(*x))));
+            list.iter().for_each(|x| integer(bytes, *x));
         }
     }
 }
 
 fn block(bytes: &mut Vec<u8>, path: &str, rows: &[u32], matrices: [Vec<T>; 3]) {
-    bytes.extend((path.len() as u16).to_le_bytes());
+    number(bytes, path.len() as u64);
     bytes.extend(path.as_bytes());
     extents(bytes, rows);
+    bytes.push(u8::from(path == "product"));
     for terms in matrices {
-        bytes.extend((terms.len() as u16).to_le_bytes());
+        number(bytes, terms.len() as u64);
         for term in terms {
-            bytes.extend(term.tensor.to_le_bytes());
-            bytes.extend(to_bytes(&Scalar::from(term.coefficient)));
+            number(bytes, u64::from(term.tensor));
+            integer(bytes, term.coefficient);
             let sums: Vec<u32> = term.sums.iter().map(|(extent, _)| *extent).collect();
             extents(bytes, &sums);
             rows.iter().for_each(|_| weight(bytes, &W::One));
             term.sums.iter().for_each(|(_, w)| weight(bytes, w));
-            bytes.push(term.index.len() as u8);
+            number(bytes, term.index.len() as u64);
             for (base, strides) in &term.index {
-                bytes.extend(base.to_le_bytes());
-                strides.iter().for_each(|stride| bytes.extend(stride.to_le_bytes()));
+                integer(bytes, *base);
+                strides.iter().for_each(|stride| integer(bytes, *stride));
             }
         }
     }
@@ -87,10 +99,17 @@ const WIDTH: u32 = 20;
 
 /// Y = X W by two-sided Freivalds, Y in two's complement bits, S = Y^2, output = S.
 fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
-    let mut bytes = b"zkicirc1".to_vec();
+    let mut bytes = b"zkicirc2".to_vec();
     bytes.push(columns_log2);
-    bytes.extend(2u32.to_le_bytes());
-    bytes.extend([4u8, 3]);
+    let segments =
+        [("public", 0), ("weights", 1), ("input", 2), ("bits", 3), ("trace", 2), ("sketch", 4)];
+    bytes.push(segments.len() as u8);
+    for (name, binding) in segments {
+        bytes.push(name.len() as u8);
+        bytes.extend(name.as_bytes());
+        bytes.push(binding);
+    }
+    bytes.extend([2u8, 4, 3]);
     let tensors: [(u8, &[u32]); 8] = [
         (PUBLIC, &[]),
         (PUBLIC, &[N, M]),
@@ -101,14 +120,14 @@ fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
         (TRACE, &[N, M]),
         (SKETCH, &[K]),
     ];
-    bytes.extend((tensors.len() as u32).to_le_bytes());
+    bytes.push(tensors.len() as u8);
     for (index, (segment, shape)) in tensors.into_iter().enumerate() {
         bytes.push(segment);
         extents(&mut bytes, shape);
         if segment == PUBLIC {
             let (low, high) = if index == 0 { (1i64, 1i64) } else { (0, 1 << 40) };
-            bytes.extend(low.to_le_bytes());
-            bytes.extend(high.to_le_bytes());
+            integer(&mut bytes, low);
+            integer(&mut bytes, high);
         }
     }
     let (u, v) = (W::Challenge(0), W::Challenge(1));
@@ -174,7 +193,7 @@ fn circuit_bytes(columns_log2: u8, omit: &str) -> Vec<u8> {
         ),
     ];
     let blocks: Vec<_> = blocks.into_iter().filter(|(path, ..)| *path != omit).collect();
-    bytes.extend((blocks.len() as u32).to_le_bytes());
+    bytes.push(blocks.len() as u8);
     for (path, rows, matrices) in blocks {
         block(&mut bytes, path, &rows, matrices);
     }
@@ -196,9 +215,7 @@ fn honest() -> (Vec<i64>, Instance) {
     let squares: Vec<i64> = y.iter().map(|y: &i64| y * y).collect();
     let instance = Instance {
         public: vec![squares.clone()],
-        input: vec![x],
-        bits: vec![y.clone()],
-        trace: vec![y, squares],
+        sent: vec![vec![x], vec![y.clone()], vec![y, squares]],
     };
     (w, instance)
 }
@@ -211,15 +228,20 @@ struct Setup {
     rows: Vec<[u8; 32]>,
 }
 
+fn opened(weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]) -> Vec<Opened> {
+    let (rows, blindings) = (rows.to_vec(), blindings.to_vec());
+    vec![Opened { arrays: vec![weights], rows, blindings }]
+}
+
 fn setup(columns_log2: u8, omit: &str) -> Setup {
     let circuit = Circuit::parse(&circuit_bytes(columns_log2, omit)).unwrap();
     let (weights, _) = honest();
-    let weights = vec![weights];
-    let (rows, blindings) = commit_weights(&circuit, &weights, true).unwrap();
-    let prover = Prover::new(circuit.clone(), weights.clone(), &rows, &blindings, [7; 32]).unwrap();
-    let unchecked =
-        Prover::unchecked(circuit.clone(), weights, &rows, &blindings, [7; 32]).unwrap();
-    let verifier = Verifier::new(circuit.clone(), &rows).unwrap();
+    let arrays = std::slice::from_ref(&weights);
+    let (rows, blindings) = commit_segment(&circuit, "weights", arrays, true).unwrap();
+    let opening = || opened(weights.clone(), &rows, &blindings);
+    let prover = Prover::new(circuit.clone(), opening(), [7; 32]).unwrap();
+    let unchecked = Prover::unchecked(circuit.clone(), opening(), [7; 32]).unwrap();
+    let verifier = Verifier::new(circuit.clone(), vec![rows.clone()]).unwrap();
     Setup { prover, unchecked, verifier, circuit, rows }
 }
 
@@ -276,7 +298,7 @@ fn another_statement_is_refused() {
     assert!(matches!(setup.verify(b"one", &changed, &proof), Err(Error::Statement(_))));
     let mut rows = setup.rows.clone();
     rows[0] = setup.rows[1];
-    let verifier = Verifier::new(setup.circuit.clone(), &rows).unwrap();
+    let verifier = Verifier::new(setup.circuit.clone(), vec![rows]).unwrap();
     let other = Setup { verifier, ..setup };
     assert!(other.verify(b"one", &public, &proof).is_err());
 }
@@ -284,7 +306,8 @@ fn another_statement_is_refused() {
 #[test]
 fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
     let setup = setup(4, "");
-    let refused = |rows: &[[u8; 32]]| Verifier::new(setup.circuit.clone(), rows).unwrap_err();
+    let refused =
+        |rows: &[[u8; 32]]| Verifier::new(setup.circuit.clone(), vec![rows.to_vec()]).unwrap_err();
     assert!(matches!(refused(&setup.rows[1..]), Error::Statement(_)));
     assert!(matches!(refused(&vec![[1; 32]; setup.rows.len()]), Error::Statement(_)));
 }
@@ -295,21 +318,21 @@ fn false_witnesses_are_not_proved_and_do_not_verify() {
     type Lie = fn(&mut Instance);
     let lies: [(&str, Lie); 5] = [
         ("product/sum", |i| {
-            i.trace[0][5] += 1;
-            i.bits[0][5] += 1;
-            i.trace[1][5] = i.trace[0][5] * i.trace[0][5];
-            i.public[0][5] = i.trace[1][5];
+            i.sent[2][0][5] += 1;
+            i.sent[1][0][5] += 1;
+            i.sent[2][1][5] = i.sent[2][0][5] * i.sent[2][0][5];
+            i.public[0][5] = i.sent[2][1][5];
         }),
         ("product/sum", |i| {
             for (at, error) in [(1, 1), (M as usize, -1)] {
-                i.trace[0][at] += error;
-                i.bits[0][at] += error;
-                i.trace[1][at] = i.trace[0][at] * i.trace[0][at];
-                i.public[0][at] = i.trace[1][at];
+                i.sent[2][0][at] += error;
+                i.sent[1][0][at] += error;
+                i.sent[2][1][at] = i.sent[2][0][at] * i.sent[2][0][at];
+                i.public[0][at] = i.sent[2][1][at];
             }
         }),
-        ("bits", |i| i.bits[0][0] ^= 1),
-        ("square", |i| i.trace[1][2] += 1),
+        ("bits", |i| i.sent[1][0][0] ^= 1),
+        ("square", |i| i.sent[2][1][2] += 1),
         ("output", |i| i.public[0][9] += 1),
     ];
     for (block, lie) in lies {
@@ -336,9 +359,10 @@ fn public_values_out_of_bounds_are_not_proved() {
 fn weights_that_do_not_open_the_rows_are_refused() {
     let circuit = Circuit::parse(&circuit_bytes(4, "")).unwrap();
     let (weights, _) = honest();
-    let (rows, blindings) = commit_weights(&circuit, std::slice::from_ref(&weights), true).unwrap();
+    let arrays = std::slice::from_ref(&weights);
+    let (rows, blindings) = commit_segment(&circuit, "weights", arrays, true).unwrap();
     let refused = |weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]| {
-        Prover::new(circuit.clone(), vec![weights], rows, blindings, [7; 32]).err()
+        Prover::new(circuit.clone(), opened(weights, rows, blindings), [7; 32]).err()
     };
     assert_eq!(refused(weights.clone(), &rows, &blindings), None);
     let mut changed = weights.clone();
@@ -357,7 +381,7 @@ fn weights_that_do_not_open_the_rows_are_refused() {
 fn an_omitted_block_lets_its_lie_pass() {
     let setup = setup(4, "square");
     let (_, mut instance) = honest();
-    instance.trace[1][2] += 1;
+    instance.sent[2][1][2] += 1;
     instance.public[0][2] += 1;
     let (proof, _) = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     setup.verify(b"", &instance.public[0], &proof).unwrap();

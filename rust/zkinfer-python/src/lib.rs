@@ -10,13 +10,14 @@ use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use work::Failure;
 use zeroize::Zeroizing;
-use zkinfer_prove::prove::{self, Instance, Timings};
+use zkinfer_prove::prove::{self, Instance, Opened, Timings};
 use zkinfer_prove::witness::Arrays;
-use zkinfer_verify::circuit::{self, SEGMENTS};
+use zkinfer_verify::circuit::{self, Binding};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
@@ -94,7 +95,7 @@ impl Circuit {
         let data = data.to_vec();
         compute(py, move |_| {
             circuit::Circuit::parse(&data).map(|circuit| Circuit {
-                rows: SEGMENTS.into_iter().skip(1).map(|segment| circuit.rows(segment)).sum(),
+                rows: circuit.segments.iter().skip(1).map(|segment| circuit.rows(segment)).sum(),
                 columns: circuit.columns(),
                 entries: 1 << circuit.entry_variables,
                 constraints: 1 << circuit.row_variables,
@@ -110,23 +111,47 @@ impl Circuit {
     }
 }
 
-/// Row commitments and their blindings.
+/// Row commitments to a committed segment, and their blindings.
 #[pyfunction]
-fn commit_weights<'py>(
+fn commit<'py>(
     py: Python<'py>,
     circuit: &Circuit,
-    weights: Vec<Integers<'py>>,
+    segment: String,
+    arrays: Vec<Integers<'py>>,
     hidden: bool,
 ) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
-    let weights = Zeroizing::new(arrays(&weights)?);
+    let entries = Zeroizing::new(self::arrays(&arrays)?);
     let circuit = Arc::clone(&circuit.circuit);
     let (rows, blindings) =
-        compute(py, move |_| prove::commit_weights(&circuit, &weights, hidden))?
+        compute(py, move |_| prove::commit_segment(&circuit, &segment, &entries, hidden))?
             .map_err(refused)?;
     Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
 }
 
-/// A circuit with committed weights, ready to prove.
+/// By the name of a segment.
+type BySegment<T> = HashMap<String, T>;
+
+/// What is given by name, in the circuit's order.
+fn in_order<T>(
+    circuit: &circuit::Circuit,
+    mut given: BySegment<T>,
+    wanted: impl Fn(Binding) -> bool,
+) -> PyResult<Vec<T>> {
+    let mut list = Vec::new();
+    for segment in circuit.segments.iter().filter(|segment| wanted(segment.binding)) {
+        let found = given.remove(&segment.name);
+        list.push(found.ok_or_else(|| refused(format!("{} is missing", segment.name)))?);
+    }
+    match given.keys().next() {
+        Some(name) => Err(refused(format!("the circuit takes no {name}"))),
+        None => Ok(list),
+    }
+}
+
+/// The tensors of a committed segment, its rows and their blindings.
+type Committed<'py> = (Vec<Integers<'py>>, Vec<u8>, Vec<u8>);
+
+/// A circuit with its committed segments, ready to prove.
 #[pyclass(frozen)]
 struct Prover {
     prover: Arc<prove::Prover>,
@@ -139,12 +164,10 @@ impl Prover {
     fn new(
         py: Python<'_>,
         circuit: &Circuit,
-        weights: Vec<Integers<'_>>,
-        rows: &[u8],
-        blinds: &[u8],
+        committed: BySegment<Committed<'_>>,
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        Self::make(py, prove::Prover::new, circuit, &weights, rows, blinds, key_digest)
+        Self::make(py, prove::Prover::new, circuit, committed, key_digest)
     }
 
     /// A prover that also proves what is false, for tests.
@@ -152,31 +175,25 @@ impl Prover {
     fn unchecked(
         py: Python<'_>,
         circuit: &Circuit,
-        weights: Vec<Integers<'_>>,
-        rows: &[u8],
-        blinds: &[u8],
+        committed: BySegment<Committed<'_>>,
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        Self::make(py, prove::Prover::unchecked, circuit, &weights, rows, blinds, key_digest)
+        Self::make(py, prove::Prover::unchecked, circuit, committed, key_digest)
     }
 
-    #[pyo3(signature = (context, public, input, bits, trace, *, certificate = false))]
+    #[pyo3(signature = (context, public, sent, *, certificate = false))]
     fn prove<'py>(
         &self,
         py: Python<'py>,
         context: &[u8],
         public: Vec<Integers<'py>>,
-        input: Vec<Integers<'py>>,
-        bits: Vec<Integers<'py>>,
-        trace: Vec<Integers<'py>>,
+        sent: BySegment<Vec<Integers<'py>>>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let instance = Instance {
-            public: arrays(&public)?,
-            input: arrays(&input)?,
-            bits: arrays(&bits)?,
-            trace: arrays(&trace)?,
-        };
+        let is_sent = |binding| matches!(binding, Binding::Sent | Binding::Bits);
+        let sent = in_order(self.prover.circuit(), sent, is_sent)?;
+        let sent = sent.iter().map(|list| arrays(list)).collect::<PyResult<_>>()?;
+        let instance = Instance { public: arrays(&public)?, sent };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
             compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
@@ -196,39 +213,35 @@ impl Prover {
     }
 }
 
-type MakeProver = fn(
-    circuit::Circuit,
-    Arrays,
-    &[[u8; 32]],
-    &[[u8; 32]],
-    [u8; 32],
-) -> Result<prove::Prover, String>;
+type MakeProver = fn(circuit::Circuit, Vec<Opened>, [u8; 32]) -> Result<prove::Prover, String>;
 
 impl Prover {
     fn make(
         py: Python<'_>,
         make: MakeProver,
         circuit: &Circuit,
-        weights: &[Integers<'_>],
-        rows: &[u8],
-        blinds: &[u8],
+        committed: BySegment<Committed<'_>>,
         key_digest: &[u8],
     ) -> PyResult<Self> {
-        let mut weights = Zeroizing::new(arrays(weights)?);
-        let rows = chunks(rows, "row commitments")?;
-        let blinds = Zeroizing::new(chunks(blinds, "blindings")?);
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let prover = compute(py, move |_| {
-            let weights = std::mem::take(&mut *weights);
-            make((*circuit).clone(), weights, &rows, &blinds, key_digest)
-        })?
-        .map_err(refused)?;
+        let mut opened = Vec::new();
+        for (list, rows, blinds) in
+            in_order(&circuit, committed, |binding| binding == Binding::Committed)?
+        {
+            opened.push(Opened {
+                arrays: arrays(&list)?,
+                rows: chunks(&rows, "row commitments")?,
+                blindings: chunks(&Zeroizing::new(blinds), "blindings")?,
+            });
+        }
+        let prover =
+            compute(py, move |_| make((*circuit).clone(), opened, key_digest))?.map_err(refused)?;
         Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
     }
 }
 
-/// A circuit and the commitments to its weights, ready to verify.
+/// A circuit and the rows of its committed segments, ready to verify.
 #[pyclass(frozen)]
 struct Verifier {
     verifier: Arc<verify::Verifier>,
@@ -238,11 +251,18 @@ struct Verifier {
 #[pymethods]
 impl Verifier {
     #[new]
-    fn new(py: Python<'_>, circuit: &Circuit, rows: &[u8], key_digest: &[u8]) -> PyResult<Self> {
-        let rows = chunks(rows, "row commitments")?;
+    fn new(
+        py: Python<'_>,
+        circuit: &Circuit,
+        rows: BySegment<Vec<u8>>,
+        key_digest: &[u8],
+    ) -> PyResult<Self> {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), &rows))?
+        let rows = in_order(&circuit, rows, |binding| binding == Binding::Committed)?;
+        let rows = rows.iter().map(|rows| chunks(rows, "row commitments"));
+        let rows = rows.collect::<PyResult<Vec<_>>>()?;
+        let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), rows))?
             .map_err(refused)?;
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
@@ -280,5 +300,5 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Circuit>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
-    module.add_function(wrap_pyfunction!(commit_weights, module)?)
+    module.add_function(wrap_pyfunction!(commit, module)?)
 }

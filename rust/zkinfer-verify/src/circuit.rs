@@ -12,43 +12,33 @@ use crate::scalar::Scalar;
 
 pub(crate) const MAX_ENTRIES: usize = 1 << 34;
 
-/// Where a tensor lives, in the order of the format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segment {
+/// How the entries of a segment are bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
     /// Known to the verifier; `z[0] = 1`.
     Public,
-    /// The model's parameters, committed once.
-    Weights,
-    /// The hidden input.
-    Input,
-    /// Entries that are 0 or 1.
+    /// Rows that were committed before the proof: they come with the statement.
+    Committed,
+    /// Rows that the proof sends before the challenges are drawn.
+    Sent,
+    /// Likewise, and every entry is 0 or 1.
     Bits,
-    /// Layer outputs and other advice.
-    Trace,
-    /// Values that depend on challenges.
+    /// Rows that the proof sends after the challenges.
     Sketch,
 }
 
-/// Every segment, in order.
-pub const SEGMENTS: [Segment; 6] = [
-    Segment::Public,
-    Segment::Weights,
-    Segment::Input,
-    Segment::Bits,
-    Segment::Trace,
-    Segment::Sketch,
-];
-
-/// The place of a segment in the witness vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placement {
-    /// Which segment.
-    pub segment: Segment,
+/// A segment of the witness vector and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    /// Its name: lower-case letters.
+    pub name: String,
+    /// How its entries are bound.
+    pub binding: Binding,
     /// First address; a multiple of `padded`.
     pub start: usize,
     /// Entries up to the end of the last tensor.
     pub used: usize,
-    /// A power of two of at least C entries, or 0 for an absent segment.
+    /// A power of two of at least C entries.
     pub padded: usize,
 }
 
@@ -66,8 +56,8 @@ pub struct Grid {
 /// One tensor of the witness.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tensor {
-    /// The segment it lies in.
-    pub segment: Segment,
+    /// Which segment it lies in.
+    pub segment: usize,
     /// Its extents and its place inside the segment.
     pub grid: Grid,
     /// Declared bounds of a public tensor's entries; zero elsewhere.
@@ -85,6 +75,19 @@ pub enum Weight {
     Challenge(usize),
     /// Public constants.
     Constant(Vec<Scalar>),
+    /// `sum_{h < count} eq(theta, h) sign(h, i)`: a random projection of a challenge vector.
+    Projection(Projection),
+}
+
+/// A matrix of entries 0, 0, 1, -1 that a seed gives, on a challenge vector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Projection {
+    /// The challenge vector theta.
+    pub challenge: usize,
+    /// Rows of the matrix; a multiple of four.
+    pub count: usize,
+    /// What SHAKE128 expands to the entries.
+    pub seed: [u8; 32],
 }
 
 /// An affine index of one tensor axis: `base + sum_a strides_a * index_a`.
@@ -120,6 +123,19 @@ pub struct Block {
     pub grid: Grid,
     /// The terms of A, B and C.
     pub matrices: [Vec<Term>; 3],
+    /// What an honest prover fills in by this block.
+    pub defines: Defines,
+}
+
+/// The tensor of the sketch that a block defines, each of its rows one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defines {
+    /// None.
+    Nothing,
+    /// The only term of C: it is set to A B.
+    Product,
+    /// The only term of B: it is set to C / A.
+    Quotient,
 }
 
 /// A parsed, placed and checked circuit.
@@ -133,8 +149,8 @@ pub struct Circuit {
     pub tensors: Vec<Tensor>,
     /// The blocks, in order.
     pub blocks: Vec<Block>,
-    /// Places of the segments, in the order of [`SEGMENTS`].
-    pub placements: [Placement; 6],
+    /// The segments, in order: the first is the public one, and one is of bits.
+    pub segments: Vec<Segment>,
     /// mu: there are `2^mu` rows.
     pub row_variables: usize,
     /// nu: there are `2^nu` witness entries.
@@ -217,6 +233,11 @@ impl Term {
 
     pub(crate) fn cost(&self) -> Option<usize> {
         let mut total = 0usize;
+        for (weight, extent) in self.weights.iter().zip(&self.extents) {
+            if let Weight::Projection(projection) = weight {
+                total = total.checked_add(projection.count.checked_mul(*extent)? / 4)?;
+            }
+        }
         for component in self.components() {
             let mut size = component.axes.len().checked_add(component.tensor_axes.len())?;
             for axis in &component.axes {
@@ -228,16 +249,53 @@ impl Term {
     }
 }
 
+impl Block {
+    /// The term of the sketch that it defines.
+    pub fn defined(&self) -> Option<&Term> {
+        let [_, b, c] = &self.matrices;
+        let side = match self.defines {
+            Defines::Nothing => return None,
+            Defines::Product => c,
+            Defines::Quotient => b,
+        };
+        let [term] = &side[..] else { return None };
+        Some(term)
+    }
+}
+
 impl Circuit {
     /// Reads canonical bytes. Refuses whatever exceeds the limits before allocating for it.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         parse(bytes).map_err(Error::Circuit)
     }
 
-    /// The place of a segment.
-    pub fn placement(&self, segment: Segment) -> Placement {
-        let absent = Placement { segment, start: 0, used: 0, padded: 0 };
-        self.placements.iter().find(|p| p.segment == segment).copied().unwrap_or(absent)
+    /// The segments of a binding with their indices, in order.
+    pub fn bound(&self, binding: Binding) -> impl Iterator<Item = (usize, &Segment)> {
+        self.segments.iter().enumerate().filter(move |(_, segment)| segment.binding == binding)
+    }
+
+    /// The segments whose rows a proof sends, in its order: those before the challenges, and then
+    /// the sketch.
+    pub fn sent(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        let first = |(_, segment): &(usize, &Segment)| {
+            matches!(segment.binding, Binding::Sent | Binding::Bits)
+        };
+        self.segments.iter().enumerate().filter(first).chain(self.bound(Binding::Sketch))
+    }
+
+    /// The segment of bits.
+    pub fn bits(&self) -> Option<(usize, &Segment)> {
+        self.bound(Binding::Bits).next()
+    }
+
+    /// The tensors of a segment with their indices, in order.
+    pub fn members(&self, segment: usize) -> impl Iterator<Item = (usize, &Tensor)> {
+        self.tensors.iter().enumerate().filter(move |(_, tensor)| tensor.segment == segment)
+    }
+
+    /// How the entries of a tensor are bound.
+    pub fn binding(&self, tensor: &Tensor) -> Option<Binding> {
+        self.segments.get(tensor.segment).map(|segment| segment.binding)
     }
 
     /// C, the entries of a row.
@@ -245,24 +303,25 @@ impl Circuit {
         1usize << self.columns_log2
     }
 
-    /// Committed rows of a segment.
-    pub fn rows(&self, segment: Segment) -> usize {
-        self.placement(segment).used.div_ceil(self.columns())
+    /// Rows of a segment.
+    pub fn rows(&self, segment: &Segment) -> usize {
+        segment.used.div_ceil(self.columns())
     }
 
     /// beta: `bits` has `2^beta` entries.
     pub fn bit_variables(&self) -> usize {
-        log2(self.placement(Segment::Bits).padded)
+        self.bits().map_or(0, |(_, bits)| log2(bits.padded))
     }
 
     /// The address of a tensor's first entry in the witness vector.
     pub fn address(&self, tensor: &Tensor) -> usize {
-        self.placement(tensor.segment).start.saturating_add(tensor.grid.offset)
+        let start = self.segments.get(tensor.segment).map_or(0, |segment| segment.start);
+        start.saturating_add(tensor.grid.offset)
     }
 
     /// The public tensors after the constant one, in order.
     pub fn public_tensors(&self) -> impl Iterator<Item = &Tensor> {
-        self.tensors.iter().skip(1).filter(|tensor| tensor.segment == Segment::Public)
+        self.members(0).skip(1).map(|(_, tensor)| tensor)
     }
 }
 

@@ -4,8 +4,9 @@
 //! made of axis indices, so for one term the sum is a product over its connected components
 //! ([`Term::components`]): the cost is the sum of the components' sizes, not the number of rows.
 
-use crate::circuit::{Block, Circuit, Component, Grid, Term, Weight, log2};
+use crate::circuit::{Block, Circuit, Component, Grid, Projection, Term, Weight, log2};
 use crate::scalar::{Scalar, eq_range, eq_table};
+use crate::transcript::expand;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 
@@ -47,6 +48,10 @@ pub fn axis_vector(
             .map(|v| v.iter().take(extent).copied().collect())
             .unwrap_or_default(),
         Some(Weight::Constant(constants)) => constants.clone(),
+        Some(Weight::Projection(projection)) => challenges
+            .get(projection.challenge)
+            .map(|v| projection.weights(v, extent))
+            .unwrap_or_default(),
         Some(Weight::One) | None => match rows {
             Some(rows) => return rows.clone(),
             None => vec![Scalar::ONE; extent],
@@ -55,6 +60,34 @@ pub fn axis_vector(
     match rows {
         Some(rows) => weights.iter().zip(rows).map(|(w, r)| *w * r).collect(),
         None => weights,
+    }
+}
+
+impl Projection {
+    /// `sum_h challenge(h) sign(h, i)` for every i below `extent`. The signs of i are `count`
+    /// pairs of bits, the lowest of a byte first: 0 and 1 stand for 0, 2 for 1 and 3 for -1.
+    fn weights(&self, challenge: &[Scalar], extent: usize) -> Vec<Scalar> {
+        let group = |challenge: &[Scalar]| -> Vec<Scalar> {
+            // For every byte the sum of its four signs times their entries.
+            let mut table = vec![Scalar::ZERO];
+            for entry in challenge.iter().rev() {
+                let signs = [Scalar::ZERO, Scalar::ZERO, *entry, -*entry];
+                table = table.iter().flat_map(|rest| signs.map(|sign| *rest + sign)).collect();
+            }
+            table
+        };
+        let used = challenge.get(..self.count).unwrap_or_default();
+        let tables: Vec<Vec<Scalar>> = used.chunks_exact(4).map(group).collect();
+        let size = self.count / 4;
+        let weight = |bytes: &[u8]| -> Scalar {
+            let read = |(table, byte): (&Vec<Scalar>, &u8)| table.get(usize::from(*byte)).copied();
+            tables.iter().zip(bytes).filter_map(read).sum()
+        };
+        expand(&self.seed, extent.saturating_mul(size))
+            .par_chunks_exact(size.max(1))
+            .with_min_len(256)
+            .map(weight)
+            .collect()
     }
 }
 
@@ -122,7 +155,7 @@ pub fn evaluate(
     let tensors: Vec<Vec<Vec<Scalar>>> = circuit
         .tensors
         .par_iter()
-        .map(|t| grid_eq(&t.grid, circuit.placement(t.segment).start, ry))
+        .map(|t| grid_eq(&t.grid, circuit.address(t).saturating_sub(t.grid.offset), ry))
         .collect();
     let block_share = |block: &Block| {
         let rows = grid_eq(&block.grid, 0, rx);

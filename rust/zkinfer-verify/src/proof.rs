@@ -1,6 +1,6 @@
 //! The proof's bytes: encoded points and scalars in a fixed order, their counts set by the circuit.
 
-use crate::circuit::{Circuit, Segment};
+use crate::circuit::Circuit;
 use crate::error::Error;
 use crate::group::POINT_BYTES;
 use crate::reader::Reader;
@@ -15,14 +15,8 @@ pub const EQUATIONS: usize = 7;
 /// A proof, its points still encoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// Rows of `input`.
-    pub input: Vec<Encoding>,
-    /// Rows of `bits`.
-    pub bits: Vec<Encoding>,
-    /// Rows of `trace`.
-    pub trace: Vec<Encoding>,
-    /// Rows of `sketch`.
-    pub sketch: Vec<Encoding>,
+    /// Rows of each segment that is sent ([`Circuit::sent`]), in order.
+    pub rows: Vec<Vec<Encoding>>,
     /// Outer sum-check: `[c]` in the first round, then `[a, c]`.
     pub outer: Vec<Vec<Encoding>>,
     /// `vA`, `vB`, `vA vB`.
@@ -42,10 +36,7 @@ pub struct Proof {
 impl Proof {
     /// The length that a circuit fixes, in bytes.
     pub fn length(circuit: &Circuit) -> usize {
-        let rows: usize = [Segment::Input, Segment::Bits, Segment::Trace, Segment::Sketch]
-            .into_iter()
-            .map(|segment| circuit.rows(segment))
-            .sum();
+        let rows: usize = circuit.sent().map(|(_, segment)| circuit.rows(segment)).sum();
         let rounds = circuit.row_variables + circuit.bit_variables() + circuit.entry_variables;
         let points = rows + (2 * rounds).saturating_sub(2) + 4 + EQUATIONS;
         points * POINT_BYTES + responses(circuit) * SCALAR_BYTES
@@ -79,9 +70,9 @@ impl Proof {
 
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let rows = [&self.input, &self.bits, &self.trace, &self.sketch];
-        let mut bytes: Vec<u8> = rows
-            .into_iter()
+        let mut bytes: Vec<u8> = self
+            .rows
+            .iter()
             .flatten()
             .chain(self.scalar_commitments())
             .chain(&self.announcements)
@@ -103,10 +94,10 @@ fn read(reader: &mut Reader<'_>, circuit: &Circuit) -> Result<Proof, String> {
     let mut points = |count: usize, what: &str| -> Result<Vec<Encoding>, String> {
         (0..count).map(|_| reader.array(what)).collect()
     };
-    let input = points(circuit.rows(Segment::Input), "input row")?;
-    let bits = points(circuit.rows(Segment::Bits), "bits row")?;
-    let trace = points(circuit.rows(Segment::Trace), "trace row")?;
-    let sketch = points(circuit.rows(Segment::Sketch), "sketch row")?;
+    let mut rows = Vec::new();
+    for (_, segment) in circuit.sent() {
+        rows.push(points(circuit.rows(segment), "row")?);
+    }
     let outer = rounds(circuit.row_variables, 1, |n| points(n, "outer round"))?;
     let outer_values = points(3, "outer value")?;
     let boolean = rounds(circuit.bit_variables(), 1, |n| points(n, "boolean round"))?;
@@ -119,10 +110,7 @@ fn read(reader: &mut Reader<'_>, circuit: &Circuit) -> Result<Proof, String> {
         scalars.push(scalar.ok_or_else(|| format!("response {index} is no canonical scalar"))?);
     }
     Ok(Proof {
-        input,
-        bits,
-        trace,
-        sketch,
+        rows,
         outer,
         outer_values,
         boolean,

@@ -20,6 +20,12 @@ pub fn from_bytes(bytes: &[u8; 32]) -> Option<Scalar> {
     Scalar::from_bigint(BigInt::new(limbs))
 }
 
+/// The scalar of an integer of at most (l - 1) / 2; `None` for a larger one.
+pub fn from_limbs(limbs: [u64; 4]) -> Option<Scalar> {
+    let integer = BigInt::new(limbs);
+    (integer <= Scalar::MODULUS_MINUS_ONE_DIV_TWO).then(|| Scalar::from_bigint(integer)).flatten()
+}
+
 /// The canonical little-endian encoding.
 pub fn to_bytes(scalar: &Scalar) -> [u8; 32] {
     let mut bytes = [0u8; 32];

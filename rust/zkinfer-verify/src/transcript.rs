@@ -13,7 +13,7 @@ use sha3::{Digest, Sha3_256, Shake128};
 pub enum Kind {
     /// A prediction of a network.
     Proof,
-    /// The ranges of a key's weights.
+    /// That a key's weights are small integers.
     Certificate,
 }
 
@@ -21,8 +21,8 @@ impl Kind {
     /// Protocol name, version and kind.
     pub fn protocol(self) -> &'static [u8] {
         match self {
-            Kind::Proof => b"zkinfer/v1/transparent/proof",
-            Kind::Certificate => b"zkinfer/v1/transparent/certificate",
+            Kind::Proof => b"zkinfer/v2/transparent/proof",
+            Kind::Certificate => b"zkinfer/v2/transparent/certificate",
         }
     }
 }
@@ -35,12 +35,9 @@ pub mod label {
     pub const KEY: &str = "key";
     pub const CONTEXT: &str = "context";
     pub const PUBLIC: &str = "public";
-    pub const ROWS_WEIGHTS: &str = "rows/weights";
-    pub const ROWS_INPUT: &str = "rows/input";
-    pub const ROWS_BITS: &str = "rows/bits";
-    pub const ROWS_TRACE: &str = "rows/trace";
+    /// Followed by the segment's name.
+    pub const ROWS: &str = "rows/";
     pub const CIRCUIT_CHALLENGE: &str = "circuit/challenge";
-    pub const ROWS_SKETCH: &str = "rows/sketch";
     pub const TAU: &str = "outer/tau";
     pub const OUTER_ROUND: &str = "outer/round";
     pub const OUTER_POINT: &str = "outer/point";
@@ -106,6 +103,15 @@ impl Transcript {
         self.hash.update(&data_length.to_le_bytes());
         self.hash.update(data);
     }
+}
+
+/// So many bytes of SHAKE128 over a seed.
+pub fn expand(seed: &[u8], count: usize) -> Vec<u8> {
+    let mut hash = Shake128::default();
+    hash.update(seed);
+    let mut bytes = vec![0u8; count];
+    hash.finalize_xof().read(&mut bytes);
+    bytes
 }
 
 /// SHA3-256, the digest of canonical bytes.

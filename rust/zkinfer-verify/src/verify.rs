@@ -6,7 +6,7 @@
 //! commitments, kept as a [`Combination`], and all group equations end in one multi-scalar
 //! multiplication.
 
-use crate::circuit::{Circuit, Segment};
+use crate::circuit::{Binding, Circuit, Segment};
 use crate::error::Error;
 use crate::group::{Generators, Point, decode_points, multiscalar};
 use crate::matrix::{challenge_tables, evaluate};
@@ -29,14 +29,17 @@ pub struct Statement<'a> {
     pub public: &'a [i64],
 }
 
-/// A circuit and the commitments to its weights, ready to verify any number of proofs.
+/// A circuit and what is committed for it, ready to verify any number of proofs.
 #[derive(Debug)]
 pub struct Verifier {
     circuit: Circuit,
     generators: Generators,
-    rows: Vec<Encoding>,
-    weights: Vec<Point>,
+    rows: Rows,
+    points: Vec<Vec<Point>>,
 }
+
+/// Encoded rows of each committed segment of a circuit, in order.
+pub type Rows = Vec<Vec<Encoding>>;
 
 /// A commitment as `sum_i weights_i * (i-th scalar commitment sent)`.
 #[derive(Debug, Clone)]
@@ -45,19 +48,16 @@ struct Combination {
 }
 
 impl Verifier {
-    /// Takes over a circuit and the committed rows of its weights.
+    /// Takes over a circuit and the rows of its committed segments.
     ///
     /// # Errors
     /// [`Error::Statement`] when the rows are not as many as the circuit fixes, or are no points.
-    pub fn new(circuit: Circuit, rows: &[Encoding]) -> Result<Self, Error> {
-        let count = circuit.rows(Segment::Weights);
-        if rows.len() != count {
-            let why = format!("{} rows of weights, and the circuit fixes {count}", rows.len());
-            return Err(Error::Statement(why));
-        }
-        let weights = decode_points(rows, "weight commitment").map_err(Error::Statement)?;
+    pub fn new(circuit: Circuit, rows: Rows) -> Result<Self, Error> {
+        check_rows(&circuit, &rows).map_err(Error::Statement)?;
+        let decode = |rows: &Vec<Encoding>| decode_points(rows, "committed row");
+        let points = rows.iter().map(decode).collect::<Result<_, _>>().map_err(Error::Statement)?;
         let generators = Generators::new(1 << circuit.columns_log2);
-        Ok(Verifier { circuit, generators, rows: rows.to_vec(), weights })
+        Ok(Verifier { circuit, generators, rows, points })
     }
 
     /// Checks a proof.
@@ -80,6 +80,28 @@ impl Verifier {
     }
 }
 
+/// Checks that the committed rows are as many as the circuit fixes.
+///
+/// # Errors
+/// A sentence that names the segment.
+pub fn check_rows(circuit: &Circuit, rows: &Rows) -> Result<(), String> {
+    let segments: Vec<&Segment> = circuit.bound(Binding::Committed).map(|(_, s)| s).collect();
+    if rows.len() != segments.len() {
+        return Err(format!(
+            "rows of {} segments, and the circuit has {} committed ones",
+            rows.len(),
+            segments.len()
+        ));
+    }
+    for (segment, rows) in segments.into_iter().zip(rows) {
+        let (name, expected) = (&segment.name, circuit.rows(segment));
+        if rows.len() != expected {
+            return Err(format!("{} rows of {name}, and the circuit fixes {expected}", rows.len()));
+        }
+    }
+    Ok(())
+}
+
 /// What the conversation comes to: every challenge, and the claims as combinations.
 struct Replay {
     ry: Vec<Scalar>,
@@ -98,7 +120,7 @@ struct Replay {
 
 fn replay(
     circuit: &Circuit,
-    weights: &[Encoding],
+    committed: &Rows,
     statement: &Statement<'_>,
     proof: &Proof,
 ) -> Result<Replay, Error> {
@@ -106,12 +128,18 @@ fn replay(
     absorb_statement(&mut transcript, circuit, statement);
 
     // 2. Commitments, then the circuit's challenges, then the sketch.
-    absorb_points(&mut transcript, label::ROWS_WEIGHTS, weights);
-    absorb_points(&mut transcript, label::ROWS_INPUT, &proof.input);
-    absorb_points(&mut transcript, label::ROWS_BITS, &proof.bits);
-    absorb_points(&mut transcript, label::ROWS_TRACE, &proof.trace);
+    let before = circuit.bound(Binding::Committed).zip(committed);
+    let (sketch, first): (Vec<_>, Vec<_>) = circuit
+        .sent()
+        .zip(&proof.rows)
+        .partition(|((_, segment), _)| segment.binding == Binding::Sketch);
+    for ((_, segment), rows) in before.chain(first) {
+        absorb_rows(&mut transcript, segment, rows);
+    }
     let challenges = challenge_tables(&draw_challenges(&mut transcript, circuit));
-    absorb_points(&mut transcript, label::ROWS_SKETCH, &proof.sketch);
+    for ((_, segment), rows) in sketch {
+        absorb_rows(&mut transcript, segment, rows);
+    }
 
     let mut sent = 0usize;
     let total = proof.scalar_commitments().count();
@@ -201,6 +229,11 @@ pub fn absorb_statement(transcript: &mut Transcript, circuit: &Circuit, statemen
     transcript.absorb(label::PUBLIC, &public);
 }
 
+/// Absorbs the rows of a segment.
+pub fn absorb_rows(transcript: &mut Transcript, segment: &Segment, rows: &[Encoding]) {
+    absorb_points(transcript, &format!("{}{}", label::ROWS, segment.name), rows);
+}
+
 /// Absorbs encoded points as one message.
 pub fn absorb_points(transcript: &mut Transcript, label: &str, points: &[Encoding]) {
     transcript.absorb(label, points.as_flattened());
@@ -228,7 +261,7 @@ pub fn matrix_evaluation(
 
 /// The public segment's part of `z~(ry)`; `public` holds the tensors after the constant one.
 pub fn public_evaluation(circuit: &Circuit, public: &[i64], ry: &[Scalar]) -> Scalar {
-    let place = circuit.placement(Segment::Public);
+    let Some(place) = circuit.segments.first() else { return Scalar::ZERO };
     let eq = eq_range(ry, place.start, place.used);
     let mut values = public.iter();
     let mut sum = eq.first().copied().unwrap_or(Scalar::ZERO);
@@ -315,7 +348,7 @@ fn bits_indicator(circuit: &Circuit, bit_point: &[Scalar], ry: &[Scalar]) -> Sca
         let both = *y * s;
         both + both - y - s + Scalar::ONE
     });
-    let place = circuit.placement(Segment::Bits);
+    let Some((_, place)) = circuit.bits() else { return Scalar::ZERO };
     let high = ry.get(bit_point.len()..).unwrap_or_default();
     let prefix = place.start.checked_div(place.padded).unwrap_or(0);
     low.chain(eq_range(high, prefix, 1)).product()
@@ -345,27 +378,18 @@ impl Combination {
 
 /// Every point of a proof, decoded.
 struct Points {
-    /// Rows of each committed segment, in the order of the segments.
-    rows: Vec<(Segment, Vec<Point>)>,
+    /// Rows of each segment that is sent.
+    rows: Vec<Vec<Point>>,
     sent: Vec<Point>,
     announcements: Vec<Point>,
 }
 
 impl Points {
     fn decode(proof: &Proof) -> Result<Self, String> {
-        let segments: [(Segment, &[Encoding]); 4] = [
-            (Segment::Input, &proof.input),
-            (Segment::Bits, &proof.bits),
-            (Segment::Trace, &proof.trace),
-            (Segment::Sketch, &proof.sketch),
-        ];
-        let mut rows = Vec::with_capacity(segments.len());
-        for (segment, encodings) in segments {
-            rows.push((segment, decode_points(encodings, "row commitment")?));
-        }
+        let decode = |rows: &Vec<Encoding>| decode_points(rows, "row commitment");
         let sent: Vec<Encoding> = proof.scalar_commitments().copied().collect();
         Ok(Points {
-            rows,
+            rows: proof.rows.iter().map(decode).collect::<Result<_, _>>()?,
             sent: decode_points(&sent, "scalar commitment")?,
             announcements: decode_points(&proof.announcements, "announcement")?,
         })
@@ -380,7 +404,7 @@ impl Verifier {
     /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
     /// 4. `[vb^2] = vb [vb] + . H`
     fn check_closing(&self, proof: &Proof, decoded: &Points, replay: Replay) -> Result<(), Error> {
-        let Verifier { circuit, generators, weights, .. } = self;
+        let Verifier { circuit, generators, points: committed, .. } = self;
         let malformed = || Error::Malformed("the responses have another count".into());
         let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
         let mut responses = proof.responses.iter().copied();
@@ -423,9 +447,9 @@ impl Verifier {
         points.extend(&decoded.announcements);
         scalars.extend(sent.weights);
         points.extend(&decoded.sent);
-        let committed = decoded.rows.iter().map(|(segment, rows)| (*segment, rows));
-        for (segment, rows) in committed.chain([(Segment::Weights, weights)]) {
-            let first = circuit.placement(segment).start >> circuit.columns_log2;
+        let sent = circuit.sent().zip(&decoded.rows);
+        for ((_, segment), rows) in circuit.bound(Binding::Committed).zip(committed).chain(sent) {
+            let first = segment.start >> circuit.columns_log2;
             let weight = -c * f5;
             let eq = eq_range(row_part, first, rows.len());
             scalars.extend(eq.iter().map(|eq| *eq * weight));

@@ -20,9 +20,9 @@ from itertools import zip_longest
 
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
-from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.builder import Builder, check_certain
 from zkinfer.circuit.term import Axis, Challenge, Term
-from zkinfer.circuit.value import Factors, Lazy, Value, common_cuts, spans
+from zkinfer.circuit.value import Factors, Interval, Lazy, Value, common_cuts, spans
 
 Labels = Sequence[str]
 
@@ -39,12 +39,14 @@ class Contraction:
     w_labels: Labels
     y_labels: Sequence[Labels]
     factors: Mapping[str, tuple[int, ...]]
+    certain: Interval
     joins: bool = True
 
     def define(self, coefficient: int, y: Value) -> None:
         """States coefficient * X W = y, in the block `path/total`."""
         if self.b.solving:
             return
+        check_certain(self.path, self.certain.times(coefficient).plus(y.certain.times(-1)))
         challenges = self.b.challenges(y.rows)
         terms = self.total(coefficient, y.factors, challenges)
         terms += [_weighted_sum(term, challenges) for term in linear.scale(y, -1).terms]
@@ -102,14 +104,15 @@ def contract(
     kept = {label for labels in y_labels for label in labels}
     depth = math.prod(e for label, e in zip(x_labels, x.shape, strict=True) if label not in kept)
     ends = [depth * p * q for p in (x.low, x.high) for q in (w.low, w.high)]
+    certain = x.certain.times(*w.certain).times(depth)
     x, w = _shared(b, path, x, x_labels, w, w_labels)
     x, w = b.unweighted(f"{path}/left", x), b.unweighted(f"{path}/right", w)
     factors = dict(zip(x_labels, x.factors, strict=True)) | dict(
         zip(w_labels, w.factors, strict=True)
     )
     y_factors = tuple(tuple(f for label in labels for f in factors[label]) for labels in y_labels)
-    part = Contraction(b, path, x, x_labels, w, w_labels, y_labels, factors)
-    y = Value(y_factors, (), min(ends), max(ends), numbers, ((1, part),))
+    part = Contraction(b, path, x, x_labels, w, w_labels, y_labels, factors, certain)
+    y = Value(y_factors, (), min(ends), max(ends), certain, numbers, ((1, part),))
     if bias is None:
         return y
     bias = b.unweighted(f"{path}/bias", bias)

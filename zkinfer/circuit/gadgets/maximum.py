@@ -86,10 +86,11 @@ def tiled_maximum(
     """
     out = [extent // k for extent, k in zip(x.shape[2:], kernel, strict=True)]
     inner = tuple(k for k in kernel if k != 1)
-    windows = Value((*x.factors[:2], *views.factors_of(out), inner), (), x.low, x.high, numbers)
+    factors = (*x.factors[:2], *views.factors_of(out), inner)
+    windows = Value(factors, (), x.low, x.high, x.certain, numbers)
     b.integers(path, windows)
     largest = windows.lazily(lambda array: array.max(axis=-1))
-    m = Value(windows.factors[:-1], (), x.low, x.high, largest)
+    m = Value(windows.factors[:-1], (), x.low, x.high, x.certain, largest)
     distance = windows.lazily(lambda array: m.array[..., None] - array)
     d, _ = _choice(b, path, replace(windows, low=0, high=x.high - x.low, numbers=distance))
     return replace(m, parts=((1, Tiled(b, path, x, d, tuple(kernel))),))
@@ -118,7 +119,9 @@ def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     """The maximum over the last axis, stored, and the selectors."""
     array = b.integers(path, x)
     largest = None if array is None else np.asarray(array.max(axis=-1))
-    stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest)
+    stored = b.advice(
+        path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest, certain=x.certain
+    )
     m = views.matched(stored, x.factors[:-1])
     wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
     difference = linear.add(wide, linear.scale(x, -1))

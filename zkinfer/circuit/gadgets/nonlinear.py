@@ -12,7 +12,7 @@ from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.value import Interval, Value
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
     """The elementwise product of values with the same factors, not stored."""
     numbers = b.lazily(lambda: x.array * y.array)
     ends = [p * q for p in (x.low, x.high) for q in (y.low, y.high)]
-    return Value(x.factors, (), min(ends), max(ends), numbers, ((1, Product(b, path, x, y)),))
+    certain, part = x.certain.times(*y.certain), Product(b, path, x, y)
+    return Value(x.factors, (), min(ends), max(ends), certain, numbers, ((1, part),))
 
 
 def negative_part(b: Builder, path: str, x: Value) -> Value:
     """max(-x, 0), stored. Blocks: `path/sign`, `path/part`."""
-    if x.low >= 0:
+    if x.certain.low >= 0:
         return linear.constant(0, x)
-    magnitude = max((-x.low - 1).bit_length(), x.high.bit_length() if x.high > 0 else 0)
+    magnitude = max((-x.low - 1).bit_length() if x.low < 0 else 0, max(x.high, 0).bit_length(), 1)
     numbers = b.integers(path, x)
     bits = b.bits(f"{path}/bits", x, magnitude + 1, numbers)
     sign = bits.bit(magnitude)
@@ -56,7 +57,10 @@ def negative_part(b: Builder, path: str, x: Value) -> Value:
         linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
     )
     negative = None if numbers is None else np.maximum(-numbers, 0)
-    stored = b.advice(path, Segment.TRACE, x.shape, 0, -x.low, negative)
+    certain = Interval(0, 1 << magnitude)
+    stored = b.advice(
+        path, Segment.TRACE, x.shape, 0, max(-x.low, 0), negative, certain=certain
+    )
     part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part

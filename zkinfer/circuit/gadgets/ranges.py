@@ -21,6 +21,16 @@ def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
         nonnegative(b, f"{path}/upper", linear.shifted(linear.scale(x, -1), high), width)
 
 
+def floor(b: Builder, path: str, x: Value) -> int:
+    """What no entry of x is below; where its bits do not say so, the block `path/floor` does."""
+    width = (x.high - x.low).bit_length()
+    sure = min(x.low, x.certain.low)
+    if (x.high - sure).bit_length() <= width:
+        return sure
+    nonnegative(b, f"{path}/floor", linear.shifted(x, -x.low), width)
+    return x.low
+
+
 def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:
     """States 0 <= x < 2^width for every entry, in the block `path`."""
     bits = b.bits(f"{path}/bits", x, width, b.integers(path, x))
