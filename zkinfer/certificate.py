@@ -47,7 +47,7 @@ DIGIT = 48
 """Bits of the numbers that entries of P are committed as; a second one where they need it."""
 
 _CHALLENGE = (K - 1).bit_length()
-_CHUNK = 256
+_CHUNK = 512
 _SEED = b"zkinfer/v2/projections/"
 _ONE = 0
 
@@ -155,16 +155,27 @@ def project(graph: FixedGraph, matrix: Integers, seeds: Seeds) -> list[Integers]
 def combine(graph: FixedGraph, projections: Sequence[Integers], seeds: Seeds) -> list[Integers]:
     """Q_m + bound as the tensors of `bits`. projections: as `project` gives them."""
     bound = projection_bound(graph)
-    signs = Projection(2, K, seeds.d).signs(K * K).astype(np.int64)
+    signs = Projection(2, K, seeds.d).signs(K * K)
     total = np.full(K, bound, dtype=object)
     for digit, array in enumerate(projections):
-        # Two halves, whose sums over K^2 entries fit int64.
-        high, low = array >> 24, array & ((1 << 24) - 1)
-        both = ((signs @ high).astype(object) << 24) + (signs @ low).astype(object)
-        total += both << DIGIT * digit
+        rest, place_value = array, DIGIT * digit
+        while rest.any():
+            # Sums of K^2 numbers of 32 bits are exact in a float64.
+            low = rest if abs(rest).max() < 1 << 32 else rest & ((1 << 32) - 1)
+            total += _products(signs, low).astype(np.int64).astype(object) << place_value
+            rest, place_value = (rest - low) >> 32, place_value + 32
     return [
         (total >> start & ((1 << width) - 1)).astype(np.int64) for start, width in _pieces(bound)
     ]
+
+
+def _products(signs: npt.NDArray[np.int8], numbers: Integers) -> npt.NDArray[np.float64]:
+    """signs @ numbers in float64, a piece at a time."""
+    total = np.zeros(len(signs))
+    for start in range(0, signs.shape[1], _CHUNK):
+        piece = slice(start, start + _CHUNK)
+        total += signs[:, piece].astype(np.float64) @ numbers[piece].astype(np.float64)
+    return total
 
 
 def _digits(bound: int) -> int:

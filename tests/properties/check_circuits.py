@@ -1,5 +1,6 @@
 """What must hold of every circuit: the prover, two verifiers and two readings in Python agree."""
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -11,8 +12,9 @@ from tests.properties.choices import Finding
 from tests.properties.draw_circuits import Drawn
 from zkinfer import _core
 from zkinfer.circuit.check import check, tensor_entries
+from zkinfer.circuit.circuit import Defines
 from zkinfer.circuit.expand import Row, SparseRows, addresses, expand
-from zkinfer.circuit.layout import strides
+from zkinfer.circuit.layout import Segment, strides
 from zkinfer.circuit.term import MODULUS
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit as ReferenceCircuit
@@ -20,6 +22,8 @@ from zkinfer.reference.errors import FormatError, VerificationError
 from zkinfer.reference.formats import Proof, VerifyingKey
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.verify import verify
+
+Rows = dict[str, bytes]
 
 DIGEST = bytes(range(32))
 LIES = 6
@@ -34,7 +38,7 @@ millisecond a point and most of the time otherwise.
 def outcome(drawn: Drawn) -> str:
     """How a circuit ends: with a lie that all refuse, or with none found. Raises Finding."""
     challenges = drawn_challenges(drawn)
-    failing = check(drawn.circuit, drawn.witness, challenges)
+    failing = check(drawn.circuit, drawn.segments, challenges)
     if failing:
         raise Finding("honest", f"the checker refuses {failing}")
     if not rows_hold(drawn, challenges):
@@ -46,7 +50,7 @@ def outcome(drawn: Drawn) -> str:
     judge(drawn, rows, bytes(changed), "changed", expected=False)
     for _ in range(LIES):
         lie = drawn.lie()
-        failing = check(lie.circuit, lie.witness, challenges)
+        failing = check(lie.circuit, lie.segments, challenges)
         bounds = any(path.endswith("/bounds") for path in failing)
         if not bounds and rows_hold(lie, challenges) == bool(failing):
             raise Finding("lie", f"the checker says {failing}, the expanded rows do not")
@@ -82,13 +86,11 @@ def dot(row: Row, z: list[int]) -> int:
 
 
 def assignment(drawn: Drawn, rows: SparseRows) -> list[int]:
-    """z, address by address. An entry of the sketch that is alone on a row's B side is C / A
-    there, one that is alone on its C side A B.
-    """
+    """z, address by address. An entry of the sketch that a block defines is C / A there, or A B."""
     circuit = drawn.circuit
     starts, length = addresses(circuit)
-    z, open_ = [0] * length, set()
-    entries = tensor_entries(circuit, drawn.witness)
+    z = [0] * length
+    entries = tensor_entries(circuit, drawn.segments)
     for tensor, start, values in zip(circuit.tensors, starts, entries, strict=True):
         rank = len(tensor.extents)
         places = (
@@ -98,27 +100,26 @@ def assignment(drawn: Drawn, rows: SparseRows) -> list[int]:
             else np.zeros(1, np.int64)
         )
         for k, place in enumerate((start + places).tolist()):
-            if values is None:
-                open_.add(place)
-            else:
+            if values is not None:
                 z[place] = values.flat[k] % MODULUS
-    for a, b, c in zip(rows.a, rows.b, rows.c, strict=True):
-        if list(b.values()) == [1] and open_ & b.keys():
+    defines = [
+        block.defines for block in circuit.blocks for _ in range(math.prod(block.extents))
+    ]
+    for a, b, c, defined in zip(rows.a, rows.b, rows.c, defines, strict=True):
+        if defined == Defines.QUOTIENT:
             (place,) = b
             z[place] = dot(c, z) * pow(dot(a, z), -1, MODULUS) % MODULUS
-            open_.discard(place)
-        elif list(c.values()) == [1] and open_ & c.keys():
+        elif defined == Defines.PRODUCT:
             (place,) = c
             z[place] = dot(a, z) * dot(b, z) % MODULUS
-            open_.discard(place)
     return z
 
 
 # Natively, and by the reference.
 
 
-def proved(drawn: Drawn, make: Callable[..., _core.Prover]) -> tuple[bytes, bytes]:
-    """The rows of the weights and the body of a proof. Raises Finding."""
+def proved(drawn: Drawn, make: Callable[..., _core.Prover]) -> tuple[Rows, bytes]:
+    """The committed rows and the body of a proof. Raises Finding."""
     try:
         return prove(drawn, make)
     except KeyboardInterrupt:
@@ -140,40 +141,53 @@ def refused(lie: Drawn, reason: str) -> None:
     raise Finding("lie", f"the prover proves what is false: {reason}")
 
 
-def prove(drawn: Drawn, make: Callable[..., _core.Prover]) -> tuple[bytes, bytes]:
-    """The rows of the weights and the body of a proof. Raises ValueError."""
-    witness = drawn.witness
+def prove(drawn: Drawn, make: Callable[..., _core.Prover]) -> tuple[Rows, bytes]:
+    """The committed rows and the body of a proof. Raises ValueError."""
     circuit = _core.Circuit(drawn.data)
-    rows, blinds = _core.commit_weights(circuit, witness.weights, drawn.hidden)
-    prover = make(circuit, witness.weights, rows, blinds, DIGEST)
-    arrays = (witness.public, witness.input, witness.bits, witness.trace)
-    return rows, prover.prove(drawn.context, *arrays, certificate=drawn.certificate)
+    sent = {segment.value: arrays for segment, arrays in drawn.segments.items() if arrays}
+    committed = {}
+    for segment in (Segment.WEIGHTS, Segment.PROJECTIONS):
+        arrays = sent.pop(segment.value, None)
+        if arrays:
+            committed[segment.value] = (
+                arrays,
+                *_core.commit(circuit, segment.value, arrays, drawn.hidden),
+            )
+    rows = {name: rows for name, (_, rows, _) in committed.items()}
+    prover = make(circuit, committed, DIGEST)
+    public = sent.pop(Segment.PUBLIC.value, [])
+    return rows, prover.prove(drawn.context, public, sent, certificate=drawn.certificate)
 
 
-def judge(drawn: Drawn, rows: bytes, body: bytes, name: str, *, expected: bool) -> None:
+def judge(drawn: Drawn, rows: Rows, body: bytes, name: str, *, expected: bool) -> None:
     """Raises Finding unless both verifiers come to the expected verdict."""
 
     def native() -> None:
         circuit = _core.Circuit(drawn.data)
         verifier = _core.Verifier(circuit, rows, DIGEST)
-        public = drawn.witness.public
+        public = drawn.segments[Segment.PUBLIC]
         verifier.verify(drawn.context, public, body, certificate=drawn.certificate)
 
     def reference() -> None:
         circuit = ReferenceCircuit(drawn.data)
         check_steps(circuit)
-        points = [rows[at : at + 32] for at in range(0, len(rows), 32)]
-        key = VerifyingKey(no_graph(circuit), circuit, points, DIGEST, b"")
-        if drawn.certificate:
-            argument = Argument(key, drawn.context, [], body)
-            argument.kind = b"certificate"
-            argument.run()
+        points = [
+            [encoded[at : at + 32] for at in range(0, len(encoded), 32)]
+            for encoded in rows.values()
+        ]
+        if drawn.certificate or len(points) > 1:
+            public = [array.reshape(-1).tolist() for array in drawn.segments[Segment.PUBLIC]]
+            argument = Argument(circuit, points, DIGEST, drawn.context, public)
+            argument.kind = b"certificate" if drawn.certificate else b"proof"
+            argument.run(body)
         else:
-            public = [(a.shape, tuple(a.reshape(-1).tolist())) for a in drawn.witness.public]
+            key = VerifyingKey(no_graph(circuit), circuit, sum(points, []), DIGEST, b"")
+            arrays = drawn.segments[Segment.PUBLIC]
+            public = [(a.shape, tuple(a.reshape(-1).tolist())) for a in arrays]
             verify(key, Proof(DIGEST, drawn.context, public, body), drawn.context)
 
     verdicts = {"the native verifier": accepts(native, ValueError)}
-    points = (len(rows) + len(body)) // 32
+    points = (sum(map(len, rows.values())) + len(body)) // 32
     if drawn.choices.integer(1, points) <= REFERENCE_POINTS[name]:
         verdicts["the reference"] = accepts(reference, (FormatError, VerificationError))
     for verifier, verdict in verdicts.items():

@@ -21,7 +21,14 @@ WIDTHS = (8, 1, 2, 3, 5, 7, 9, 12, 16, 17, 31, 33, 62, 63, 64, None)
 """Extents of a bits tensor's last axis; None for one without axes."""
 LIMIT = 1 << 62
 """What the integers of a network stay below."""
-STORED = (Segment.TRACE, Segment.INPUT, Segment.WEIGHTS, Segment.BITS, Segment.PUBLIC)
+STORED = (
+    Segment.TRACE,
+    Segment.INPUT,
+    Segment.WEIGHTS,
+    Segment.BITS,
+    Segment.PUBLIC,
+    Segment.PROJECTIONS,
+)
 """Segments that hold integers, the commonest first."""
 
 

@@ -17,18 +17,13 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment, padded_size
 from zkinfer.circuit.term import MODULUS, Axis, Challenge, Constants, Term
 
-OPTIONAL = (Segment.TRACE, Segment.INPUT, Segment.WEIGHTS, Segment.PUBLIC)
-
-
-@dataclass(frozen=True)
-class Witness:
-    """The arrays of the tensors of each segment, int64; `bits` holds numbers."""
-
-    public: list[Integers]
-    weights: list[Integers]
-    input: list[Integers]
-    bits: list[Integers]
-    trace: list[Integers]
+OPTIONAL = (
+    Segment.TRACE,
+    Segment.INPUT,
+    Segment.WEIGHTS,
+    Segment.PROJECTIONS,
+    Segment.PUBLIC,
+)
 
 
 @dataclass(frozen=True)
@@ -49,16 +44,17 @@ class Drawn:
     choices: Choices
 
     @property
-    def witness(self) -> Witness:
-        of = {
+    def segments(self) -> dict[Segment, list[Integers]]:
+        """The arrays of the tensors of each segment but the sketch, int64; bits as numbers."""
+        return {
             segment: [
                 array
                 for index, array in sorted(self.arrays.items())
                 if self.circuit.tensors[index].segment == segment
             ]
             for segment in Segment
+            if segment != Segment.SKETCH
         }
-        return Witness(*(of[segment] for segment in Segment if segment != Segment.SKETCH))
 
     @property
     def data(self) -> bytes:

@@ -3,7 +3,6 @@
 Y = X W by two-sided Freivalds, Y in two's complement bits, S = Y^2, output = S.
 """
 
-import struct
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,43 +12,52 @@ from zkinfer import _core
 
 N, K, M, WIDTH = 11, 5, 6, 20
 PUBLIC, WEIGHTS, INPUT, BITS, TRACE, SKETCH = range(6)
+NAMES = {"public": 0, "weights": 1, "input": 2, "bits": 3, "trace": 2, "sketch": 4}
 ORDER = 2**252 + 27742317777372353535851937790883648493
 KEY_DIGEST = bytes([7] * 32)
 
 ONE, POWERS = b"\0", b"\1"
 
 
+def number(value: int) -> bytes:
+    data = b""
+    while value >= 128:
+        data += bytes([value & 127 | 128])
+        value >>= 7
+    return data + bytes([value])
+
+
+def integers(*values: int) -> bytes:
+    return b"".join(number(2 * n if n >= 0 else -2 * n - 1) for n in values)
+
+
 def challenge(index: int) -> bytes:
-    return b"\2" + struct.pack("<I", index)
-
-
-def scalars(*values: int) -> bytes:
-    return b"".join((value % ORDER).to_bytes(32, "little") for value in values)
+    return b"\2" + number(index)
 
 
 def constants(*values: int) -> bytes:
-    return b"\3" + scalars(*values)
+    return b"\3" + integers(*values)
 
 
 def extents(*values: int) -> bytes:
-    return struct.pack(f"<B{len(values)}I", len(values), *values)
+    return b"".join(map(number, (len(values), *values)))
 
 
 def term(tensor, coefficient, rows, sums=(), index=()):
     """sums: (extent, weight) pairs; index: (base, strides) pairs."""
-    data = struct.pack("<I", tensor) + scalars(coefficient)
+    data = number(tensor) + integers(coefficient)
     data += extents(*(extent for extent, _ in sums))
     data += ONE * rows + b"".join(weight for _, weight in sums)
     data += bytes([len(index)])
     for base, strides in index:
-        data += struct.pack(f"<{1 + len(strides)}q", base, *strides)
+        data += integers(base, *strides)
     return data
 
 
 def block(path, rows, *matrices):
-    data = struct.pack("<H", len(path)) + path.encode() + extents(*rows)
+    data = number(len(path)) + path.encode() + extents(*rows) + bytes([path == "product"])
     for terms in matrices:
-        data += struct.pack("<H", len(terms)) + b"".join(terms)
+        data += number(len(terms)) + b"".join(terms)
     return data
 
 
@@ -64,12 +72,13 @@ def circuit_bytes(columns_log2: int) -> bytes:
         (TRACE, (N, M), None),
         (SKETCH, (K,), None),
     ]
-    data = b"zkicirc1" + bytes([columns_log2])
-    data += struct.pack("<IBB", 2, 4, 3)
-    data += struct.pack("<I", len(tensors))
+    data = b"zkicirc2" + number(columns_log2) + number(len(NAMES))
+    for name, binding in NAMES.items():
+        data += number(len(name)) + name.encode() + bytes([binding])
+    data += extents(4, 3) + number(len(tensors))
     for segment, shape, bounds in tensors:
         data += bytes([segment]) + extents(*shape)
-        data += struct.pack("<2q", *bounds) if bounds else b""
+        data += integers(*bounds) if bounds else b""
     u, v = (N, challenge(0)), (M, challenge(1))
     place = constants(*(2**k for k in range(WIDTH - 1)), -(2 ** (WIDTH - 1)))
     each = [(0, (1, 0)), (0, (0, 1))]
@@ -125,7 +134,7 @@ def circuit_bytes(columns_log2: int) -> bytes:
             ],
         ),
     ]
-    return data + struct.pack("<I", len(blocks)) + b"".join(blocks)
+    return data + number(len(blocks)) + b"".join(blocks)
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,7 @@ def honest(columns_log2: int = 4, context: bytes = b"context") -> Case:
     x = rng.integers(-20, 21, (N, K))
     w = rng.integers(-20, 21, (K, M))
     y = x @ w
-    rows, blinds = _core.commit_weights(circuit, [w], True)
-    prover = _core.Prover(circuit, [w], rows, blinds, KEY_DIGEST)
-    body = prover.prove(context, [y * y], [x], [y], [y, y * y])
+    rows, blinds = _core.commit(circuit, "weights", [w], True)
+    prover = _core.Prover(circuit, {"weights": ([w], rows, blinds)}, KEY_DIGEST)
+    body = prover.prove(context, [y * y], {"input": [x], "bits": [y], "trace": [y, y * y]})
     return Case(data, rows, context, y * y, body)

@@ -6,7 +6,6 @@ are found too.
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -25,17 +24,11 @@ from zkinfer.circuit.value import Integers
 Lies = Mapping[str, Callable[[Objects], Objects]]
 
 
-class Assignment(Protocol):
-    """The arrays of the tensors of each segment, in order; `public` without the constant one.
+Assignment = Mapping[Segment, Sequence[Integers]]
+"""The arrays of the tensors of each segment, in order; of the public one without the constant.
 
-    An array of `bits` holds numbers, without the position axis, or single entries, with it.
-    """
-
-    public: list[Integers]
-    weights: list[Integers]
-    input: list[Integers]
-    bits: list[Integers]
-    trace: list[Integers]
+An array of bits holds numbers, without the position axis, or single entries, with it.
+"""
 
 
 def check(
@@ -117,13 +110,9 @@ def _declared(tensor: Tensor, values: Objects) -> tuple[str, Objects]:
 
 def tensor_entries(circuit: Circuit, witness: Assignment) -> list[Objects | None]:
     """The entries of every tensor as Python integers, in its extents; None for the sketch."""
-    arrays = {
-        Segment.PUBLIC: iter([np.array(1), *witness.public]),
-        Segment.WEIGHTS: iter(witness.weights),
-        Segment.INPUT: iter(witness.input),
-        Segment.BITS: iter(witness.bits),
-        Segment.TRACE: iter(witness.trace),
-    }
+    one = np.array(1, dtype=np.int64)
+    arrays = {segment: iter(list(given)) for segment, given in witness.items()}
+    arrays[Segment.PUBLIC] = iter([one, *witness.get(Segment.PUBLIC, [])])
     entries: list[Objects | None] = []
     for tensor in circuit.tensors:
         if tensor.segment == Segment.SKETCH:
