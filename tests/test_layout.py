@@ -51,6 +51,28 @@ def test_import_direction(module: str) -> None:
                 assert not name.startswith(module + "."), f"{path} imports {name}"
 
 
+def dotted(path: Path) -> str:
+    """The name by which a module is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_circle_of_imports() -> None:
+    """Nothing a file imports leads back to it, what only the type checker imports included."""
+    files = {dotted(path): path for path in [*MODULES, PACKAGE / "_core.pyi"]}
+    needs = {name: set[str]() for name in files}
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                needs[name].update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                inside = [f"{node.module}.{alias.name}" for alias in node.names]
+                needs[name].update(n if n in files else str(node.module) for n in inside)
+    while free := {name for name, reads in needs.items() if not reads & needs.keys()}:
+        needs = {name: reads for name, reads in needs.items() if name not in free}
+    assert not needs, f"in a circle, or in need of one: {sorted(needs)}"
+
+
 def test_nothing_flows_back() -> None:
     for path in MODULES:
         if room(path) in LOWER_ROOMS:

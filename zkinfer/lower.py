@@ -135,7 +135,7 @@ def _node(
 ) -> Value:
     """A node's output, stored where it has to be: unread parts, or too much to read in place."""
     tensor = graph.tensors[node.output]
-    value: Value = OPS[node.op].constrain(b, node, *operands)
+    value: Value = OPS[node.op].constrain(b, node.name, node.attrs, *operands)
     value = value.bounded(tensor.low, tensor.high)
     b.count(node.name, value.terms)
     sums = max((len(term.sums) for term in value.terms), default=0)

@@ -3,17 +3,12 @@
 y = a 2^shift_a + b 2^shift_b.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shift_a": "int", "shift_b": "int"}
 INPUTS = (2, 2)
@@ -41,15 +36,15 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
     return (a << attrs["shift_a"]) + (b << attrs["shift_b"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value, y: Value) -> Value:
     """A linear combination: no constraints."""
-    return combine(b, node, x, y, 1)
+    return combine(b, path, attrs, x, y, 1)
 
 
-def combine(b: Builder, node: "FixedNode", x: Value, y: Value, sign: int) -> Value:
+def combine(b: Builder, path: str, attrs: Attrs, x: Value, y: Value, sign: int) -> Value:
     """x 2^shift_a + sign y 2^shift_b."""
-    x, y = arrange.broadcasted(b, node.name, x, y)
+    x, y = arrange.broadcasted(b, path, x, y)
     if x.parts or y.parts:
-        x, y = b.unweighted(f"{node.name}/left", x), b.unweighted(f"{node.name}/right", y)
-    factors = (1 << node.attrs["shift_a"], sign << node.attrs["shift_b"])
+        x, y = b.unweighted(f"{path}/left", x), b.unweighted(f"{path}/right", y)
+    factors = (1 << attrs["shift_a"], sign << attrs["shift_b"])
     return linear.add(linear.scale(x, factors[0]), linear.scale(y, factors[1]))

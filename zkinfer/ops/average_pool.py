@@ -5,7 +5,6 @@ multiplier stands for the reciprocal of the count along its axis; together they 
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {
     "kernel": "ints",
@@ -58,14 +54,13 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return y
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A view that sums windows: no constraints, but a copy where padding needs one."""
-    attrs = node.attrs
     windows = arrange.windowed(
-        b, node.name, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
+        b, path, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
     )
     taps = range(len(x.shape), len(windows.shape))
     y = views.drop(linear.sum_over(windows, taps), taps)
     for axis, multipliers in enumerate(attrs["multipliers"]):
-        y = arrange.weighted(b, f"{node.name}/axis{axis}", y, 2 + axis, multipliers)
+        y = arrange.weighted(b, f"{path}/axis{axis}", y, 2 + axis, multipliers)
     return y

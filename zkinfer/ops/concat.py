@@ -1,16 +1,11 @@
 """concat: tensors of one scale end to end along an axis."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"axis": "int"}
 INPUTS = (1, 256)
@@ -38,6 +33,6 @@ def forward(attrs: Attrs, *arrays: Integers) -> Integers:
     return np.concatenate(arrays, axis=attrs["axis"])
 
 
-def constrain(b: Builder, node: "FixedNode", *values: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> Value:
     """A sum of shifted views; stored copies of parts whose axis has several factors."""
-    return arrange.concatenated(b, node.name, values, node.attrs["axis"])
+    return arrange.concatenated(b, path, values, attrs["axis"])

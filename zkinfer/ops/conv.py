@@ -5,7 +5,6 @@ g = m G / M; reads outside of x count as zero (ONNX Conv). The scale is the sum 
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,6 @@ from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
 from zkinfer.ops import exact, windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, product_bounds, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"strides": "ints", "pads": "ints", "dilations": "ints", "groups": "int"}
 INPUTS = (2, 3)
@@ -54,36 +50,36 @@ def forward(attrs: Attrs, x: Integers, w: Integers, bias: Integers | None = None
 
 
 def constrain(
-    b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
+    b: Builder, path: str, attrs: Attrs, x: Value, w: Value, bias: Value | None = None
 ) -> Value:
     """The Freivalds product of the windows (a view of x) with the kernels as a matrix."""
     known = (x, w)
-    numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
-    groups = node.attrs["groups"]
+    numbers = b.lazily(lambda: forward(attrs, *(value.array for value in known)))
+    groups = attrs["groups"]
     batch, channels, *spatial = x.shape
     filters, _, *kernel = w.shape
     count = len(spatial)
     x = arrange.windowed(
         b,
-        node.name,
+        path,
         x,
         kernel,
-        node.attrs["strides"],
-        node.attrs["dilations"],
-        node.attrs["pads"],
+        attrs["strides"],
+        attrs["dilations"],
+        attrs["pads"],
     )
     # [batch, channels, out..., kernel...] -> [batch, group, out..., taps]
     out = x.shape[2 : 2 + count]
-    x = b.reshape(f"{node.name}/grouped", x, (batch, groups, channels // groups, *out, *kernel))
+    x = b.reshape(f"{path}/grouped", x, (batch, groups, channels // groups, *out, *kernel))
     order = (0, 1, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
     x = views.merge(views.transpose(x, order), 2 + count, 1 + count)
-    w = b.reshape(f"{node.name}/kernels", w, (groups, filters // groups, math.prod(w.shape[1:])))
+    w = b.reshape(f"{path}/kernels", w, (groups, filters // groups, math.prod(w.shape[1:])))
     places = [f"out{axis}" for axis in range(count)]
     if bias is not None:
-        bias = b.reshape(f"{node.name}/bias", bias, (filters, *(1 for _ in spatial)))
+        bias = b.reshape(f"{path}/bias", bias, (filters, *(1 for _ in spatial)))
     return contract(
         b,
-        node.name,
+        path,
         x,
         ["n", "g", *places, "k"],
         w,

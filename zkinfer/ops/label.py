@@ -4,7 +4,6 @@ n scores are ranked by n x_j - j, so n times a score must fit 64 bits.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +11,6 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.maximum import arg_max
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (1, 1)
@@ -32,9 +28,9 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return np.array(np.argmax(x), np.int64)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """The arg-max over all entries."""
-    scores = b.reshape(node.name, x, (math.prod(x.shape),))
+    scores = b.reshape(path, x, (math.prod(x.shape),))
     if len(scores.factors[0]) > 1:
-        scores = b.store(f"{node.name}/copy", scores)
-    return arg_max(b, node.name, scores)
+        scores = b.store(f"{path}/copy", scores)
+    return arg_max(b, path, scores)

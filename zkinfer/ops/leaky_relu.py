@@ -1,7 +1,5 @@
 """leaky_relu: y = max(x, 0) 2^shift - alpha max(-x, 0), with a public slope alpha / 2^shift."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import linear
@@ -9,9 +7,6 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import negative_part
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"alpha": "int", "shift": "int"}
 INPUTS = (1, 1)
@@ -32,8 +27,8 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return (np.maximum(x, 0) << attrs["shift"]) + attrs["alpha"] * np.minimum(x, 0)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """2^shift x + (2^shift - alpha) n with the negative part n = max(-x, 0)."""
-    n = negative_part(b, f"{node.name}/negative", x)
-    one = 1 << node.attrs["shift"]
-    return linear.add(linear.scale(x, one), linear.scale(n, one - node.attrs["alpha"]))
+    n = negative_part(b, f"{path}/negative", x)
+    one = 1 << attrs["shift"]
+    return linear.add(linear.scale(x, one), linear.scale(n, one - attrs["alpha"]))

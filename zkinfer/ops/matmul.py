@@ -3,8 +3,6 @@
 y[..., i, l] = bias + sum_j a[..., i, j] b[..., j, l]. The scale is the sum of the scales.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import value as views
@@ -13,9 +11,6 @@ from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
 from zkinfer.ops import exact
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (2, 3)
@@ -67,11 +62,11 @@ def forward(attrs: Attrs, *arrays: Integers) -> Integers:
 
 
 def constrain(
-    b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
+    b: Builder, path: str, attrs: Attrs, x: Value, w: Value, bias: Value | None = None
 ) -> Value:
     """The Freivalds product; a batch axis that only one operand has belongs to its rows."""
     known = (x, w)
-    numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
+    numbers = b.lazily(lambda: forward(attrs, *(value.array for value in known)))
     n, m = ["n"] if len(x.shape) > 1 else [], ["m"] if len(w.shape) > 1 else []
     batch = max(len(x.shape) - len(n), len(w.shape) - len(m)) - 1
     names = [f"batch{axis}" for axis in range(batch)]
@@ -88,4 +83,4 @@ def constrain(
             elif x.shape[at_x] == 1:
                 x = views.drop(x, (at_x,))
                 x_labels.remove(name)
-    return contract(b, node.name, x, x_labels, w, w_labels, y_labels, bias, numbers)
+    return contract(b, path, x, x_labels, w, w_labels, y_labels, bias, numbers)

@@ -4,7 +4,6 @@ Every window has an entry of x in it.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,6 @@ from zkinfer.circuit.gadgets.maximum import maximum, tiled_maximum
 from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"kernel": "ints", "strides": "ints", "pads": "ints", "dilations": "ints"}
 INPUTS = (1, 1)
@@ -43,25 +39,25 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return result
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """The maximum over windows. Entries that may be negative are stored with their padding first:
     the least value that x can have, which wins only where it is no lie.
     """
-    attrs, rank = node.attrs, len(x.shape)
+    rank = len(x.shape)
     kernel, pads = attrs["kernel"], attrs["pads"]
     plain = not x.is_weighted and all(len(factors) < 2 for factors in x.factors[2:])
     if x.parts and plain and tiles(attrs, x.shape):
         numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
-        return tiled_maximum(b, node.name, x, kernel, numbers)
-    x = b.settle(f"{node.name}/input", x)
+        return tiled_maximum(b, path, x, kernel, numbers)
+    x = b.settle(f"{path}/input", x)
     if any(pads) and x.low < 0:
         spatial = len(pads) // 2
         ends = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:])
-        around = arrange.padded(b, f"{node.name}/pad", x, ends, x.low)
-        x = b.store(f"{node.name}/padded", around)
+        around = arrange.padded(b, f"{path}/pad", x, ends, x.low)
+        x = b.store(f"{path}/padded", around)
         pads = (0,) * len(pads)
-    opened = arrange.windowed(b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads)
-    return maximum(b, node.name, views.merge(opened, rank, len(opened.shape) - rank))
+    opened = arrange.windowed(b, path, x, kernel, attrs["strides"], attrs["dilations"], pads)
+    return maximum(b, path, views.merge(opened, rank, len(opened.shape) - rank))
 
 
 def _flat_windows(attrs: Attrs, x: Integers) -> Integers:

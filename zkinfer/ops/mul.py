@@ -3,8 +3,6 @@
 y = a b. The scale is the sum of the scales.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange
@@ -12,9 +10,6 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (2, 2)
@@ -34,7 +29,7 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
     return a * b
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value, y: Value) -> Value:
     """One row an entry, in the block `product`."""
-    x, y = arrange.broadcasted(b, node.name, x, y)
-    return multiply(b, f"{node.name}/product", x, y)
+    x, y = arrange.broadcasted(b, path, x, y)
+    return multiply(b, f"{path}/product", x, y)

@@ -1,14 +1,9 @@
 """neg: y = -x."""
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS: dict[str, str] = {}
 INPUTS = (1, 1)
@@ -24,6 +19,6 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return -x
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A coefficient: no constraints."""
     return linear.scale(x, -1)

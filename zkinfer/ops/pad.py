@@ -1,16 +1,11 @@
 """pad: a constant around the entries."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"pads": "ints", "value": "int"}
 INPUTS = (1, 1)
@@ -37,6 +32,6 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return np.pad(x, width, constant_values=attrs["value"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A shifted view plus constants; a stored copy where a padded axis has several factors."""
-    return arrange.padded(b, node.name, x, node.attrs["pads"], node.attrs["value"])
+    return arrange.padded(b, path, x, attrs["pads"], attrs["value"])

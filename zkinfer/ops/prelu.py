@@ -1,7 +1,5 @@
 """prelu: y = max(x, 0) 2^shift - slope max(-x, 0), with hidden slopes of scale shift."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import linear
@@ -10,9 +8,6 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply, negative_part
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shift": "int"}
 INPUTS = (2, 2)
@@ -40,10 +35,10 @@ def forward(attrs: Attrs, x: Integers, slope: Integers) -> Integers:
     return (np.maximum(x, 0) << attrs["shift"]) + slope * np.minimum(x, 0)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, slope: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value, slope: Value) -> Value:
     """2^shift (x + n) - slope n with the negative part n = max(-x, 0); one product an entry."""
-    n = negative_part(b, f"{node.name}/negative", x)
-    slope, n, x = b.aligned(node.name, views.broadcast(slope, x.shape), n, x)
-    positive = linear.scale(linear.add(x, n), 1 << node.attrs["shift"])
-    sloped = multiply(b, f"{node.name}/product", slope, n)
+    n = negative_part(b, f"{path}/negative", x)
+    slope, n, x = b.aligned(path, views.broadcast(slope, x.shape), n, x)
+    positive = linear.scale(linear.add(x, n), 1 << attrs["shift"])
+    sloped = multiply(b, f"{path}/product", slope, n)
     return linear.add(positive, linear.scale(sloped, -1))

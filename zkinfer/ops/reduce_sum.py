@@ -4,16 +4,12 @@ y = multiplier * sum x. A mean is a sum with a reciprocal as multiplier, which a
 """
 
 import math
-from typing import TYPE_CHECKING
 
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"axes": "ints", "keepdims": "bool", "multiplier": "int", "scale": "int"}
 INPUTS = (1, 1)
@@ -41,7 +37,7 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return y * attrs["multiplier"]
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A view that sums: no constraints."""
-    total = linear.scale(linear.sum_over(x, node.attrs["axes"]), node.attrs["multiplier"])
-    return total if node.attrs["keepdims"] else views.drop(total, node.attrs["axes"])
+    total = linear.scale(linear.sum_over(x, attrs["axes"]), attrs["multiplier"])
+    return total if attrs["keepdims"] else views.drop(total, attrs["axes"])

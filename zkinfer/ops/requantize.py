@@ -4,17 +4,12 @@ y = clip(floor((x + 2^(shift-1)) / 2^shift), low, high); with shift 0 only the c
 are requantize with other bounds.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shift": "int", "low": "int", "high": "int"}
 INPUTS = (1, 1)
@@ -41,7 +36,6 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return np.clip(quotient, attrs["low"], attrs["high"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """Rounding and saturation, both range-checked; the result is stored."""
-    attrs = node.attrs
-    return rescale(b, node.name, x, attrs["shift"], attrs["low"], attrs["high"])
+    return rescale(b, path, x, attrs["shift"], attrs["low"], attrs["high"])

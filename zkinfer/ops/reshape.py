@@ -1,15 +1,11 @@
 """reshape: the same entries in row-major order under another shape."""
 
 import math
-from typing import TYPE_CHECKING
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import MAX_AXES
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"shape": "ints"}
 INPUTS = (1, 1)
@@ -29,6 +25,6 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return x.reshape(attrs["shape"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A view; a stored copy where the old and the new axes have no common factors."""
-    return b.reshape(node.name, x, node.attrs["shape"])
+    return b.reshape(path, x, attrs["shape"])

@@ -1,14 +1,9 @@
 """slice: every step-th entry from start to stop along some axes, as Python's slices."""
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"starts": "ints", "stops": "ints", "axes": "ints", "steps": "ints"}
 INPUTS = (1, 1)
@@ -45,9 +40,9 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return x[tuple(index)]
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A view; a stored copy where an axis that is cut has several factors."""
-    for axis, kept in selections(node.attrs, x.shape).items():
-        name = f"{node.name}/axis{axis}"
+    for axis, kept in selections(attrs, x.shape).items():
+        name = f"{path}/axis{axis}"
         x = arrange.sliced(b, name, x, axis, kept.start, len(kept), kept.step)
     return x

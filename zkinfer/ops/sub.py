@@ -3,15 +3,10 @@
 y = a 2^shift_a - b 2^shift_b.
 """
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops import add, neg
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = add.ATTRS
 INPUTS = (2, 2)
@@ -27,6 +22,6 @@ def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
     return (a << attrs["shift_a"]) - (b << attrs["shift_b"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value, y: Value) -> Value:
     """A linear combination: no constraints."""
-    return add.combine(b, node, x, y, -1)
+    return add.combine(b, path, attrs, x, y, -1)

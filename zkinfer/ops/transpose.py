@@ -1,16 +1,11 @@
 """transpose: the axes in another order, y's axis i being x's axis perm[i]."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
 ATTRS = {"perm": "ints"}
 INPUTS = (1, 1)
@@ -28,6 +23,6 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
     return np.transpose(x, attrs["perm"])
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, x: Value) -> Value:
     """A view."""
-    return views.transpose(x, node.attrs["perm"])
+    return views.transpose(x, attrs["perm"])
