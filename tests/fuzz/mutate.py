@@ -131,7 +131,7 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
 def _grow(graph: dict[str, Any], rng: random.Random) -> None:
     """Adds a node, a chain of them, a weight or an input of a node; or shows another output."""
     nodes, declared = graph["nodes"], graph["inputs"] + graph["weights"]
-    made = [node["output"] for node in nodes]
+    made = [name for node in nodes for name in node["outputs"]]
     known = [entry[0] for entry in declared] + made
     kind = rng.randrange(5)
     if kind == 0:
@@ -146,7 +146,7 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
         _chain(graph, rng.choice(nodes), rng.choice((2, 8, 64, 256)))
     else:
         op = rng.choice(sorted(OPS))
-        fewest, most = OPS[op].INPUTS
+        fewest, most = OPS[op].inputs
         reads = rng.randint(fewest, min(most, 3))
         name = f"n{len(nodes)}"
         nodes.append(
@@ -154,8 +154,8 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
                 "name": name,
                 "op": op,
                 "inputs": [rng.choice((known[-1], rng.choice(known))) for _ in range(reads)],
-                "output": f"{name}_out",
-                "attrs": {key: _attribute(kind, rng) for key, kind in OPS[op].ATTRS.items()},
+                "outputs": [f"{name}_out"],
+                "attrs": {key: _attribute(kind, rng) for key, kind in OPS[op].attrs.items()},
             }
         )
         graph["outputs"] = [f"{name}_out"]
@@ -166,11 +166,11 @@ def _chain(graph: dict[str, Any], node: dict[str, Any], count: int) -> None:
     """Repeats a node, each reading the output of the one before wherever the node reads its first
     input.
     """
-    first, last = node["inputs"][0], node["output"]
+    first, last = node["inputs"][0], node["outputs"][0]
     for number in range(len(graph["nodes"]), len(graph["nodes"]) + count):
         inputs = [last if name == first else name for name in node["inputs"]]
         last = f"n{number}_out"
-        graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "output": last})
+        graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "outputs": [last]})
     graph["outputs"] = [last]
 
 

@@ -45,7 +45,7 @@ def graph(
         "inputs": inputs,
         "weights": list(weights),
         "nodes": [
-            {"name": name, "op": op, "inputs": read, "output": name, "attrs": attrs}
+            {"name": name, "op": op, "inputs": read, "outputs": [name], "attrs": attrs}
             for name, op, read, attrs in nodes
         ],
         "outputs": list(outputs),

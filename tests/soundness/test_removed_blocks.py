@@ -68,7 +68,7 @@ def varied(case: Case) -> Case:
         graph = replace(graph, declared={**graph.declared, "x0": x})
     if case.name in SUMMED:
         attrs = {"axes": (0,), "keepdims": False, "multiplier": 1, "scale": 0}
-        total = FixedNode("total", "reduce_sum", graph.outputs, "total_out", attrs)
+        total = FixedNode("total", "reduce_sum", graph.outputs, ("total_out",), attrs)
         graph = replace(graph, nodes=(*graph.nodes, total), outputs=("total_out",))
     return replace(case, graph=graph)
 

@@ -138,7 +138,7 @@ def test_every_member_of_a_graph_has_rows(subject: Subject) -> None:
     assert members <= fields_of("graph")
     for name in DECLARATION:
         assert {f"inputs/0/{name}", f"weights/0/{name}"} <= fields_of("graph")
-    for name in ("name", "op", "inputs", "output", "attrs"):
+    for name in ("name", "op", "inputs", "outputs", "attrs"):
         assert f"nodes/0/{name}" in fields_of("graph")
 
 

@@ -28,10 +28,10 @@ class Graph:
         demand(fits, "the key's graph has an unknown mode, or more than 4,096 tensors")
         self.scales: dict[str, int] = {}
         for name, _, scale, _, _ in document["inputs"] + document["weights"]:
-            self._add(name, scale)
+            self._add(name, scale=scale)
         for node in document["nodes"]:
-            self._add(node["output"], self._scale(node))
-        self.labels = {node["output"] for node in document["nodes"] if node["op"] == "label"}
+            self._add(*node["outputs"], scale=self._scale(node))
+        self.labels = {node["outputs"][0] for node in document["nodes"] if node["op"] == "label"}
         self.inputs: list[str] = [tensor[0] for tensor in document["inputs"]]
         self.outputs: list[str] = document["outputs"]
         made = set(self.scales) - {tensor[0] for tensor in document["weights"]}
@@ -52,7 +52,7 @@ class Graph:
         demand(op in OTHERS, f"the operator {op} does not exist")
         return operands[0] + sum(attrs.get(name, 0) for name in ("shift_a", "shift", "scale"))
 
-    def _add(self, name: str, scale: int) -> None:
+    def _add(self, name: str, *, scale: int) -> None:
         fits = type(name) is str and type(scale) is int and abs(scale) <= 256
         demand(fits and name not in self.scales, f"tensor {name!r} is made twice or has no scale")
         self.scales[name] = scale
