@@ -1,13 +1,15 @@
 """Keys and proofs of the small networks, and their containers taken apart and put together."""
 
 import hashlib
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import zkinfer
-from zkinfer import container
+from zkinfer import FormatError, container, fixed
 from zkinfer.backends import transparent
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.lower import solve, weight_arrays
@@ -51,3 +53,12 @@ def sections(kind: container.Kind, data: bytes) -> dict[str, bytes]:
     """The sections of a container by name."""
     names = (section.name for section in kind.sections)
     return dict(zip(names, container.read(kind, data), strict=True))
+
+
+def declared(document: Any) -> Any:
+    """A graph's document with its outputs as its operators make them, as far as they do."""
+    try:
+        graph = fixed._graph(document)
+    except FormatError:
+        return document
+    return document | {"outputs": json.loads(graph.to_json())["outputs"]}

@@ -24,6 +24,8 @@ ALLOWED = {
 
 LOWER_ROOMS = ("errors.py", "graph.py", "fixed.py", "container.py", "files.py", "ops", "circuit")
 UPPER_ROOMS = ("zkinfer.api", "zkinfer.cli", "zkinfer.keys", "zkinfer.proof", "zkinfer.lower")
+CHAIN = ("errors", "circuit", "ops", "fixed", "plan", "lower", "keys", "api", "cli")
+"""Rooms of which each may import those before it, and none after it."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -77,6 +79,30 @@ def test_nothing_flows_back() -> None:
     for path in MODULES:
         if room(path) in LOWER_ROOMS:
             assert not set(imports(path)) & set(UPPER_ROOMS), path
+
+
+@pytest.mark.parametrize("number", range(len(CHAIN)), ids=CHAIN)
+def test_the_chain_of_rooms(number: int) -> None:
+    for path in MODULES:
+        if room(path).removesuffix(".py") == CHAIN[number]:
+            for later in CHAIN[number + 1 :]:
+                assert not [
+                    name for name in imports(path) if f"{name}.".startswith(f"zkinfer.{later}.")
+                ]
+
+
+def test_the_walk_and_the_reference_name_no_operator() -> None:
+    """They read contracts and types; "label" is a kind of tensors too."""
+    from zkinfer.ops import OPS
+
+    names = set(OPS) - {"label"}
+    for path in MODULES:
+        if room(path) in ("fixed.py", "plan.py", "lower.py", "reference"):
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            said = {node.value for node in nodes if isinstance(node, ast.Constant)}
+            read = {name for name in imports(path) if name.startswith("zkinfer.ops.")}
+            assert not names & said, path
+            assert not names & {name.split(".")[2] for name in read}, path
 
 
 def test_reference_stands_alone() -> None:

@@ -286,9 +286,9 @@ def public_names(graph: FixedGraph) -> tuple[str, ...]:
 
 def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:
     """What fixed-point integers stand for: labels as they are, all others as float64 arrays."""
-    labels = {name for node in graph.nodes if node.op == "label" for name in node.outputs}
     numbers: dict[str, npt.NDArray[Any]] = {}
     for name, value in values.items():
-        scale = graph.tensors[name].scale
-        numbers[name] = value if name in labels else np.ldexp(value.astype(np.float64), -scale)
+        tensor = graph.tensors[name]
+        exact = np.ldexp(value.astype(np.float64), -tensor.scale)
+        numbers[name] = value if tensor.kind == "label" else exact
     return numbers

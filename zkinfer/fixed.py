@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
-from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
+from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
 
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
 
@@ -93,7 +93,7 @@ class FixedGraph:
         for name in self.outputs:
             _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
-        labels = {node.outputs[0] for node in self.nodes if node.op == "label"}
+        labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
         expected = set(self.outputs) if self.output_mode == "label" else set()
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         object.__setattr__(self, "tensors", tensors)
@@ -119,7 +119,7 @@ class FixedGraph:
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
-            "outputs": list(self.outputs),
+            "outputs": [[name, *_type(self.tensors[name])] for name in self.outputs],
             **{mode: getattr(self, mode) for mode in MODES},
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
@@ -131,22 +131,11 @@ class FixedGraph:
             document = json.loads(data.decode("ascii"))
         except (ValueError, RecursionError) as error:
             raise FormatError("the fixed-point graph is not JSON") from error
-        keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-        _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
-        declared: dict[str, FixedTensor] = {}
-        names: dict[str, tuple[str, ...]] = {}
-        for member in ("inputs", "weights"):
-            entries = [_declaration(entry) for entry in _list(document[member])]
-            names[member] = tuple(name for name, _ in entries)
-            declared.update(entries)
-        graph = cls(
-            inputs=names["inputs"],
-            weights=names["weights"],
-            nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
-            outputs=tuple(_text(name) for name in _list(document["outputs"])),
-            declared=declared,
-            **{mode: _text(document[mode]) for mode in MODES},
-        )
+        graph = _graph(document)
+        outputs = dict(_output(entry) for entry in document["outputs"])
+        for name, said in outputs.items():
+            made = _type(graph.tensors[name])
+            _check(said == made, f"output {name} is said to be {said}; its operators make {made}")
         _check(graph.to_json() == data, "its JSON is not canonical")
         return graph
 
@@ -247,6 +236,7 @@ def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> list[FixedTen
     _check(fewest <= len(node.inputs) <= most, f"node {node.name}: {len(node.inputs)} inputs")
     for name in node.inputs:
         _check(name in tensors, f"node {node.name} reads {name} before it is made")
+        _check(tensors[name].kind == "real", f"node {node.name} reads {name}, a label")
     try:
         made = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
     except ShapeError as error:
@@ -264,6 +254,26 @@ def _is_kind(value: Any, kind: str) -> bool:
     if not isinstance(value, tuple):
         return False
     return all(_is_kind(item, "int" if kind == "ints" else "ints") for item in value)
+
+
+def _graph(document: Any) -> FixedGraph:
+    """The graph of a document; what that says of outputs is still to be checked."""
+    keys = {"inputs", "weights", "nodes", "outputs", *MODES}
+    _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
+    declared: dict[str, FixedTensor] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    for member in ("inputs", "weights"):
+        entries = [_declaration(entry) for entry in _list(document[member])]
+        names[member] = tuple(name for name, _ in entries)
+        declared.update(entries)
+    return FixedGraph(
+        inputs=names["inputs"],
+        weights=names["weights"],
+        nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
+        outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
+        declared=declared,
+        **{mode: _text(document[mode]) for mode in MODES},
+    )
 
 
 def _list(value: Any) -> list[Any]:
@@ -284,6 +294,19 @@ def _declaration(entry: Any) -> tuple[str, FixedTensor]:
     whole = _is_kind(_tuple(shape), "ints") and all(_is_kind(n, "int") for n in numbers)
     _check(whole, f"tensor {name} is not declared by integers")
     return _text(name), FixedTensor(_tuple(shape), *numbers)
+
+
+def _type(tensor: FixedTensor) -> list[Any]:
+    """What a graph says of an output."""
+    return [list(tensor.shape), tensor.scale, tensor.kind]
+
+
+def _output(entry: Any) -> tuple[str, list[Any]]:
+    fields = _list(entry)
+    _check(len(fields) == 4, "an output has four members")
+    name, *said = fields
+    _check(said[2] in KINDS, f"output {name} is of the kind {said[2]!r}, which does not exist")
+    return _text(name), said
 
 
 def _node(entry: Any) -> FixedNode:

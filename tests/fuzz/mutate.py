@@ -15,6 +15,7 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, TensorProto
 
+from tests.artifacts import declared
 from zkinfer import container
 from zkinfer.onnx_import.table import CONVERTERS, FOLDED
 from zkinfer.ops import OPS
@@ -123,6 +124,8 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
             _grow(graph, rng)
         else:
             graph = _edited(graph, rng)
+    if rng.random() < 0.9:
+        graph = declared(graph)
     text = json.dumps(graph, sort_keys=True, separators=(",", ":"))
     parts[0] = text.encode("ascii", "replace")
     return _joined(container.VERIFYING_KEY, parts)
@@ -141,7 +144,7 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
     elif kind == 1:
         rng.choice(nodes)["inputs"].append(rng.choice(known))
     elif kind == 2:
-        graph["outputs"] = [rng.choice(made)]
+        graph["outputs"] = [_shown(rng.choice(made))]
     elif kind == 3:
         _chain(graph, rng.choice(nodes), rng.choice((2, 8, 64, 256)))
     else:
@@ -158,7 +161,7 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
                 "attrs": {key: _attribute(kind, rng) for key, kind in OPS[op].attrs.items()},
             }
         )
-        graph["outputs"] = [f"{name}_out"]
+        graph["outputs"] = [_shown(f"{name}_out")]
         graph["output_mode"] = "label" if op == "label" else "public"
 
 
@@ -171,7 +174,12 @@ def _chain(graph: dict[str, Any], node: dict[str, Any], count: int) -> None:
         inputs = [last if name == first else name for name in node["inputs"]]
         last = f"n{number}_out"
         graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "outputs": [last]})
-    graph["outputs"] = [last]
+    graph["outputs"] = [_shown(last)]
+
+
+def _shown(name: str) -> list[Any]:
+    """An output, whatever it is."""
+    return [name, [], 0, "real"]
 
 
 def _attribute(kind: str, rng: random.Random) -> Any:

@@ -73,7 +73,6 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
     """Operators, bounds, witness and circuit agree with integers that cannot overflow."""
     meant = big_integers.run(graph, weights, inputs)
     made = evaluate(graph, weights, inputs)
-    scales = parse_graph(graph.to_json()).scales
     for name, tensor in graph.tensors.items():
         array = made[name]
         demand(array.dtype == np.int64, "not int64", name)
@@ -81,7 +80,9 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
         demand(np.array_equal(array.astype(object), meant[name]), "evaluate disagrees", name)
         inside = tensor.low <= meant[name].min() and meant[name].max() <= tensor.high
         demand(inside, "a value is out of its bounds", name)
-        demand(tensor.scale == scales[name], "another scale", name)
+    for name, kind in parse_graph(graph.to_json()).types.items():
+        tensor = graph.tensors[name]
+        demand(kind == (tensor.shape, tensor.scale), "another type", name)
     witness = solve(graph, weights, inputs)
     names = public_names(graph)
     demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))

@@ -20,7 +20,7 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     (x,) = tensors
     count = math.prod(x.shape)
     require(count > 1, f"a label of {count} scores")
-    return (FixedTensor((), 0, 0, count - 1),)
+    return (FixedTensor((), 0, 0, count - 1, "label"),)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
