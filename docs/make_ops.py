@@ -21,9 +21,9 @@ def render() -> str:
     """The page."""
     parts = [HEAD]
     for name, op in OPS.items():
-        documentation = inspect.getdoc(op) or ""
-        attributes = ", ".join(f"`{attr}` ({kind})" for attr, kind in op.ATTRS.items()) or "none"
-        fewest, most = op.INPUTS
+        documentation = inspect.getdoc(inspect.getmodule(op.infer)) or ""
+        attributes = ", ".join(f"`{attr}` ({kind})" for attr, kind in op.attrs.items()) or "none"
+        fewest, most = op.inputs
         inputs = str(fewest) if fewest == most else f"{fewest} to {most}"
         body = documentation.removeprefix(f"{name}: ").strip()
         parts.append(f"## {name}\n\n{body}\n\nInputs: {inputs}. Attributes: {attributes}.\n")

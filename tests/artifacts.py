@@ -1,13 +1,15 @@
 """Keys and proofs of the small networks, and their containers taken apart and put together."""
 
 import hashlib
+import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import zkinfer
-from zkinfer import container
+from zkinfer import FormatError, container, fixed
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.keys import ProvingKey, VerifyingKey
@@ -21,7 +23,7 @@ def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"")
     witness = solve(key.graph, key.weights, inputs)
     body = transparent.prove(key.prover, context, witness.segments)
     digest = key.verifying_key.key_digest
-    return zkinfer.Proof(digest, context, tuple(witness.public), body)
+    return zkinfer.Proof(digest, context, tuple(witness.segments[Segment.PUBLIC]), body)
 
 
 def dishonest(
@@ -36,7 +38,7 @@ def dishonest(
     committed = transparent.native_openings({Segment.WEIGHTS: opened} if key.rows else {})
     prover = transparent.Prover.unchecked(key.native_circuit, committed, key.key_digest)
     body = transparent.prove(prover, b"", witness.segments)
-    return zkinfer.Proof(key.key_digest, b"", tuple(witness.public), body)
+    return zkinfer.Proof(key.key_digest, b"", tuple(witness.segments[Segment.PUBLIC]), body)
 
 
 def reseal(data: bytes) -> bytes:
@@ -48,3 +50,12 @@ def sections(kind: container.Kind, data: bytes) -> dict[str, bytes]:
     """The sections of a container by name."""
     names = (section.name for section in kind.sections)
     return dict(zip(names, container.read(kind, data), strict=True))
+
+
+def declared(document: Any) -> Any:
+    """A graph's document with its outputs as its operators make them, as far as they do."""
+    try:
+        graph = fixed._graph(document)
+    except FormatError:
+        return document
+    return document | {"outputs": json.loads(graph.to_json())["outputs"]}

@@ -37,7 +37,7 @@ class Net:
 
     def node(self, op: str, *inputs: str, name: str = "", **attrs: Any) -> str:
         name = name or op
-        self.nodes.append(FixedNode(name, op, inputs, f"{name}_out", attrs))
+        self.nodes.append(FixedNode(name, op, inputs, (f"{name}_out",), attrs))
         return f"{name}_out"
 
     def requantize(self, x: str, shift: int = 2, *, low: int = -8, high: int = 7) -> str:

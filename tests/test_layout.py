@@ -24,6 +24,8 @@ ALLOWED = {
 
 LOWER_ROOMS = ("errors.py", "graph.py", "fixed.py", "container.py", "files.py", "ops", "circuit")
 UPPER_ROOMS = ("zkinfer.api", "zkinfer.cli", "zkinfer.keys", "zkinfer.proof", "zkinfer.lower")
+CHAIN = ("errors", "circuit", "ops", "fixed", "plan", "lower", "keys", "api", "cli")
+"""Rooms of which each may import those before it, and none after it."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -51,10 +53,56 @@ def test_import_direction(module: str) -> None:
                 assert not name.startswith(module + "."), f"{path} imports {name}"
 
 
+def dotted(path: Path) -> str:
+    """The name by which a module is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_circle_of_imports() -> None:
+    """Nothing a file imports leads back to it, what only the type checker imports included."""
+    files = {dotted(path): path for path in [*MODULES, PACKAGE / "_core.pyi"]}
+    needs = {name: set[str]() for name in files}
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                needs[name].update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                inside = [f"{node.module}.{alias.name}" for alias in node.names]
+                needs[name].update(n if n in files else str(node.module) for n in inside)
+    while free := {name for name, reads in needs.items() if not reads & needs.keys()}:
+        needs = {name: reads for name, reads in needs.items() if name not in free}
+    assert not needs, f"in a circle, or in need of one: {sorted(needs)}"
+
+
 def test_nothing_flows_back() -> None:
     for path in MODULES:
         if room(path) in LOWER_ROOMS:
             assert not set(imports(path)) & set(UPPER_ROOMS), path
+
+
+@pytest.mark.parametrize("number", range(len(CHAIN)), ids=CHAIN)
+def test_the_chain_of_rooms(number: int) -> None:
+    for path in MODULES:
+        if room(path).removesuffix(".py") == CHAIN[number]:
+            for later in CHAIN[number + 1 :]:
+                assert not [
+                    name for name in imports(path) if f"{name}.".startswith(f"zkinfer.{later}.")
+                ]
+
+
+def test_the_walk_and_the_reference_name_no_operator() -> None:
+    """They read contracts and types; "label" is a kind of tensors too."""
+    from zkinfer.ops import OPS
+
+    names = set(OPS) - {"label"}
+    for path in MODULES:
+        if room(path) in ("fixed.py", "plan.py", "lower.py", "reference"):
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            said = {node.value for node in nodes if isinstance(node, ast.Constant)}
+            read = {name for name in imports(path) if name.startswith("zkinfer.ops.")}
+            assert not names & said, path
+            assert not names & {name.split(".")[2] for name in read}, path
 
 
 def test_reference_stands_alone() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.backends import transparent
+from zkinfer.circuit.layout import Segment
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import FixedGraph, quantize_input
@@ -186,7 +187,7 @@ def prove(
     report("proving")
     body = transparent.prove(proving_key.prover, context, witness.segments)
     key_digest = proving_key.verifying_key.key_digest
-    return Proof(key_digest, context, tuple(witness.public), body)
+    return Proof(key_digest, context, tuple(witness.segments[Segment.PUBLIC]), body)
 
 
 def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -> Verified:
@@ -284,9 +285,9 @@ def public_names(graph: FixedGraph) -> tuple[str, ...]:
 
 def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:
     """What fixed-point integers stand for: labels as they are, all others as float64 arrays."""
-    labels = {node.output for node in graph.nodes if node.op == "label"}
     numbers: dict[str, npt.NDArray[Any]] = {}
     for name, value in values.items():
-        scale = graph.tensors[name].scale
-        numbers[name] = value if name in labels else np.ldexp(value.astype(np.float64), -scale)
+        tensor = graph.tensors[name]
+        exact = np.ldexp(value.astype(np.float64), -tensor.scale)
+        numbers[name] = value if tensor.kind == "label" else exact
     return numbers

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
-from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
+from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
 
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
 
@@ -37,12 +37,15 @@ MODES = {
 
 @dataclass(frozen=True)
 class FixedNode:
-    """One operator of zkinfer.ops. attrs: integers, tuples of them, tuples of tuples, booleans."""
+    """One operator of zkinfer.ops, and the names of what it reads and makes.
+
+    attrs: integers, tuples of them, tuples of tuples, booleans.
+    """
 
     name: str
     op: str
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     attrs: Mapping[str, Any]
 
 
@@ -69,9 +72,9 @@ class FixedGraph:
         for mode, words in MODES.items():
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
         names = (*self.inputs, *self.weights)
-        count = len(names) + len(self.nodes)
-        _check(count <= MAX_TENSORS, f"{count} inputs, weights and nodes; at most {MAX_TENSORS}")
-        made = [node.output for node in self.nodes]
+        made = [name for node in self.nodes for name in node.outputs]
+        count = len(names) + max(len(made), len(self.nodes))
+        _check(count <= MAX_TENSORS, f"{count} tensors; at most {MAX_TENSORS}")
         for name in (*names, *made, *self.outputs, *(node.name for node in self.nodes)):
             _check_name(name)
         _check(len(set(names)) == len(names), "a name stands for two tensors")
@@ -83,13 +86,14 @@ class FixedGraph:
         for name in names:
             tensors[name] = _checked(f"tensor {name}", self.declared[name])
         for node in self.nodes:
-            _check(node.output not in tensors, f"tensor {node.output} is made twice")
-            tensors[node.output] = _infer(node, tensors)
+            for name, tensor in zip(node.outputs, _infer(node, tensors), strict=True):
+                _check(name not in tensors, f"tensor {name} is made twice")
+                tensors[name] = tensor
         known = tensors.keys() - set(self.weights)
         for name in self.outputs:
             _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
-        labels = {node.output for node in self.nodes if node.op == "label"}
+        labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
         expected = set(self.outputs) if self.output_mode == "label" else set()
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         object.__setattr__(self, "tensors", tensors)
@@ -106,7 +110,7 @@ class FixedGraph:
                 "name": node.name,
                 "op": node.op,
                 "inputs": list(node.inputs),
-                "output": node.output,
+                "outputs": list(node.outputs),
                 "attrs": dict(node.attrs),
             }
             for node in self.nodes
@@ -115,7 +119,7 @@ class FixedGraph:
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
-            "outputs": list(self.outputs),
+            "outputs": [[name, *_type(self.tensors[name])] for name in self.outputs],
             **{mode: getattr(self, mode) for mode in MODES},
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
@@ -127,22 +131,11 @@ class FixedGraph:
             document = json.loads(data.decode("ascii"))
         except (ValueError, RecursionError) as error:
             raise FormatError("the fixed-point graph is not JSON") from error
-        keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-        _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
-        declared: dict[str, FixedTensor] = {}
-        names: dict[str, tuple[str, ...]] = {}
-        for member in ("inputs", "weights"):
-            entries = [_declaration(entry) for entry in _list(document[member])]
-            names[member] = tuple(name for name, _ in entries)
-            declared.update(entries)
-        graph = cls(
-            inputs=names["inputs"],
-            weights=names["weights"],
-            nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
-            outputs=tuple(_text(name) for name in _list(document["outputs"])),
-            declared=declared,
-            **{mode: _text(document[mode]) for mode in MODES},
-        )
+        graph = _graph(document)
+        outputs = dict(_output(entry) for entry in document["outputs"])
+        for name, said in outputs.items():
+            made = _type(graph.tensors[name])
+            _check(said == made, f"output {name} is said to be {said}; its operators make {made}")
         _check(graph.to_json() == data, "its JSON is not canonical")
         return graph
 
@@ -155,7 +148,8 @@ def evaluate(
     with np.errstate(over="ignore"):  # sums on the way to a tensor may wrap around 2^64 and back
         for node in graph.nodes:
             operands = (arrays[name] for name in node.inputs)
-            arrays[node.output] = OPS[node.op].forward(node.attrs, *operands)
+            made = OPS[node.op].forward(node.attrs, *operands)
+            arrays.update(zip(node.outputs, made, strict=True))
     return arrays
 
 
@@ -232,21 +226,24 @@ def _checked(what: str, tensor: FixedTensor) -> FixedTensor:
     return tensor
 
 
-def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> FixedTensor:
+def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> list[FixedTensor]:
     _check(node.op in OPS, f"node {node.name}: operator {node.op} does not exist")
     op = OPS[node.op]
-    _check(set(node.attrs) == set(op.ATTRS), f"node {node.name}: attributes {set(node.attrs)}")
-    for name, kind in op.ATTRS.items():
+    _check(set(node.attrs) == set(op.attrs), f"node {node.name}: attributes {set(node.attrs)}")
+    for name, kind in op.attrs.items():
         _check(_is_kind(node.attrs[name], kind), f"node {node.name}: attribute {name}")
-    fewest, most = op.INPUTS
+    fewest, most = op.inputs
     _check(fewest <= len(node.inputs) <= most, f"node {node.name}: {len(node.inputs)} inputs")
     for name in node.inputs:
         _check(name in tensors, f"node {node.name} reads {name} before it is made")
+        _check(tensors[name].kind == "real", f"node {node.name} reads {name}, a label")
     try:
-        tensor: FixedTensor = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
+        made = op.infer(node.attrs, *(tensors[name] for name in node.inputs))
     except ShapeError as error:
         raise FormatError(f"the fixed-point graph is refused: node {node.name}: {error}") from error
-    return _checked(f"node {node.name}: tensor {node.output}", tensor)
+    _check(len(node.outputs) == len(made), f"node {node.name}: {len(node.outputs)} outputs")
+    pairs = zip(node.outputs, made, strict=True)
+    return [_checked(f"node {node.name}: tensor {name}", tensor) for name, tensor in pairs]
 
 
 def _is_kind(value: Any, kind: str) -> bool:
@@ -257,6 +254,26 @@ def _is_kind(value: Any, kind: str) -> bool:
     if not isinstance(value, tuple):
         return False
     return all(_is_kind(item, "int" if kind == "ints" else "ints") for item in value)
+
+
+def _graph(document: Any) -> FixedGraph:
+    """The graph of a document; what that says of outputs is still to be checked."""
+    keys = {"inputs", "weights", "nodes", "outputs", *MODES}
+    _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
+    declared: dict[str, FixedTensor] = {}
+    names: dict[str, tuple[str, ...]] = {}
+    for member in ("inputs", "weights"):
+        entries = [_declaration(entry) for entry in _list(document[member])]
+        names[member] = tuple(name for name, _ in entries)
+        declared.update(entries)
+    return FixedGraph(
+        inputs=names["inputs"],
+        weights=names["weights"],
+        nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
+        outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
+        declared=declared,
+        **{mode: _text(document[mode]) for mode in MODES},
+    )
 
 
 def _list(value: Any) -> list[Any]:
@@ -279,15 +296,28 @@ def _declaration(entry: Any) -> tuple[str, FixedTensor]:
     return _text(name), FixedTensor(_tuple(shape), *numbers)
 
 
+def _type(tensor: FixedTensor) -> list[Any]:
+    """What a graph says of an output."""
+    return [list(tensor.shape), tensor.scale, tensor.kind]
+
+
+def _output(entry: Any) -> tuple[str, list[Any]]:
+    fields = _list(entry)
+    _check(len(fields) == 4, "an output has four members")
+    name, *said = fields
+    _check(said[2] in KINDS, f"output {name} is of the kind {said[2]!r}, which does not exist")
+    return _text(name), said
+
+
 def _node(entry: Any) -> FixedNode:
-    members = {"name", "op", "inputs", "output", "attrs"}
+    members = {"name", "op", "inputs", "outputs", "attrs"}
     _check(isinstance(entry, dict) and set(entry) == members, "a node's members are not known")
     _check(isinstance(entry["attrs"], dict), "a node's attributes are no object")
     return FixedNode(
         name=_text(entry["name"]),
         op=_text(entry["op"]),
         inputs=tuple(_text(name) for name in _list(entry["inputs"])),
-        output=_text(entry["output"]),
+        outputs=tuple(_text(name) for name in _list(entry["outputs"])),
         attrs={name: _tuple(value) for name, value in entry["attrs"].items()},
     )
 

@@ -2,16 +2,11 @@
 
 Both run the same `constrain` functions of the ops, once without integers and once with them, so
 that circuit and witness cannot drift apart. `lower` is a pure function of the graph: whoever
-accepts a key lowers its graph again and compares the bytes.
-
-A product (conv, matmul, mul, prelu) is not stored if its only reader is a requantize, or a max_pool
-whose windows tile it: the reader's own equation says what the product equals. Sums of products of
-matrices are left open in the same way. Every other product becomes a tensor of the trace.
+accepts a key lowers its graph again and compares the bytes. What is decided on the way is in plan.
 """
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -25,40 +20,21 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
-from zkinfer.ops import OPS, max_pool
-
-SUMS = frozenset({"add", "sub", "neg"})
-"""The ops that take products that are not stored and make one sum of them."""
-
-MAX_TERMS = 64
-MAX_SUMS = 4
-"""A value of more terms, or of more summation axes in one, is stored before it is read."""
+from zkinfer.ops import OPS
+from zkinfer.plan import Plan, kernels, make_plan
 
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """The arrays of every tensor, int64, by segment and in the circuit's order.
+    """The arrays of every tensor that is not of the sketch, int64, and the outputs.
 
-    public: without the constant one; bits: the numbers, without the axis of the position.
-    outputs: by the graph's names, in their logical shapes.
+    segments: by segment, in the circuit's order; of the public one without the constant one, of
+    bits the numbers, without the axis of the position. outputs: by the graph's names, in their
+    logical shapes.
     """
 
-    public: list[Integers]
-    weights: list[Integers]
-    input: list[Integers]
-    bits: list[Integers]
-    trace: list[Integers]
+    segments: Mapping[Segment, list[Integers]]
     outputs: dict[str, Integers]
-
-    @property
-    def segments(self) -> dict[Segment, list[Integers]]:
-        """The arrays of each segment that is not committed."""
-        return {
-            Segment.PUBLIC: self.public,
-            Segment.INPUT: self.input,
-            Segment.BITS: self.bits,
-            Segment.TRACE: self.trace,
-        }
 
 
 def lower(graph: FixedGraph) -> Circuit:
@@ -91,14 +67,7 @@ def solve(
     b = Builder(solving=True, lies=lies)
     with np.errstate(over="ignore"):  # integers are kept modulo 2^64
         outputs = _constrain(b, graph, weights, inputs)
-    return Witness(
-        public=b.witness[Segment.PUBLIC],
-        weights=b.witness[Segment.WEIGHTS],
-        input=b.witness[Segment.INPUT],
-        bits=b.witness[Segment.BITS],
-        trace=b.witness[Segment.TRACE],
-        outputs={name: value.array for name, value in outputs.items()},
-    )
+    return Witness(b.witness, {name: value.array for name, value in outputs.items()})
 
 
 def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[Integers]:
@@ -106,9 +75,9 @@ def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[In
 
     weights: int64 arrays of the graph's shapes, by name.
     """
-    arrays, kernels = [], _kernels(graph)
+    arrays, groups = [], kernels(graph)
     for name in graph.weights:
-        laid = _laid_out(weights[name], kernels.get(name, 0))
+        laid = _laid_out(weights[name], groups.get(name, 0))
         arrays.append(regroup(laid, tuple((axis,) for axis in physical_order(laid.shape))))
     return arrays
 
@@ -120,81 +89,43 @@ def _constrain(
     inputs: Mapping[str, Integers] | None,
 ) -> dict[str, Value]:
     """Declares everything in the graph's order; returns the outputs."""
-    graph = _pools_first(graph)
+    plan = make_plan(graph)
+    graph = plan.graph
     values: dict[str, Value] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
-    kernels, known = _kernels(graph), _certified(graph)
+    known = _certified(graph)
     for name in graph.weights:
         array = None if weights is None else weights[name]
         tensor = graph.tensors[name]
-        values[name] = _weight(
-            b, name, tensor, known or Interval(tensor.low, tensor.high), array, kernels.get(name, 0)
-        )
-    readers = _only_readers(graph)
+        certain = known or Interval(tensor.low, tensor.high)
+        values[name] = _weight(b, name, tensor, certain, array, plan.kernels.get(name, 0))
     for node in graph.nodes:
         operands = [values[name] for name in node.inputs]
         try:
-            values[node.output] = _node(b, graph, node, operands, readers.get(node.output))
+            made = _node(b, plan, node, operands)
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"node {node.name} ({node.op}): {error}") from error
+        values.update(zip(node.outputs, made, strict=True))
     for name in graph.outputs:
         _publish(b, graph, name, values[name])
     b.ensure_bits()
     return {name: values[name] for name in graph.outputs}
 
 
-def _node(
-    b: Builder, graph: FixedGraph, node: FixedNode, operands: list[Value], reader: FixedNode | None
-) -> Value:
-    """A node's output, stored where it has to be: unread parts, or too much to read in place."""
-    tensor = graph.tensors[node.output]
-    value: Value = OPS[node.op].constrain(b, node, *operands)
-    value = value.bounded(tensor.low, tensor.high)
-    b.count(node.name, value.terms)
-    sums = max((len(term.sums) for term in value.terms), default=0)
-    fits = len(value.terms) <= MAX_TERMS and sums <= MAX_SUMS
-    if fits and (not value.parts or _stays_open(graph, reader, value)):
-        return value
-    return b.store(f"{node.name}/output", value)
-
-
-def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:
-    """The node that reads a tensor, for tensors that nothing else reads."""
-    counts = Counter(name for node in graph.nodes for name in node.inputs)
-    counts.update(graph.outputs)
-    return {name: node for node in graph.nodes for name in node.inputs if counts[name] == 1}
-
-
-def _stays_open(graph: FixedGraph, reader: FixedNode | None, value: Value) -> bool:
-    """Whether the only reader of a value takes parts that are not stored."""
-    if reader is None:
-        return False
-    if reader.op in SUMS:
-        joins = all(part.joins for _, part in value.parts)
-        return joins and value.shape == graph.tensors[reader.output].shape
-    return reader.op == "requantize" or (
-        reader.op == "max_pool" and max_pool.tiles(reader.attrs, value.shape)
-    )
-
-
-def _pools_first(graph: FixedGraph) -> FixedGraph:
-    """The graph with requantize, max_pool as max_pool, requantize where the windows tile.
-
-    Rounding and saturating never decrease, so the order does not matter to the result; and fewer
-    numbers are rounded. Only where nothing else reads what lies between.
-    """
-    readers = _only_readers(graph)
-    nodes = {node.output: node for node in graph.nodes}
-    for first in graph.nodes:
-        second = readers.get(first.output)
-        if first.op != "requantize" or second is None or second.op != "max_pool":
-            continue
-        alone = first.inputs[0] in readers
-        if alone and max_pool.tiles(second.attrs, graph.tensors[first.output].shape):
-            nodes[first.output] = replace(second, inputs=first.inputs, output=first.output)
-            nodes[second.output] = replace(first, inputs=second.inputs, output=second.output)
-    return replace(graph, nodes=tuple(nodes.values()))
+def _node(b: Builder, plan: Plan, node: FixedNode, operands: list[Value]) -> list[Value]:
+    """A node's outputs, each stored where the plan says so."""
+    made = []
+    results = OPS[node.op].constrain(b, node.name, node.attrs, *operands)
+    for number, (name, result) in enumerate(zip(node.outputs, results, strict=True)):
+        tensor = plan.graph.tensors[name]
+        value = result.bounded(tensor.low, tensor.high)
+        b.count(node.name, value.terms)
+        if plan.stores(name, value):
+            place = f"/{number}" if len(results) > 1 else ""
+            value = b.store(f"{node.name}/output{place}", value)
+        made.append(value)
+    return made
 
 
 def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
@@ -236,19 +167,6 @@ def _certified(graph: FixedGraph) -> Interval | None:
         return None
     bound = certified_bound(graph)
     return Interval(-bound, bound)
-
-
-def _kernels(graph: FixedGraph) -> dict[str, int]:
-    """The weights that convolutions read as their kernels, all in the same number of groups.
-
-    A kernel is stored as [groups, taps, filters of a group]: that pads less than its own shape.
-    """
-    found: dict[str, set[int]] = {}
-    weights = set(graph.weights)
-    for node in graph.nodes:
-        if node.op == "conv" and node.inputs[1] in weights:
-            found.setdefault(node.inputs[1], set()).add(node.attrs["groups"])
-    return {name: groups.pop() for name, groups in found.items() if len(groups) == 1}
 
 
 def _laid_out(array: Integers, groups: int) -> Integers:

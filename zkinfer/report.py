@@ -92,7 +92,7 @@ def _layers(fidelity: Fidelity) -> list[dict[str, Any]]:
 
 def _tensors(graph: FixedGraph) -> list[dict[str, Any]]:
     """Inputs, weights and what each node makes: width, scale and bounds."""
-    makers = {node.output: node.op for node in graph.nodes}
+    makers = {name: node.op for node in graph.nodes for name in node.outputs}
     makers.update(dict.fromkeys(graph.inputs, "input"), **dict.fromkeys(graph.weights, "weight"))
     return [
         {

@@ -36,7 +36,7 @@ def assert_agrees(graph: FixedGraph, circuit: Circuit, witness: Witness, oracle:
     for name in graph.outputs:
         np.testing.assert_array_equal(witness.outputs[name], oracle[name])
     shown = [*graph.inputs] if graph.input_mode == "public" else []
-    for name, array in zip([*shown, *graph.outputs], witness.public, strict=True):
+    for name, array in zip([*shown, *graph.outputs], witness.segments[Segment.PUBLIC], strict=True):
         np.testing.assert_array_equal(array, oracle[name])
 
 
@@ -115,7 +115,7 @@ def test_weights_lie_as_the_circuit_says(case: Case) -> None:
     tensors = lower(case.graph).segment(Segment.WEIGHTS)
     assert [array.shape for array in arrays] == [tensor.extents for tensor in tensors]
     witness = solve(case.graph, weights, inputs)
-    for known, used in zip(arrays, witness.weights, strict=True):
+    for known, used in zip(arrays, witness.segments[Segment.WEIGHTS], strict=True):
         np.testing.assert_array_equal(known, used)
 
 

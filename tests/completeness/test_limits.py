@@ -10,7 +10,8 @@ from zkinfer.circuit.layout import Segment, choose_columns, next_power, outermos
 from zkinfer.circuit.layout import Tensor as Stored
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import evaluate
-from zkinfer.lower import MAX_TERMS, lower, solve
+from zkinfer.lower import lower, solve
+from zkinfer.plan import MAX_TERMS
 
 
 def test_sums_do_not_grow_without_end() -> None:

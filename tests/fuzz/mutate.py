@@ -15,6 +15,7 @@ from typing import Any
 import onnx
 from onnx import AttributeProto, TensorProto
 
+from tests.artifacts import declared
 from zkinfer import container
 from zkinfer.onnx_import.table import CONVERTERS, FOLDED
 from zkinfer.ops import OPS
@@ -123,6 +124,8 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
             _grow(graph, rng)
         else:
             graph = _edited(graph, rng)
+    if rng.random() < 0.9:
+        graph = declared(graph)
     text = json.dumps(graph, sort_keys=True, separators=(",", ":"))
     parts[0] = text.encode("ascii", "replace")
     return _joined(container.VERIFYING_KEY, parts)
@@ -131,7 +134,7 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
 def _grow(graph: dict[str, Any], rng: random.Random) -> None:
     """Adds a node, a chain of them, a weight or an input of a node; or shows another output."""
     nodes, declared = graph["nodes"], graph["inputs"] + graph["weights"]
-    made = [node["output"] for node in nodes]
+    made = [name for node in nodes for name in node["outputs"]]
     known = [entry[0] for entry in declared] + made
     kind = rng.randrange(5)
     if kind == 0:
@@ -141,12 +144,12 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
     elif kind == 1:
         rng.choice(nodes)["inputs"].append(rng.choice(known))
     elif kind == 2:
-        graph["outputs"] = [rng.choice(made)]
+        graph["outputs"] = [_shown(rng.choice(made))]
     elif kind == 3:
         _chain(graph, rng.choice(nodes), rng.choice((2, 8, 64, 256)))
     else:
         op = rng.choice(sorted(OPS))
-        fewest, most = OPS[op].INPUTS
+        fewest, most = OPS[op].inputs
         reads = rng.randint(fewest, min(most, 3))
         name = f"n{len(nodes)}"
         nodes.append(
@@ -154,11 +157,11 @@ def _grow(graph: dict[str, Any], rng: random.Random) -> None:
                 "name": name,
                 "op": op,
                 "inputs": [rng.choice((known[-1], rng.choice(known))) for _ in range(reads)],
-                "output": f"{name}_out",
-                "attrs": {key: _attribute(kind, rng) for key, kind in OPS[op].ATTRS.items()},
+                "outputs": [f"{name}_out"],
+                "attrs": {key: _attribute(kind, rng) for key, kind in OPS[op].attrs.items()},
             }
         )
-        graph["outputs"] = [f"{name}_out"]
+        graph["outputs"] = [_shown(f"{name}_out")]
         graph["output_mode"] = "label" if op == "label" else "public"
 
 
@@ -166,12 +169,17 @@ def _chain(graph: dict[str, Any], node: dict[str, Any], count: int) -> None:
     """Repeats a node, each reading the output of the one before wherever the node reads its first
     input.
     """
-    first, last = node["inputs"][0], node["output"]
+    first, last = node["inputs"][0], node["outputs"][0]
     for number in range(len(graph["nodes"]), len(graph["nodes"]) + count):
         inputs = [last if name == first else name for name in node["inputs"]]
         last = f"n{number}_out"
-        graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "output": last})
-    graph["outputs"] = [last]
+        graph["nodes"].append(node | {"name": f"n{number}", "inputs": inputs, "outputs": [last]})
+    graph["outputs"] = [_shown(last)]
+
+
+def _shown(name: str) -> list[Any]:
+    """An output, whatever it is."""
+    return [name, [], 0, "real"]
 
 
 def _attribute(kind: str, rng: random.Random) -> Any:

@@ -23,7 +23,7 @@ def run(
     tensors = {name: array.astype(object) for name, array in {**weights, **inputs}.items()}
     for node in graph.nodes:
         operands = [tensors[name] for name in node.inputs]
-        tensors[node.output] = MEANINGS[node.op](node.attrs, *operands)
+        tensors[node.outputs[0]] = MEANINGS[node.op](node.attrs, *operands)
     return tensors
 
 

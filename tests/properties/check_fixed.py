@@ -15,6 +15,7 @@ from zkinfer import FormatError, Proof, ProvingKey, UnsupportedModelError, Verif
 from zkinfer.api import public_names
 from zkinfer.circuit.check import check
 from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import FixedGraph, evaluate
 from zkinfer.keys import make_keys
 from zkinfer.lower import lower, solve
@@ -73,7 +74,6 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
     """Operators, bounds, witness and circuit agree with integers that cannot overflow."""
     meant = big_integers.run(graph, weights, inputs)
     made = evaluate(graph, weights, inputs)
-    scales = parse_graph(graph.to_json()).scales
     for name, tensor in graph.tensors.items():
         array = made[name]
         demand(array.dtype == np.int64, "not int64", name)
@@ -81,11 +81,13 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
         demand(np.array_equal(array.astype(object), meant[name]), "evaluate disagrees", name)
         inside = tensor.low <= meant[name].min() and meant[name].max() <= tensor.high
         demand(inside, "a value is out of its bounds", name)
-        demand(tensor.scale == scales[name], "another scale", name)
+    for name, kind in parse_graph(graph.to_json()).types.items():
+        tensor = graph.tensors[name]
+        demand(kind == (tensor.shape, tensor.scale), "another type", name)
     witness = solve(graph, weights, inputs)
     names = public_names(graph)
     demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))
-    for name, array in [*witness.outputs.items(), *zip(names, witness.public, strict=True)]:
+    for name, array in [*witness.outputs.items(), *zip(names, witness.segments[Segment.PUBLIC], strict=True)]:
         demand(array.shape == graph.tensors[name].shape, "solve has another shape", name)
         demand(np.array_equal(array.astype(object), meant[name]), "solve disagrees", name)
     broken = check(circuit, witness)

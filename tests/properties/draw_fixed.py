@@ -61,15 +61,20 @@ class Example:
     proved: bool
 
 
-def graph(choices: Choices) -> Example:
-    """A graph and two assignments: one at the ends of the ranges, one near them or anywhere."""
+def graph(choices: Choices, chain: Sequence[str] = ()) -> Example:
+    """A graph and two assignments: one at the ends of the ranges, one near them or anywhere.
+
+    chain: operators to draw in this order; any if there are none.
+    """
     d = Drawing(choices)
     if d.chance(1):
         d.entries = 4000
     d.fresh(d.extents(0, 5), d.scale(), weight=0)
     if d.chance(40):
         d.fresh(d.extents(3, 4), d.scale(), weight=20)
-    if d.chance(35):
+    if chain:
+        ops = list(chain)
+    elif d.chance(35):
         ops = list(d.one(CHAINS))
     else:
         single = [op for op in DRAW if op != "label"]
@@ -100,7 +105,7 @@ def _node(d: Drawing, op: str) -> None:
             attrs = d.spoiled(attrs) if d.chance(6) else attrs
             name = d.add(op, *operands, **attrs)
         except FormatError as error:
-            parts = [part for node in d.nodes for part in (node.name, node.output)]
+            parts = [part for node in d.nodes for part in (node.name, *node.outputs)]
             parts += [*d.declared, "a name ", "two nodes have one name"]
             if not any(part and part in str(error) for part in parts):
                 raise Finding("a refusal names nothing", str(error)) from error

@@ -38,7 +38,7 @@ def _add(d: Drawing) -> Drawn:
 def _twins(d: Drawing, node: FixedNode) -> Drawn:
     """A product, and another one of its shape and scale."""
     x, w = (d.tensors[name] for name in node.inputs[:2])
-    made, op, attrs = d.tensors[node.output], node.op, dict(node.attrs)
+    made, op, attrs = d.tensors[node.outputs[0]], node.op, dict(node.attrs)
     scale = x.scale if op == "prelu" else d.scale()
     if d.chance(30):
         x, w, op, attrs = made, made, "mul", {}
@@ -47,7 +47,7 @@ def _twins(d: Drawing, node: FixedNode) -> Drawn:
     if right is None or d.chance(50):
         right = d.odd(w.shape, made.scale - scale, max(1, d.small(d.tensors[left]) - 5))
     twin = d.add(op, left, right, **attrs)
-    return (node.output, twin), {"shift_a": 0, "shift_b": 0}
+    return (node.outputs[0], twin), {"shift_a": 0, "shift_b": 0}
 
 
 def _mul(d: Drawing) -> Drawn:

@@ -132,7 +132,7 @@ class Drawing:
         if self.chance(6):
             name = self.one(NAMES) + self.one((*self.tensors, ""))
             output = self.one((name, output, name + self.one(NAMES)))
-        self.nodes = [*self.nodes, FixedNode(name, op, operands, output, attrs)]
+        self.nodes = [*self.nodes, FixedNode(name, op, operands, (output,), attrs)]
         self.tensors[output] = self.graph_of(self.nodes, (output,)).tensors[output]
         return output
 
@@ -184,7 +184,7 @@ class Drawing:
         input_mode: str = "hidden",
         weights_mode: str = "hidden",
     ) -> FixedGraph:
-        labels = tuple(node.output for node in nodes if node.op == "label")
+        labels = tuple(name for node in nodes if node.op == "label" for name in node.outputs)
         return FixedGraph(
             inputs=tuple(self.inputs),
             weights=tuple(self.weights),

@@ -1,6 +1,7 @@
 """Operators, bounds, circuits, witnesses and proofs of drawn fixed-point graphs agree."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.properties import check_fixed, draw_fixed
 from tests.properties.choices import Finding, seeded
 from tests.properties.draw_fixed_nodes import DRAW
 from zkinfer.ops import OPS
+from zkinfer.ops.tensor import Attrs, Integers
 
 CASES, BLOCK = 800, 100
 
@@ -34,9 +36,12 @@ def test_every_operator_is_drawn() -> None:
 
 def test_a_disagreement_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The property can fail: an operator that rounds otherwise is noticed."""
-    op = OPS["requantize"]
-    honest = op.forward
-    monkeypatch.setattr(op, "forward", lambda attrs, x: honest(attrs, x) + 1)
+    honest = OPS["requantize"]
+
+    def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
+        return tuple(array + 1 for array in honest.forward(attrs, *arrays))
+
+    monkeypatch.setitem(OPS, "requantize", replace(honest, forward=forward))
     for number in range(CASES):
         case = draw_fixed.graph(seeded(0, number))
         if case.assignments and any(node.op == "requantize" for node in case.graph.nodes):

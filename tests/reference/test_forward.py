@@ -35,14 +35,14 @@ def whole(array: Integers) -> npt.NDArray[np.object_]:
 
 def check(op: str, attrs: Attrs, expected: Any, *arrays: Integers, scales: Sequence[int]) -> None:
     """forward is the definition, and infer tells its shape and bounds."""
-    got = OPS[op].forward(attrs, *arrays)
+    (got,) = OPS[op].forward(attrs, *arrays)
     assert got.dtype == np.int64
     assert np.array_equal(whole(got), expected)
     tensors = [
         FixedTensor(array.shape, scale, int(array.min()), int(array.max()))
         for array, scale in zip(arrays, scales, strict=True)
     ]
-    inferred = OPS[op].infer(attrs, *tensors)
+    (inferred,) = OPS[op].infer(attrs, *tensors)
     assert inferred.shape == got.shape
     assert inferred.low <= int(got.min())
     assert int(got.max()) <= inferred.high
@@ -217,7 +217,8 @@ def test_requantize(x: int, shift: int, low: int, span: int) -> None:
 def test_requantize_ties(x: int, y: int) -> None:
     """x / 4: -1.5 is -1, -0.5 is 0, 0.5 is 1, 1.5 is 2."""
     attrs = {"shift": 2, "low": -9, "high": 9}
-    assert OPS["requantize"].forward(attrs, np.array([x])).tolist() == [y]
+    (got,) = OPS["requantize"].forward(attrs, np.array([x]))
+    assert got.tolist() == [y]
 
 
 @settings(max_examples=60, deadline=None)

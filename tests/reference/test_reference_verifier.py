@@ -68,7 +68,7 @@ EMPTY_GRAPH = json.dumps(
         "inputs": [["x", [1], 0, 0, 1]],
         "weights": [],
         "nodes": [],
-        "outputs": ["x"],
+        "outputs": [["x", [1], 0, "real"]],
         "input_mode": "hidden",
         "output_mode": "public",
         "weights_mode": "hidden",
@@ -199,10 +199,13 @@ def test_verdicts_of_networks_agree(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_scales_follow_the_operators(name: str) -> None:
+def test_the_key_says_the_types_of_what_is_shown(name: str) -> None:
     graph = CASES[name].graph
-    scales = {name: tensor.scale for name, tensor in graph.tensors.items()}
-    assert parse_graph(graph.to_json()).scales == scales
+    read = parse_graph(graph.to_json())
+    assert set(read.types) == {*graph.inputs, *graph.outputs}
+    for name, (shape, scale) in read.types.items():
+        assert (shape, scale) == (graph.tensors[name].shape, graph.tensors[name].scale)
+    assert read.labels == {t for t, tensor in graph.tensors.items() if tensor.kind == "label"}
 
 
 @pytest.fixture(scope="module")
@@ -314,8 +317,14 @@ GRAPH = json.loads(CASES["label"].graph.to_json())
         {"nodes": [{**GRAPH["nodes"][0], "inputs": ["nothing"]}]},
         {"nodes": GRAPH["nodes"] * 2},
         {"outputs": []},
-        {"outputs": ["nothing"]},
-        {"outputs": ["label_out"] * 2},
+        {"outputs": [["nothing", [], 0, "label"]]},
+        {"outputs": [["label_out", [], 0, "label"]] * 2},
+        {"outputs": [["label_out", [], 0, "real"]]},
+        {"outputs": [["label_out", [], 0, "boolean"]]},
+        {"outputs": [["label_out", [], 0]]},
+        {"outputs": [["label_out", [], 257, "label"]]},
+        {"outputs": [["label_out", ["1"], 0, "label"]]},
+        {"outputs": ["label_out"]},
         {"outputs": [[]]},
         {"input_mode": "committed"},
         {"more": 1},
@@ -378,7 +387,9 @@ def test_command_lines_agree(tmp_path: Path, network: tuple[VerifyingKey, zkinfe
         assert "Traceback" not in ours[2]
         if "--json" in words and expected == 0:
             verdict = json.loads(ours[1])
-            assert verdict.pop("not_checked") == ["the key's circuits follow from its graph"]
+            assert verdict.pop("not_checked") == [
+                "the key's circuits and output types follow from its nodes"
+            ]
             assert verdict == json.loads(theirs[1])
         if "--json" in words and expected == 1:
             assert json.loads(ours[1]).keys() == json.loads(theirs[1]).keys()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.artifacts import declared
 from zkinfer import container
 from zkinfer.certificate import certificate_circuit
 from zkinfer.circuit.builder import MAX_TERM_BYTES
@@ -45,15 +46,15 @@ def graph(
         "inputs": inputs,
         "weights": list(weights),
         "nodes": [
-            {"name": name, "op": op, "inputs": read, "output": name, "attrs": attrs}
+            {"name": name, "op": op, "inputs": read, "outputs": [name], "attrs": attrs}
             for name, op, read, attrs in nodes
         ],
-        "outputs": list(outputs),
+        "outputs": [[name, [], 0, "real"] for name in outputs],
         "input_mode": "hidden",
         "output_mode": output,
         "weights_mode": "hidden",
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(declared(document), sort_keys=True, separators=(",", ":")).encode()
 
 
 def one(op: str, *shape: int, **attrs: Any) -> bytes:

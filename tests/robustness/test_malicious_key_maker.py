@@ -154,7 +154,7 @@ def weighted_errors(circuit: Circuit, witness: Witness, rx: Point) -> int:
         for block, s in zip(circuit.blocks, starts, strict=True)
     }
     total = 0
-    for path, wrong in violations(circuit, witness):
+    for path, wrong in violations(circuit, witness.segments):
         start, steps = at[path]
         for index in np.ndindex(*wrong.shape):
             row = start + sum(i * step for i, step in zip(index, steps, strict=True))

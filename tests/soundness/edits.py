@@ -18,6 +18,8 @@ NAMED = {
 }
 DECLARATION = ("name", "shape", "scale", "low", "high")
 """What the members of a tensor's declaration in a graph are called in the table."""
+OUTPUT = ("name", "shape", "scale", "kind")
+"""The same of an output."""
 
 
 def changed(data: bytes, fields: Sequence[Field], name: str, mutation: str) -> bytes:
@@ -85,8 +87,9 @@ def graph_edited(data: bytes, field: str, mutation: str) -> bytes:
     *steps, last = field.split("/")
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
-    if isinstance(at, list) and last in DECLARATION:
-        last = str(DECLARATION.index(last))
+    members = OUTPUT if steps[:1] == ["outputs"] else DECLARATION
+    if isinstance(at, list) and last in members:
+        last = str(members.index(last))
     _edit(at, int(last) if isinstance(at, list) else last, mutation)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 

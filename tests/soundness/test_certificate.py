@@ -96,7 +96,7 @@ def test_weights_out_of_range(name: str, value: int, paths: set[str]) -> None:
     graph = many_weights()
 
     def lie(witness: Witness) -> None:
-        witness.weights[graph.weights.index(name)].flat[3] = value
+        witness.segments[Segment.WEIGHTS][graph.weights.index(name)].flat[3] = value
 
     assert set(failing(graph, lie)) == paths
 
@@ -105,7 +105,7 @@ def test_wrong_multiplicities() -> None:
     graph = many_weights()
 
     def lie(witness: Witness) -> None:
-        witness.trace[0].flat[2] += 1
+        witness.segments[Segment.TRACE][0].flat[2] += 1
 
     assert failing(graph, lie) == ["table4/total"]
 

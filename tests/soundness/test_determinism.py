@@ -196,7 +196,7 @@ def selectors(graph: FixedGraph, arrays: Arrays) -> int:
 
     One after a requantize takes the entries before they are rounded; the padding is the least.
     """
-    before = {node.output: node.inputs[0] for node in graph.nodes if node.op == "requantize"}
+    before = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "requantize"}
     count = 1
     for node in graph.nodes:
         if node.op == "max_pool":

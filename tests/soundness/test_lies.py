@@ -82,7 +82,7 @@ def test_every_change_is_noticed(case: Case) -> None:
     for path, lie in single_lies(circuit):
         if path != UNREAD and path not in case.graph.inputs:
             witness = solve(case.graph, weights, inputs, lies={path: lie})
-            assert check(circuit, witness) != [], path
+            assert check(circuit, witness.segments) != [], path
 
 
 def test_every_block_can_fail_alone(case: Case) -> None:
@@ -96,7 +96,7 @@ def test_every_block_can_fail_alone(case: Case) -> None:
         lies = list(single_lies(circuit))
         lies += [(path, rolled) for path in advice(circuit) if path.endswith("pool/bits")]
         for path, lie in lies:
-            failing = check(circuit, solve(case.graph, weights, inputs, lies={path: lie}))
+            failing = check(circuit, solve(case.graph, weights, inputs, lies={path: lie}).segments)
             blocks = [failed for failed in failing if not failed.endswith("/bounds")]
             if len(blocks) == 1:
                 alone.add(blocks[0])
@@ -121,7 +121,7 @@ def test_a_false_saturation_is_named(quotient: int, digits: int, output: int) ->
     }
     x = np.full(6, quotient << 2)
     witness = solve(case.graph, {}, {"x0": x}, lies=lies)
-    assert check(lower(case.graph), witness) == ["rescale0/saturation"]
+    assert check(lower(case.graph), witness.segments) == ["rescale0/saturation"]
 
 
 def test_a_sketch_that_is_no_product_is_named() -> None:
@@ -132,7 +132,7 @@ def test_a_sketch_that_is_no_product_is_named() -> None:
     def same_total(array: np.ndarray) -> np.ndarray:
         return array + np.array([1, -1, 0, 0, 0], dtype=object)
 
-    assert check(circuit, witness, lies={"matmul/products": same_total}) == ["matmul/products"]
+    assert check(circuit, witness.segments, lies={"matmul/products": same_total}) == ["matmul/products"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_wrong_product_is_named(change: Lie) -> None:
     case = CASES["matmul"]
     lies = {"matmul/output": change}
     witness = solve(case.graph, *case.random(2), lies=lies)
-    assert check(lower(case.graph), witness) == ["matmul/total"]
+    assert check(lower(case.graph), witness.segments) == ["matmul/total"]
 
 
 def test_bits_that_are_no_bits_are_named() -> None:
@@ -160,14 +160,14 @@ def test_bits_that_are_no_bits_are_named() -> None:
         return bits
 
     witness = solve(case.graph, weights, inputs, lies={"x0/range/bits/boolean": carried})
-    assert check(lower(case.graph), witness) == ["x0/range/bits/boolean"]
+    assert check(lower(case.graph), witness.segments) == ["x0/range/bits/boolean"]
 
 
 def test_public_values_out_of_bounds_are_named() -> None:
     case = CASES["perceptron"]
     weights, inputs = case.random(3)
     inputs["x0"] = inputs["x0"] + 100
-    failing = check(lower(case.graph), solve(case.graph, weights, inputs))
+    failing = check(lower(case.graph), solve(case.graph, weights, inputs).segments)
     assert failing[0] == "x0/bounds"
 
 
@@ -179,6 +179,6 @@ def test_other_weights_change_the_output() -> None:
     other, _ = case.random(5)
     witness = solve(case.graph, other, inputs)
     committed = solve(case.graph, weights, inputs).weights
-    for mine, theirs in zip(witness.weights, committed, strict=True):
+    for mine, theirs in zip(witness.segments[Segment.WEIGHTS], committed, strict=True):
         mine[...] = theirs
-    assert check(circuit, witness) != []
+    assert check(circuit, witness.segments) != []

@@ -68,7 +68,7 @@ def varied(case: Case) -> Case:
         graph = replace(graph, declared={**graph.declared, "x0": x})
     if case.name in SUMMED:
         attrs = {"axes": (0,), "keepdims": False, "multiplier": 1, "scale": 0}
-        total = FixedNode("total", "reduce_sum", graph.outputs, "total_out", attrs)
+        total = FixedNode("total", "reduce_sum", graph.outputs, ("total_out",), attrs)
         graph = replace(graph, nodes=(*graph.nodes, total), outputs=("total_out",))
     return replace(case, graph=graph)
 
@@ -128,7 +128,7 @@ def passing(circuit: Circuit, removed: str, witness: Witness) -> tuple[Challenge
             for term in reader.c
             if term.tensor == tensor and reader is not block
         )
-        for path, rows in violations(reduced, witness, challenges):
+        for path, rows in violations(reduced, witness.segments, challenges):
             if path != total[0]:
                 return None
             wrong = int(rows.sum()) * total[1] % MODULUS
@@ -139,7 +139,7 @@ def passing(circuit: Circuit, removed: str, witness: Witness) -> tuple[Challenge
             return array
 
         lies = {circuit.tensors[tensor].path: fitted}
-    failing = (path for path, _ in violations(reduced, witness, challenges, lies=lies))
+    failing = (path for path, _ in violations(reduced, witness.segments, challenges, lies=lies))
     return (challenges, lies) if all(path == removed for path in failing) else None
 
 
@@ -263,7 +263,7 @@ def repaired(
 ) -> Iterator[Attempt]:
     """After a lie about one entry, the entry of `path` that makes the row hold which `at` names."""
     (inputs, lies), (block, index) = attempt, at
-    failing = dict(violations(circuit, solve(case.graph, weights, inputs, lies=lies)))
+    failing = dict(violations(circuit, solve(case.graph, weights, inputs, lies=lies).segments))
     wrong = [int(row) for row in failing[block].reshape(-1) if row] if block in failing else []
     yield inputs, lies
     for delta in wrong[:1]:
@@ -355,7 +355,7 @@ def harmful(case: Case, weights: Arrays, inputs: Arrays, witness: Witness) -> bo
         if np.any((inputs[name] < tensor.low) | (inputs[name] > tensor.high)):
             return case.graph.input_mode != "public"
     true = solve(case.graph, weights, inputs).public
-    return any(np.any(a != b) for a, b in zip(witness.public, true, strict=True))
+    return any(np.any(a != b) for a, b in zip(witness.segments[Segment.PUBLIC], true, strict=True))
 
 
 def forged(case: Case, circuit: Circuit, path: str, seeds: int = SEEDS) -> Forgery | None:
@@ -378,7 +378,7 @@ def test_every_block_is_needed(name: str) -> None:
         forgery = forged(case, circuit, block.path)
         assert forgery is not None, block.path
         witness, challenges, lies = forgery
-        assert check(circuit, witness, challenges, lies=lies) == [block.path]
+        assert check(circuit, witness.segments, challenges, lies=lies) == [block.path]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -397,7 +397,7 @@ def test_a_constant_output_needs_no_block() -> None:
     circuit = lower(case.graph)
     assert [block.path for block in circuit.blocks] == ["x0/range", "x0/range/upper"]
     witness = solve(case.graph, *case.random(0), lies={"rescale0_out/public": added(0, 1)})
-    assert check(circuit, witness) == ["rescale0_out/public/bounds"]
+    assert check(circuit, witness.segments) == ["rescale0_out/public/bounds"]
     with pytest.raises(UnsupportedModelError, match="nothing is to be proven"):
         lower(replace(case.graph, input_mode="public"))
 
@@ -434,7 +434,7 @@ def test_every_block_of_the_certificate_is_needed(name: str) -> None:
         )
         witness = next(forgeries, None)
         assert witness is not None, block.path
-        assert check(certificate, witness) != []
+        assert check(certificate, witness.segments) != []
 
 
 # -- bits ----------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_what_is_no_bit_is_named(name: str) -> None:
 
         failing = [
             check(
-                circuit, solve(case.graph, *case.random(3), lies={path: lambda b, k=k: moved(b, k)})
+                circuit, solve(case.graph, *case.random(3), lies={path: lambda b, k=k: moved(b, k)}).segments
             )
             for k in range(tensor.extents[-1])
         ]
@@ -478,7 +478,7 @@ def test_an_input_whose_bits_are_no_bits() -> None:
         return bits
 
     witness = solve(case.graph, weights, inputs, lies={"x0/range/bits/boolean": piled})
-    assert check(lower(case.graph), witness) == ["x0/range/bits/boolean"]
+    assert check(lower(case.graph), witness.segments) == ["x0/range/bits/boolean"]
 
 
 def test_an_output_whose_digits_are_no_bits() -> None:
@@ -496,4 +496,4 @@ def test_an_output_whose_digits_are_no_bits() -> None:
     lies = {path: put(other[path]) for path in ("rescale0/digits", "rescale0/output")}
     witness = solve(case.graph, weights, inputs, lies=lies | {"rescale0/digits/boolean": made_up})
     assert harmful(case, weights, inputs, witness)
-    assert check(circuit, witness) == ["rescale0/digits/boolean"]
+    assert check(circuit, witness.segments) == ["rescale0/digits/boolean"]

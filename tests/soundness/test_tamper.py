@@ -8,7 +8,7 @@ import pytest
 from artifacts import sections
 
 from tests.soundness.checks import native_checks, package_checks, reference_checks, says
-from tests.soundness.edits import DECLARATION, joined
+from tests.soundness.edits import DECLARATION, OUTPUT, joined
 from tests.soundness.fields import (
     BODY,
     body_fields,
@@ -138,7 +138,8 @@ def test_every_member_of_a_graph_has_rows(subject: Subject) -> None:
     assert members <= fields_of("graph")
     for name in DECLARATION:
         assert {f"inputs/0/{name}", f"weights/0/{name}"} <= fields_of("graph")
-    for name in ("name", "op", "inputs", "output", "attrs"):
+    assert {f"outputs/0/{name}" for name in OUTPUT} <= fields_of("graph")
+    for name in ("name", "op", "inputs", "outputs", "attrs"):
         assert f"nodes/0/{name}" in fields_of("graph")
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from zkinfer import _core
 from zkinfer._core import Circuit, Prover, RefusedError, Verifier
-from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
@@ -95,14 +95,17 @@ def prove(
 ) -> bytes:
     """The body of a proof, or of a certificate, for one witness.
 
-    witness: the arrays of each segment that has tensors; those of the public one without the
-    constant, and none of committed ones.
+    witness: the arrays of each segment; committed ones are those that the prover holds.
 
     Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
     not verify, and would show hidden values to its receiver.
     """
-    sent = {segment.value: _native(arrays) for segment, arrays in witness.items() if arrays}
-    public = sent.pop(Segment.PUBLIC.value, [])
+    sent = {
+        segment.value: _native(arrays)
+        for segment, arrays in witness.items()
+        if arrays and segment.binding in (Binding.SENT, Binding.BITS)
+    }
+    public = _native(witness.get(Segment.PUBLIC, []))
     try:
         return prover.prove(context, public, sent, certificate=certificate)
     except RefusedError as error:

@@ -1,13 +1,4 @@
-"""The fixed-point operators: one module each, one contract.
-
-ATTRS                     attribute names and kinds: int, ints, bool, int_lists
-INPUTS                    the fewest and the most inputs
-infer(attrs, *tensors)    the output's shape, scale and bounds; ShapeError when nothing fits
-forward(attrs, *arrays)   exact integers, int64: the meaning that everything is checked against
-constrain(...)            the same as constraints
-"""
-
-from types import ModuleType
+"""The fixed-point operators: one file each, one contract, one table."""
 
 from zkinfer.ops import (
     add,
@@ -29,24 +20,25 @@ from zkinfer.ops import (
     sub,
     transpose,
 )
+from zkinfer.ops.contract import Operator
 
-OPS: dict[str, ModuleType] = {
-    "add": add,
-    "average_pool": average_pool,
-    "concat": concat,
-    "conv": conv,
-    "label": label,
-    "leaky_relu": leaky_relu,
-    "matmul": matmul,
-    "max_pool": max_pool,
-    "mul": mul,
-    "neg": neg,
-    "pad": pad,
-    "prelu": prelu,
-    "reduce_sum": reduce_sum,
-    "requantize": requantize,
-    "reshape": reshape,
-    "slice": slice,
-    "sub": sub,
-    "transpose": transpose,
+OPS: dict[str, Operator] = {
+    "add": add.OP,
+    "average_pool": average_pool.OP,
+    "concat": concat.OP,
+    "conv": conv.OP,
+    "label": label.OP,
+    "leaky_relu": leaky_relu.OP,
+    "matmul": matmul.OP,
+    "max_pool": max_pool.OP,
+    "mul": mul.OP,
+    "neg": neg.OP,
+    "pad": pad.OP,
+    "prelu": prelu.OP,
+    "reduce_sum": reduce_sum.OP,
+    "requantize": requantize.OP,
+    "reshape": reshape.OP,
+    "slice": slice.OP,
+    "sub": sub.OP,
+    "transpose": transpose.OP,
 }

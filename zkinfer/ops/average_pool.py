@@ -5,7 +5,6 @@ multiplier stands for the reciprocal of the count along its axis; together they 
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,24 +13,13 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops import windows
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = {
-    "kernel": "ints",
-    "strides": "ints",
-    "pads": "ints",
-    "dilations": "ints",
-    "multipliers": "int_lists",
-    "scale": "int",
-}
-INPUTS = (1, 1)
-
-
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """x [N, C, spatial...]; multipliers: for each spatial axis one integer per output position."""
+    (x,) = tensors
     require(len(x.shape) >= 3, f"x has {len(x.shape)} axes; a pool takes 3 or more")
     outputs = windows.output_extents(
         x.shape[2:], attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"]
@@ -43,11 +31,12 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
     require(all(limits), "a multiplier is negative or too large")
     factor = math.prod(attrs["kernel"]) * math.prod(max(axis) for axis in multipliers)
     low, high = min(x.low, 0) * factor, max(x.high, 0) * factor
-    return FixedTensor((*x.shape[:2], *outputs), x.scale + attrs["scale"], low, high)
+    return (FixedTensor((*x.shape[:2], *outputs), x.scale + attrs["scale"], low, high),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Padding adds nothing."""
+    (x,) = arrays
     kernel = attrs["kernel"]
     view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
     y: Integers = view.sum(axis=tuple(range(-len(kernel), 0)))
@@ -55,17 +44,33 @@ def forward(attrs: Attrs, x: Integers) -> Integers:
         shape = [1] * y.ndim
         shape[2 + axis] = -1
         y = y * np.array(multipliers, np.int64).reshape(shape)
-    return y
+    return (y,)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A view that sums windows: no constraints, but a copy where padding needs one."""
-    attrs = node.attrs
+    (x,) = values
     windows = arrange.windowed(
-        b, node.name, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
+        b, path, x, attrs["kernel"], attrs["strides"], attrs["dilations"], attrs["pads"]
     )
     taps = range(len(x.shape), len(windows.shape))
     y = views.drop(linear.sum_over(windows, taps), taps)
     for axis, multipliers in enumerate(attrs["multipliers"]):
-        y = arrange.weighted(b, f"{node.name}/axis{axis}", y, 2 + axis, multipliers)
-    return y
+        y = arrange.weighted(b, f"{path}/axis{axis}", y, 2 + axis, multipliers)
+    return (y,)
+
+
+OP = Operator(
+    attrs={
+        "kernel": "ints",
+        "strides": "ints",
+        "pads": "ints",
+        "dilations": "ints",
+        "multipliers": "int_lists",
+        "scale": "int",
+    },
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

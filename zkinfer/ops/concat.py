@@ -1,22 +1,15 @@
 """concat: tensors of one scale end to end along an axis."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = {"axis": "int"}
-INPUTS = (1, 256)
-
-
-def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """The other axes agree."""
     first = tensors[0]
     axis = axis_of(attrs["axis"], len(first.shape), "the axis")
@@ -30,14 +23,23 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
     shape = list(first.shape)
     shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
     low, high = min(t.low for t in tensors), max(t.high for t in tensors)
-    return FixedTensor(tuple(shape), first.scale, low, high)
+    return (FixedTensor(tuple(shape), first.scale, low, high),)
 
 
-def forward(attrs: Attrs, *arrays: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """One array."""
-    return np.concatenate(arrays, axis=attrs["axis"])
+    return (np.concatenate(arrays, axis=attrs["axis"]),)
 
 
-def constrain(b: Builder, node: "FixedNode", *values: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A sum of shifted views; stored copies of parts whose axis has several factors."""
-    return arrange.concatenated(b, node.name, values, node.attrs["axis"])
+    return (arrange.concatenated(b, path, values, attrs["axis"]),)
+
+
+OP = Operator(
+    attrs={"axis": "int"},
+    inputs=(1, 256),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

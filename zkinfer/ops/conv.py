@@ -5,7 +5,6 @@ g = m G / M; reads outside of x count as zero (ONNX Conv). The scale is the sum 
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,16 +14,11 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
 from zkinfer.ops import exact, windows
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, product_bounds, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = {"strides": "ints", "pads": "ints", "dilations": "ints", "groups": "int"}
-INPUTS = (2, 3)
-
-
-def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """x [N, C, spatial...], w [M, C/G, kernel...], bias [M] at the output's scale."""
     x, w = tensors[:2]
     rank = len(x.shape) - 2
@@ -45,45 +39,47 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
         require(bias.shape == (w.shape[0],), f"bias {bias.shape} for {w.shape[0]} channels")
         require(bias.scale == x.scale + w.scale, "the bias is not at the output's scale")
         low, high = low + bias.low, high + bias.high
-    return FixedTensor((x.shape[0], w.shape[0], *outputs), x.scale + w.scale, low, high)
+    return (FixedTensor((x.shape[0], w.shape[0], *outputs), x.scale + w.scale, low, high),)
 
 
-def forward(attrs: Attrs, x: Integers, w: Integers, bias: Integers | None = None) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The convolution as an exact matrix product over the windows."""
-    return np.ascontiguousarray(windows.convolve(attrs, x, w, bias, exact.matmul))
+    x, w = arrays[:2]
+    bias = arrays[2] if len(arrays) == 3 else None
+    return (np.ascontiguousarray(windows.convolve(attrs, x, w, bias, exact.matmul)),)
 
 
-def constrain(
-    b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
-) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """The Freivalds product of the windows (a view of x) with the kernels as a matrix."""
+    x, w = values[:2]
+    bias = values[2] if len(values) == 3 else None
     known = (x, w)
-    numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
-    groups = node.attrs["groups"]
+    numbers = b.lazily(lambda: forward(attrs, *(value.array for value in known))[0])
+    groups = attrs["groups"]
     batch, channels, *spatial = x.shape
     filters, _, *kernel = w.shape
     count = len(spatial)
     x = arrange.windowed(
         b,
-        node.name,
+        path,
         x,
         kernel,
-        node.attrs["strides"],
-        node.attrs["dilations"],
-        node.attrs["pads"],
+        attrs["strides"],
+        attrs["dilations"],
+        attrs["pads"],
     )
     # [batch, channels, out..., kernel...] -> [batch, group, out..., taps]
     out = x.shape[2 : 2 + count]
-    x = b.reshape(f"{node.name}/grouped", x, (batch, groups, channels // groups, *out, *kernel))
+    x = b.reshape(f"{path}/grouped", x, (batch, groups, channels // groups, *out, *kernel))
     order = (0, 1, *range(3, 3 + count), 2, *range(3 + count, 3 + 2 * count))
     x = views.merge(views.transpose(x, order), 2 + count, 1 + count)
-    w = b.reshape(f"{node.name}/kernels", w, (groups, filters // groups, math.prod(w.shape[1:])))
+    w = b.reshape(f"{path}/kernels", w, (groups, filters // groups, math.prod(w.shape[1:])))
     places = [f"out{axis}" for axis in range(count)]
     if bias is not None:
-        bias = b.reshape(f"{node.name}/bias", bias, (filters, *(1 for _ in spatial)))
-    return contract(
+        bias = b.reshape(f"{path}/bias", bias, (filters, *(1 for _ in spatial)))
+    y = contract(
         b,
-        node.name,
+        path,
         x,
         ["n", "g", *places, "k"],
         w,
@@ -92,3 +88,14 @@ def constrain(
         bias,
         numbers,
     )
+    return (y,)
+
+
+OP = Operator(
+    attrs={"strides": "ints", "pads": "ints", "dilations": "ints", "groups": "int"},
+    inputs=(2, 3),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+    kernels=lambda attrs: {1: attrs["groups"]},
+)

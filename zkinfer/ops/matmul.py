@@ -3,8 +3,6 @@
 y[..., i, l] = bias + sum_j a[..., i, j] b[..., j, l]. The scale is the sum of the scales.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import value as views
@@ -12,16 +10,11 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
 from zkinfer.ops import exact
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS: dict[str, str] = {}
-INPUTS = (2, 3)
-
-
-def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """Shapes as for numpy.matmul; the bias broadcasts to the output, at its scale."""
     a, b = tensors[:2]
     require(bool(a.shape) and bool(b.shape), "a matrix product takes no scalars")
@@ -34,7 +27,7 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> FixedTensor:
         require(_broadcasts(bias.shape, shape), f"bias {bias.shape} for an output {shape}")
         require(bias.scale == a.scale + b.scale, "the bias is not at the output's scale")
         low, high = low + bias.low, high + bias.high
-    return FixedTensor(shape, a.scale + b.scale, low, high)
+    return (FixedTensor(shape, a.scale + b.scale, low, high),)
 
 
 def _shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -55,7 +48,7 @@ def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
         return False
 
 
-def forward(attrs: Attrs, *arrays: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The product through float64 BLAS, exact."""
     a, b = arrays[:2]
     rows = a if a.ndim > 1 else a[None]
@@ -63,15 +56,15 @@ def forward(attrs: Attrs, *arrays: Integers) -> Integers:
     y = exact.matmul(rows, columns)
     y = y if a.ndim > 1 else y[..., 0, :]
     y = y if b.ndim > 1 else y[..., 0]
-    return y + arrays[2] if len(arrays) == 3 else y
+    return (y + arrays[2] if len(arrays) == 3 else y,)
 
 
-def constrain(
-    b: Builder, node: "FixedNode", x: Value, w: Value, bias: Value | None = None
-) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """The Freivalds product; a batch axis that only one operand has belongs to its rows."""
+    x, w = values[:2]
+    bias = values[2] if len(values) == 3 else None
     known = (x, w)
-    numbers = b.lazily(lambda: forward(node.attrs, *(value.array for value in known)))
+    numbers = b.lazily(lambda: forward(attrs, *(value.array for value in known))[0])
     n, m = ["n"] if len(x.shape) > 1 else [], ["m"] if len(w.shape) > 1 else []
     batch = max(len(x.shape) - len(n), len(w.shape) - len(m)) - 1
     names = [f"batch{axis}" for axis in range(batch)]
@@ -88,4 +81,13 @@ def constrain(
             elif x.shape[at_x] == 1:
                 x = views.drop(x, (at_x,))
                 x_labels.remove(name)
-    return contract(b, node.name, x, x_labels, w, w_labels, y_labels, bias, numbers)
+    return (contract(b, path, x, x_labels, w, w_labels, y_labels, bias, numbers),)
+
+
+OP = Operator(
+    attrs={},
+    inputs=(2, 3),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

@@ -4,7 +4,6 @@ Every window has an entry of x in it.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,55 +13,53 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.maximum import maximum, tiled_maximum
 from zkinfer.circuit.gadgets.ranges import floor
 from zkinfer.circuit.value import Value
-from zkinfer.ops import windows
+from zkinfer.ops import bits, windows
+from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = {"kernel": "ints", "strides": "ints", "pads": "ints", "dilations": "ints"}
-INPUTS = (1, 1)
-
-
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """x [N, C, spatial...]; scale and bounds stay."""
+    (x,) = tensors
     require(len(x.shape) >= 3, f"x has {len(x.shape)} axes; a pool takes 3 or more")
     per_axis = [attrs[name] for name in ("kernel", "strides", "pads", "dilations")]
     outputs = windows.output_extents(x.shape[2:], *per_axis)
     for axis, numbers in enumerate(zip(x.shape[2:], outputs, *per_axis, strict=False)):
         inside = windows.all_inside(*numbers)
         require(inside, f"a window along spatial axis {axis} lies in the padding")
-    return FixedTensor((*x.shape[:2], *outputs), x.scale, x.low, x.high)
+    return (FixedTensor((*x.shape[:2], *outputs), x.scale, x.low, x.high),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Padding is filled with the smallest int64."""
+    (x,) = arrays
     kernel = attrs["kernel"]
     fill = int(np.iinfo(np.int64).min)
     view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"], fill)
     result: Integers = view.max(axis=tuple(range(-len(kernel), 0)))
-    return result
+    return (result,)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """The maximum over windows. Entries that may be negative are stored with their padding first:
     a value that no entry of x is below, which wins only where it is no lie.
     """
-    attrs, rank = node.attrs, len(x.shape)
+    (x,) = values
+    rank = len(x.shape)
     kernel, pads = attrs["kernel"], attrs["pads"]
     plain = not x.is_weighted and all(len(factors) < 2 for factors in x.factors[2:])
     if x.parts and plain and tiles(attrs, x.shape):
         numbers = b.lazily(lambda: _flat_windows(attrs, x.array))
-        return tiled_maximum(b, node.name, x, kernel, numbers)
-    x = b.settle(f"{node.name}/input", x)
+        return (tiled_maximum(b, path, x, kernel, numbers),)
+    x = b.settle(f"{path}/input", x)
     if any(pads) and x.certain.low < 0:
         spatial = len(pads) // 2
         ends = (0, 0, *pads[:spatial], 0, 0, *pads[spatial:])
-        around = arrange.padded(b, f"{node.name}/pad", x, ends, floor(b, node.name, x))
-        x = b.store(f"{node.name}/padded", around)
+        around = arrange.padded(b, f"{path}/pad", x, ends, floor(b, path, x))
+        x = b.store(f"{path}/padded", around)
         pads = (0,) * len(pads)
-    opened = arrange.windowed(b, node.name, x, kernel, attrs["strides"], attrs["dilations"], pads)
-    return maximum(b, node.name, views.merge(opened, rank, len(opened.shape) - rank))
+    opened = arrange.windowed(b, path, x, kernel, attrs["strides"], attrs["dilations"], pads)
+    return (maximum(b, path, views.merge(opened, rank, len(opened.shape) - rank)),)
 
 
 def _flat_windows(attrs: Attrs, x: Integers) -> Integers:
@@ -81,3 +78,27 @@ def tiles(attrs: Attrs, shape: tuple[int, ...]) -> bool:
         and all(d == 1 or k == 1 for d, k in zip(attrs["dilations"], kernel, strict=True))
         and all(extent % k == 0 for extent, k in zip(shape[2:], kernel, strict=True))
     )
+
+
+def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...]) -> int:
+    """A difference and a selector for each entry of a window, and the maximum."""
+    (x,), (y,) = tensors, outputs
+    taps = math.prod(attrs["kernel"])
+    return math.prod(y.shape) * (taps * (bits.padded(bits.width_of(x)) + 1) + 1)
+
+
+def takes_open(attrs: Attrs, operand: FixedTensor, outputs: tuple[FixedTensor, ...]) -> Open:
+    """Where windows tile x, each entry is its maximum less a distance, whatever it is made of."""
+    return Open.ANYTHING if tiles(attrs, operand.shape) else Open.NOTHING
+
+
+OP = Operator(
+    attrs={"kernel": "ints", "strides": "ints", "pads": "ints", "dilations": "ints"},
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+    cost=cost,
+    takes_open=takes_open,
+    takes_maxima=lambda attrs, x: tiles(attrs, x.shape),
+)

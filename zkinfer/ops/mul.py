@@ -3,38 +3,43 @@
 y = a b. The scale is the sum of the scales.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply
 from zkinfer.circuit.value import Value
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS: dict[str, str] = {}
-INPUTS = (2, 2)
-
-
-def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """Shapes broadcast."""
+    a, b = tensors
     try:
         shape = np.broadcast_shapes(a.shape, b.shape)
     except ValueError as error:
         raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
-    return FixedTensor(shape, a.scale + b.scale, *product_bounds(a, b))
+    return (FixedTensor(shape, a.scale + b.scale, *product_bounds(a, b)),)
 
 
-def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The product."""
-    return a * b
+    a, b = arrays
+    return (a * b,)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """One row an entry, in the block `product`."""
-    x, y = arrange.broadcasted(b, node.name, x, y)
-    return multiply(b, f"{node.name}/product", x, y)
+    x, y = values
+    x, y = arrange.broadcasted(b, path, x, y)
+    return (multiply(b, f"{path}/product", x, y),)
+
+
+OP = Operator(
+    attrs={},
+    inputs=(2, 2),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

@@ -1,29 +1,35 @@
 """neg: y = -x."""
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS: dict[str, str] = {}
-INPUTS = (1, 1)
-
-
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """The bounds change places."""
-    return FixedTensor(x.shape, x.scale, -x.high, -x.low)
+    (x,) = tensors
+    return (FixedTensor(x.shape, x.scale, -x.high, -x.low),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The negative."""
-    return -x
+    (x,) = arrays
+    return (-x,)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A coefficient: no constraints."""
-    return linear.scale(x, -1)
+    (x,) = values
+    return (linear.scale(x, -1),)
+
+
+OP = Operator(
+    attrs={},
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+    takes_open=lambda *_: Open.SUMMANDS,
+)

@@ -4,23 +4,18 @@ y = multiplier * sum x. A mean is a sum with a reciprocal as multiplier, which a
 """
 
 import math
-from typing import TYPE_CHECKING
 
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = {"axes": "ints", "keepdims": "bool", "multiplier": "int", "scale": "int"}
-INPUTS = (1, 1)
-
-
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """axes: distinct, not negative."""
+    (x,) = tensors
     axes, multiplier = attrs["axes"], attrs["multiplier"]
     for axis in axes:
         axis_of(axis, len(x.shape), "an axis of the sum")
@@ -32,16 +27,27 @@ def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
     shape: tuple[int, ...] = ()
     for axis, extent in enumerate(x.shape):
         shape += kept if axis in axes else (extent,)
-    return FixedTensor(shape, x.scale + attrs["scale"], x.low * factor, x.high * factor)
+    return (FixedTensor(shape, x.scale + attrs["scale"], x.low * factor, x.high * factor),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The sum, then the multiplier."""
+    (x,) = arrays
     y: Integers = x.sum(axis=tuple(attrs["axes"]), keepdims=attrs["keepdims"])
-    return y * attrs["multiplier"]
+    return (y * attrs["multiplier"],)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A view that sums: no constraints."""
-    total = linear.scale(linear.sum_over(x, node.attrs["axes"]), node.attrs["multiplier"])
-    return total if node.attrs["keepdims"] else views.drop(total, node.attrs["axes"])
+    (x,) = values
+    total = linear.scale(linear.sum_over(x, attrs["axes"]), attrs["multiplier"])
+    return (total if attrs["keepdims"] else views.drop(total, attrs["axes"]),)
+
+
+OP = Operator(
+    attrs={"axes": "ints", "keepdims": "bool", "multiplier": "int", "scale": "int"},
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

@@ -4,20 +4,16 @@ y = clip(floor((x + 2^(shift-1)) / 2^shift), low, high); with shift 0 only the c
 are requantize with other bounds.
 """
 
-from typing import TYPE_CHECKING
+import math
 
 import numpy as np
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
 from zkinfer.circuit.value import Value
+from zkinfer.ops import bits
+from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
-
-ATTRS = {"shift": "int", "low": "int", "high": "int"}
-INPUTS = (1, 1)
 
 
 def rounded(x: int, shift: int) -> int:
@@ -25,23 +21,48 @@ def rounded(x: int, shift: int) -> int:
     return (x + (1 << shift >> 1)) >> shift
 
 
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """The scale shrinks by shift; the bounds are those of the clip, or tighter."""
+    (x,) = tensors
     shift, low, high = attrs["shift"], attrs["low"], attrs["high"]
     require(0 <= shift <= 62, f"a shift of {shift}")
     require(low <= high, f"bounds {low} to {high}")
     bounds = [max(low, min(high, rounded(end, shift))) for end in (x.low, x.high)]
-    return FixedTensor(x.shape, x.scale - shift, *bounds)
+    return (FixedTensor(x.shape, x.scale - shift, *bounds),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Rounds half up, then saturates."""
+    (x,) = arrays
     shift = attrs["shift"]
     quotient = (x + (1 << shift >> 1)) >> shift if shift else x
-    return np.clip(quotient, attrs["low"], attrs["high"])
+    return (np.clip(quotient, attrs["low"], attrs["high"]),)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """Rounding and saturation, both range-checked; the result is stored."""
-    attrs = node.attrs
-    return rescale(b, node.name, x, attrs["shift"], attrs["low"], attrs["high"])
+    (x,) = values
+    return (rescale(b, path, x, attrs["shift"], attrs["low"], attrs["high"]),)
+
+
+def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...]) -> int:
+    """The bits of remainder, output and excess and one number, for each entry."""
+    (x,), (y,) = tensors, outputs
+    below = max(y.low - rounded(x.low, attrs["shift"]), 0)
+    above = max(rounded(x.high, attrs["shift"]) - y.high, 0)
+    signed = bool(below) and bool(above)
+    excess = max(below, above).bit_length() + signed
+    one = bits.padded(attrs["shift"]) + bits.range_check(y) + bits.padded(excess) + 1
+    return math.prod(y.shape) * one
+
+
+OP = Operator(
+    attrs={"shift": "int", "low": "int", "high": "int"},
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+    cost=cost,
+    takes_open=lambda *_: Open.ANYTHING,
+    keeps_order=True,
+)

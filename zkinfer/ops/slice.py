@@ -1,17 +1,10 @@
 """slice: every step-th entry from start to stop along some axes, as Python's slices."""
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
-
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
-
-ATTRS = {"starts": "ints", "stops": "ints", "axes": "ints", "steps": "ints"}
-INPUTS = (1, 1)
 
 
 def selections(attrs: Attrs, shape: tuple[int, ...]) -> dict[int, range]:
@@ -29,25 +22,37 @@ def selections(attrs: Attrs, shape: tuple[int, ...]) -> dict[int, range]:
     return kept
 
 
-def infer(attrs: Attrs, x: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """Scale and bounds stay."""
+    (x,) = tensors
     kept = selections(attrs, x.shape)
     shape = tuple(len(kept.get(axis, range(extent))) for axis, extent in enumerate(x.shape))
-    return FixedTensor(shape, x.scale, x.low, x.high)
+    return (FixedTensor(shape, x.scale, x.low, x.high),)
 
 
-def forward(attrs: Attrs, x: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """A view."""
+    (x,) = arrays
     index = [slice(None)] * x.ndim
     for axis, kept in selections(attrs, x.shape).items():
         stop = kept.stop if kept.stop >= 0 else None
         index[axis] = slice(kept.start, stop, kept.step)
-    return x[tuple(index)]
+    return (x[tuple(index)],)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A view; a stored copy where an axis that is cut has several factors."""
-    for axis, kept in selections(node.attrs, x.shape).items():
-        name = f"{node.name}/axis{axis}"
+    (x,) = values
+    for axis, kept in selections(attrs, x.shape).items():
+        name = f"{path}/axis{axis}"
         x = arrange.sliced(b, name, x, axis, kept.start, len(kept), kept.step)
-    return x
+    return (x,)
+
+
+OP = Operator(
+    attrs={"starts": "ints", "stops": "ints", "axes": "ints", "steps": "ints"},
+    inputs=(1, 1),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+)

@@ -3,30 +3,36 @@
 y = a 2^shift_a - b 2^shift_b.
 """
 
-from typing import TYPE_CHECKING
-
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops import add, neg
+from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
-if TYPE_CHECKING:
-    from zkinfer.fixed import FixedNode
 
-ATTRS = add.ATTRS
-INPUTS = (2, 2)
-
-
-def infer(attrs: Attrs, a: FixedTensor, b: FixedTensor) -> FixedTensor:
+def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """Both operands reach the same scale."""
-    return add.infer(attrs, a, neg.infer({}, b))
+    a, b = tensors
+    return add.infer(attrs, a, *neg.infer({}, b))
 
 
-def forward(attrs: Attrs, a: Integers, b: Integers) -> Integers:
+def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The difference."""
-    return (a << attrs["shift_a"]) - (b << attrs["shift_b"])
+    a, b = arrays
+    return ((a << attrs["shift_a"]) - (b << attrs["shift_b"]),)
 
 
-def constrain(b: Builder, node: "FixedNode", x: Value, y: Value) -> Value:
+def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """A linear combination: no constraints."""
-    return add.combine(b, node, x, y, -1)
+    x, y = values
+    return (add.combine(b, path, attrs, x, y, -1),)
+
+
+OP = Operator(
+    attrs=add.OP.attrs,
+    inputs=(2, 2),
+    infer=infer,
+    forward=forward,
+    constrain=constrain,
+    takes_open=add.takes_open,
+)

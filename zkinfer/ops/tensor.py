@@ -14,15 +14,21 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.int64]
 Attrs = Mapping[str, Any]
 
+KINDS = ("real", "label")
+
 
 @dataclass(frozen=True)
 class FixedTensor:
-    """shape; scale in bits; low and high, the bounds of the integers, both inclusive."""
+    """shape; scale in bits; low and high, the bounds of the integers, both inclusive.
+
+    kind: "real", or "label", the index of a class, which no operator takes.
+    """
 
     shape: tuple[int, ...]
     scale: int
     low: int
     high: int
+    kind: str = "real"
 
 
 class ShapeError(ValueError):

@@ -144,7 +144,7 @@ def _emit_sum(b: Builder, node: Node, raw: list[str]) -> None:
             f"node {node.name} ({node.op}): the scales of its operands, {a.scale} and {c.scale}, "
             "differ too much"
         )
-    tensor = OPS[node.op].infer(shifts, a, c)
+    (tensor,) = OPS[node.op].infer(shifts, a, c)
     wide = (tensor.high - tensor.low).bit_length() > WIDE
     only = b.task.only_reader(node.output)
     rounded = bool(raw) or wide or (only is not None and only.op in FUSED)

@@ -113,14 +113,14 @@ class Builder:
 
     def emit(self, name: str, op: str, inputs: tuple[str, ...], output: str, **attrs: Any) -> None:
         """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
-        tensor = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
+        (tensor,) = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
         if tensor.low <= -LIMIT or tensor.high >= LIMIT:
             bits = max(-tensor.low, tensor.high).bit_length()
             raise TooWideError(
                 f"node {name} ({op}): its integers could take {bits} bits, at most 62 are "
                 "supported; allow a larger error or give calibration data of a smaller range"
             )
-        self.nodes.append(FixedNode(name, op, inputs, output, attrs))
+        self.nodes.append(FixedNode(name, op, inputs, (output,), attrs))
         self.tensors[output] = tensor
 
     def fixed(self, tensor: str) -> str:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
+from zkinfer.ops.contract import Forward
 from zkinfer.ops.tensor import Integers
 from zkinfer.quantize import lift
 from zkinfer.quantize.builder import Built
@@ -51,21 +52,28 @@ def run(built: Built, samples: Mapping[str, Floats], previous: Run | None = None
         old = previous.built
         same.update(n for n in graph.inputs if graph.declared[n] == old.graph.declared.get(n))
         same.update(n for n in graph.weights if built.weights[n] is old.weights.get(n))
-        known = {node.output: node for node in old.graph.nodes}
+        known = {node.name: node for node in old.graph.nodes}
         arrays.update({name: previous.arrays[name] for name in graph.inputs if name in same})
     fresh = {name: array for name, array in samples.items() if name not in arrays}
     arrays.update(round_inputs(graph, fresh))
     for node in graph.nodes:
-        if previous is not None and same.issuperset(node.inputs) and known.get(node.output) == node:
-            same.add(node.output)
-            arrays[node.output] = previous.arrays[node.output]
+        if previous is not None and same.issuperset(node.inputs) and known.get(node.name) == node:
+            same.update(node.outputs)
+            arrays.update((name, previous.arrays[name]) for name in node.outputs)
             continue
         operands = [
             (arrays[name], True) if name in arrays else (built.weights[name], False)
             for name in node.inputs
         ]
-        arrays[node.output] = lift.apply(node.op, node.attrs, OPS[node.op].forward, operands)
+        for number, name in enumerate(node.outputs):
+            forward = _one_output(OPS[node.op].forward, number)
+            arrays[name] = lift.apply(node.op, node.attrs, forward, operands)
     return Run(built, arrays)
+
+
+def _one_output(forward: Forward, number: int) -> Callable[..., Integers]:
+    """An operator as the function of one of its outputs."""
+    return lambda attrs, *arrays: forward(attrs, *arrays)[number]
 
 
 def output_error(

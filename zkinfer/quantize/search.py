@@ -231,7 +231,7 @@ def _narrower(widths: Widths, kind: str, name: str, step: int) -> Widths | None:
 
 def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
     """What can be narrowed, the largest cost first: activations, and constants in products."""
-    makers = {node.output: node for node in built.graph.nodes}
+    makers = {name: node for node in built.graph.nodes for name in node.outputs}
     found: list[tuple[int, str, str]] = []
     for node in task.graph.nodes:
         maker = makers.get(built.names[node.output])

@@ -52,7 +52,9 @@ def parse_key(data: bytes) -> VerifyingKey:
     committed = [segment.rows for segment in circuit.bound(COMMITTED)]
     fits = [len(row) for row in rows] == [32] * sum(committed) and len(committed) < 2
     demand(fits, "the key has another number of rows than its circuit")
-    demand(len(circuit.public) == 1 + len(graph.public), "the circuit does not fit the graph")
+    shapes = [graph.types[name][0] for name in graph.public]
+    fits = [tensor.shape for tensor in circuit.public[1:]] == shapes
+    demand(fits, "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
     demand(shown or not public_weights, "the key shows weights that are hidden")
     demand(

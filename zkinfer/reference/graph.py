@@ -1,7 +1,7 @@
 """formats.md, graph: what a verdict takes from a fixed-point graph.
 
-These are names, modes, and the outputs' scales, by the rules of docs/ops.md; shapes and bounds are
-those of the circuit's public tensors.
+These are names, modes, and shapes, scales and kinds of the tensors that a proof shows. That they
+follow from the nodes is not checked here, no more than that the circuit does.
 """
 
 import json
@@ -11,51 +11,44 @@ from zkinfer.reference.errors import FormatError, demand
 
 MODES = {"input_mode": ("hidden", "public"), "output_mode": ("public", "label")}
 MODES["weights_mode"] = MODES["input_mode"]
-SUM_OF_SCALES = ("conv", "matmul", "mul")
-OTHERS = ["add", "average_pool", "concat", "leaky_relu", "max_pool", "neg", "pad", "prelu"]
-OTHERS += ["reduce_sum", "reshape", "slice", "sub", "transpose"]
 
 
 class Graph:
-    """Names of inputs and outputs, modes, scales of all tensors, the tensors that are labels."""
+    """Names, shapes and scales of inputs and outputs, the modes, the outputs that are labels."""
 
     def __init__(self, document: Any) -> None:
         members = {"inputs", "weights", "nodes", "outputs", *MODES}
         demand(set(document) == members, "the key's graph has other members")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
+        names = [tensor[0] for tensor in document["inputs"] + document["weights"]]
+        made = [name for node in document["nodes"] for name in node["outputs"]]
         fits = all(self.modes[mode] in words for mode, words in MODES.items())
-        fits = fits and sum(len(document[k]) for k in ("inputs", "weights", "nodes")) <= 4096
+        fits = fits and len(names) + max(len(made), len(document["nodes"])) <= 4096
         demand(fits, "the key's graph has an unknown mode, or more than 4,096 tensors")
-        self.scales: dict[str, int] = {}
-        for name, _, scale, _, _ in document["inputs"] + document["weights"]:
-            self._add(name, scale)
-        for node in document["nodes"]:
-            self._add(node["output"], self._scale(node))
-        self.labels = {node["output"] for node in document["nodes"] if node["op"] == "label"}
-        self.inputs: list[str] = [tensor[0] for tensor in document["inputs"]]
-        self.outputs: list[str] = document["outputs"]
-        made = set(self.scales) - {tensor[0] for tensor in document["weights"]}
-        fits = len(made & set(self.outputs)) == len(self.outputs) > 0 < len(self.inputs)
+        for name in names + made:
+            demand(type(name) is str and name != "", "a tensor of the key's graph has no name")
+        demand(len(set(names + made)) == len(names + made), "a tensor is made twice")
+        self.inputs: list[str] = names[: len(document["inputs"])]
+        self.outputs: list[str] = [output[0] for output in document["outputs"]]
+        fits = len({*self.inputs, *made} & {*self.outputs}) == len(self.outputs)
+        fits = fits and bool(self.outputs and self.inputs)
         demand(fits, "the key's graph has no inputs or outputs, or outputs that it does not make")
+        self.types: dict[str, tuple[tuple[int, ...], int]] = {}
+        for name, shape, scale, _, _ in document["inputs"]:
+            self._add(name, shape, scale)
+        for name, shape, scale, kind in document["outputs"]:
+            demand(kind in ("real", "label"), f"output {name} is of an unknown kind")
+            self._add(name, shape, scale)
+        self.labels = {name for name, _, _, kind in document["outputs"] if kind == "label"}
+        labels = {*self.outputs} if self.modes["output_mode"] == "label" else set()
+        demand(self.labels == labels, "the key's output_mode is not that of its outputs")
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
 
-    def _scale(self, node: Any) -> int:
-        """The scale of what a node makes."""
-        op, attrs, operands = node["op"], node["attrs"], [self.scales[n] for n in node["inputs"]]
-        if op == "label":
-            return 0
-        if op == "requantize":
-            return operands[0] - attrs["shift"]
-        if op in SUM_OF_SCALES:
-            return operands[0] + operands[1]
-        demand(op in OTHERS, f"the operator {op} does not exist")
-        return operands[0] + sum(attrs.get(name, 0) for name in ("shift_a", "shift", "scale"))
-
-    def _add(self, name: str, scale: int) -> None:
-        fits = type(name) is str and type(scale) is int and abs(scale) <= 256
-        demand(fits and name not in self.scales, f"tensor {name!r} is made twice or has no scale")
-        self.scales[name] = scale
+    def _add(self, name: str, shape: list[int], scale: int) -> None:
+        fits = all(type(number) is int for number in (*shape, scale)) and abs(scale) <= 256
+        fits = fits and self.types.setdefault(name, (tuple(shape), scale)) == (tuple(shape), scale)
+        demand(fits, f"tensor {name} has no shape and scale, or two")
 
 
 def parse_graph(data: bytes) -> Graph:

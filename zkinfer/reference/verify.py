@@ -11,7 +11,10 @@ from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
-NOT_CHECKED = "the key's circuits follow from its graph", "its public weights are those committed"
+NOT_CHECKED = (
+    "the key's circuits and output types follow from its nodes",
+    "its public weights are those committed",
+)
 
 
 def read_key(data: bytes) -> VerifyingKey:
@@ -77,7 +80,7 @@ def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> 
     numbers, integers = {}, {}
     for name in names:
         shape, values = public[name]
-        scale = key.graph.scales[name]
+        scale = key.graph.types[name][1]
         integers[name] = numbers[name] = _nested(shape, iter(values))
         if name not in key.graph.labels:
             numbers[name] = _nested(shape, (math.ldexp(float(v), -scale) for v in values))

@@ -1,0 +1,90 @@
+"""The contract of a fixed-point operator: what its file says of it, and all that others know.
+
+Meaning, bounds, constraints and cost are functions of its attributes and operands; results are
+tuples, one item an output. What the rewrites and the lowering may do with its neighbours are facts
+of its own too, which hold unless it says otherwise: it takes stored operands, no operand is a
+kernel, and it commutes with nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.value import Value
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
+
+
+class Open(Enum):
+    """Which parts of an operand need not be stored, as the operator's equation says what they are.
+
+    SUMMANDS: products of matrices, which are stated as one sum; ANYTHING: any product too.
+    """
+
+    NOTHING = 0
+    SUMMANDS = 1
+    ANYTHING = 2
+
+
+class Infer(Protocol):
+    """Shapes, scales, bounds and kinds of the outputs. Raises ShapeError when nothing fits."""
+
+    def __call__(self, attrs: Attrs, /, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
+        """attrs are of the declared names and kinds, tensors of a count within the declared."""
+
+
+class Forward(Protocol):
+    """Exact integers, int64: the meaning that everything is checked against."""
+
+    def __call__(self, attrs: Attrs, /, *arrays: Integers) -> tuple[Integers, ...]:
+        """Arrays of tensors that `infer` takes; sums on the way may wrap around 2^64 and back."""
+
+
+class Constrain(Protocol):
+    """The same as constraints, in blocks below a path."""
+
+    def __call__(self, b: Builder, path: str, attrs: Attrs, /, *values: Value) -> tuple[Value, ...]:
+        """Values of tensors that `infer` takes. Raises UnsupportedModelError beyond the limits."""
+
+
+class Cost(Protocol):
+    """Range-checked bits, as tensors of bits are padded, and stored numbers."""
+
+    def __call__(
+        self, attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...], /
+    ) -> int:
+        """tensors: the operands, which `infer` takes and makes the outputs of."""
+
+
+def nothing(
+    attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...]
+) -> int:
+    """The cost of views, sums, and products that are left to what reads them."""
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operator:
+    """One operator.
+
+    attrs: kinds of the attributes by name: int, ints, bool, int_lists. inputs: the fewest and the
+    most operands. takes_open: of an operand that nothing else reads, and the outputs: which parts
+    may be open. kernels: by position, the operands that are read as kernels [filters, taps...],
+    with the number of groups of the filters. keeps_order: whether it maps its only operand entry by
+    entry and never decreases. takes_maxima: whether the output's entries are the maxima of parts of
+    the operand, with each of its entries in just one.
+    """
+
+    attrs: Mapping[str, str]
+    inputs: tuple[int, int]
+    infer: Infer
+    forward: Forward
+    constrain: Constrain
+    cost: Cost = nothing
+    takes_open: Callable[[Attrs, FixedTensor, tuple[FixedTensor, ...]], Open] = lambda *_: (
+        Open.NOTHING
+    )
+    kernels: Callable[[Attrs], Mapping[int, int]] = lambda _: {}
+    keeps_order: bool = False
+    takes_maxima: Callable[[Attrs, FixedTensor], bool] = lambda *_: False

@@ -1,0 +1,102 @@
+"""What is decided about a fixed-point graph before it is lowered, by what its operators say.
+
+A rewrite makes another graph with the same outputs, whatever weights and inputs are:
+
+    maxima_first    what keeps the order of numbers comes after maxima, not before
+
+A schedule says of tensors, whose integers stay the same, how the circuit holds them:
+
+    open            a product is not stored if its only reader takes it so: its equation says what
+                    the product equals; every other product becomes a tensor of the trace
+    short           what takes many terms to read is stored, so that each reader reads one
+    kernels         a weight that is read as a kernel is laid out as one, with less padding
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from zkinfer.circuit.value import Value
+from zkinfer.fixed import FixedGraph, FixedNode
+from zkinfer.ops import OPS
+from zkinfer.ops.contract import Open
+
+MAX_TERMS = 64
+MAX_SUMS = 4
+"""A value of more terms, or of more summation axes in one, is stored before it is read."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A graph to lower, and how.
+
+    graph: rewritten. open: by tensor, what its reader takes open; NOTHING for those not named.
+    kernels: by weight, the number of groups it is laid out in.
+    """
+
+    graph: FixedGraph
+    open: Mapping[str, Open]
+    kernels: Mapping[str, int]
+
+    def stores(self, name: str, value: Value) -> bool:
+        """Whether what a node makes becomes a tensor of the trace."""
+        sums = max((len(term.sums) for term in value.terms), default=0)
+        if len(value.terms) > MAX_TERMS or sums > MAX_SUMS:
+            return True
+        taken = self.open.get(name, Open.NOTHING)
+        if taken is Open.SUMMANDS:
+            return not all(part.joins for _, part in value.parts)
+        return bool(value.parts) and taken is Open.NOTHING
+
+
+def make_plan(graph: FixedGraph) -> Plan:
+    """A pure function of the graph."""
+    graph = maxima_first(graph)
+    return Plan(graph, open_tensors(graph), kernels(graph))
+
+
+def maxima_first(graph: FixedGraph) -> FixedGraph:
+    """The graph with an operator that keeps the order of numbers after one that takes maxima.
+
+    The order of these two does not matter to the result, and fewer numbers are computed. Only
+    where nothing else reads what lies between.
+    """
+    readers = _only_readers(graph)
+    nodes = {node.outputs: node for node in graph.nodes}
+    for first in graph.nodes:
+        second = readers.get(first.outputs[0])
+        if second is None or not OPS[first.op].keeps_order:
+            continue
+        alone = first.inputs[0] in readers
+        between = graph.tensors[first.outputs[0]]
+        if alone and OPS[second.op].takes_maxima(second.attrs, between):
+            nodes[first.outputs] = replace(second, inputs=first.inputs, outputs=first.outputs)
+            nodes[second.outputs] = replace(first, inputs=second.inputs, outputs=second.outputs)
+    return replace(graph, nodes=tuple(nodes.values()))
+
+
+def open_tensors(graph: FixedGraph) -> dict[str, Open]:
+    """What the only reader of a tensor takes open of it, by tensor."""
+    found = {}
+    for name, reader in _only_readers(graph).items():
+        outputs = tuple(graph.tensors[output] for output in reader.outputs)
+        found[name] = OPS[reader.op].takes_open(reader.attrs, graph.tensors[name], outputs)
+    return found
+
+
+def kernels(graph: FixedGraph) -> dict[str, int]:
+    """The weights that are read as kernels, all in the same number of groups."""
+    found: dict[str, set[int]] = {}
+    weights = set(graph.weights)
+    for node in graph.nodes:
+        for position, groups in OPS[node.op].kernels(node.attrs).items():
+            if node.inputs[position] in weights:
+                found.setdefault(node.inputs[position], set()).add(groups)
+    return {name: groups.pop() for name, groups in found.items() if len(groups) == 1}
+
+
+def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:
+    """The node that reads a tensor, for tensors that nothing else reads."""
+    counts = Counter(name for node in graph.nodes for name in node.inputs)
+    counts.update(graph.outputs)
+    return {name: node for node in graph.nodes for name in node.inputs if counts[name] == 1}
