@@ -27,7 +27,7 @@ def test_sums_do_not_grow_without_end() -> None:
     assert all(len(block.c) <= 2 * MAX_TERMS + 2 for block in circuit.blocks)
     inputs = {"x0": np.array([1, 0, 1, 1])}
     witness = solve(graph, {}, inputs)
-    assert check(circuit, witness) == []
+    assert check(circuit, witness.segments) == []
     np.testing.assert_array_equal(witness.outputs[x], evaluate(graph, {}, inputs)[x])
 
 
@@ -42,7 +42,7 @@ def test_sums_of_sums_are_stored() -> None:
     graph = net.graph(x)
     inputs = {"x0": np.random.default_rng(0).integers(0, 2, (1, 1, 9, 9))}
     witness = solve(graph, {}, inputs)
-    assert check(lower(graph), witness) == []
+    assert check(lower(graph), witness.segments) == []
     np.testing.assert_array_equal(witness.outputs[x], evaluate(graph, {}, inputs)[x])
 
 

@@ -90,7 +90,7 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
     for name, array in [*witness.outputs.items(), *zip(names, witness.segments[Segment.PUBLIC], strict=True)]:
         demand(array.shape == graph.tensors[name].shape, "solve has another shape", name)
         demand(np.array_equal(array.astype(object), meant[name]), "solve disagrees", name)
-    broken = check(circuit, witness)
+    broken = check(circuit, witness.segments)
     demand(not broken, "the honest witness does not satisfy the circuit", ", ".join(broken))
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from tests.properties import circuit_terms as terms
 from tests.properties.choices import Choices, Rejected
 from tests.properties.circuit_terms import Extents, Layout
-from zkinfer.circuit.circuit import Block
+from zkinfer.circuit.circuit import Block, Defines
 from zkinfer.circuit.expand import term_grid
 from zkinfer.circuit.layout import Segment, Tensor, next_power, padded_size
 from zkinfer.circuit.term import MODULUS, POWERS, Axis, Constants, Powers, Term
@@ -261,18 +261,26 @@ class Draft:
         half = MODULUS // 2
         return np.asarray((total + half) % MODULUS - half, dtype=object).reshape(rows)
 
-    def block(self, rows: Extents, *sides: Sequence[Term]) -> None:
+    def block(
+        self, rows: Extents, *sides: Sequence[Term], defines: Defines = Defines.NOTHING
+    ) -> None:
         """A block of rows."""
         a, b, c = map(tuple, sides)
-        self.blocks.append(Block(f"b{len(self.blocks)}", rows, a, b, c))
+        self.blocks.append(Block(f"b{len(self.blocks)}", rows, a, b, c, defines))
 
     def product(
-        self, rows: Extents, a: Sequence[Term], b: Sequence[Term], c: Sequence[Term]
+        self,
+        rows: Extents,
+        a: Sequence[Term],
+        b: Sequence[Term],
+        c: Sequence[Term],
+        *,
+        defines: Defines = Defines.NOTHING,
     ) -> None:
-        """A block of rows, its factors in either order."""
+        """A block of rows, its factors in either order. defines: nothing, or the product."""
         if self.choices.chance(40):
             a, b = b, a
-        self.block(rows, a, b, c)
+        self.block(rows, a, b, c, defines=defines)
 
 
 def fits(values: npt.NDArray[np.object_]) -> bool:

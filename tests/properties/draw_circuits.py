@@ -13,7 +13,7 @@ from tests.properties import circuit_terms as terms
 from tests.properties.choices import Choices, Rejected
 from tests.properties.circuit_draft import LIMIT, Draft, Integers, fits
 from tests.properties.circuit_terms import Layout
-from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.circuit import Circuit, Defines
 from zkinfer.circuit.layout import Segment, padded_size
 from zkinfer.circuit.term import MODULUS, Axis, Challenge, Constants, Term
 
@@ -207,11 +207,13 @@ def sketched(draft: Draft) -> None:
             if not draft.challenges[vector]:
                 raise Rejected("a challenge vector without coordinates is 1")
             other = [replace(terms.constant(factor, rows), sums=(alpha,)), *rest]
-        draft.block(rows, draft.same(other), [held], draft.same(given))
+        draft.block(
+            rows, draft.same(other), [held], draft.same(given), defines=Defines.QUOTIENT
+        )
         if fixed and draft.choices.chance(60):
             draft.block(rows, [], [], [*draft.same(given, -1), *draft.same([held], factor)])
         return None
-    draft.product(rows, draft.same(given), draft.same(other), [held])
+    draft.product(rows, draft.same(given), draft.same(other), [held], defines=Defines.PRODUCT)
     if fixed and draft.choices.chance(60):
         draft.block(rows, [], [], [*draft.same(given, factor), *draft.same([held], -1)])
     elif draft.choices.chance(30):
@@ -220,12 +222,11 @@ def sketched(draft: Draft) -> None:
             part = tuple(draft.choices.integer(1, extent) for extent in rows)
             a, b, c = ([terms.cut(t, part) for t in side] for side in (given, other, [held]))
             return draft.product(part, a, b, c)
-        again = (
-            replace(held, tensor=draft.add_sketch(tuple(extents)))
-            if draft.choices.chance(50)
-            else held
-        )
-        draft.product(rows, draft.same(given), draft.same(other), [again])
+        again, defines = held, Defines.NOTHING
+        if draft.choices.chance(50):
+            again = replace(held, tensor=draft.add_sketch(tuple(extents)))
+            defines = Defines.PRODUCT
+        draft.product(rows, draft.same(given), draft.same(other), [again], defines=defines)
         draft.block(rows, [], [], [*draft.same([held]), *draft.same([again], -1)])
     return None
 
@@ -256,7 +257,10 @@ def matrices(draft: Draft) -> None:
     left = Term(index[0], 1, (0, 0), (at(inner, 0, 1),), (at(u, 1, 0),))
     right = Term(index[1], 1, (0, 0), (at(inner, 1, 0),), (at(v, 0, 1),))
     sketch = draft.add_sketch((k,))
-    draft.product((k,), draft.same([left]), draft.same([right]), [terms.whole(sketch, (k,))])
+    held = terms.whole(sketch, (k,))
+    draft.product(
+        (k,), draft.same([left]), draft.same([right]), [held], defines=Defines.PRODUCT
+    )
     total = Term(sketch, 1, (0,), (), (Axis(k, None, (1,)),))
     held = Term(index[2], -1, (0, 0), (), (at(u, 1, 0), at(v, 0, 1)))
     return draft.block((), [], [], [*draft.same([total]), *draft.same([held])])
@@ -281,12 +285,14 @@ def lookups(draft: Draft) -> None:
         [replace(terms.constant(1, w.shape), sums=(alpha,)), terms.whole(numbers, w.shape, -1)],
         [terms.whole(h, w.shape)],
         [terms.constant(1, w.shape)],
+        defines=Defines.QUOTIENT,
     )
     draft.block(
         (size,),
         [replace(terms.constant(1, (size,)), sums=(alpha,)), terms.constant(-1, (size,), (place,))],
         [terms.whole(g, (size,))],
         [terms.whole(counts, (size,))],
+        defines=Defines.QUOTIENT,
     )
     both = [
         replace(terms.whole(i, e, s), rows=(), sums=terms.whole(i, e).rows)

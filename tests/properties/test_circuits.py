@@ -9,7 +9,7 @@ from tests.properties.check_circuits import outcome
 from tests.properties.choices import Rejected, seeded
 from tests.properties.circuit_terms import constant, cut, times, twos_complement, whole
 from tests.properties.draw_circuits import Drawn, circuit
-from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.layout import Segment, Tensor
 from zkinfer.circuit.term import POWERS, Axis, Constants, Powers, Term
 
@@ -34,10 +34,10 @@ def case(tensors: dict[Tensor, np.ndarray | None], *blocks: Block) -> Drawn:
     return Drawn(made, arrays, b"", False, True, False, (), seeded(1))
 
 
-def block(a: Terms, b: Terms, c: Terms) -> Block:
+def block(a: Terms, b: Terms, c: Terms, defines: Defines = Defines.NOTHING) -> Block:
     """A block over the rows of its terms."""
     rows = next(tuple(axis.extent for axis in term.rows) for term in (*a, *b, *c))
-    return Block("block", rows, a, b, c)
+    return Block("block", rows, a, b, c, defines)
 
 
 BITS = Tensor("bits", Segment.BITS, (3, 5))
@@ -73,12 +73,13 @@ def test_place_values_may_stand_along_the_rows(weight: Powers | Constants) -> No
 def test_a_sketch_may_be_set_backwards() -> None:
     backwards = Term(2, 1, (4,), (Axis(3, None, (-2,)),))
     sketch = Tensor("sketch", Segment.SKETCH, (5,))
-    outcome(case({BITS: NUMBERS, sketch: None}, block((LOWEST,), (LOWEST,), (backwards,))))
+    product = block((LOWEST,), (LOWEST,), (backwards,), Defines.PRODUCT)
+    outcome(case({BITS: NUMBERS, sketch: None}, product))
 
 
 def test_a_sketch_is_set_once() -> None:
     sketch = Tensor("sketch", Segment.SKETCH, (3,))
-    all_rows = block((LOWEST,), (LOWEST,), (whole(2, (3,)),))
+    all_rows = block((LOWEST,), (LOWEST,), (whole(2, (3,)),), Defines.PRODUCT)
     first = cut(LOWEST, (1,))
     first_row = block((first,), (first,), (cut(whole(2, (3,)), (1,)),))
     outcome(case({BITS: NUMBERS, sketch: None}, all_rows, first_row))
