@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
+from zkinfer.ops.lift import LIFTS
 from zkinfer.ops.tensor import Integers
-from zkinfer.quantize import lift
-from zkinfer.quantize.builder import Built
+from zkinfer.quantize.network import Built
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def run(built: Built, samples: Mapping[str, Floats], previous: Run | None = None
             (arrays[name], True) if name in arrays else (built.weights[name], False)
             for name in node.inputs
         ]
-        arrays[node.output] = lift.apply(node.op, node.attrs, OPS[node.op].forward, operands)
+        arrays[node.output] = LIFTS[node.op](OPS[node.op].forward, node.attrs, operands)
     return Run(built, arrays)
 
 
