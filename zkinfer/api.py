@@ -286,7 +286,7 @@ def public_names(graph: FixedGraph) -> tuple[str, ...]:
 
 def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:
     """What fixed-point integers stand for: labels as they are, all others as float64 arrays."""
-    labels = graph.outputs if graph.output_mode == "label" else ()
+    labels = {node.output for node in graph.nodes if node.op == "label"}
     numbers: dict[str, npt.NDArray[Any]] = {}
     for name, value in values.items():
         scale = graph.tensors[name].scale

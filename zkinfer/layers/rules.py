@@ -10,13 +10,17 @@ from zkinfer.layers.contract import Attrs, Bounds, Floats, Interval, Operand, Sh
 Forward = Callable[..., Floats]
 """The output of one sample, of the attributes and the operands."""
 
-Way = Callable[[Forward, Attrs, Sequence[Operand]], Floats]
+Way = Callable[[Callable[..., tuple[Floats, ...]], Attrs, Sequence[Operand]], tuple[Floats, ...]]
 """A way of zkinfer.ops.lift."""
 
 
 def lifted(way: Way, forward: Forward) -> Callable[[Attrs, Sequence[Operand]], tuple[Floats, ...]]:
     """The value of a layer with one output."""
-    return lambda attrs, operands: (way(forward, attrs, operands),)
+
+    def outputs(attrs: Attrs, *operands: Floats) -> tuple[Floats, ...]:
+        return (forward(attrs, *operands),)
+
+    return lambda attrs, operands: way(outputs, attrs, operands)
 
 
 def increasing(

@@ -64,8 +64,13 @@ def run(built: Built, samples: Mapping[str, Floats], previous: Run | None = None
             (arrays[name], True) if name in arrays else (built.weights[name], False)
             for name in node.inputs
         ]
-        arrays[node.output] = LIFTS[node.op](OPS[node.op].forward, node.attrs, operands)
+        (arrays[node.output],) = LIFTS[node.op](_outputs(node.op), node.attrs, operands)
     return Run(built, arrays)
+
+
+def _outputs(op: str) -> Callable[..., tuple[Integers, ...]]:
+    """An operator's forward, with a tuple of its one output."""
+    return lambda attrs, *arrays: (OPS[op].forward(attrs, *arrays),)
 
 
 def output_error(
