@@ -6,6 +6,7 @@ The tests' own float operators say what the values are.
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pytest
 
 from tests import float_oracle
 from tests.properties import draw_models
@@ -141,6 +142,16 @@ def test_layers_are_what_they_say() -> None:
 def constant_inputs(node: Node) -> list[str]:
     """The operands that the layer says are constants."""
     return [node.inputs[at] for at in LAYERS[node.op].constants if at < len(node.inputs)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_intervals_of_slopes_of_either_sign(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, slopes = rng.normal(size=(3, 5)), rng.normal(size=5)
+    graph = Graph(("x",), ("y",), (), {"s": slopes}, {}, {})
+    leaky = Node("n", "leaky_relu", ("x",), ("y",), {"alpha": float(slopes[0])})
+    check_interval(leaky, [x], graph, rng)
+    check_interval(Node("n", "prelu", ("x", "s"), ("y",), {}), [x, slopes], graph, rng)
 
 
 def test_entries_that_are_moved_keep_their_kind() -> None:
