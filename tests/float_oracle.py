@@ -16,10 +16,11 @@ def evaluate(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     values: dict[str, Array] = {name: np.asarray(x, float) for name, x in graph.constants.items()}
     for name in graph.inputs:
         values[name] = np.asarray(inputs[name], float)
-        assert values[name].shape == graph.shapes[name]
+        assert values[name].shape == graph.shape(name)
     for node in graph.nodes:
-        values[node.output] = OPS[node.op](node.attrs, *(values[name] for name in node.inputs))
-        assert values[node.output].shape == graph.shapes[node.output], node
+        (output,) = node.outputs
+        values[output] = OPS[node.op](node.attrs, *(values[name] for name in node.inputs))
+        assert values[output].shape == graph.shape(output), node
     return values
 
 

@@ -1,12 +1,19 @@
 """The shape of the project: who imports what, what loading costs, what the documents promise."""
 
 import ast
+import dataclasses
+import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Layer
+from zkinfer.ops import OPS
+from zkinfer.ops.lift import LIFTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "zkinfer"
@@ -16,17 +23,25 @@ ALLOWED = {
     "onnx": ("onnx_import",),
     "onnxruntime": ("float_oracle.py",),
     "zkinfer._core": ("backends",),
+    "zkinfer.layers": ("layers", "onnx_import", "quantize"),
     "zkinfer.onnx_import": ("onnx_import", "api.py"),
-    "zkinfer.quantize": ("quantize.py", "quantize", "api.py", "report.py"),
+    "zkinfer.quantize": ("quantize", "api.py", "report.py"),
     "zkinfer.cli": ("__main__.py",),
 }
 """For a module: the files or folders of the package that alone may import it."""
 
-LOWER_ROOMS = ("errors.py", "graph.py", "fixed.py", "container.py", "files.py", "ops", "circuit")
+LOWER_ROOMS = (
+    "errors.py", "graph.py", "fixed.py", "container.py", "files.py", "ops", "layers", "circuit",
+)  # fmt: skip
 UPPER_ROOMS = ("zkinfer.api", "zkinfer.cli", "zkinfer.keys", "zkinfer.proof", "zkinfer.lower")
 CHAIN = ("errors", "circuit", "ops", "fixed", "plan", "lower", "keys", "api", "cli")
 """Rooms of which each may import those before it, and none after it."""
 
+KNOWING = ("layers", "ops", "onnx_import")
+"""The rooms that know operators by name, and ask what a node's is."""
+
+NAMELESS = ("quantize",)
+"""The rooms that hold no operator's name at all."""
 
 def imports(path: Path) -> Iterator[str]:
     """Dotted names that a module imports anywhere in it; `from a import b` gives a and a.b."""
@@ -110,6 +125,83 @@ def test_reference_stands_alone() -> None:
         if room(path) == "reference":
             for name in imports(path):
                 assert not name.startswith("zkinfer") or name.startswith("zkinfer.reference"), path
+
+
+def within(path: Path, places: Sequence[str]) -> bool:
+    """Whether a module is one of these files of the package, or in one of these folders."""
+    inside = path.relative_to(PACKAGE)
+    return any(inside.is_relative_to(place) for place in places)
+
+
+def names_of_operators(path: Path) -> Iterator[str]:
+    """Operators' names among a module's string literals, but for a mode that is compared."""
+    tree = ast.parse(path.read_text())
+    modes = {
+        literal
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("output_mode")
+        for literal in node.comparators
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node.value in {*LAYERS, *OPS} and node not in modes:
+            yield f"{path.name}:{node.lineno}: {node.value}"
+
+
+def comparisons_of_operators(path: Path) -> Iterator[str]:
+    """Where a module compares an attribute `op` with string literals, or looks it up among them."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            asked = any(isinstance(side, ast.Attribute) and side.attr == "op" for side in sides)
+            inside = (part for side in sides for part in ast.walk(side))
+            if asked and any(isinstance(part, ast.Constant) for part in inside):
+                yield f"{path.name}:{node.lineno}"
+
+
+def test_operators_are_known_by_name_in_their_rooms_only() -> None:
+    for path in MODULES:
+        if not within(path, KNOWING):
+            assert list(comparisons_of_operators(path)) == []
+            if within(path, NAMELESS):
+                assert list(names_of_operators(path)) == []
+
+
+def test_names_of_operators_are_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text('mode = output_mode == "label"\nkept = node.op in (*VIEWS, "pad")\nf("mul")\n')
+    assert set(names_of_operators(path)) == {"module.py:2: pad", "module.py:3: mul"}
+    assert list(comparisons_of_operators(path)) == ["module.py:2"]
+
+
+def test_one_float_operator_one_file() -> None:
+    made = {
+        path.stem: target.id
+        for path in (PACKAGE / "layers").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id == "LAYER"
+    }
+    assert set(made) == set(LAYERS)
+    for name, layer in LAYERS.items():
+        module = importlib.import_module(f"zkinfer.layers.{name}")
+        assert layer is module.LAYER
+        assert (module.__doc__ or "").startswith(f"{name}("), f"{name} says what it computes"
+        assert "ttributes" in (module.__doc__ or ""), f"{name} says its attributes"
+
+
+def test_every_layer_says_everything() -> None:
+    """The contract has no default for anything, and no layer leaves a rule out."""
+    for member in dataclasses.fields(Layer):
+        assert member.default is member.default_factory is dataclasses.MISSING, member.name
+    for name, layer in LAYERS.items():
+        for rule in ("shape", "value", "interval", "bounds", "products"):
+            assert callable(getattr(layer, rule)), f"{name}: {rule}"
+        assert layer.emit is not None or layer.ranks is not None, f"{name} is of no use"
+
+
+def test_every_fixed_operator_is_lifted() -> None:
+    assert set(LIFTS) == set(OPS)
 
 
 def loaded(program: str) -> set[str]:

@@ -28,12 +28,12 @@ def agrees(made: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]] | None =
     graph = onnx_import.load(made, shapes)
     types = {value.name: value.type.tensor_type.elem_type for value in made.graph.input}
     inputs = {
-        name: (4 * normal(*graph.shapes[name])).astype(helper.tensor_dtype_to_np_dtype(types[name]))
+        name: (4 * normal(*graph.shape(name))).astype(helper.tensor_dtype_to_np_dtype(types[name]))
         for name in graph.inputs
     }
     expected, got = run(made, inputs), evaluate(graph, inputs)
     for name in graph.outputs:
-        assert expected[name].shape == graph.shapes[name]
+        assert expected[name].shape == graph.shape(name)
         np.testing.assert_allclose(got[name], expected[name], rtol=1e-4, atol=1e-4)
     return graph
 

@@ -266,8 +266,8 @@ def test_shape_arithmetic_of_a_pytorch_export(opset: int) -> None:
     made = model(nodes, {"x": ("batch", 3, 4)}, constants, opset=opset)
     graph = agrees(made)
     assert [made.op for made in graph.nodes] == ["reshape", "concat"]
-    assert graph.shapes["y"] == (1, 14)
-    assert agrees(made, {"x": (5, 3, 4)}).shapes["y"] == (5, 14)
+    assert graph.shape("y") == (1, 14)
+    assert agrees(made, {"x": (5, 3, 4)}).shape("y") == (5, 14)
 
 
 def test_shape_with_start_and_end() -> None:

@@ -26,7 +26,7 @@ W2 = {"w": normal(4, 3), "wb": normal(3)}
 def test_batch_normalization_is_folded() -> None:
     norm = node("BatchNormalization", "h s b m v")
     graph = sequence([node("Conv", "x w wb", "h"), norm], "conv", {**W4, **BN})
-    assert graph.nodes[0].output == "y"
+    assert graph.nodes[0].outputs == ("y",)
     sequence([node("Conv", "x w", "h"), norm], "conv", {**W4, **BN})
     sequence([node("Gemm", "x w wb", "h"), norm], "matmul", {**W2, **BN})
     sequence([node("MatMul", "x w", "h"), norm], "matmul", {**W2, **BN})

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.conformance.tiny import compare, ints, make, node, samples, weights
 from tests.float_oracle import evaluate
+from zkinfer.graph import TensorType
 from zkinfer.onnx_import import load
 
 W = {"w": weights(4, 5)}
@@ -36,7 +37,8 @@ def test_names_stay() -> None:
     graph = load(make(nodes, X, constants=W))
     assert [made.name for made in graph.nodes] == ["first", "second"]
     assert graph.nodes[0].inputs == ("x", "w")
-    assert graph.shapes == {"x": (1, 4), "w": (4, 5), "h": (1, 5), "y": (1, 5)}
+    shapes = {"x": (1, 4), "w": (4, 5), "h": (1, 5), "y": (1, 5)}
+    assert graph.tensors == {name: TensorType(shape) for name, shape in shapes.items()}
 
 
 def test_node_names_are_unique() -> None:
@@ -52,7 +54,7 @@ def test_node_names_are_unique() -> None:
 def test_generated_names_avoid_those_of_the_model() -> None:
     gemm = node("Gemm", ["x", "w", "z"], ["g"], name="gemm", transA=1, alpha=2.0)
     model = make([gemm], {"x": (4, 1), "z": (1, 5)}, constants=W, outputs=("g",))
-    taken = [made.output for made in load(model).nodes[:-1]]
+    taken = [made.outputs[0] for made in load(model).nodes[:-1]]
     nodes = [gemm, *(node("Relu", ["g"], [name]) for name in taken)]
     nodes.append(node("Concat", ["g", *taken], axis=0))
     clash = make(nodes, {"x": (4, 1), "z": (1, 5)}, constants=W, outputs={"y": (None, 5)})
@@ -111,9 +113,9 @@ def test_shape_arithmetic_of_exporters(opset: int) -> None:
     model = make(nodes, {"x": ("batch", 3, 4)}, outputs={"y": ("batch", 12)},
                  constants=constants, opset=opset)  # fmt: skip
     graph = compare(model, samples({"x": (1, 3, 4)}))
-    assert graph.shapes["y"] == (1, 12)
+    assert graph.shape("y") == (1, 12)
     graph = compare(model, samples({"x": (5, 3, 4)}), shapes={"x": (5, 3, 4)})
-    assert graph.shapes["y"] == (5, 12)
+    assert graph.shape("y") == (5, 12)
 
 
 def test_unused_constants_are_dropped() -> None:
@@ -137,13 +139,13 @@ def test_batch_axis(
     declared: tuple[int | str | None, ...], fixed: tuple[int, ...], batch: bool
 ) -> None:
     graph = load(make([node("Relu", ["x"])], {"x": declared}))
-    assert graph.shapes["x"] == graph.shapes["y"] == fixed
+    assert graph.shape("x") == graph.shape("y") == fixed
     assert graph.batch_axis == {"x": batch}
 
 
 def test_chosen_batch_axis() -> None:
     graph = load(make([node("Relu", ["x"])], {"x": ("N", 4)}), shapes={"x": (8, 4)})
-    assert graph.shapes["y"] == (8, 4)
+    assert graph.shape("y") == (8, 4)
     assert graph.batch_axis == {"x": True}
 
 

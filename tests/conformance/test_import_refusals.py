@@ -153,7 +153,7 @@ def test_unknown_dimensions_are_all_listed() -> None:
         assert word in text
     assert "batch" not in text
     graph = load(model, shapes={"x": (1, 3, 4), "z": (1, 1, 4)})
-    assert graph.shapes["y"] == (1, 3, 4)
+    assert graph.shape("y") == (1, 3, 4)
 
 
 @pytest.mark.parametrize(

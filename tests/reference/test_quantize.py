@@ -14,11 +14,12 @@ from float_oracle import evaluate as float_evaluate
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.fixed import FixedGraph, evaluate, quantize_input
 from zkinfer.float_oracle import FloatOracle
-from zkinfer.graph import Graph, Node
+from zkinfer.graph import Graph, Node, TensorType
+from zkinfer.layers import LAYERS
 from zkinfer.onnx_import import load
 from zkinfer.quantize import Quantized, floats, quantize
-from zkinfer.quantize.builder import Built
-from zkinfer.quantize.measure import run
+from zkinfer.quantize.network import Built
+from zkinfer.quantize.run import run
 from zkinfer.report import build, render_html
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -56,18 +57,16 @@ class Net:
 
     def add(self, op: str, *inputs: str, **attrs: Any) -> str:
         name = f"{op}{len(self.nodes)}"
-        self.nodes.append(Node(f"n_{name}", op, inputs, name, attrs))
+        self.nodes.append(Node(f"n_{name}", op, inputs, (name,), attrs))
         return name
 
     def graph(self, *outputs: str) -> Graph:
-        shapes = {"x": self.samples["x"].shape}
-        shapes.update({name: array.shape for name, array in self.constants.items()})
-        arrays = {**self.constants, **self.samples}
+        shapes = {name: array.shape for name, array in {**self.samples, **self.constants}.items()}
         for node in self.nodes:
-            forward = floats.FORWARD[node.op]
-            arrays[node.output] = forward(node.attrs, *(arrays[name] for name in node.inputs))
-            shapes[node.output] = arrays[node.output].shape
-        return Graph(("x",), outputs, tuple(self.nodes), self.constants, shapes, {"x": self.batch})
+            made = LAYERS[node.op].shape(node.attrs, [shapes[name] for name in node.inputs])
+            shapes.update(zip(node.outputs, made, strict=True))
+        types = {name: TensorType(shape) for name, shape in shapes.items()}
+        return Graph(("x",), outputs, tuple(self.nodes), self.constants, types, {"x": self.batch})
 
 
 def window(kernel: int, stride: int = 1, pad: int = 0) -> dict[str, tuple[int, ...]]:
@@ -180,7 +179,7 @@ def test_many_samples_at_once_are_the_same(everything: tuple[Graph, Quantized, A
     _, quantized, samples = everything
     graph = quantized.graph
     names = {name: name for name in graph.tensors}
-    built = Built(graph, quantized.weights, names, frozenset())
+    built = Built(graph, quantized.weights, names, frozenset(), frozenset())
     together = run(built, {"x": samples[:, None]}).arrays
     for index, x in enumerate(samples[:5, None]):
         alone = evaluate(graph, quantized.weights, quantize_input(graph, {"x": x}))
@@ -431,9 +430,9 @@ def test_report(everything: tuple[Graph, Quantized, Array]) -> None:
 
 def test_report_escapes_names() -> None:
     net = Net(1, 4)
-    product = Node("<b>&\"'", "matmul", ("x", net.constant(4, 3)), "<script>x</script>", {})
+    product = Node("<b>&\"'", "matmul", ("x", net.constant(4, 3)), ("<script>x</script>",), {})
     net.nodes.append(product)
-    quantized = compile_net(net.graph(product.output), input_range=(-1.0, 1.0))
+    quantized = compile_net(net.graph(*product.outputs), input_range=(-1.0, 1.0))
     page = render_html(build(quantized, {"<i>": 1}))
     for word in ("<script", "<b>&", "<i>"):
         assert word not in page

@@ -313,8 +313,6 @@ GRAPH = json.loads(CASES["label"].graph.to_json())
         {"inputs": 3},
         {"weights": [["x0", [1, 5], 0, -8, 7]]},
         {"nodes": [{}]},
-        {"nodes": [{**GRAPH["nodes"][0], "op": "gather"}]},
-        {"nodes": [{**GRAPH["nodes"][0], "inputs": ["nothing"]}]},
         {"nodes": GRAPH["nodes"] * 2},
         {"outputs": []},
         {"outputs": [["nothing", [], 0, "label"]]},
@@ -335,6 +333,15 @@ def test_graphs_that_are_refused(change: dict) -> None:
         data = json.dumps({**GRAPH, **change}, sort_keys=True, separators=(",", ":")).encode()
         with pytest.raises(error):
             parse(data)
+
+
+@pytest.mark.parametrize("change", [{"op": "gather"}, {"inputs": ["nothing"]}, {"attrs": {"a": 1}}])
+def test_what_nodes_do_is_for_the_package_to_refuse(change: dict) -> None:
+    changed = {**GRAPH, "nodes": [{**GRAPH["nodes"][0], **change}]}
+    data = json.dumps(changed, sort_keys=True, separators=(",", ":")).encode()
+    assert parse_graph(data).outputs == ["label_out"]
+    with pytest.raises(zkinfer.FormatError):
+        FixedGraph.from_json(data)
 
 
 def test_graphs_are_canonical() -> None:

@@ -156,7 +156,7 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
         graph(
             [tensor("x", 2)],
             [],
-            *["x"] * 200_000,
+            *["x"] * 40_000,
             weights=tuple(tensor(f"w{i}", 2) for i in range(4000)),
         ),
         "an output is named twice",

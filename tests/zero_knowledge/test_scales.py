@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from zkinfer.fixed import FixedTensor
-from zkinfer.graph import Graph, Node
-from zkinfer.quantize.build import build
-from zkinfer.quantize.builder import Rounded
+from zkinfer.graph import Graph, Node, TensorType
 from zkinfer.quantize.formats import Widths
+from zkinfer.quantize.network import Rounded, build
 from zkinfer.quantize.task import formats, make_task
 
 SHAPE = (2, 5)
@@ -32,7 +31,7 @@ def hidden(rng: np.random.Generator, magnitude: int, *shape: int) -> np.ndarray:
 def model(shape_seed: int, value_seed: int) -> Graph:
     """A chain of operators with constants; the second seed draws nothing but the constants."""
     drawn, values = np.random.default_rng(shape_seed), np.random.default_rng(value_seed)
-    nodes, constants, shapes = [], {}, {"x": SHAPE}
+    nodes, constants, tensors = [], {}, {"x": TensorType(SHAPE)}
     last = "x"
     for number, op in enumerate(drawn.permutation(OPS)):
         name, output = f"c{number}", f"t{number}"
@@ -43,16 +42,16 @@ def model(shape_seed: int, value_seed: int) -> Graph:
         else:
             extents = (5, 5) if op == "matmul" else [(5,), (1, 5), (2, 1), ()][drawn.integers(4)]
             constants[name] = hidden(values, magnitude, *extents)
-            shapes[name] = constants[name].shape
-        nodes.append(Node(f"n{number}", str(op), inputs, output, attrs))
-        shapes[output], last = SHAPE, output
-    return Graph(("x",), (last,), tuple(nodes), constants, shapes, {"x": True})
+            tensors[name] = TensorType(constants[name].shape)
+        nodes.append(Node(f"n{number}", str(op), inputs, (output,), attrs))
+        tensors[output], last = TensorType(SHAPE), output
+    return Graph(("x",), (last,), tuple(nodes), constants, tensors, {"x": True})
 
 
 def shown(graph: Graph, widths: Widths, weights_mode: str) -> bytes:
     """The fixed-point graph that a key shows, with the same ranges of activations for all."""
     task = make_task(graph, "public", hidden=weights_mode == "hidden")
-    ranges = {node.output: (-3.0, 5.0) for node in task.graph.nodes}
+    ranges = {name: (-3.0, 5.0) for node in task.graph.nodes for name in node.outputs}
     modes = {"input_mode": "hidden", "output_mode": "public", "weights_mode": weights_mode}
     domains = {"x": FixedTensor(SHAPE, 8, -1024, 1023)}
     made = formats(task, ranges, guaranteed=False)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.graph import Node
+from zkinfer.graph import Kind, Node, Real, TensorType
 from zkinfer.onnx_import.constants import Allowance, Array
 from zkinfer.onnx_import.node import OnnxNode, Refusal
-from zkinfer.onnx_import.shapes import Shape, infer
+from zkinfer.onnx_import.shapes import Shape, infer, kind_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,9 +21,9 @@ class Builder:
     """Tensors and nodes so far.
 
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
-    shapes: of all tensors that depend on an input. integral: the ONNX names of those that hold
-    integers. used: the ONNX names that a node or the graph's outputs read. allowance: for new
-    constants.
+    shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
+    the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
+    outputs read. allowance: for new constants.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Builder:
         self.arrays = dict(arrays)
         self.weights: dict[str, Floats] = {}
         self.shapes: dict[str, Shape] = {}
+        self.kinds: dict[str, Kind] = {}
         self.integral: set[str] = set()
         self.nodes: list[Node] = []
         self.used = used
@@ -59,6 +60,10 @@ class Builder:
             return self.shapes[name]
         array = self.weights[name] if name in self.weights else self.arrays[name]
         return array.shape
+
+    def type_of(self, name: str) -> TensorType:
+        """The type of a tensor of the graph."""
+        return TensorType(self.shape(name), self.kinds.get(name, Real()))
 
     def weight(self, name: str) -> str:
         """Makes a constant of the model one of the graph. Raises Refusal unless it is finite."""
@@ -85,7 +90,9 @@ class Builder:
         """A tensor name like this one that is not taken."""
         return self._tensor_names.new(name)
 
-    def add(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
+    def add(
+        self, name: str, op: str, inputs: Sequence[str], outputs: Sequence[str], **attrs: Any
+    ) -> None:
         """Appends a node under this name, or a numbered one where that is taken.
 
         Raises Refusal when the operands do not fit, or are all constant.
@@ -95,9 +102,14 @@ class Builder:
                 "expected an input that depends on the model's inputs, got constants only; store "
                 "what it computes in the model instead"
             )
-        shapes = tuple(self.shape(source) for source in inputs)
-        self.shapes[output] = infer(op, attrs, shapes)
-        self.nodes.append(Node(self._node_names.new(name), op, tuple(inputs), output, attrs))
+        types = [self.type_of(source) for source in inputs]
+        shapes = infer(op, attrs, [operand.shape for operand in types])
+        kind = kind_of(op, [operand.kind for operand in types])
+        self.shapes.update(zip(outputs, shapes, strict=True))
+        self.kinds.update(dict.fromkeys(outputs, kind))
+        self.nodes.append(
+            Node(self._node_names.new(name), op, tuple(inputs), tuple(outputs), attrs)
+        )
 
 
 @dataclass(frozen=True)
@@ -195,13 +207,13 @@ class Site:
         """Adds a node before the last one; returns its output's name."""
         name = f"{self.node.name}/{suffix}"
         output = self.graph.new_tensor(name)
-        self.graph.add(name, op, inputs, output, **attrs)
+        self.graph.add(name, op, inputs, (output,), **attrs)
         return output
 
     def finish(self, op: str, *inputs: str, index: int = 0, **attrs: Any) -> None:
         """Adds the node that makes the output at this index."""
         name = self.node.name if index == 0 else f"{self.node.name}/{index}"
-        self.graph.add(name, op, inputs, self.node.outputs[index], **attrs)
+        self.graph.add(name, op, inputs, (self.node.outputs[index],), **attrs)
 
     def move(self, op: str, x: str, index: int = 0, **attrs: Any) -> None:
         """Like finish, for an operator that only moves the entries of input 0."""

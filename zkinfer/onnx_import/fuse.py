@@ -32,11 +32,11 @@ def fuse(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> l
         if product is not None:
             folded = _fold(product, node, builder)
         if product is None or folded is None:
-            place[node.output] = len(result)
+            place.update(dict.fromkeys(node.outputs, len(result)))
             result.append(node)
         else:
-            index = place.pop(product.output)
-            place[node.output] = index
+            index = place.pop(product.outputs[0])
+            place[node.outputs[0]] = index
             result[index] = folded
     return result
 
@@ -60,7 +60,7 @@ def _product(
 
 def _fold(product: Node, node: Node, builder: Builder) -> Node | None:
     """The product with the node's constant folded in, or None where that is impossible."""
-    shape = builder.shapes[product.output]
+    shape = builder.shapes[product.outputs[0]]
     constant_first = node.inputs[0] in builder.weights
     constant_name = node.inputs[0 if constant_first else 1]
     constant = builder.weights[constant_name]
@@ -93,12 +93,12 @@ def _scale(product: Node, node: Node, factor: Floats, builder: Builder) -> Node 
             return None
         names[2] = builder.new_weight(f"{names[2]}.folded", bias * by_channel)
     names[index] = builder.new_weight(f"{names[index]}.folded", values)
-    return replace(product, inputs=tuple(names), output=node.output)
+    return replace(product, inputs=tuple(names), outputs=node.outputs)
 
 
 def _scaled_weight(product: Node, factor: Floats, builder: Builder) -> tuple[int, Floats] | None:
     """Which operand of the product takes in the factor, and its values then."""
-    shape = builder.shapes[product.output]
+    shape = builder.shapes[product.outputs[0]]
     if product.op == "conv":
         w = builder.weights[product.inputs[1]]
         if not _varies_only_on(factor.shape, shape, 1):
@@ -121,7 +121,7 @@ def _scaled_weight(product: Node, factor: Floats, builder: Builder) -> tuple[int
 def _shift(product: Node, node: Node, shift: Floats, name: str, builder: Builder) -> Node | None:
     """The product plus a constant: per channel for a conv, any that broadcasts for a matmul."""
     if product.op == "conv":
-        shape = builder.shapes[product.output]
+        shape = builder.shapes[product.outputs[0]]
         if not _varies_only_on(shift.shape, shape, 1):
             return None
         if shift.shape != shape[1:2]:
@@ -133,7 +133,7 @@ def _shift(product: Node, node: Node, shift: Floats, name: str, builder: Builder
             return None
         shift, name = bias + shift, f"{names[2]}.folded"
     inputs = (*names[:2], builder.new_weight(name, shift))
-    return replace(product, inputs=inputs, output=node.output)
+    return replace(product, inputs=inputs, outputs=node.outputs)
 
 
 def _grows(first: Shape, second: Shape) -> bool:

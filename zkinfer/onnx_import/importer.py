@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.graph import Graph, Node
+from zkinfer.graph import Graph, Integer, Node
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import Builder, Site
 from zkinfer.onnx_import.constants import Allowance, fold, initializers
@@ -69,7 +69,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
-    builder.integral.update(value.name for value in inputs if value.integers is not None)
+    kinds = {value.name: Integer(*value.integers) for value in inputs if value.integers is not None}
+    builder.kinds.update(kinds)
+    builder.integral.update(kinds)
     problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
     problems += _inner_softmaxes(nodes, builder)
     if problems:
@@ -126,7 +128,7 @@ def _convert(
 
 def _inner_softmaxes(nodes: Sequence[OnnxNode], builder: Builder) -> list[str]:
     """Complains about softmaxes whose outputs other operators read."""
-    inner = {node.output for node in builder.nodes if node.op == "softmax"}
+    inner = {name for node in builder.nodes if node.op == "softmax" for name in node.outputs}
     inner &= {name for node in builder.nodes for name in node.inputs}
     return [
         f"{node.title}: expected a softmax only as the last operator before an output, got one "
@@ -173,17 +175,14 @@ def _finish(
     nodes = fuse(_name_outputs(builder, fixed, outputs), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
-    shapes = {name: array.shape for name, array in constants.items()}
-    shapes.update(fixed)
-    shapes.update({node.output: builder.shapes[node.output] for node in nodes})
+    made = [name for node in nodes for name in node.outputs]
     return Graph(
         inputs=tuple(value.name for value in inputs),
         outputs=outputs,
         nodes=tuple(nodes),
         constants=constants,
-        shapes=shapes,
+        tensors={name: builder.type_of(name) for name in (*constants, *fixed, *made)},
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
-        integers={value.name: value.integers for value in inputs if value.integers is not None},
     )
 
 
@@ -202,16 +201,17 @@ def _name_outputs(
             continue
         if source in fixed or source in outputs or source in renamed:
             source = renamed.get(source, source)
-            builder.add(name, "reshape", (source,), name, shape=builder.shape(source))
+            builder.add(name, "reshape", (source,), (name,), shape=builder.shape(source))
         else:
             renamed[source] = name
             builder.shapes[name] = builder.shapes[source]
+            builder.kinds[name] = builder.type_of(source).kind
     return [
         Node(
             node.name,
             node.op,
             tuple(renamed.get(source, source) for source in node.inputs),
-            renamed.get(node.output, node.output),
+            tuple(renamed.get(name, name) for name in node.outputs),
             node.attrs,
         )
         for node in builder.nodes

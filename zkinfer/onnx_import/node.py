@@ -1,4 +1,8 @@
-"""One ONNX node, read once, and the exception with which a converter refuses it."""
+"""One ONNX node, read once, and the exception with which a converter refuses it.
+
+Its message goes on from "node <name> (<op>, domain <domain>): "; the importer gathers these into
+one error.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,15 +11,12 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from zkinfer.layers.contract import Refusal
+
+__all__ = ["DEFAULT_DOMAIN", "ML_DOMAIN", "OnnxNode", "Refusal", "canonical_domain", "read_node"]
+
 DEFAULT_DOMAIN = "ai.onnx"
 ML_DOMAIN = "ai.onnx.ml"
-
-
-class Refusal(Exception):  # noqa: N818
-    """Why a node cannot be converted; the importer gathers these into one error.
-
-    The message goes on from "node <name> (<op>, domain <domain>): ".
-    """
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The measurement that is reported: the fixed-point network against the float one, all samples."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.graph import Graph, Node
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Bounds, Entries
 from zkinfer.quantize import floats
-from zkinfer.quantize.builder import Built
 from zkinfer.quantize.formats import Widths
-from zkinfer.quantize.measure import Run, run
+from zkinfer.quantize.network import Built
 from zkinfer.quantize.result import Fidelity, LayerFidelity, Oracle, OutputFidelity
-from zkinfer.quantize.task import FUSED, Task
+from zkinfer.quantize.run import Run, run
+from zkinfer.quantize.task import Task
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,14 +24,14 @@ CHUNK = 32
 PLOTTED = 400
 """Most values of an output that are kept for a plot."""
 
-VIEWS = ("reshape", "transpose", "slice", "concat", "pad")
-
 
 @dataclass
 class _Layer:
-    """Running totals of one tensor."""
+    """Running totals of one tensor. bounds: those of its layer."""
 
     node: Node
+    tensor: str
+    bounds: Bounds
     against_oracle: bool
     error: float = 0.0
     magnitude: float = 0.0
@@ -38,18 +41,19 @@ class _Layer:
 
     def add(self, fixed: Run, expected: Floats) -> None:
         """Takes more samples in."""
-        name = fixed.built.names[self.node.output]
+        name = fixed.built.names[self.tensor]
         tensor = fixed.built.graph.tensors[name]
-        value = fixed.value(self.node.output)
+        value = fixed.value(self.tensor)
         step = 2.0**-tensor.scale
         self.error = max(self.error, float(np.abs(value - expected).max()))
         self.magnitude = max(self.magnitude, float(np.abs(expected).max()))
         end = max(-tensor.low, tensor.high, 1)
         self.used = max(self.used, float(np.abs(value).max()) / (end * step))
         beyond = np.zeros(expected.shape, bool)
-        if self.node.op != "clip":
+        floor, ceiling = self.bounds
+        if ceiling == math.inf:
             beyond |= expected > (tensor.high + 1) * step
-        if self.node.op not in FUSED:
+        if floor == -math.inf:
             beyond |= expected < (tensor.low - 1) * step
         self.saturated += int(beyond.sum())
         self.count += expected.size
@@ -109,7 +113,7 @@ def measure(
             LayerFidelity(
                 name=layer.node.name,
                 op=layer.node.op,
-                tensor=layer.node.output,
+                tensor=layer.tensor,
                 error=layer.error,
                 magnitude=layer.magnitude,
                 used=layer.used,
@@ -132,23 +136,25 @@ def _add_layers(
     layers: dict[str, _Layer],
 ) -> None:
     """Compares every tensor that is no view and was brought to a format."""
-    nodes = [
-        node
+    made = [
+        (node, tensor, bounds)
         for node in task.graph.nodes
-        if node.op not in VIEWS and node.output not in fixed.built.raw
+        if LAYERS[node.op].entries is not Entries.MOVED
+        for tensor, bounds in zip(node.outputs, LAYERS[node.op].bounds(node.attrs), strict=True)
+        if tensor not in fixed.built.raw
     ]
     results = [oracle.run_all(x) for x in _each(chunk)]
     own: Mapping[str, Floats] = {}
-    if any(node.output not in results[0] for node in nodes):
+    if any(tensor not in results[0] for _, tensor, _ in made):
         own = floats.values(task.graph, chunk)
-    for node in nodes:
-        known = node.output in results[0]
-        layer = layers.setdefault(node.output, _Layer(node, known))
+    for node, tensor, bounds in made:
+        known = tensor in results[0]
+        layer = layers.setdefault(tensor, _Layer(node, tensor, bounds, known))
         if known:
-            shape = task.graph.shapes[node.output]
-            expected = np.stack([result[node.output].reshape(shape) for result in results])
+            shape = task.graph.shape(tensor)
+            expected = np.stack([result[tensor].reshape(shape) for result in results])
         else:
-            expected = own[node.output]
+            expected = own[tensor]
         layer.add(fixed, expected.astype(np.float64))
 
 
@@ -181,5 +187,5 @@ def _stack(
     rows: dict[str, list[Floats]] = {name: [] for name in names}
     for result in results:
         for name in names:
-            rows[name].append(result[name].astype(np.float64).reshape(graph.shapes[name]))
+            rows[name].append(result[name].astype(np.float64).reshape(graph.shape(name)))
     return {name: np.stack(arrays) for name, arrays in rows.items()}

@@ -1,8 +1,9 @@
 """The float graph made ready: what cannot be proved is refused, what costs less is put first.
 
-In label mode a last softmax is dropped, which keeps the order of the scores. A relu or clip after a
-max pool moves before it, where the rescaling of the accumulators does it at no cost: both are
-monotone, so they commute. Where weights are hidden the slope of a leaky relu is one of them.
+In label mode a last layer that keeps the order of the scores is dropped. A layer that keeps entries
+within bounds moves before one that takes the largest of several, where the rescaling of the
+accumulators does it at no cost: both are monotone, so they commute. Where weights are hidden,
+numbers that are attributes become weights.
 """
 
 import math
@@ -10,12 +11,10 @@ from collections import Counter
 from collections.abc import Container
 from dataclasses import replace
 
-import numpy as np
-
 from zkinfer.errors import UnsupportedModelError, UsageError
-from zkinfer.graph import Graph, Node
-
-ACTIVATIONS = ("relu", "clip")
+from zkinfer.graph import Graph, Node, TensorType
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
 
 
 def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
@@ -27,8 +26,8 @@ def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
     graph = _needed(graph)
     _check(graph)
     if hidden:
-        graph = _hidden_slopes(graph)
-    return _activations_first(graph)
+        graph = _hidden_attributes(graph)
+    return _bounds_first(graph)
 
 
 def _scores(graph: Graph) -> Graph:
@@ -38,14 +37,14 @@ def _scores(graph: Graph) -> Graph:
             f"a label needs a model with one output; this one has {', '.join(graph.outputs)}"
         )
     (name,) = graph.outputs
-    makers = {node.output: node for node in graph.nodes}
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
     last = makers.get(name)
-    if last is not None and last.op == "softmax":
-        axis = last.attrs["axis"]
-        if graph.shapes[name][axis] != math.prod(graph.shapes[name]):
+    ranks = None if last is None else LAYERS[last.op].ranks
+    if last is not None and ranks is not None:
+        if graph.shape(name)[ranks(last.attrs)] != math.prod(graph.shape(name)):
             raise UsageError(_not_one_vector(graph, name))
-        (name,) = last.inputs
-    shape = graph.shapes[name]
+        name = last.inputs[0]
+    shape = graph.shape(name)
     if math.prod(shape) < 2 or max(shape) != math.prod(shape):
         raise UsageError(_not_one_vector(graph, name))
     return replace(graph, outputs=(name,))
@@ -53,26 +52,26 @@ def _scores(graph: Graph) -> Graph:
 
 def _not_one_vector(graph: Graph, name: str) -> str:
     return (
-        f"a label needs the scores of one sample; output {name} has shape {graph.shapes[name]}; "
+        f"a label needs the scores of one sample; output {name} has shape {graph.shape(name)}; "
         "fix the batch axis to 1 or use --output public"
     )
 
 
 def _check_node(graph: Graph, node: Node) -> None:
-    if node.op == "softmax" and node.output in graph.outputs:
+    layer = LAYERS[node.op]
+    if layer.emit is None and set(node.outputs) & set(graph.outputs):
         raise UnsupportedModelError(
-            f"node {node.name}: a last softmax is not proved with public outputs; use --output "
+            f"node {node.name}: a last {node.op} is not proved with public outputs; use --output "
             f"label, or export the model with {node.inputs[0]} as its output"
         )
-    if node.op == "softmax" and any(node.output in other.inputs for other in graph.nodes):
+    if layer.emit is None and any(set(node.outputs) & set(other.inputs) for other in graph.nodes):
         raise UnsupportedModelError(
-            f"node {node.name}: softmax is supported only as the last node, with --output label"
+            f"node {node.name}: {node.op} is supported only as the last node, with --output label"
         )
-    constants = {"conv": (1, 2), "matmul": (2,), "prelu": (1,)}.get(node.op, ())
-    for position in constants:
-        if position < len(node.inputs) and node.inputs[position] not in graph.constants:
+    for place in layer.constants:
+        if place < len(node.inputs) and node.inputs[place] not in graph.constants:
             raise UnsupportedModelError(
-                f"node {node.name}: {node.op} needs a constant {node.inputs[position]}, "
+                f"node {node.name}: {node.op} needs a constant {node.inputs[place]}, "
                 "which depends on the input"
             )
 
@@ -82,7 +81,7 @@ def _needed(graph: Graph) -> Graph:
     wanted = set(graph.outputs)
     kept: list[Node] = []
     for node in reversed(graph.nodes):
-        if node.output in wanted:
+        if wanted.intersection(node.outputs):
             wanted.update(node.inputs)
             kept.append(node)
     constants = {name: array for name, array in graph.constants.items() if name in wanted}
@@ -99,7 +98,7 @@ def _check(graph: Graph) -> None:
     depends = set(graph.inputs)
     for node in graph.nodes:
         if depends.intersection(node.inputs):
-            depends.add(node.output)
+            depends.update(node.outputs)
     for name in graph.outputs:
         if name not in depends:
             raise UnsupportedModelError(f"output {name} does not depend on the model's input")
@@ -107,15 +106,19 @@ def _check(graph: Graph) -> None:
             raise UnsupportedModelError(f"output {name} is an input of the model, unchanged")
 
 
-def _hidden_slopes(graph: Graph) -> Graph:
-    """With the slope of each leaky relu as a weight."""
-    nodes, constants, shapes = list(graph.nodes), dict(graph.constants), dict(graph.shapes)
+def _hidden_attributes(graph: Graph) -> Graph:
+    """With the numbers among attributes, where a layer can read them as weights, as weights."""
+    nodes, constants, tensors = list(graph.nodes), dict(graph.constants), dict(graph.tensors)
     for place, node in enumerate(nodes):
-        if node.op == "leaky_relu":
-            slope = _new_name(f"{node.output}/slope", shapes)
-            constants[slope], shapes[slope] = np.array(node.attrs["alpha"], np.float64), ()
-            nodes[place] = Node(node.name, "prelu", (*node.inputs, slope), node.output, {})
-    return replace(graph, nodes=tuple(nodes), constants=constants, shapes=shapes)
+        weighted = LAYERS[node.op].weighted
+        if weighted is None:
+            continue
+        new, inputs = weighted(node.attrs), list(node.inputs)
+        for suffix, array in new.constants.items():
+            inputs.append(_new_name(f"{node.outputs[0]}/{suffix}", tensors))
+            constants[inputs[-1]], tensors[inputs[-1]] = array, TensorType(array.shape)
+        nodes[place] = Node(node.name, new.op, tuple(inputs), node.outputs, new.attrs)
+    return replace(graph, nodes=tuple(nodes), constants=constants, tensors=tensors)
 
 
 def _new_name(name: str, taken: Container[str]) -> str:
@@ -124,24 +127,25 @@ def _new_name(name: str, taken: Container[str]) -> str:
     return name
 
 
-def _activations_first(graph: Graph) -> Graph:
-    """Moves relu and clip before max pools whose input has no other reader."""
+def _bounds_first(graph: Graph) -> Graph:
+    """Moves bounds before maxima whose input has no other reader."""
     readers = Counter(name for node in graph.nodes for name in node.inputs)
     readers.update(graph.outputs)
-    nodes = list(graph.nodes)
-    shapes = dict(graph.shapes)
-    places = {node.output: place for place, node in enumerate(nodes)}
+    nodes, tensors = list(graph.nodes), dict(graph.tensors)
+    places = {tensor: place for place, node in enumerate(nodes) for tensor in node.outputs}
     for place, node in enumerate(nodes):
         before = places.get(node.inputs[0])
-        if node.op not in ACTIVATIONS or before is None:
+        if before is None or LAYERS[node.op].entries is not Entries.CLAMPED:
             continue
         pool = nodes[before]
-        alone = readers[pool.output] == 1 and readers[pool.inputs[0]] == 1
-        if pool.op != "max_pool" or not alone or pool.inputs[0] in graph.inputs:
+        if LAYERS[pool.op].entries is not Entries.LARGEST or len(pool.inputs) > 1:
             continue
-        moved = _new_name(f"{node.output}/unpooled", shapes)
-        shapes[moved] = shapes[pool.inputs[0]]
-        nodes[before] = replace(node, inputs=pool.inputs, output=moved)
-        nodes[place] = replace(pool, inputs=(moved,), output=node.output)
+        (x,), (largest,) = pool.inputs, pool.outputs
+        if readers[largest] != 1 or readers[x] != 1 or x in graph.inputs:
+            continue
+        moved = _new_name(f"{node.outputs[0]}/unpooled", tensors)
+        tensors[moved] = tensors[x]
+        nodes[before] = replace(node, inputs=pool.inputs, outputs=(moved,))
+        nodes[place] = replace(pool, inputs=(moved,), outputs=node.outputs)
         places[moved] = before
-    return replace(graph, nodes=tuple(nodes), shapes=shapes)
+    return replace(graph, nodes=tuple(nodes), tensors=tensors)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph
+from zkinfer.graph import Graph, Integer
 
 Floats = npt.NDArray[np.float64]
 Samples = Mapping[str, Floats]
@@ -36,7 +36,7 @@ def stacked(graph: Graph, calibration: Mapping[str, npt.NDArray[Any]]) -> dict[s
 
 
 def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
-    shape, array = graph.shapes[name], np.asarray(array)
+    shape, array = graph.shape(name), np.asarray(array)
     if array.dtype.kind not in "fiu":
         raise UsageError(f"calibration of input {name} has dtype {array.dtype}; expected numbers")
     batched = graph.batch_axis[name]
@@ -56,14 +56,14 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
             f"calibration of input {name} at index {index} is {values[index]}; "
             "expected finite numbers"
         )
-    if name in graph.integers:
-        low, high = graph.integers[name]
-        wrong = (values != np.rint(values)) | (values < low) | (values > high)
+    kind = graph.tensors[name].kind
+    if isinstance(kind, Integer):
+        wrong = (values != np.rint(values)) | (values < kind.low) | (values > kind.high)
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise UsageError(
                 f"calibration of input {name} at index {index} is {values[index]:g}; the model "
-                f"takes integers from {low} to {high}"
+                f"takes integers from {kind.low} to {kind.high}"
             )
     return values.reshape(-1, *shape)
 
@@ -76,22 +76,23 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
     rng = np.random.default_rng(_SEED)
     samples = {}
     for name in graph.inputs:
-        uniform = rng.uniform(low, high, (DRAWN, *graph.shapes[name]))
+        shape, kind = graph.shape(name), graph.tensors[name].kind
+        uniform = rng.uniform(low, high, (DRAWN, *shape))
         corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
-        ends = np.stack([np.full(graph.shapes[name], end) for end in (low, high)])
+        ends = np.stack([np.full(shape, end) for end in (low, high)])
         samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
-        if name in graph.integers:
-            samples[name] = _whole(samples[name], name, (low, high), graph.integers[name])
+        if isinstance(kind, Integer):
+            samples[name] = _whole(samples[name], name, (low, high), kind)
     return samples
 
 
-def _whole(array: Floats, name: str, ends: tuple[float, float], limits: tuple[int, int]) -> Floats:
-    """The nearest integers in a range that an integer type can hold. limits: of the type."""
-    first, last = max(math.ceil(ends[0]), limits[0]), min(math.floor(ends[1]), limits[1])
+def _whole(array: Floats, name: str, ends: tuple[float, float], kind: Integer) -> Floats:
+    """The nearest integers in a range that an integer type can hold."""
+    first, last = max(math.ceil(ends[0]), kind.low), min(math.floor(ends[1]), kind.high)
     if first > last:
         raise UsageError(
             f"the input range {ends[0]:g} to {ends[1]:g} holds none of the integers from "
-            f"{limits[0]} to {limits[1]} that input {name} takes"
+            f"{kind.low} to {kind.high} that input {name} takes"
         )
     return np.clip(np.rint(array), first, last)
 

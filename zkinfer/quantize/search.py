@@ -19,14 +19,15 @@ import numpy.typing as npt
 
 from zkinfer.errors import UsageError
 from zkinfer.graph import Graph
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
-from zkinfer.quantize.build import build
-from zkinfer.quantize.builder import Built, Rounded, TooWideError
 from zkinfer.quantize.cost import cost, node_cost
 from zkinfer.quantize.domain import domain
 from zkinfer.quantize.formats import Format, Widths, exponent
-from zkinfer.quantize.measure import Run, output_error, run
+from zkinfer.quantize.network import Built, Rounded, build
+from zkinfer.quantize.run import Run, output_error, run
 from zkinfer.quantize.task import Task
 
 Floats = npt.NDArray[np.float64]
@@ -110,7 +111,7 @@ class Search:
         graph = self.task.graph
         domains: dict[str, FixedTensor] = {
             name: domain(
-                graph.shapes[name], widths.inputs[name], self.samples[name], self.input_range
+                graph.shape(name), widths.inputs[name], self.samples[name], self.input_range
             )
             for name in graph.inputs
         }
@@ -233,15 +234,15 @@ def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
     """What can be narrowed, the largest cost first: activations, and constants in products."""
     makers = {name: node for node in built.graph.nodes for name in node.outputs}
     found: list[tuple[int, str, str]] = []
+    for tensor in (tensor for node in task.graph.nodes for tensor in node.outputs):
+        name = built.names[tensor]
+        if name in built.rounded:
+            found.append((node_cost(built.graph, makers[name]), "activation", tensor))
     for node in task.graph.nodes:
-        maker = makers.get(built.names[node.output])
-        if maker is not None and maker.op == "requantize":
-            found.append((node_cost(built.graph, maker), "activation", node.output))
-    for node in task.graph.nodes:
-        if node.op in ("conv", "matmul"):
-            count = math.prod(task.graph.shapes[node.output])
-            constants = [name for name in node.inputs[:2] if name in task.graph.constants]
-            found += [(16 * count, "weight", name) for name in constants]
+        count = sum(math.prod(task.graph.shape(tensor)) for tensor in node.outputs)
+        factors = (node.inputs[place] for place in LAYERS[node.op].factors)
+        constants = [name for name in factors if name in task.graph.constants]
+        found += [(16 * count, "weight", name) for name in constants]
     ordered = sorted(enumerate(found), key=lambda item: (-item[1][0], item[0]))
     return list(dict.fromkeys((kind, name) for _, (_, kind, name) in ordered))
 
@@ -250,12 +251,8 @@ def products(graph: Graph) -> int:
     """Multiplications for one sample, and one for each entry of a tensor."""
     total = 0
     for node in graph.nodes:
-        count = math.prod(graph.shapes[node.output])
-        depth = 1
-        if node.op == "conv":
-            depth = math.prod(graph.shapes[node.inputs[1]][1:])
-        elif node.op == "matmul":
-            depth = graph.shapes[node.inputs[0]][-1]
+        count = sum(math.prod(graph.shape(tensor)) for tensor in node.outputs)
+        depth = LAYERS[node.op].products([graph.shape(name) for name in node.inputs])
         total += count * (depth + 4)
     return total
 

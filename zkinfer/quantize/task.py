@@ -9,17 +9,12 @@ import numpy.typing as npt
 
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node
+from zkinfer.layers import LAYERS
 from zkinfer.quantize.formats import MARGIN, OUTPUT_MARGIN, Format, exponent
 from zkinfer.quantize.prepare import prepare
 
 Floats = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
-
-FUSED = ("relu", "clip")
-"""Operators that are the bounds of a requantize."""
-
-PASSING = ("reshape", "transpose", "slice", "concat", "max_pool", "neg", "pad")
-"""Operators whose output has the format of their input."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def make_task(graph: Graph, output_mode: str, *, hidden: bool) -> Task:
     reader = {name: node for node in graph.nodes for name in node.inputs}
     shown = set(graph.outputs)
     for node in reversed(graph.nodes):
-        if node.output in shown and node.op in PASSING:
+        if shown.intersection(node.outputs) and LAYERS[node.op].entries.keep_format:
             shown.update(node.inputs)
     return Task(graph, names, output_mode, hidden, readers, reader, frozenset(shown))
 
@@ -80,14 +75,10 @@ def formats(task: Task, ranges: Ranges, *, guaranteed: bool) -> dict[str, Format
     """
     found: dict[str, Format] = {}
     for node in task.graph.nodes:
-        low, high = ranges[node.output]
-        margin = OUTPUT_MARGIN if node.output in task.shown else MARGIN
-        power = exponent(max(-low, high) * (1.0 if guaranteed else margin))
-        if node.op == "relu":
-            found[node.output] = Format(power, signed=False, low=0.0)
-        elif node.op == "clip":
-            floor, ceiling = node.attrs["low"], node.attrs["high"]
-            found[node.output] = Format(power, floor < 0, floor, ceiling)
-        else:
-            found[node.output] = Format(power, signed=True)
+        bounds = LAYERS[node.op].bounds(node.attrs)
+        for tensor, (floor, ceiling) in zip(node.outputs, bounds, strict=True):
+            low, high = ranges[tensor]
+            margin = OUTPUT_MARGIN if tensor in task.shown else MARGIN
+            power = exponent(max(-low, high) * (1.0 if guaranteed else margin))
+            found[tensor] = Format(power, floor < 0, floor, ceiling)
     return found

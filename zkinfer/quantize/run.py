@@ -8,10 +8,9 @@ import numpy.typing as npt
 
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
-from zkinfer.ops.contract import Forward
+from zkinfer.ops.lift import LIFTS
 from zkinfer.ops.tensor import Integers
-from zkinfer.quantize import lift
-from zkinfer.quantize.builder import Built
+from zkinfer.quantize.network import Built
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,15 +64,9 @@ def run(built: Built, samples: Mapping[str, Floats], previous: Run | None = None
             (arrays[name], True) if name in arrays else (built.weights[name], False)
             for name in node.inputs
         ]
-        for number, name in enumerate(node.outputs):
-            forward = _one_output(OPS[node.op].forward, number)
-            arrays[name] = lift.apply(node.op, node.attrs, forward, operands)
+        made = LIFTS[node.op](OPS[node.op].forward, node.attrs, operands)
+        arrays.update(zip(node.outputs, made, strict=True))
     return Run(built, arrays)
-
-
-def _one_output(forward: Forward, number: int) -> Callable[..., Integers]:
-    """An operator as the function of one of its outputs."""
-    return lambda attrs, *arrays: forward(attrs, *arrays)[number]
 
 
 def output_error(

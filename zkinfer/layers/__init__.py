@@ -1,0 +1,48 @@
+"""The float operators: one file each, one contract (zkinfer.layers.contract), one table."""
+
+from zkinfer.layers import (
+    add,
+    average_pool,
+    clip,
+    concat,
+    conv,
+    leaky_relu,
+    matmul,
+    max_pool,
+    mul,
+    neg,
+    pad,
+    prelu,
+    reduce_mean,
+    reduce_sum,
+    relu,
+    reshape,
+    slice,
+    softmax,
+    sub,
+    transpose,
+)
+from zkinfer.layers.contract import Layer
+
+LAYERS: dict[str, Layer] = {
+    "add": add.LAYER,
+    "average_pool": average_pool.LAYER,
+    "clip": clip.LAYER,
+    "concat": concat.LAYER,
+    "conv": conv.LAYER,
+    "leaky_relu": leaky_relu.LAYER,
+    "matmul": matmul.LAYER,
+    "max_pool": max_pool.LAYER,
+    "mul": mul.LAYER,
+    "neg": neg.LAYER,
+    "pad": pad.LAYER,
+    "prelu": prelu.LAYER,
+    "reduce_mean": reduce_mean.LAYER,
+    "reduce_sum": reduce_sum.LAYER,
+    "relu": relu.LAYER,
+    "reshape": reshape.LAYER,
+    "slice": slice.LAYER,
+    "softmax": softmax.LAYER,
+    "sub": sub.LAYER,
+    "transpose": transpose.LAYER,
+}

@@ -1,0 +1,80 @@
+"""add(a, b): the sum entry by entry, with numpy's broadcasting. No attributes.
+
+Raw operands are taken raw: the finer scale is the result's, and one rounding serves all.
+"""
+
+from functools import partial
+
+from zkinfer.graph import Node
+from zkinfer.layers import rules, shapes
+from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, TooWideError
+from zkinfer.layers.emitting import Emit
+from zkinfer.ops import lift
+
+WIDE = 40
+"""A sum of more bits than this is rounded."""
+
+MAX_SHIFT = 62
+
+
+def _sum(attrs: Attrs, a: Floats, b: Floats) -> Floats:
+    return a + b
+
+
+def emitting(op: str) -> Emit:
+    """A sum of operands brought to one scale, as an operator of zkinfer.ops."""
+
+    def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+        attempts = [partial(_rounded, b, node, op)]
+        if any(b.is_raw(name) for name in node.inputs):
+            attempts.insert(0, partial(_emit, b, node, op, raw=True))
+        return b.first_that_fits(attempts)
+
+    return emit
+
+
+def _rounded(b: Emitter, node: Node, op: str) -> tuple[Emitted, ...]:
+    """The sum of operands in their formats."""
+    for name in node.inputs:
+        if not b.is_constant(name):
+            b.fixed(name)
+    return _emit(b, node, op, raw=False)
+
+
+def _emit(b: Emitter, node: Node, op: str, *, raw: bool) -> tuple[Emitted, ...]:
+    """The sum of operands as they are. raw: one of them is."""
+    computed = [b.as_it_is(name) for name in node.inputs if not b.is_constant(name)]
+    finest = max(b.tensor(name).scale for name in computed)
+    inputs = [
+        b.addend(name, finest) if b.is_constant(name) else b.as_it_is(name) for name in node.inputs
+    ]
+    operands = [b.tensor(name) for name in inputs]
+    scale = max(x.scale for x in operands)
+    shifts = [scale - x.scale for x in operands]
+    if max(shifts) > MAX_SHIFT:
+        raise TooWideError(
+            f"node {node.name} ({op}): the scales of its operands, {operands[0].scale} and "
+            f"{operands[1].scale}, differ too much"
+        )
+    span = sum((x.high - x.low) << shift for x, shift in zip(operands, shifts, strict=True))
+    (y,) = node.outputs
+    rounded = raw or span.bit_length() > WIDE or b.is_clamped(y)
+    output = b.raw(y) if rounded else b.own(y)
+    b.emit(node.name, op, inputs, output, shift_a=shifts[0], shift_b=shifts[1])
+    return (Emitted(output, raw=rounded),)
+
+
+LAYER = Layer(
+    shape=shapes.broadcasting,
+    value=rules.lifted(lift.broadcast, _sum),
+    interval=rules.increasing(_sum),
+    bounds=rules.unbounded,
+    entries=Entries.COMPUTED,
+    constants=(),
+    factors=(),
+    products=rules.one,
+    reads_raw=True,
+    ranks=None,
+    weighted=None,
+    emit=emitting("add"),
+)

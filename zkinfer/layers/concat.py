@@ -1,0 +1,62 @@
+"""concat(x...): tensors end to end along an axis.
+
+Attributes: axis, not negative.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zkinfer.graph import Node
+from zkinfer.layers import emitting, rules
+from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, Refusal, Shape
+from zkinfer.ops import lift
+
+
+def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    axis, first = attrs["axis"], shapes[0]
+    rests = {(*part[:axis], *part[axis + 1 :]) for part in shapes}
+    if len(rests) > 1 or len({len(part) for part in shapes}) > 1:
+        listed = ", ".join(map(str, shapes))
+        raise Refusal(f"expected parts that agree on all axes but {axis}, got {listed}")
+    return ((*first[:axis], sum(part[axis] for part in shapes), *first[axis + 1 :]),)
+
+
+def _concat(attrs: Attrs, *parts: Floats) -> Floats:
+    return np.concatenate(parts, axis=attrs["axis"])
+
+
+def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    """The operands are brought to the coarsest of their scales."""
+    fixed = {name: b.fixed(name) for name in node.inputs if not b.is_constant(name)}
+    coarsest = min(b.tensor(name).scale for name in fixed.values())
+    inputs = [
+        b.constant(name, coarsest) if b.is_constant(name) else fixed[name] for name in node.inputs
+    ]
+    for position, name in enumerate(inputs):
+        x = b.tensor(name)
+        shift = x.scale - coarsest
+        if shift:
+            low, high = x.low >> shift, (x.high >> shift) + 1
+            aligned = b.derived(node.name, f"/aligned/{position}")
+            emitting.rounding(b, aligned, name, aligned, shift=shift, low=low, high=high)
+            inputs[position] = aligned
+    output = b.own(node.outputs[0])
+    b.emit(node.name, "concat", inputs, output, axis=node.attrs["axis"])
+    return (Emitted(output, raw=False),)
+
+
+LAYER = Layer(
+    shape=_shape,
+    value=rules.lifted(lift.joined, _concat),
+    interval=rules.increasing(_concat),
+    bounds=rules.unbounded,
+    entries=Entries.MOVED,
+    constants=(),
+    factors=(),
+    products=rules.one,
+    reads_raw=False,
+    ranks=None,
+    weighted=None,
+    emit=_emit,
+)

@@ -1,0 +1,63 @@
+"""conv(x, w, [bias]): convolution over the spatial axes of x [N, C, spatial...].
+
+w [M, C/groups, kernel...] and bias [M] are constants. Attributes: strides, dilations, one number
+for each spatial axis; pads: the begins, then the ends; groups.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from zkinfer.layers import contraction, rules
+from zkinfer.layers.contract import Attrs, Entries, Floats, Interval, Layer, Refusal, Shape
+from zkinfer.layers.shapes import windows
+from zkinfer.ops import lift
+from zkinfer.ops.windows import convolve
+
+
+def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    x, w, *biases = shapes
+    groups = attrs["groups"]
+    if x[1] != w[1] * groups or w[0] % groups:
+        raise Refusal(
+            f"expected weights [M, C/{groups}, ...] for an input of {x[1]} channels, got {w}"
+        )
+    for bias in biases:
+        if bias != w[:1]:
+            raise Refusal(f"expected a bias of shape {w[:1]}, got {bias}")
+    return ((x[0], w[0], *windows(x[2:], w[2:], attrs, attrs["pads"])),)
+
+
+def _conv(attrs: Attrs, x: Floats, w: Floats, bias: Floats | None = None) -> Floats:
+    return convolve(attrs, x, w, bias, np.matmul)
+
+
+def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
+    x, w, *biases = operands
+    y = contraction.ball(partial(_conv, attrs), x, w)
+    for bias in biases:
+        shift = bias.low.reshape(-1, *(1,) * (y.low.ndim - 2))
+        y = Interval(y.low + shift, y.high + shift)
+    return (y,)
+
+
+def _products(shapes: Sequence[Shape]) -> int:
+    return math.prod(shapes[1][1:])
+
+
+LAYER = Layer(
+    shape=_shape,
+    value=rules.lifted(lift.windowed, _conv),
+    interval=_interval,
+    bounds=rules.unbounded,
+    entries=Entries.COMPUTED,
+    constants=(1, 2),
+    factors=(0, 1),
+    products=_products,
+    reads_raw=False,
+    ranks=None,
+    weighted=None,
+    emit=contraction.emitting("conv"),
+)

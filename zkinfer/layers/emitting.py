@@ -1,0 +1,60 @@
+"""How several layers become fixed-point operators, and what stands between and after them."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from zkinfer.graph import Node
+from zkinfer.layers.contract import Emitted, Emitter
+
+Emit = Callable[[Emitter, Node], tuple[Emitted, ...]]
+
+FEWEST_BITS = 2
+"""Of constants, when more would be too wide."""
+
+
+def keeping(op: str) -> Emit:
+    """One operator on operands in their format, which its output keeps."""
+
+    def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+        inputs = tuple(b.fixed(name) for name in node.inputs)
+        output = b.own(node.outputs[0])
+        b.emit(node.name, op, inputs, output, **node.attrs)
+        return (Emitted(output, raw=False),)
+
+    return emit
+
+
+def clamping(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    """A requantize, whose bounds are the layer's."""
+    return (Emitted(b.requantize(node.name, node.inputs[0], node.outputs[0]), raw=False),)
+
+
+def narrowing(b: Emitter, bits: int, fewest: int, attempt: Callable[[int], None]) -> None:
+    """Makes a node with constants of so many bits, or of fewer when it would be too wide."""
+    widths = range(bits, min(bits, fewest) - 1, -1)
+    b.first_that_fits([partial(attempt, width) for width in widths])
+
+
+def reciprocals(counts: Sequence[int], detail: int) -> tuple[tuple[int, ...], int]:
+    """Integers and a scale that stand for 1 / count: exact if all counts are powers of two."""
+    scale = (max(counts) - 1).bit_length()
+    if any(count & (count - 1) for count in counts):
+        scale += detail
+    return tuple(round((1 << scale) / count) for count in counts), scale
+
+
+def rounding(
+    b: Emitter, name: str, x: str, output: str, *, shift: int, low: int, high: int
+) -> None:
+    """Fixed-point x rounded by `shift` bits and kept within bounds."""
+    b.emit(name, "requantize", (x,), output, shift=shift, low=low, high=high)
+
+
+def copying(b: Emitter, name: str, x: str, output: str) -> None:
+    """Fixed-point x under another name."""
+    b.emit(name, "reshape", (x,), output, shape=b.tensor(x).shape)
+
+
+def ranking(b: Emitter, name: str, scores: str, output: str) -> None:
+    """The place of the largest of the fixed-point scores."""
+    b.emit(name, "label", (scores,), output)

@@ -1,0 +1,301 @@
+"""From the float graph and chosen widths to the fixed-point network, layer by layer.
+
+What a layer computes is first "raw": exact, at the scale that the operators give. A requantize
+brings it to the format of its tensor, unless what alone reads it takes it raw: a layer that keeps
+it within bounds, which are then that requantize's, or a sum, so that one requantize serves both.
+Layers whose entries are those of their operands keep the operands' format. Where integers could
+reach 2^62 narrower constants are tried, then the model is refused.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from zkinfer.errors import InternalError
+from zkinfer.fixed import LIMIT, FixedGraph, FixedNode
+from zkinfer.graph import Node
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
+from zkinfer.layers.emitting import copying, ranking, rounding
+from zkinfer.ops import OPS
+from zkinfer.ops.tensor import FixedTensor, Integers
+from zkinfer.quantize.formats import (
+    MAX_CONSTANT_BITS,
+    OUTPUT_BITS,
+    Format,
+    Widths,
+    declared,
+    detail_scale,
+    even_scale,
+    exponent,
+    to_integers,
+    weight_scale,
+)
+from zkinfer.quantize.task import Task
+
+MAX_DETAIL = 24
+"""Most bits of public reciprocals and of slopes."""
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Rounded:
+    """Constants rounded once and used again: for each use the last scale and the integers."""
+
+    latest: dict[tuple[str, str], tuple[int, Integers]] = field(default_factory=dict)
+
+    def get(self, use: tuple[str, str], array: Any, scale: int) -> Integers:
+        """The integers of a constant at a scale. use: its name, and the one of these integers."""
+        if use not in self.latest or self.latest[use][0] != scale:
+            self.latest[use] = (scale, to_integers(array, scale))
+        return self.latest[use][1]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A fixed-point network: its graph, its weights by name, the names of the float tensors.
+
+    raw: the float tensors that are in no format, because what reads them takes them raw. rounded:
+    the fixed-point tensors that a requantize brings to a format.
+    """
+
+    graph: FixedGraph
+    weights: Mapping[str, Integers]
+    names: Mapping[str, str]
+    raw: frozenset[str]
+    rounded: frozenset[str]
+
+
+def build(
+    task: Task,
+    formats: Mapping[str, Format],
+    widths: Widths,
+    constants: Rounded,
+    domains: Mapping[str, FixedTensor],
+    modes: Mapping[str, str],
+) -> Built:
+    """The fixed-point network of a task.
+
+    formats: of every float tensor. constants: of earlier calls. domains: the declared inputs.
+    modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers could reach
+    2^62.
+    """
+    network = Network(task, formats, widths, constants)
+    network.declare(domains)
+    for node in task.graph.nodes:
+        emit = LAYERS[node.op].emit
+        if emit is None:
+            raise InternalError(f"{node.op} is in a prepared graph")
+        network.settle(node, emit(network, node))
+    return network.built(domains, modes)
+
+
+@dataclass
+class Network:
+    """The network under construction: what a layer sees of it, and what is made at its end."""
+
+    task: Task
+    formats: Mapping[str, Format]
+    widths: Widths
+    constants: Rounded
+    tensors: dict[str, FixedTensor] = field(default_factory=dict)
+    nodes: list[FixedNode] = field(default_factory=list)
+    weights: dict[str, Integers] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    unsettled: dict[str, tuple[str, str]] = field(default_factory=dict)
+    rounded: set[str] = field(default_factory=set)
+    _derived: dict[tuple[str, str], str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Reserves the names of the float graph."""
+        graph = self.task.graph
+        self._taken.update(graph.inputs, graph.constants, self.task.names)
+        for node in graph.nodes:
+            self._taken.update((node.name, *node.outputs))
+
+    def derived(self, base: str, suffix: str) -> str:
+        """The name of what is made of a node or tensor; longer where the model has that name."""
+        if (base, suffix) not in self._derived:
+            name = base + suffix
+            while name in self._taken:
+                name += "'"
+            self._taken.add(name)
+            self._derived[base, suffix] = name
+        return self._derived[base, suffix]
+
+    def declare(self, domains: Mapping[str, FixedTensor]) -> None:
+        """Takes the declared inputs in."""
+        for name, tensor in domains.items():
+            self.tensors[name] = tensor
+            self.names[name] = name
+
+    def settle(self, node: Node, emitted: Sequence[Emitted]) -> None:
+        """Takes in what a node's outputs are, rounded unless their only reader takes them raw."""
+        for place, (tensor, made) in enumerate(zip(node.outputs, emitted, strict=True)):
+            self.names[tensor] = made.tensor
+            if made.raw:
+                suffix = f"/requantize/{place}" if place else "/requantize"
+                self.unsettled[tensor] = (node.name, suffix)
+                only = self.task.only_reader(tensor)
+                if only is None or not LAYERS[only.op].reads_raw:
+                    self.fixed(tensor)
+
+    def built(self, domains: Mapping[str, FixedTensor], modes: Mapping[str, str]) -> Built:
+        """The network, once all nodes are made. modes: as FixedGraph has them."""
+        outputs = self._label() if self.task.output_mode == "label" else self._outputs()
+        graph = FixedGraph(
+            inputs=tuple(domains),
+            weights=tuple(self.weights),
+            nodes=tuple(self.nodes),
+            outputs=outputs,
+            declared={name: self.tensors[name] for name in (*domains, *self.weights)},
+            **modes,
+        )
+        raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}
+        return Built(graph, self.weights, self.names, frozenset(raw), frozenset(self.rounded))
+
+    @property
+    def detail(self) -> int:
+        """Bits of public reciprocals and of slopes."""
+        return min(self.widths.detail, MAX_DETAIL)
+
+    @property
+    def most_bits(self) -> int:
+        """The most bits of a constant."""
+        return MAX_CONSTANT_BITS
+
+    def tensor(self, fixed: str) -> FixedTensor:
+        """The type of a fixed-point tensor."""
+        return self.tensors[fixed]
+
+    def is_constant(self, tensor: str) -> bool:
+        """Whether a tensor is a constant of the float graph."""
+        return tensor in self.task.graph.constants
+
+    def is_raw(self, tensor: str) -> bool:
+        """Whether a float tensor is raw."""
+        return tensor in self.unsettled
+
+    def is_clamped(self, tensor: str) -> bool:
+        """Whether a float tensor's only reader keeps it within bounds."""
+        only = self.task.only_reader(tensor)
+        return only is not None and LAYERS[only.op].entries is Entries.CLAMPED
+
+    def fixed(self, tensor: str) -> str:
+        """The fixed-point tensor of a float tensor, in its format."""
+        if tensor in self.unsettled:
+            self.requantize(self.derived(*self.unsettled[tensor]), tensor, tensor)
+        return self.names[tensor]
+
+    def as_it_is(self, tensor: str) -> str:
+        """The fixed-point tensor of a float tensor, raw or not."""
+        return self.names[tensor]
+
+    def requantize(self, name: str, source: str, target: str) -> str:
+        """Brings a float tensor's integers into the format of another (or the same) tensor."""
+        fixed = self.names[source]
+        x, form = self.tensors[fixed], self.formats[target]
+        bits = self.widths.activation(target)
+        if target in self.task.shown and self.task.output_mode == "public":
+            bits = max(bits, OUTPUT_BITS)
+        scale = min(form.scale(bits), x.scale)
+        low, high = form.bounds(scale)
+        self.unsettled.pop(source, None)
+        if scale == x.scale and low <= x.low and x.high <= high:
+            self.names[target] = fixed
+            return fixed
+        output = self.own(target)
+        rounding(self, name, fixed, output, shift=x.scale - scale, low=low, high=high)
+        self.rounded.add(output)
+        self.names[target] = output
+        return output
+
+    def own(self, tensor: str) -> str:
+        """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
+        hidden = self.task.output_mode == "label" and tensor in self.task.names
+        return self.derived(tensor, "/scores") if hidden else tensor
+
+    def raw(self, tensor: str) -> str:
+        """The name of a float tensor's raw integers."""
+        return self.derived(tensor, "/raw")
+
+    def emit(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
+        """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
+        (tensor,) = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
+        if tensor.low <= -LIMIT or tensor.high >= LIMIT:
+            bits = max(-tensor.low, tensor.high).bit_length()
+            raise TooWideError(
+                f"node {name} ({op}): its integers could take {bits} bits, at most 62 are "
+                "supported; allow a larger error or give calibration data of a smaller range"
+            )
+        self.nodes.append(FixedNode(name, op, tuple(inputs), (output,), attrs))
+        self.tensors[output] = tensor
+
+    def first_that_fits(self, attempts: Sequence[Callable[[], _T]]) -> _T:
+        """The result of the first attempt that is not too wide; the last error if all are."""
+        before = len(self.weights)
+        for attempt in attempts[:-1]:
+            try:
+                return attempt()
+            except TooWideError:
+                for name in list(self.weights)[before:]:
+                    del self.weights[name], self.tensors[name]
+        return attempts[-1]()
+
+    def factor(self, name: str, bits: int) -> str:
+        """A constant of a sum of products, in so many bits."""
+        return self.constant(name, weight_scale(self._array(name), bits), bits)
+
+    def factor_bits(self, name: str) -> int:
+        """The bits that the constant of a sum of products is to have."""
+        return self.widths.weight(name)
+
+    def elementwise(self, name: str, bits: int) -> str:
+        """A constant of a product entry by entry, in at most so many bits."""
+        return self.constant(name, self._elementwise_scale(name, bits))
+
+    def addend(self, name: str, finest: int) -> str:
+        """A constant of a sum whose other operands have at most this scale."""
+        needed = self._elementwise_scale(name, MAX_CONSTANT_BITS)
+        return self.constant(name, min(needed, max(finest, self.widths.detail)))
+
+    def exponent(self, name: str) -> int:
+        """The least k for which no entry of a constant exceeds 2^k."""
+        return exponent(float(np.abs(self._array(name)).max()))
+
+    def constant(self, name: str, scale: int, bits: int = 1) -> str:
+        """Declares a constant at a scale as a weight, once."""
+        array = self._array(name)
+        if np.abs(array).max() * 2.0**scale >= LIMIT:
+            raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
+        unique = name
+        if name in self.weights and self.tensors[name].scale != scale:
+            unique = self.derived(name, f"/{scale}")
+        if unique not in self.weights:
+            self.weights[unique] = self.constants.get((name, unique), array, scale)
+            self.tensors[unique] = declared(self.weights[unique], scale, bits)
+        return unique
+
+    def _array(self, name: str) -> Floats:
+        return self.task.graph.constants[name]
+
+    def _elementwise_scale(self, name: str, bits: int) -> int:
+        """The scale that a constant needs entry by entry, for at most so many bits."""
+        scale = even_scale if self.task.hidden else detail_scale
+        return scale(self._array(name), self.widths.detail, bits)
+
+    def _outputs(self) -> tuple[str, ...]:
+        for name in self.task.graph.outputs:
+            fixed = self.fixed(name)
+            if fixed != name:
+                copying(self, self.derived(name, "/output"), fixed, name)
+        return self.task.graph.outputs
+
+    def _label(self) -> tuple[str, ...]:
+        (scores,), (name,) = self.task.graph.outputs, self.task.names
+        ranking(self, self.derived(name, "/label"), self.fixed(scores), name)
+        return (name,)
