@@ -10,14 +10,20 @@ proof, or of a certificate, with 2^mu rows, 2^beta bits, 2^nu entries and C colu
     scalar commitments   combined by powers of gamma; 2 mu + 2 beta + 2 nu + 2 are sent
     10                   rho, omega, the Sigma protocol and its folding
 
-A certificate is a proof too; what its random projections leave is far more, and public in advance.
+A certificate is a proof too. What its random projections leave open, 3 2^-160, is far more, so that
+it is the error of a key with hidden weights as a whole.
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from zkinfer.certificate import certificate_circuit
+from zkinfer.certificate import (
+    STATISTICAL_BITS,
+    Seeds,
+    certificate_circuit,
+    certified_bound,
+)
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment, next_power, used_entries
 from zkinfer.circuit.term import MODULUS
@@ -31,18 +37,24 @@ CONSTANT = 10
 def soundness(graph: FixedGraph) -> dict[str, Any]:
     """Bits and terms of what the keys of a graph prove, and what the argument rests on besides.
 
-    `bits` is that of a proof and the certificate together, the base-2 logarithm of 1/error of one
-    attempt, rounded down to a tenth.
+    `bits` is the base-2 logarithm of 1/error of one attempt at a proof, rounded down to a tenth; of
+    a certificate the same without what its projections leave open, which `projections` says.
+    `weights_below` is the power of two that no certified weight exceeds in absolute value.
     """
     circuit = lower(graph)
     proof = proof_terms(circuit)
     total = sum(proof.values())
     described: dict[str, Any] = {"proof": _described(proof)}
+    bits = _bits(total)
     if graph.weights and graph.weights_mode == "hidden":
-        certificate = certificate_terms(certificate_circuit(graph, circuit))
-        total += sum(certificate.values())
-        described["certificate"] = _described(certificate)
-    return {"bits": _bits(total), **described, "computational": COMPUTATIONAL}
+        certificate = proof_terms(certificate_circuit(graph, circuit, Seeds.of(b"", b"")))
+        bits = float(STATISTICAL_BITS)
+        described["certificate"] = {
+            **_described(certificate),
+            "projections": bits,
+            "weights_below": certified_bound(graph).bit_length(),
+        }
+    return {"bits": bits, **described, "computational": COMPUTATIONAL}
 
 
 def proof_terms(circuit: Circuit) -> dict[str, int]:
@@ -59,18 +71,11 @@ def proof_terms(circuit: Circuit) -> dict[str, int]:
     }
 
 
-def certificate_terms(circuit: Circuit) -> dict[str, int]:
-    """The same for a certificate: its sketch has an entry a looked-up weight and a table entry."""
-    lookups = sum(math.prod(tensor.extents) for tensor in circuit.segment(Segment.SKETCH))
-    return proof_terms(circuit) | {"lookups": lookups}
-
-
 def logarithms(circuit: Circuit) -> tuple[int, int, int, int]:
     """Mu, beta, nu and log2 C."""
     padded = {
         segment: max(circuit.columns, next_power(used))
         for segment, used in used_entries(circuit.tensors).items()
-        if used
     }
     sizes = (
         max(2, circuit.rows),

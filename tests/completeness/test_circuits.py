@@ -75,7 +75,7 @@ def assignment(
     starts, length = addresses(circuit)
     z = np.zeros(length, dtype=object)
     for tensor, start, values in zip(
-        circuit.tensors, starts, tensor_entries(circuit, witness), strict=True
+        circuit.tensors, starts, tensor_entries(circuit, witness.segments), strict=True
     ):
         if values is not None:
             z[start + places(tensor.extents)] = values.reshape(-1) % MODULUS

@@ -102,9 +102,7 @@ def assignment(drawn: Drawn, rows: SparseRows) -> list[int]:
         for k, place in enumerate((start + places).tolist()):
             if values is not None:
                 z[place] = values.flat[k] % MODULUS
-    defines = [
-        block.defines for block in circuit.blocks for _ in range(math.prod(block.extents))
-    ]
+    defines = [block.defines for block in circuit.blocks for _ in range(math.prod(block.extents))]
     for a, b, c, defined in zip(rows.a, rows.b, rows.c, defines, strict=True):
         if defined == Defines.QUOTIENT:
             (place,) = b

@@ -87,7 +87,10 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
     witness = solve(graph, weights, inputs)
     names = public_names(graph)
     demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))
-    for name, array in [*witness.outputs.items(), *zip(names, witness.segments[Segment.PUBLIC], strict=True)]:
+    for name, array in [
+        *witness.outputs.items(),
+        *zip(names, witness.segments[Segment.PUBLIC], strict=True),
+    ]:
         demand(array.shape == graph.tensors[name].shape, "solve has another shape", name)
         demand(np.array_equal(array.astype(object), meant[name]), "solve disagrees", name)
     broken = check(circuit, witness.segments)

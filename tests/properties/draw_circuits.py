@@ -207,9 +207,7 @@ def sketched(draft: Draft) -> None:
             if not draft.challenges[vector]:
                 raise Rejected("a challenge vector without coordinates is 1")
             other = [replace(terms.constant(factor, rows), sums=(alpha,)), *rest]
-        draft.block(
-            rows, draft.same(other), [held], draft.same(given), defines=Defines.QUOTIENT
-        )
+        draft.block(rows, draft.same(other), [held], draft.same(given), defines=Defines.QUOTIENT)
         if fixed and draft.choices.chance(60):
             draft.block(rows, [], [], [*draft.same(given, -1), *draft.same([held], factor)])
         return None
@@ -258,9 +256,7 @@ def matrices(draft: Draft) -> None:
     right = Term(index[1], 1, (0, 0), (at(inner, 1, 0),), (at(v, 0, 1),))
     sketch = draft.add_sketch((k,))
     held = terms.whole(sketch, (k,))
-    draft.product(
-        (k,), draft.same([left]), draft.same([right]), [held], defines=Defines.PRODUCT
-    )
+    draft.product((k,), draft.same([left]), draft.same([right]), [held], defines=Defines.PRODUCT)
     total = Term(sketch, 1, (0,), (), (Axis(k, None, (1,)),))
     held = Term(index[2], -1, (0, 0), (), (at(u, 1, 0), at(v, 0, 1)))
     return draft.block((), [], [], [*draft.same([total]), *draft.same([held])])

@@ -132,7 +132,9 @@ def test_a_sketch_that_is_no_product_is_named() -> None:
     def same_total(array: np.ndarray) -> np.ndarray:
         return array + np.array([1, -1, 0, 0, 0], dtype=object)
 
-    assert check(circuit, witness.segments, lies={"matmul/products": same_total}) == ["matmul/products"]
+    assert check(circuit, witness.segments, lies={"matmul/products": same_total}) == [
+        "matmul/products"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -458,7 +458,10 @@ def test_what_is_no_bit_is_named(name: str) -> None:
 
         failing = [
             check(
-                circuit, solve(case.graph, *case.random(3), lies={path: lambda b, k=k: moved(b, k)}).segments
+                circuit,
+                solve(
+                    case.graph, *case.random(3), lies={path: lambda b, k=k: moved(b, k)}
+                ).segments,
             )
             for k in range(tensor.extents[-1])
         ]

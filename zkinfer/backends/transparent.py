@@ -63,9 +63,7 @@ def commit(
         raise UsageError(f"the {segment.value} cannot be committed: {error}") from error
 
 
-def make_prover(
-    circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes
-) -> Prover:
+def make_prover(circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes) -> Prover:
     """A prover that holds the circuit, its committed segments and the openings of their rows.
 
     Raises FormatError, also when entries and blindings do not open the rows.
@@ -112,9 +110,7 @@ def prove(
         raise UsageError(f"no proof is released: {error}") from error
 
 
-def make_verifier(
-    circuit: Circuit, rows: Mapping[Segment, bytes], key_digest: bytes
-) -> Verifier:
+def make_verifier(circuit: Circuit, rows: Mapping[Segment, bytes], key_digest: bytes) -> Verifier:
     """A verifier that holds the circuit and the rows of its committed segments.
 
     Raises FormatError.

@@ -31,7 +31,10 @@ def read_key(data: bytes) -> VerifyingKey:
     demand(len(circuit.public) == 1, "the certificate has public values")
     rows = [reader.take(32) for _ in range(projections.rows)]
     given = (key.digest, key.digest, key.digest + b"".join(rows))
-    seeds = {sha3(b"zkinfer/v2/projections/" + b + d) for b, d in zip((b"a", b"b", b"d"), given, strict=True)}
+    seeds = {
+        sha3(b"zkinfer/v2/projections/" + b + d)
+        for b, d in zip((b"a", b"b", b"d"), given, strict=True)
+    }
     terms = [term for block in circuit.blocks for side in block.terms for term in side]
     used = {weight.seed for term in terms for weight in term.weights} - {b""}
     demand(used == seeds, "the certificate's signs do not follow from what they test")
@@ -70,8 +73,8 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     committed = [key.rows] if key.rows else []
-    values = [values for _, values in proof.public]
-    Argument(key.circuit, committed, key.digest, context, values).run(proof.body)
+    public = [values for _, values in proof.public]
+    Argument(key.circuit, committed, key.digest, context, public).run(proof.body)
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:

@@ -119,9 +119,7 @@ def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     """The maximum over the last axis, stored, and the selectors."""
     array = b.integers(path, x)
     largest = None if array is None else np.asarray(array.max(axis=-1))
-    stored = b.advice(
-        path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest, certain=x.certain
-    )
+    stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest, certain=x.certain)
     m = views.matched(stored, x.factors[:-1])
     wide, x = b.aligned(path, views.widened(m, x.shape[-1:]), x)
     difference = linear.add(wide, linear.scale(x, -1))

@@ -58,9 +58,7 @@ def negative_part(b: Builder, path: str, x: Value) -> Value:
     )
     negative = None if numbers is None else np.maximum(-numbers, 0)
     certain = Interval(0, 1 << magnitude)
-    stored = b.advice(
-        path, Segment.TRACE, x.shape, 0, max(-x.low, 0), negative, certain=certain
-    )
+    stored = b.advice(path, Segment.TRACE, x.shape, 0, max(-x.low, 0), negative, certain=certain)
     part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part

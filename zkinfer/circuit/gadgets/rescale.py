@@ -73,20 +73,21 @@ class Digits:
 def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) -> Value:
     """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range."""
     half = 1 << shift >> 1
-    sure, honest = (
-        [(end + half) >> shift for end in ends] for ends in (x.certain, (x.low, x.high))
-    )
-    if max(sure[0], low) >= min(sure[1], high):
-        return linear.constant(min(max(sure[0], low), high), x)
-    if not shift and low <= sure[0] and sure[1] <= high:
+    sure = Interval(*((end + half) >> shift for end in x.certain))
+    if max(sure.low, low) >= min(sure.high, high):
+        return linear.constant(min(max(sure.low, low), high), x)
+    if not shift and low <= sure.low and sure.high <= high:
         return b.settle(f"{path}/output", x)
-    d = Digits.fitting(shift, *honest, low, high)
+    least, most = (x.low + half) >> shift, (x.high + half) >> shift
+    d = Digits.fitting(shift, least, most, low, high)
     check_exact(path, x.low + half, x.high + half)
     numbers = x.array + half if b.solving else None
     output = None if numbers is None else np.clip(numbers >> shift, low, high)
-    ends = [min(max(end, low), high) for end in honest]
-    certain = Interval(d.first, high if d.above else d.first + d.span)
-    stored = b.advice(f"{path}/output", Segment.TRACE, x.shape, *ends, output, certain=certain)
+    least, most = (min(max(end, low), high) for end in (least, most))
+    certain = Interval(d.first, d.first + d.span)
+    stored = b.advice(
+        f"{path}/output", Segment.TRACE, x.shape, least, most, output, certain=certain
+    )
     o = views.matched(stored, x.factors)
 
     bits, remainder = _digits(b, path, o, numbers, d)
