@@ -3,8 +3,8 @@
 Verifying key (public), sections: the fixed-point graph as canonical JSON; the circuit's bytes; the
 commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; if
 there are hidden ones the weights certificate: the length of its circuit (u32), the circuit, the
-rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the container up to, and without, the certificate
-section. The model commitment is SHA3-256 over
+rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the
+container up to, and without, the certificate section. The model commitment is SHA3-256 over
 b"zkinfer/v1/model/" and the row commitments.
 
 Proving key (secret), sections: the verifying key's bytes; the weights; the rows' blindings
@@ -388,7 +388,7 @@ def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
 
 
 def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
-    """Raises FormatError unless the certificate proves that the key's weights, if any, are small."""
+    """Raises FormatError unless the certificate proves that the weights, if any, are small."""
     if not key.graph.weights and not key.certificate:
         return
     draft = certificate_circuit(key.graph, circuit, Seeds.of(key.key_digest, b""))

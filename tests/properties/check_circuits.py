@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
@@ -179,7 +180,7 @@ def judge(drawn: Drawn, rows: Rows, body: bytes, name: str, *, expected: bool) -
             argument.kind = b"certificate" if drawn.certificate else b"proof"
             argument.run(body)
         else:
-            key = VerifyingKey(no_graph(circuit), circuit, sum(points, []), DIGEST, b"")
+            key = VerifyingKey(no_graph(circuit), circuit, [*chain(*points)], DIGEST, b"")
             arrays = drawn.segments[Segment.PUBLIC]
             public = [(a.shape, tuple(a.reshape(-1).tolist())) for a in arrays]
             verify(key, Proof(DIGEST, drawn.context, public, body), drawn.context)

@@ -180,7 +180,7 @@ def test_other_weights_change_the_output() -> None:
     weights, inputs = case.random(4)
     other, _ = case.random(5)
     witness = solve(case.graph, other, inputs)
-    committed = solve(case.graph, weights, inputs).weights
+    committed = solve(case.graph, weights, inputs).segments[Segment.WEIGHTS]
     for mine, theirs in zip(witness.segments[Segment.WEIGHTS], committed, strict=True):
         mine[...] = theirs
     assert check(circuit, witness.segments) != []

@@ -1,8 +1,9 @@
 """A mutation test of the constraints: without any one block, a prover can cheat.
 
 Each block is removed in turn. A search over lies must then find a witness that the rest of the
-circuit accepts and that does harm: an output that is not the network's, or a hidden input (for the
-certificate: a weight) outside of its declared range. The whole circuit refuses the same witness.
+circuit accepts and that does harm: an output that is not the network's, or a hidden input outside
+of its declared range. The whole circuit refuses the same witness. (The certificate's blocks:
+test_certificate.py.)
 
 This holds for every block of every network in `CASES`: the small networks of tests/networks.py,
 some of them `varied`. In those, as they stand, one check is implied by another: a network that
@@ -19,9 +20,7 @@ import numpy as np
 import pytest
 from networks import Case, cases
 
-from tests.soundness.test_certificate import many_weights
 from tests.soundness.test_lies import UNREAD, Lie, added, advice, flipped, rolled
-from zkinfer.certificate import certificate_circuit, certificate_witness
 from zkinfer.circuit.check import check, violations
 from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.expand import random_challenges
@@ -29,7 +28,7 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS, Axis, Term
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode
-from zkinfer.lower import Witness, lower, solve, weight_arrays
+from zkinfer.lower import Witness, lower, solve
 
 Arrays = dict[str, np.ndarray]
 Lies = dict[str, Lie]
@@ -74,9 +73,6 @@ def varied(case: Case) -> Case:
 
 
 CASES = {name: varied(case) for name, case in cases().items()}
-CERTIFIED = {name: case.graph for name, case in CASES.items() if case.graph.weights} | {
-    "many weights": many_weights()
-}
 
 
 # -- circuits with a block removed ---------------------------------------------------------------
@@ -87,7 +83,7 @@ def without(circuit: Circuit, path: str) -> Circuit:
     a stand-in, whose failure means nothing, has the checker take zeros, or a lie.
     """
     (removed,) = (block for block in circuit.blocks if block.path == path)
-    tensor = sketched(circuit, removed)
+    tensor = sketched(removed)
     stand_in = (
         () if tensor is None else (replace(removed, a=(), b=(), c=(whole(tensor, removed),)),)
     )
@@ -95,13 +91,9 @@ def without(circuit: Circuit, path: str) -> Circuit:
     return replace(circuit, blocks=tuple(chain(*blocks)))
 
 
-def sketched(circuit: Circuit, block: Block) -> int | None:
-    """The tensor of the sketch that a block defines, as its C side or its B side."""
-    for terms in (block.b, block.c):
-        tensors = {term.tensor for term in terms if not term.sums}
-        if len(terms) == 1 and {circuit.tensors[t].segment for t in tensors} == {Segment.SKETCH}:
-            return tensors.pop()
-    return None
+def sketched(block: Block) -> int | None:
+    """The tensor of the sketch that a block defines."""
+    return None if block.defined is None else block.defined.tensor
 
 
 def whole(tensor: int, block: Block) -> Term:
@@ -119,7 +111,7 @@ def passing(circuit: Circuit, removed: str, witness: Witness) -> tuple[Challenge
     accepts a witness; None if it does not.
     """
     (block,) = (block for block in circuit.blocks if block.path == removed)
-    tensor, reduced = sketched(circuit, block), without(circuit, removed)
+    tensor, reduced = sketched(block), without(circuit, removed)
     challenges, lies, wrong = random_challenges(circuit), {}, 0
     if tensor is not None:
         (total,) = (
@@ -354,7 +346,7 @@ def harmful(case: Case, weights: Arrays, inputs: Arrays, witness: Witness) -> bo
         tensor = case.graph.tensors[name]
         if np.any((inputs[name] < tensor.low) | (inputs[name] > tensor.high)):
             return case.graph.input_mode != "public"
-    true = solve(case.graph, weights, inputs).public
+    true = solve(case.graph, weights, inputs).segments[Segment.PUBLIC]
     return any(np.any(a != b) for a, b in zip(witness.segments[Segment.PUBLIC], true, strict=True))
 
 
@@ -400,41 +392,6 @@ def test_a_constant_output_needs_no_block() -> None:
     assert check(circuit, witness.segments) == ["rescale0_out/public/bounds"]
     with pytest.raises(UnsupportedModelError, match="nothing is to be proven"):
         lower(replace(case.graph, input_mode="public"))
-
-
-# -- the weights certificate ---------------------------------------------------------------------
-
-
-def weights_out_of_range(graph: FixedGraph, circuit: Circuit) -> Iterator[Witness]:
-    """One weight just outside of its range; bits and multiplicities are those of the nearest."""
-    rng = np.random.default_rng(1)
-    tensors = {name: graph.tensors[name] for name in graph.weights}
-    weights = {name: rng.integers(t.low, t.high + 1, t.shape) for name, t in tensors.items()}
-    for name, tensor in tensors.items():
-        for near, far in ((tensor.low, tensor.low - 1), (tensor.high, tensor.high + 1)):
-            inside, outside = np.array(weights[name]), np.array(weights[name])
-            inside.flat[-1], outside.flat[-1] = near, far
-            bits, trace = certificate_witness(
-                graph, circuit, weight_arrays(graph, weights | {name: inside})
-            )
-            arrays = weight_arrays(graph, weights | {name: outside})
-            yield Witness([], arrays, [], bits, trace, {})
-
-
-@pytest.mark.parametrize("name", CERTIFIED)
-def test_every_block_of_the_certificate_is_needed(name: str) -> None:
-    graph = CERTIFIED[name]
-    circuit = lower(graph)
-    certificate = certificate_circuit(graph, circuit)
-    for block in certificate.blocks:
-        forgeries = (
-            witness
-            for witness in weights_out_of_range(graph, circuit)
-            if passing(certificate, block.path, witness) is not None
-        )
-        witness = next(forgeries, None)
-        assert witness is not None, block.path
-        assert check(certificate, witness.segments) != []
 
 
 # -- bits ----------------------------------------------------------------------------------------

@@ -93,8 +93,9 @@ class Builder:
     ) -> Value:
         """A tensor that the prover fills, of a logical shape; nothing but its readers bind it.
 
-        certain: bounds that its readers enforce. array: int64 of the shape while solving, else None. The axis that wastes most when padded
-        is put first. keep_axes: axes of extent 1 remain, so that indices can leave them.
+        certain: bounds that its readers enforce. array: int64 of the shape while solving, else
+        None. The axis that wastes most when padded is put first. keep_axes: axes of extent 1
+        remain, so that indices can leave them.
         """
         check_exact(path, low, high)
         if array is not None and path in self._lies:
@@ -352,8 +353,8 @@ def check_certain(path: str, difference: Interval) -> None:
     most = max(-difference.low, difference.high)
     if most > MODULUS // 2:
         raise UnsupportedModelError(
-            f"{path}: an equation between integers of {most.bit_length()} bits, more than the field "
-            "holds, for weights as large as their certificate allows; narrow their bounds"
+            f"{path}: with weights as large as their certificate allows, an equation is between "
+            f"integers of {most.bit_length()} bits, more than the field holds; narrow their bounds"
         )
 
 

@@ -87,9 +87,10 @@ class Value:
 
     factors: per logical axis; terms: their rows are all factors in order; low, high: bounds of the
     integers of an honest witness, on which completeness rests; certain: those of any witness that
-    satisfies the rows, by what proofs and certificates show, on which soundness rests; numbers: the integers modulo 2^64 in the logical shape, only while solving. parts:
-    products that are not stored, each with its integer coefficient; only sums and multiples of such
-    a value can be formed until `Builder.equal` or `Builder.settle` has it.
+    satisfies the rows, by what proofs and certificates show, on which soundness rests; numbers: the
+    integers modulo 2^64 in the logical shape, only while solving. parts: products that are not
+    stored, each with its integer coefficient; only sums and multiples of such a value can be formed
+    until `Builder.equal` or `Builder.settle` has it.
     """
 
     factors: Factors

@@ -1,22 +1,21 @@
 """Rescaling with rounding and saturation: o = clip(floor((x + 2^(s-1)) / 2^s), low, high).
 
-Let H be the span of the digits from `first` on, k its bits, and q the quotient minus `first`. All
-advice bits: r in s bits, u in w >= k bits (u' without its low k bits), and two flags p (over) and n
-(under):
+Let H be the span of the digits from f on, k its bits, and q the quotient minus f. All advice bits:
+r in s bits, u in w >= k bits (u' without its low k bits), and two flags p (over) and n (under):
 
-    x + 2^(s-1) = 2^s (first + q) + r,   q = u + (H + 1) p - 2^w n     rounding
-    (1 - p - n) (u' + p + n) = 0                                       saturation
-    (1 - p - n) (u mod 2^k) = (o - first) - H p                        output
-    H - (o - first) in k bits, unless H = 2^k - 1                      range
+    x + 2^(s-1) = 2^s (f + q) + r,   q = u + (H + 1) p - 2^w n     rounding
+    (1 - p - n) (u' + p + n) = 0                                   saturation
+    (1 - p - n) (u mod 2^k) = (o - f) - H p                        output
+    H - (o - f) in k bits, unless H = 2^k - 1                      range
 
-Both flags at once fail the saturation row, as u' + 2 > 0. No flag: u' = 0, so o - first = u = q, and
-H - u is not negative; as first >= low and first + H <= high, the clip changes nothing. Over: then
-first + H = high, q = H + 1 + u is above the range, and o = high. Under: then first = low, q = u - 2^w
-is negative, and o = low. The cases exclude each other, so each x has at most one solution, and it is
-the right one, whatever x is: nothing wraps, by x's certain bounds. That there is one rests on the
-bounds of an honest witness: w covers their worst case, and a side that they exclude has no flag. A
-result that no x changes, by its certain bounds, is a constant; an x that needs no change is itself.
-If x is a product that is not stored, the rounding equation is the product's own (`Value.parts`).
+Both flags at once fail the saturation row, as u' + 2 > 0. No flag: u' = 0, so o - f = u = q, and
+H - u is not negative; as low <= f and f + H <= high, the clip changes nothing. Over: f + H = high,
+so q = H + 1 + u is above the range, and o = high. Under: f = low, q = u - 2^w is negative, and
+o = low. The cases exclude each other, so each x has at most one solution, the right one, whatever
+x is: nothing wraps, by its certain bounds. That there is one rests on the bounds of an honest
+witness: w covers their worst case, and a side that they exclude has no flag. A result that no x
+changes, by its certain bounds, is a constant; an x that needs no change is itself. If x is a
+product that is not stored, the rounding equation is the product's own (`Value.parts`).
 
 Rows: 2 a number, and 1 more to read a stored x. Bits: s + w + 2.
 """
@@ -59,7 +58,7 @@ class Digits:
         first = low if below else min(max(least, low), high - 1)
         last = high if above else max(min(most, high), first + 1)
         span = (1 << (last - first).bit_length()) - 1
-        if above or (below and first + span > high):
+        if above:
             span = high - first
         elif first + span > high:
             first = max(high - span, low)
