@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from zkinfer import container
+from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.layout import Segment, Tensor
+from zkinfer.circuit.term import Axis, Projection, Term
 from zkinfer.proof import Proof
 
 FUZZ = Path(__file__).resolve().parent
@@ -17,28 +20,49 @@ VECTORS = FUZZ.parents[1] / "tests" / "vectors"
 NAMES = ("average_pool", "conv", "label", "matmul", "max_pool", "requantize")
 
 
-def _circuit(columns_log2: int, challenges: tuple[int, ...], *traces: int) -> bytes:
-    """Eight bits, a tensor in the trace of each extent, and a block that is the last tensor."""
-    extents = (8, *traces)
-    tensors = [struct.pack("<BBqq", 0, 0, 1, 1)]
-    tensors += [struct.pack("<BBI", 4 if i else 3, 1, n) for i, n in enumerate(extents)]
-    term = struct.pack("<I32sBBBqq", len(extents), b"\1", 0, 0, 1, 0, 1)
-    block = struct.pack("<HBIH", 0, 1, extents[-1], 1) + term + bytes(4)
-    head = b"zkicirc1" + struct.pack(
-        f"<BI{len(challenges)}B", columns_log2, len(challenges), *challenges
+def _circuit(
+    columns: int,
+    challenges: tuple[int, ...],
+    terms: list[Term],
+    *,
+    extents: tuple[int, ...] = (),
+    traces: tuple[int, ...] = (),
+) -> bytes:
+    """Eight bits, a tensor in the trace of each extent, and a block with these terms."""
+    tensors = (
+        Tensor("one", Segment.PUBLIC, (), 1, 1),
+        Tensor("bits", Segment.BITS, (8,)),
+        *(Tensor("trace", Segment.TRACE, (extent,)) for extent in traces),
     )
-    return head + struct.pack("<I", len(tensors)) + b"".join(tensors) + struct.pack("<I", 1) + block
+    block = Block("", extents, tuple(terms), (), ())
+    return Circuit(columns, challenges, tensors, (block,)).to_bytes()
 
 
+def _along(tensor: int, extent: int, weight: Projection | None = None) -> Term:
+    """A term that is a tensor, row by row."""
+    return Term(tensor, 1, (0,), (Axis(extent, weight, (1,)),))
+
+
+_MANY, _SIGNS, _TERMS = (1 << 21) - 64, 32_200, 60_000
 HOSTILE = {
-    "most_steps": _circuit(10, (), (1 << 21) - 64),
-    "largest_challenge": _circuit(3, (22,)),
+    "most_steps": _circuit(1 << 10, (), [_along(2, _MANY)], extents=(_MANY,), traces=(_MANY,)),
+    "most_signs": _circuit(
+        1 << 10,
+        (10,),
+        [_along(2, _SIGNS, Projection(0, 1024, bytes(32)))],
+        extents=(_SIGNS,),
+        traces=(_SIGNS,),
+    ),
+    "most_terms": _circuit(8, (), [Term(0, 0, (), ())] * _TERMS),
+    "largest_challenge": _circuit(8, (22,), [_along(1, 8)], extents=(8,)),
 }
-"""Circuits of few bytes, as expensive as the limit lets them be: in steps, and in a table."""
+"""Circuits of few bytes, as expensive as the limit lets them be: in steps, in signs, in memory for
+a byte, and in a table.
+"""
 
 
 def main() -> None:
-    """One circuit, proof and case a vector; and the most expensive circuits."""
+    """One circuit, proof and case a vector, a certificate's circuit, and the most expensive ones."""
     for name, circuit in HOSTILE.items():
         _write("circuit", name, circuit)
         _write("verify", name, struct.pack("<I", len(circuit)) + circuit)
@@ -46,12 +70,15 @@ def main() -> None:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         key = bytes.fromhex(vector["key"])
         proof = Proof.from_bytes(bytes.fromhex(vector["proof"]))
-        _, circuit, rows, _, _ = container.read(container.VERIFYING_KEY, key)
+        _, circuit, rows, _, certificate = container.read(container.VERIFYING_KEY, key)
         values = b"".join(array.astype(np.int64).tobytes() for array in proof.public_values)
         head = struct.pack("<I", len(circuit)) + circuit
         case = head + proof.key_digest + rows + values + proof.body
         for target, seed in (("circuit", circuit), ("proof", proof.body), ("verify", case)):
             _write(target, name, seed)
+        if certificate:
+            (length,) = struct.unpack_from("<I", certificate)
+            _write("circuit", f"{name}_certificate", certificate[4 : 4 + length])
 
 
 def _write(target: str, name: str, seed: bytes) -> None:

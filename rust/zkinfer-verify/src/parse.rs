@@ -22,6 +22,8 @@ const MAX_PATH: usize = 1 << 16;
 const MAX_CONSTANTS: usize = 1 << 16;
 const MAX_PROJECTION: usize = 1 << 10;
 const MAX_INDEX: i64 = 1 << 34;
+/// Bytes of a term: a tensor, a coefficient, and no axes of its own or of its tensor.
+const MIN_TERM: usize = 4;
 /// Steps that an evaluation of the matrices may cost: about as many field multiplications, and no
 /// more scalars in memory.
 const MAX_COST: usize = 1 << 23;
@@ -202,7 +204,9 @@ fn parse_block(
     };
     let mut matrices = [Vec::new(), Vec::new(), Vec::new()];
     for terms in &mut matrices {
-        for _ in 0..count(reader, "term count", MAX_COUNT)? {
+        let count = count(reader, "term count", MAX_COUNT)?;
+        terms.reserve_exact(count.min(reader.left() / MIN_TERM));
+        for _ in 0..count {
             let term =
                 parse_term(reader, names, &rows).map_err(|why| format!("block {path}: {why}"))?;
             spend(cost, term.cost().unwrap_or(usize::MAX))?;
@@ -252,35 +256,32 @@ fn parse_term(reader: &mut Reader<'_>, names: &Names<'_>, rows: &[usize]) -> Res
     let read =
         names.tensors.get(tensor).ok_or_else(|| format!("tensor {tensor} does not exist"))?;
     let coefficient = reader.scalar("coefficient")?;
-    let mut all = rows.to_vec();
-    all.extend(extents(reader, "summation extents")?);
+    // A block of one row is a grid with one axis of extent 1, of which terms say nothing.
+    let implied = usize::from(rows.is_empty());
+    let sums = extents(reader, "summation extents")?;
+    let mut all = Vec::with_capacity(implied + rows.len() + sums.len());
+    all.extend([1].iter().take(implied).chain(rows).chain(&sums));
     let mut weights = Vec::with_capacity(all.len());
-    for extent in &all {
+    weights.resize(implied, Weight::One);
+    for extent in all.iter().skip(implied) {
         weights.push(parse_weight(reader, names.challenges, *extent)?);
     }
-    let mut index = Vec::new();
-    let scalar_tensor = read.grid.extents == [1];
-    for _ in 0..count(reader, "tensor axes", MAX_AXES)? {
+    let axes = count(reader, "tensor axes", MAX_AXES)?;
+    let mut index = Vec::with_capacity(axes.max(1));
+    for _ in 0..axes {
         let base = bounded(reader.integer("base")?)?;
         let mut strides = Vec::with_capacity(all.len());
-        for _ in &all {
+        strides.resize(implied, 0);
+        for _ in all.iter().skip(implied) {
             strides.push(bounded(reader.integer("stride")?)?);
         }
         index.push(AxisIndex { base, strides });
     }
-    if index.is_empty() && scalar_tensor {
+    if index.is_empty() && read.grid.extents == [1] {
         index.push(AxisIndex { base: 0, strides: vec![0; all.len()] });
     }
     if index.len() != read.grid.extents.len() {
         return Err(format!("a view of tensor {tensor} has {} axes", index.len()));
-    }
-    if rows.is_empty() {
-        // A block of one row is a grid with one axis of extent 1.
-        all.insert(0, 1);
-        weights.insert(0, Weight::One);
-        for axis in &mut index {
-            axis.strides.insert(0, 0);
-        }
     }
     Ok(Term { tensor, coefficient, extents: all, weights, index })
 }
@@ -298,7 +299,7 @@ fn parse_weight(
             if extent > MAX_CONSTANTS {
                 return Err(format!("an axis of {extent} constants; at most {MAX_CONSTANTS}"));
             }
-            let mut constants = Vec::new();
+            let mut constants = Vec::with_capacity(extent.min(reader.left()));
             for _ in 0..extent {
                 constants.push(reader.scalar("constant")?);
             }

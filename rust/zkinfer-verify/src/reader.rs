@@ -30,6 +30,11 @@ impl<'a> Reader<'a> {
         Ok(head)
     }
 
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.data.len()
+    }
+
     /// The next N bytes as an array.
     pub fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], String> {
         let mut array = [0u8; N];
