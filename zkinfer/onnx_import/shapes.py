@@ -146,11 +146,13 @@ def _pad(attrs: Attrs, x: Shape) -> Shape:
 
 SHAPES: dict[str, Callable[..., Shape]] = {
     "add": _broadcast,
+    "arg_max": _reduce,
     "average_pool": _pool,
     "clip": _same,
     "concat": _concat,
     "conv": _conv,
     "leaky_relu": _same,
+    "log_softmax": _same,
     "matmul": _matmul,
     "max_pool": _pool,
     "mul": _broadcast,
@@ -161,6 +163,7 @@ SHAPES: dict[str, Callable[..., Shape]] = {
     "reduce_sum": _reduce,
     "relu": _same,
     "reshape": _reshape,
+    "sigmoid": _same,
     "slice": _slice,
     "softmax": _same,
     "sub": _broadcast,
