@@ -68,10 +68,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _fail(error: BaseException, message: str, code: int) -> int:
-    """Writes the message as one line to standard error and returns the exit code."""
+    """Writes the message to standard error and returns the exit code."""
     if os.environ.get("ZKINFER_TRACEBACK") == "1":
         traceback.print_exception(error)
-    sys.stderr.write(f"zkinfer: {' '.join(message.split())}\n")
+    sys.stderr.write(f"zkinfer: {message}\n")
     return code
 
 

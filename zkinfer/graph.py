@@ -10,11 +10,13 @@ Made by zkinfer.onnx_import, read by zkinfer.quantize. Operators and their attri
     average_pool(x)          kernel, strides, pads, dilations, count_include_pad, extra_pads
     reduce_mean reduce_sum (x)   axes, keepdims
     reshape(x) shape   transpose(x) perm   slice(x) starts, stops, axes, steps
-    concat(x...) axis   pad(x) pads, value   softmax(x) axis
+    concat(x...) axis   pad(x) pads, value
+    softmax log_softmax (x) axis   sigmoid(x)   arg_max(x) axes (one), keepdims
 
 The end padding of an average_pool is that of pads plus extra_pads, one number per spatial axis,
 which comes from ceil mode. The divisor counts entries of x, with count_include_pad also those of
 pads, never those of extra_pads. A slice reads as Python's x[start:stop:step] on each of its axes.
+The last four stand only before an output or one another (HEADS).
 Axes are never negative. Operators other than conv, matmul and prelu may read constants anywhere.
 """
 
@@ -24,6 +26,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+HEADS = {
+    "softmax": "Softmax",
+    "log_softmax": "LogSoftmax",
+    "sigmoid": "Sigmoid",
+    "arg_max": "ArgMax",
+}
+"""What classifiers end with, and ONNX's names: the largest score is the same before each."""
 
 
 @dataclass(frozen=True)

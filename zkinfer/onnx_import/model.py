@@ -14,6 +14,8 @@ from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
 
 OLDEST_OPSET = 7
+STANDARD = ("", DEFAULT_DOMAIN)
+"""Names of the standard operators' domain."""
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -101,10 +103,14 @@ def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNo
     needed, live = set(outputs), []
     for node in reversed(nodes):
         if needed.intersection(filter(None, node.outputs)):
-            needed.update(node.inputs)
-            needed.update(_captured(node.proto))
+            needed.update(reads(node.proto))
             live.append(node)
     return live[::-1]
+
+
+def reads(proto: onnx.NodeProto) -> set[str]:
+    """Names that the node reads, or that its subgraphs may read from the graph around them."""
+    return {*filter(None, proto.input), *_captured(proto)}
 
 
 def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:

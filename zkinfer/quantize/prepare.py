@@ -1,8 +1,9 @@
 """The float graph made ready: what cannot be proved is refused, what costs less is put first.
 
-In label mode a last softmax is dropped, which keeps the order of the scores. A relu or clip after a
-max pool moves before it, where the rescaling of the accumulators does it at no cost: both are
-monotone, so they commute. Where weights are hidden the slope of a leaky relu is one of them.
+In label mode a last softmax and the like are dropped, which keeps the order of the scores. A relu
+or clip after a max pool moves before it, where the rescaling of the accumulators does it at no
+cost: both are monotone, so they commute. Where weights are hidden the slope of a leaky relu is one
+of them.
 """
 
 import math
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from zkinfer.errors import UnsupportedModelError, UsageError
-from zkinfer.graph import Graph, Node
+from zkinfer.graph import HEADS, Graph, Node
 
 ACTIVATIONS = ("relu", "clip")
 
@@ -22,51 +23,72 @@ def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
     """The graph to quantize. hidden: the weights. Raises UnsupportedModelError and UsageError."""
     if output_mode == "label":
         graph = _scores(graph)
+    graph = _needed(graph)
     for node in graph.nodes:
         _check_node(graph, node)
-    graph = _needed(graph)
-    _check(graph)
     if hidden:
         graph = _hidden_slopes(graph)
     return _activations_first(graph)
 
 
+def label_name(graph: Graph) -> str:
+    """The output that a label is stated of: of several the one of an ArgMax, if there is any."""
+    labels = {node.output for node in graph.nodes if node.op == "arg_max"}
+    return next((name for name in graph.outputs if name in labels), graph.outputs[0])
+
+
 def _scores(graph: Graph) -> Graph:
-    """The graph that ends in the scores of one sample."""
-    if len(graph.outputs) != 1:
+    """The graph that ends in the scores of one sample, which all of its outputs stand for."""
+    scores = {_before_heads(graph, name) for name in graph.outputs}
+    if len(scores) != 1:
         raise UsageError(
-            f"a label needs a model with one output; this one has {', '.join(graph.outputs)}"
+            "a label needs a model with one output, or with several that stand for the same "
+            f"scores; this one has {', '.join(graph.outputs)}"
         )
-    (name,) = graph.outputs
-    makers = {node.output: node for node in graph.nodes}
-    last = makers.get(name)
-    if last is not None and last.op == "softmax":
-        axis = last.attrs["axis"]
-        if graph.shapes[name][axis] != math.prod(graph.shapes[name]):
-            raise UsageError(_not_one_vector(graph, name))
-        (name,) = last.inputs
+    (name,) = scores
     shape = graph.shapes[name]
-    if math.prod(shape) < 2 or max(shape) != math.prod(shape):
+    if math.prod(shape) == 1:
+        raise UsageError(
+            f"a label is the place of the largest score, and {name} is one score only; use "
+            "--output public and compare it with a threshold: 0 before a sigmoid means one half"
+        )
+    if max(shape) != math.prod(shape):
         raise UsageError(_not_one_vector(graph, name))
     return replace(graph, outputs=(name,))
 
 
+def _before_heads(graph: Graph, name: str) -> str:
+    """The scores that an output stands for."""
+    makers = {node.output: node for node in graph.nodes}
+    while name in makers and makers[name].op in HEADS:
+        node = makers[name]
+        (name,) = node.inputs
+        shape = graph.shapes[name]
+        axes = node.attrs.get("axes", (node.attrs.get("axis"),))
+        if axes != (None,) and shape[axes[0]] != math.prod(shape):
+            raise UsageError(_not_one_vector(graph, name))
+    return name
+
+
 def _not_one_vector(graph: Graph, name: str) -> str:
     return (
-        f"a label needs the scores of one sample; output {name} has shape {graph.shapes[name]}; "
-        "fix the batch axis to 1 or use --output public"
+        f"a label needs the scores of one sample along one axis; {name} has the shape "
+        f"{graph.shapes[name]}; fix the batch axis to 1 or use --output public"
     )
 
 
 def _check_node(graph: Graph, node: Node) -> None:
-    if node.op == "softmax" and node.output in graph.outputs:
+    if node.op in HEADS:
+        (scores,) = node.inputs
+        export = f"export the model with {scores} as its output"
+        if math.prod(graph.shapes[scores]) == 1:
+            raise UnsupportedModelError(
+                f"node {node.name}: a last {HEADS[node.op]} is not proved; {export} and compare "
+                "that one score with a threshold: 0 before a sigmoid means one half"
+            )
         raise UnsupportedModelError(
-            f"node {node.name}: a last softmax is not proved with public outputs; use --output "
-            f"label, or export the model with {node.inputs[0]} as its output"
-        )
-    if node.op == "softmax" and any(node.output in other.inputs for other in graph.nodes):
-        raise UnsupportedModelError(
-            f"node {node.name}: softmax is supported only as the last node, with --output label"
+            f"node {node.name}: a last {HEADS[node.op]} is not proved with public outputs; use "
+            f"--output label, or {export}"
         )
     constants = {"conv": (1, 2), "matmul": (2,), "prelu": (1,)}.get(node.op, ())
     for position in constants:
@@ -87,24 +109,6 @@ def _needed(graph: Graph) -> Graph:
             kept.append(node)
     constants = {name: array for name, array in graph.constants.items() if name in wanted}
     return replace(graph, nodes=tuple(reversed(kept)), constants=constants)
-
-
-def _check(graph: Graph) -> None:
-    if not graph.nodes:
-        raise UnsupportedModelError("the model is empty: no node makes its output")
-    if not graph.constants:
-        raise UnsupportedModelError(
-            "the model has no weights, so there is nothing to commit to and nothing to prove"
-        )
-    depends = set(graph.inputs)
-    for node in graph.nodes:
-        if depends.intersection(node.inputs):
-            depends.add(node.output)
-    for name in graph.outputs:
-        if name not in depends:
-            raise UnsupportedModelError(f"output {name} does not depend on the model's input")
-        if name in graph.inputs:
-            raise UnsupportedModelError(f"output {name} is an input of the model, unchanged")
 
 
 def _hidden_slopes(graph: Graph) -> Graph:

@@ -257,7 +257,7 @@ def products(graph: Graph) -> int:
         elif node.op == "matmul":
             depth = graph.shapes[node.inputs[0]][-1]
         total += count * (depth + 4)
-    return total
+    return max(total, 1)
 
 
 def choose(graph: Graph, reference: Mapping[str, Floats]) -> list[int]:

@@ -1,0 +1,38 @@
+"""Everything that is in the way of compiling a model, gathered into one error."""
+
+from dataclasses import dataclass, field
+
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.onnx_import.node import OnnxNode
+
+
+@dataclass
+class Problems:
+    """unsupported: nodes of operators that have no converter. refused: what else, in words."""
+
+    unsupported: list[OnnxNode] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.unsupported or self.refused)
+
+    def error(self) -> UnsupportedModelError:
+        """One sentence; below it a line for each unsupported operator, with how many nodes have it
+        and the first of them, and then for all else.
+        """
+        if not self.unsupported:
+            return UnsupportedModelError(
+                f"zkinfer cannot compile this model: {'; '.join(self.refused)}"
+            )
+        kinds: dict[str, list[OnnxNode]] = {}
+        for node in self.unsupported:
+            domain = f" (domain {node.domain})" if node.domain else ""
+            kinds.setdefault(f"{node.op}{domain}", []).append(node)
+        lines = [
+            f"{kind} x{len(nodes)}, first: node {nodes[0].name}" for kind, nodes in kinds.items()
+        ]
+        several = "operators that are" if len(kinds) > 1 else "an operator that is"
+        return UnsupportedModelError(
+            f"zkinfer cannot compile this model, which has {several} not supported:",
+            [*lines, *self.refused],
+        )
