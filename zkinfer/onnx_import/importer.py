@@ -49,7 +49,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
     inputs = read_inputs(model.graph, constants)
     nodes = models.live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
-    problems = Problems(models.unsupported_nodes(nodes, constants), _input_problems(inputs))
+    problems = Problems(
+        unsupported=models.unsupported_nodes(nodes, constants), refused=_input_problems(inputs)
+    )
     try:
         models.check(model)
     except UnsupportedModelError as error:
@@ -65,7 +67,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     builder.shapes.update(fixed)
     builder.integral.update(value.name for value in inputs if value.integers is not None)
     problems.refused += _convert(model, nodes, fixed, builder, opsets)
-    problems.refused += _inner_heads(nodes, builder)
+    problems.inner = _inner_heads(nodes, builder)
     if problems:
         raise problems.error()
     return _finish(builder, inputs, fixed, outputs)
@@ -114,16 +116,11 @@ def _convert(
     return problems
 
 
-def _inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[str]:
-    """Complains about heads whose outputs other operators read."""
+def _inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
+    """The heads whose outputs other operators read."""
     inner = {node.output for node in builder.nodes if node.op in HEADS}
     inner &= {name for node in builder.nodes if node.op not in HEADS for name in node.inputs}
-    return [
-        f"{node.title}: expected it only as the last operator before an output, got one whose "
-        "output other nodes read"
-        for node in nodes
-        if inner.intersection(node.outputs)
-    ]
+    return [node for node in nodes if inner.intersection(node.outputs)]
 
 
 def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> bool:

@@ -6,7 +6,7 @@ Nodes out of order are sorted; opsets before the oldest one are converted by the
 import heapq
 
 import onnx
-from onnx import version_converter
+from onnx import helper, shape_inference, version_converter
 
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.onnx_import import model as models
@@ -31,12 +31,37 @@ def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     model = models.canonical(model)
     models.check(model)
     try:
-        return version_converter.convert_version(model, models.OLDEST_OPSET)
+        return version_converter.convert_version(_slopes_by_channel(model), models.OLDEST_OPSET)
     except Exception as error:  # a bare error of the package's C++ part
         raise UnsupportedModelError(
             f"the model has opset {version} and cannot be converted to {models.OLDEST_OPSET}: "
             f"{flat(error)}; export it again"
         ) from error
+
+
+def _slopes_by_channel(model: onnx.ModelProto) -> onnx.ModelProto:
+    """With a vector of slopes of a PRelu as [C, 1, ...], which opset 7 demands and the converter
+    leaves out.
+    """
+    changed = shape_inference.infer_shapes(model)
+    graph = changed.graph
+    slopes = {tensor.name: tensor for tensor in graph.initializer}
+    ranks = {
+        value.name: len(value.type.tensor_type.shape.dim)
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    }
+    for node in graph.node:
+        slope = slopes.get(node.input[1]) if node.op_type == "PRelu" else None
+        if slope is None or len(slope.dims) != 1 or slope.dims[0] == 1:
+            continue
+        wide = graph.initializer.add()
+        wide.CopyFrom(slope)
+        wide.name = f"{slope.name}/{node.output[0]}"
+        wide.dims.extend([1] * (ranks.get(node.input[0], 2) - 2))
+        info = helper.make_tensor_value_info(wide.name, wide.data_type, wide.dims)
+        graph.input.append(info)  # the converter takes only constants that are inputs too
+        node.input[1] = wide.name
+    return changed
 
 
 def _order(graph: onnx.GraphProto) -> list[int]:
