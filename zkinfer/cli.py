@@ -2,8 +2,8 @@
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
-An error is one plain sentence on standard error; with ZKINFER_TRACEBACK=1 in the environment the
-traceback comes before it.
+An error is one plain sentence on standard error, and below it on lines of their own what it lists;
+with ZKINFER_TRACEBACK=1 in the environment the traceback comes before it.
 """
 
 import argparse

@@ -7,6 +7,7 @@ class ZkinferError(Exception):
     """The base of every error that zkinfer raises on purpose.
 
     A message is one line of printable text: names in it come from files and may hold anything.
+    Below it may stand lines that list things.
     """
 
     def __init__(self, message: str) -> None:

@@ -158,8 +158,8 @@ def _finish(
     constant = [name for name in outputs if builder.source(name) in builder.arrays]
     if len(constant) == len(outputs):
         raise UnsupportedModelError(
-            f"the model's output {', '.join(constant)} does not depend on any input; there is "
-            "nothing to prove"
+            "the model has no output that depends on an input: there is nothing to prove; its "
+            f"outputs are {', '.join(outputs) or 'none'}"
         )
     for name in constant:
         try:
