@@ -188,14 +188,6 @@ def test_opset() -> None:
     assert "opset" in text
 
 
-def test_old_opset_that_cannot_be_converted() -> None:
-    model = make([node("Mystery", ["x"], domain="org.example")], {"x": (1, 4)}, outputs={"y": None},
-                 domains={"org.example": 1})  # fmt: skip
-    model.opset_import[0].version = 6
-    model.graph.node.append(node("NotOnnx", ["y"], ["z"]))
-    assert "NotOnnx" in message(model)
-
-
 def test_outputs_that_depend_on_no_input() -> None:
     nodes = [node("MatMul", ["x", "w"]), node("Neg", ["w"], ["fixed"])]
     text = message(make(nodes, {"x": (1, 4)}, constants=W, outputs=("fixed",)))

@@ -27,10 +27,11 @@ def gather(site: Site) -> None:
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
     given = site.ints_at(1, "indices")
     if not given:
-        raise Refusal(f"expected indices, got {given}")
+        raise Refusal("expected indices, got none")
     extent = shape[axis]
-    if not all(-extent <= index < extent for index in given):
-        raise Refusal(f"expected indices from {-extent} to {extent - 1}, got {given}")
+    for index in given:
+        if not -extent <= index < extent:
+            raise Refusal(f"expected indices from {-extent} to {extent - 1}, got {index}")
     x = site.any_operand(0)
     runs = _runs([index % extent for index in given])
     target = (*shape[:axis], *site.shape(1), *shape[axis + 1 :])

@@ -14,8 +14,7 @@ from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
 
 OLDEST_OPSET = 7
-STANDARD = ("", DEFAULT_DOMAIN)
-"""Names of the standard operators' domain."""
+"""Nodes of older ones are converted first (zkinfer.onnx_import.upgrade)."""
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -47,8 +46,8 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
 def opset_versions(model: onnx.ModelProto) -> dict[str, int]:
     """The imported versions by canonical domain.
 
-    Raises UnsupportedModelError for standard operators older than opset 7 or newer than the
-    installed onnx package knows.
+    Raises UnsupportedModelError for standard operators newer than the installed onnx package
+    knows.
     """
     versions: dict[str, int] = {}
     for opset in model.opset_import:
@@ -59,14 +58,9 @@ def opset_versions(model: onnx.ModelProto) -> dict[str, int]:
         raise UnsupportedModelError(
             "the model imports no opset; it is no complete ONNX model: export it again"
         )
-    if version is not None and version < OLDEST_OPSET:
-        raise UnsupportedModelError(
-            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
-            "convert it with onnx.version_converter or export it again"
-        )
     if version is not None and version > newest:
         raise UnsupportedModelError(
-            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
+            f"the model has opset {version}, expected at most {newest}; "
             "install a newer onnx package or export it for an older opset"
         )
     return versions

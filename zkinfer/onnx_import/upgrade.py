@@ -1,22 +1,39 @@
 """Models as older exporters leave them, made what zkinfer and onnxruntime read.
 
-Nodes out of order are sorted; opsets before the oldest one are converted by the onnx package.
+Nodes out of order are sorted. Opsets before 7 become opset 7, node by node: where operands were
+laid over others from a given axis on they get axes of extent 1, shapes that were attributes become
+inputs, and attributes that say nothing about inference go.
 """
 
 import heapq
+from collections.abc import Iterator
 
+import numpy as np
 import onnx
-from onnx import helper, shape_inference, version_converter
+from onnx import helper, numpy_helper, shape_inference
 
-from zkinfer.errors import UnsupportedModelError
 from zkinfer.onnx_import import model as models
-from zkinfer.onnx_import.read import flat
+from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
+from zkinfer.onnx_import.problems import Problems
+
+_LAID_OVER = ("broadcast", "axis")
+_GONE: dict[str, tuple[str, ...]] = {
+    "Add": _LAID_OVER,
+    "BatchNormalization": ("is_test",),
+    "Div": _LAID_OVER,
+    "Dropout": ("is_test",),
+    "Gemm": ("broadcast",),
+    "Mul": _LAID_OVER,
+    "Pow": _LAID_OVER,
+    "Sub": _LAID_OVER,
+}
+"""Attributes that opset 7 has no more, besides consumed_inputs: what may be overwritten."""
 
 
 def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its nodes in order and an opset of models.OLDEST_OPSET or later.
+    """The model with its nodes in order, at opset 7 where it was older; itself if neither changes.
 
-    The model itself where it is so. Raises UnsupportedModelError where it cannot be converted.
+    Raises UnsupportedModelError for nodes that have no form in opset 7.
     """
     order = _order(model.graph)
     if order != sorted(order):
@@ -25,43 +42,105 @@ def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
         del changed.graph.node[:]
         changed.graph.node.extend(model.graph.node[place] for place in order)
         model = changed
-    version = max((o.version for o in model.opset_import if o.domain in models.STANDARD), default=0)
-    if not 0 < version < models.OLDEST_OPSET:
-        return model
+    version = models.opset_versions(model).get("")
+    return model if version is None or version >= models.OLDEST_OPSET else _of_opset_7(model)
+
+
+def _of_opset_7(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model at opset 7. Raises UnsupportedModelError."""
     model = models.canonical(model)
     models.check(model)
-    try:
-        return version_converter.convert_version(_slopes_by_channel(model), models.OLDEST_OPSET)
-    except Exception as error:  # a bare error of the package's C++ part
-        raise UnsupportedModelError(
-            f"the model has opset {version} and cannot be converted to {models.OLDEST_OPSET}: "
-            f"{flat(error)}; export it again"
-        ) from error
-
-
-def _slopes_by_channel(model: onnx.ModelProto) -> onnx.ModelProto:
-    """With a vector of slopes of a PRelu as [C, 1, ...], which opset 7 demands and the converter
-    leaves out.
-    """
-    changed = shape_inference.infer_shapes(model)
-    graph = changed.graph
-    slopes = {tensor.name: tensor for tensor in graph.initializer}
-    ranks = {
-        value.name: len(value.type.tensor_type.shape.dim)
-        for value in (*graph.input, *graph.value_info, *graph.output)
-    }
-    for node in graph.node:
-        slope = slopes.get(node.input[1]) if node.op_type == "PRelu" else None
-        if slope is None or len(slope.dims) != 1 or slope.dims[0] == 1:
-            continue
-        wide = graph.initializer.add()
-        wide.CopyFrom(slope)
-        wide.name = f"{slope.name}/{node.output[0]}"
-        wide.dims.extend([1] * (ranks.get(node.input[0], 2) - 2))
-        info = helper.make_tensor_value_info(wide.name, wide.data_type, wide.dims)
-        graph.input.append(info)  # the converter takes only constants that are inputs too
-        node.input[1] = wide.name
+    versions, ranks = models.opset_versions(model), _ranks(model)
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    del changed.graph.node[:]
+    problems = Problems()
+    for proto in model.graph.node:
+        node = read_node(proto, versions)
+        try:
+            changed.graph.node.extend(_converted(node, ranks) if not node.domain else [proto])
+        except Refusal as refusal:
+            problems.refused.append(f"{node.title}: {refusal}")
+    if problems:
+        raise problems.error()
+    for opset in changed.opset_import:
+        opset.version = opset.version if opset.domain else models.OLDEST_OPSET
     return changed
+
+
+def _ranks(model: onnx.ModelProto) -> dict[str, int]:
+    """How many axes tensors have, as far as the onnx package infers it."""
+    try:
+        graph = shape_inference.infer_shapes(model).graph
+    except Exception:  # a bare error of its C++ part
+        graph = model.graph
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        if value.type.tensor_type.HasField("shape"):
+            ranks[value.name] = len(value.type.tensor_type.shape.dim)
+    return ranks
+
+
+def _converted(node: OnnxNode, ranks: dict[str, int]) -> Iterator[onnx.NodeProto]:
+    """What a standard node is in opset 7. Raises Refusal."""
+    gone = _GONE.get(node.op, ())
+    if "is_test" in gone and not node.attrs.get("is_test", 0):
+        raise Refusal("expected inference form, got is_test = 0; export the model after eval()")
+    proto = onnx.NodeProto()
+    proto.CopyFrom(node.proto)
+    _without(proto, "consumed_inputs", *gone)
+    missing = _missing_axes(node, ranks) if gone is _LAID_OVER or node.op == "PRelu" else []
+    if missing:
+        wide = f"{proto.output[0]}/{proto.input[1]}"
+        yield helper.make_node("Unsqueeze", [proto.input[1]], [wide], wide, axes=missing)
+        proto.input[1] = wide
+    if node.op == "Reshape" and "shape" in node.attrs:
+        name = f"{proto.output[0]}/shape"
+        shape = numpy_helper.from_array(np.array(node.attrs["shape"], np.int64))
+        yield helper.make_node("Constant", [], [name], name, value=shape)
+        _without(proto, "shape")
+        proto.input.append(name)
+    if node.op == "Cast" and isinstance(node.attrs.get("to"), str):
+        kinds = dict(onnx.TensorProto.DataType.items())
+        kind = kinds.get(node.attrs["to"].upper(), onnx.TensorProto.UNDEFINED)
+        _without(proto, "to")
+        proto.attribute.append(helper.make_attribute("to", kind))
+    if node.op == "Concat" and "axis" not in node.attrs:
+        proto.attribute.append(helper.make_attribute("axis", 1))
+    for attribute in proto.attribute:
+        if (node.op, attribute.name) == ("Pad", "paddings"):
+            attribute.name = "pads"
+    if node.op in ("Split", "Tile") and len(proto.input) > {"Split": 1, "Tile": 2}[node.op]:
+        raise Refusal("expected its form of opset 2 or later; export the model again")
+    yield proto
+
+
+def _without(proto: onnx.NodeProto, *names: str) -> None:
+    """Takes attributes off a node."""
+    kept = [attribute for attribute in proto.attribute if attribute.name not in names]
+    del proto.attribute[:]
+    proto.attribute.extend(kept)
+
+
+def _missing_axes(node: OnnxNode, ranks: dict[str, int]) -> list[int]:
+    """The axes of extent 1 that the second operand lacks to match the last axes of the first.
+
+    It lies over the axes of the first from `axis` on; slopes of a PRelu lie over axis 1.
+    """
+    if node.op == "PRelu":
+        axis: int | None = 1
+    else:
+        axis = node.attrs.get("axis") if node.attrs.get("broadcast", 0) else None
+    if axis is None:
+        return []
+    names = node.inputs[:2]
+    if not all(name in ranks for name in names):
+        raise Refusal(f"expected operands of known shapes, got {' and '.join(names)}")
+    first, second = (ranks[name] for name in names)
+    if node.op == "PRelu" and (second != 1 or first < 2):
+        return []
+    axis = axis + first if axis < 0 else axis
+    return list(range(second, first - axis))
 
 
 def _order(graph: onnx.GraphProto) -> list[int]:
