@@ -48,8 +48,9 @@ def _scores(graph: Graph) -> Graph:
     (name,) = scores
     shape = graph.shapes[name]
     if math.prod(shape) == 1:
+        way = "" if name in graph.outputs else f"export the model with {name} as its output, "
         raise UsageError(
-            f"a label is the place of the largest score, and {name} is one score only; use "
+            f"a label is the place of the largest score, and {name} is one score only; {way}use "
             "--output public and compare it with a threshold: 0 before a sigmoid means one half"
         )
     if max(shape) != math.prod(shape):
