@@ -43,6 +43,7 @@ KNOWING = ("layers", "ops", "onnx_import")
 NAMELESS = ("quantize",)
 """The rooms that hold no operator's name at all."""
 
+
 def imports(path: Path) -> Iterator[str]:
     """Dotted names that a module imports anywhere in it; `from a import b` gives a and a.b."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -197,7 +198,7 @@ def test_every_layer_says_everything() -> None:
     for name, layer in LAYERS.items():
         for rule in ("shape", "value", "interval", "bounds", "products"):
             assert callable(getattr(layer, rule)), f"{name}: {rule}"
-        assert layer.emit is not None or layer.ranks is not None, f"{name} is of no use"
+        assert (layer.emit is None) == (layer.head is not None), f"{name} is proved or a head"
 
 
 def test_every_fixed_operator_is_lifted() -> None:
