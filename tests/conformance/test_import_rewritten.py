@@ -148,6 +148,14 @@ def test_heads_that_others_read(op: str) -> None:
     assert f"{op} (but as the last operator) x1, first: node second" in text
 
 
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax", "Sigmoid", "ArgMax", "Neg"])
+def test_labels_that_others_read(op: str) -> None:
+    """The place of the largest score is no score, even where a head reads it."""
+    nodes = [node("ArgMax", "x", "i", axis=1), node("Cast", "i", "f", to=1), node(op, "f")]
+    text = message(model(nodes, {"x": (1, 4)}), UnsupportedModelError)
+    assert "ArgMax (but as the last operator) x1" in text
+
+
 @pytest.mark.parametrize("pads", [[0, 0], [1, 0], [0, 1]])
 @pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
 def test_ceil_mode_on_an_axis_of_one(op: str, pads: list[int]) -> None:

@@ -19,7 +19,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Task:
-    """graph: prepared, without a final softmax. names: of the outputs, in label mode of one.
+    """graph: prepared, without heads. names: of the outputs, in label mode of one.
     hidden: whether the weights are.
 
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
