@@ -122,8 +122,7 @@ def compile(
         _check_mode(mode, word)
     try:
         from zkinfer.float_oracle import FloatOracle
-        from zkinfer.onnx_import import load
-        from zkinfer.onnx_import.read import read
+        from zkinfer.onnx_import import load, read, upgraded
         from zkinfer.quantize import quantize
         from zkinfer.report import make_report
     except ModuleNotFoundError as error:
@@ -133,7 +132,7 @@ def compile(
 
     report = progress or _silent
     report("reading the model")
-    proto = read(model)
+    proto = upgraded(read(model))
     graph = load(proto, shapes)
     samples = None
     if calibration is not None:

@@ -1,5 +1,6 @@
 """The command line in real processes: the whole way, every flag, exit codes and messages."""
 
+import argparse
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.interop.support import MODELS, Keys, Run, dense
+from zkinfer import cli
 
 HEX = re.compile("[0-9a-f]{64}")
 
@@ -149,6 +151,36 @@ def test_demo(zkinfer: Run) -> None:
     assert done.err == ""
     assert "malignant" in done.out
     assert "exit code 1" in done.out
+
+
+def test_demo_that_keeps_its_files(zkinfer: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    assert str(folder) in zkinfer("demo", "--keep", folder).out
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    arguments = [folder / name for name in ("keys/verifying.key", "prediction.zkp")]
+    assert zkinfer("verify", *arguments, "--context", "claim 2024-117").code == 0
+    again = [folder / name for name in ("keys/proving.key", "breast_cancer_input.npy")]
+    assert zkinfer("prove", *again, "-o", tmp_path / "p.zkp").code == 0
+    before = sorted(folder.iterdir())
+    assert "exists already" in zkinfer("demo", "--keep", folder).message
+    assert "does not exist" in zkinfer("demo", "--keep", tmp_path / "no" / "folder").message
+    assert sorted(folder.iterdir()) == before
+
+
+def test_every_option_has_a_help_text() -> None:
+    parsers = [cli._parser()]
+    seen = set()
+    for parser in parsers:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+                assert {choice.dest for choice in action._choices_actions} == set(action.choices)
+                assert all(choice.help for choice in action._choices_actions)
+            else:
+                assert action.help, (parser.prog, action.dest)
+                seen.add(action.dest)
+    assert {"model", "calibration", "weights", "key", "proof", "context", "file", "keep"} <= seen
 
 
 def test_version_and_help(zkinfer: Run) -> None:

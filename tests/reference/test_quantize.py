@@ -387,11 +387,6 @@ def test_wrong_use_is_refused() -> None:
     assert "y" in refused(graph, calibration={"y": np.zeros((5, 4))}, input_range=None)
 
 
-def test_model_without_weights_is_refused() -> None:
-    net = Net(1, 4)
-    assert "weights" in refused(net.graph(net.add("relu", "x")), UnsupportedModelError)
-
-
 def test_constants_must_be_finite() -> None:
     net = Net(1, 4)
     graph = net.graph(net.add("matmul", "x", net.constant(4, 3)))

@@ -254,7 +254,7 @@ def products(graph: Graph) -> int:
         count = sum(math.prod(graph.shape(tensor)) for tensor in node.outputs)
         depth = LAYERS[node.op].products([graph.shape(name) for name in node.inputs])
         total += count * (depth + 4)
-    return total
+    return max(total, 1)
 
 
 def choose(graph: Graph, reference: Mapping[str, Floats]) -> list[int]:
