@@ -37,9 +37,11 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         x = b.tensor(name)
         shift = x.scale - coarsest
         if shift:
-            low, high = x.low >> shift, (x.high >> shift) + 1
+            bounds = x.low >> shift, (x.high >> shift) + 1
             aligned = b.derived(node.name, f"/aligned/{position}")
-            emitting.rounding(b, aligned, name, aligned, shift=shift, low=low, high=high)
+            emitting.rounding(
+                b, aligned, name, aligned, shift=shift, bounds=bounds, saturates=(False, False)
+            )
             inputs[position] = aligned
     output = b.own(node.outputs[0])
     b.emit(node.name, "concat", inputs, output, axis=node.attrs["axis"])

@@ -44,10 +44,22 @@ def reciprocals(counts: Sequence[int], detail: int) -> tuple[tuple[int, ...], in
 
 
 def rounding(
-    b: Emitter, name: str, x: str, output: str, *, shift: int, low: int, high: int
+    b: Emitter,
+    name: str,
+    x: str,
+    output: str,
+    *,
+    shift: int,
+    bounds: tuple[int, int],
+    saturates: tuple[bool, bool],
 ) -> None:
-    """Fixed-point x rounded by `shift` bits and kept within bounds."""
-    b.emit(name, "requantize", (x,), output, shift=shift, low=low, high=high)
+    """Fixed-point x rounded by `shift` bits and kept within bounds.
+
+    saturates: whether the lower and the upper bound are those of a calibrated range.
+    """
+    (low, high), (below, above) = bounds, saturates
+    attrs = {"shift": shift, "low": low, "high": high}
+    b.emit(name, "requantize", (x,), output, **attrs, low_saturates=below, high_saturates=above)
 
 
 def copying(b: Emitter, name: str, x: str, output: str) -> None:

@@ -15,10 +15,9 @@ from zkinfer.ops.tensor import FixedTensor, Integers
 
 Floats = npt.NDArray[np.float64]
 
-MARGIN = 1.25
+MARGIN = 2.0
 """How much larger than the calibration data an activation may be before it saturates."""
 
-OUTPUT_MARGIN = 2.0
 OUTPUT_BITS = 20
 MAX_BITS = 32
 MAX_CONSTANT_BITS = 30
@@ -116,12 +115,22 @@ def declared(integers: Integers, scale: int, bits: int = 1) -> FixedTensor:
 
 @dataclass(frozen=True)
 class Format:
-    """The range 2^power of an activation, with or without negative values, and the float clip."""
+    """The range 2^power of an activation, with or without negative values, and the float clip.
+
+    calibrated: whether the range comes from data, so that values may leave it.
+    """
 
     power: int
     signed: bool
     low: float = -math.inf
     high: float = math.inf
+    calibrated: bool = True
+
+    @property
+    def saturates(self) -> tuple[bool, bool]:
+        """Whether the least and the greatest number are the range's, and not the model's own."""
+        end = 2.0**self.power
+        return self.calibrated and self.low < -end, self.calibrated and self.high > end
 
     def scale(self, bits: int) -> int:
         """The scale at which the range fills `bits` bits."""

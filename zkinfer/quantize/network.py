@@ -209,7 +209,15 @@ class Network:
             self.names[target] = fixed
             return fixed
         output = self.own(target)
-        rounding(self, name, fixed, output, shift=x.scale - scale, low=low, high=high)
+        rounding(
+            self,
+            name,
+            fixed,
+            output,
+            shift=x.scale - scale,
+            bounds=(low, high),
+            saturates=form.saturates,
+        )
         self.rounded.add(output)
         self.names[target] = output
         return output
