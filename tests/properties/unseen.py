@@ -132,7 +132,7 @@ def check(case: Case) -> str:
         f"{case.kind}, {case.distribution}: unseen error {proved:.2f} targets; "
         f"{(~inside).sum()} outside of the domain; {(inside & saturating).sum()} saturate, "
         f"error {errors[inside & saturating].max(initial=0.0):.2f} targets; "
-        f"calibrated {quantized.fidelity.error / MAX_ERROR:.2f}"
+        f"calibrated {quantized.fidelity.fitted.error / MAX_ERROR:.2f}"
     )
     print(text, flush=True)
     if proved > BAR:

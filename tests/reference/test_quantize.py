@@ -147,8 +147,8 @@ def test_trained_models(name: str) -> None:
     graph, oracle = load(model), FloatOracle(model)
     calibration = dict(np.load(MODELS / f"{name}_calibration.npz"))
     quantized = compile_net(graph, calibration=calibration, oracle=oracle)
-    assert quantized.fidelity.error <= 1e-3
-    assert quantized.fidelity.outputs[0].agreement == 1.0
+    assert quantized.fidelity.fitted.error <= 1e-3
+    assert quantized.fidelity.fitted.outputs[0].agreement == 1.0
     ((input_name, samples),) = calibration.items()
     (output,) = graph.outputs
     fixed, wanted = [], []
@@ -158,15 +158,15 @@ def test_trained_models(name: str) -> None:
         fixed.append(found * 2.0 ** -quantized.graph.tensors[output].scale)
         wanted.append(oracle.run({input_name: x})[output])
     error = np.abs(np.array(fixed) - wanted).max() / np.abs(wanted).max()
-    assert error == pytest.approx(quantized.fidelity.error, rel=1e-9)
+    assert error == pytest.approx(quantized.fidelity.fitted.error, rel=1e-9)
 
 
 @pytest.mark.parametrize("max_error", [1e-2, 1e-3, 1e-4])
 def test_every_operator_meets_the_target(max_error: float) -> None:
     graph = every_operator()
     quantized = compile_net(graph, calibration={"x": normal(60, 2, 8, 8)}, max_error=max_error)
-    assert quantized.fidelity.error <= max_error
-    assert all(layer.saturated == 0 for layer in quantized.fidelity.layers)
+    assert quantized.fidelity.fitted.error <= max_error
+    assert all(layer.saturated == 0 for layer in quantized.fidelity.fitted.layers)
 
 
 def test_smaller_errors_take_wider_numbers() -> None:
@@ -280,7 +280,7 @@ def test_domain_is_the_input_range(ends: tuple[float, float]) -> None:
     expected = tuple(int(np.rint(end * 2.0**domain.scale)) for end in ends)
     assert (domain.low, domain.high) == expected
     assert quantized.fidelity.synthetic
-    assert quantized.fidelity.error <= 1e-3
+    assert quantized.fidelity.fitted.error <= 1e-3
 
 
 def test_raw_features_of_different_magnitudes() -> None:
@@ -291,7 +291,7 @@ def test_raw_features_of_different_magnitudes() -> None:
     x = net.add("mul", net.add("sub", "x", "mean"), "reciprocal")
     graph = net.graph(net.add("matmul", x, net.constant(6, 3)))
     samples = np.abs(5 * spread + spread * normal(100, 6))
-    assert compile_net(graph, calibration={"x": samples}).fidelity.error <= 1e-3
+    assert compile_net(graph, calibration={"x": samples}).fidelity.fitted.error <= 1e-3
 
 
 def test_unseen_outputs_do_not_saturate() -> None:

@@ -16,7 +16,7 @@ from zkinfer.ops.tensor import FixedTensor, Integers
 Floats = npt.NDArray[np.float64]
 
 MARGIN = 2.0
-"""How much larger than the calibration data an activation may be before it saturates."""
+"""How much larger than the calibration data inputs and activations may be."""
 
 OUTPUT_BITS = 20
 MAX_BITS = 32
