@@ -20,6 +20,7 @@ from zkinfer.onnx_import import load
 from zkinfer.quantize import Quantized, floats, quantize
 from zkinfer.quantize.network import Built
 from zkinfer.quantize.run import run
+from zkinfer.quantize.samples import FEWEST_TO_SPLIT, split
 from zkinfer.report import build, render_html
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -147,8 +148,10 @@ def test_trained_models(name: str) -> None:
     graph, oracle = load(model), FloatOracle(model)
     calibration = dict(np.load(MODELS / f"{name}_calibration.npz"))
     quantized = compile_net(graph, calibration=calibration, oracle=oracle)
-    assert quantized.fidelity.fitted.error <= 1e-3
-    assert quantized.fidelity.fitted.outputs[0].agreement == 1.0
+    fidelity = quantized.fidelity
+    assert fidelity.held_out is not None
+    assert fidelity.fitted.error <= 1e-3
+    assert fidelity.fitted.agreement == fidelity.held_out.agreement == 1.0
     ((input_name, samples),) = calibration.items()
     (output,) = graph.outputs
     fixed, wanted = [], []
@@ -157,8 +160,11 @@ def test_trained_models(name: str) -> None:
         found = evaluate(quantized.graph, quantized.weights, values)[output]
         fixed.append(found * 2.0 ** -quantized.graph.tensors[output].scale)
         wanted.append(oracle.run({input_name: x})[output])
-    error = np.abs(np.array(fixed) - wanted).max() / np.abs(wanted).max()
-    assert error == pytest.approx(quantized.fidelity.fitted.error, rel=1e-9)
+    errors, fitted = np.abs(np.array(fixed) - wanted), split(len(samples))[0]
+    largest = np.abs(np.array(wanted)[fitted]).max()
+    for part, measured in zip(split(len(samples)), (fidelity.fitted, fidelity.held_out), strict=True):
+        assert measured.samples == len(part)
+        assert errors[part].max() / largest == pytest.approx(measured.error, rel=1e-9)
 
 
 @pytest.mark.parametrize("max_error", [1e-2, 1e-3, 1e-4])
@@ -259,13 +265,13 @@ def dense(*, batch: bool = True) -> Graph:
 @pytest.mark.parametrize(
     ("samples", "ends"),
     [
-        (np.random.default_rng(0).uniform(0, 0.9, (50, 4)), (0.0, 1.0)),
-        (np.linspace(0, 1, 200).reshape(50, 4), (0.0, 2.0)),
-        (np.linspace(0, 255, 200).reshape(50, 4).round(), (0.0, 256.0)),
-        (np.linspace(-0.1, 3, 200).reshape(50, 4), (-4.0, 4.0)),
+        (np.random.default_rng(0).uniform(0, 0.9, (50, 4)), (0.0, 2.0)),
+        (np.linspace(-1, 1, 200).reshape(50, 4), (-2.0, 2.0)),
+        (np.linspace(0, 255, 200).reshape(50, 4).round(), (0.0, 512.0)),
+        (np.linspace(-0.1, 3, 200).reshape(50, 4), (-8.0, 8.0)),
     ],
 )
-def test_domain_is_the_hull_of_the_data(samples: Array, ends: tuple[float, float]) -> None:
+def test_domain_has_room_for_twice_the_data(samples: Array, ends: tuple[float, float]) -> None:
     quantized = compile_net(dense(), calibration={"x": samples})
     domain = quantized.graph.tensors["x"]
     assert (domain.low / 2**domain.scale, (domain.high + 1) / 2**domain.scale) == ends
@@ -325,7 +331,8 @@ def test_relu_and_clip_are_fused() -> None:
 
 def test_samples_without_batch_axis() -> None:
     quantized = compile_net(dense(batch=False), calibration={"x": normal(50, 1, 4)})
-    assert quantized.fidelity.samples == 50
+    assert quantized.fidelity.held_out is not None
+    assert quantized.fidelity.fitted.samples + quantized.fidelity.held_out.samples == 50
     with pytest.raises(UsageError, match="expected"):
         compile_net(dense(batch=False), calibration={"x": normal(50, 4)})
 

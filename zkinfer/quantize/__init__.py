@@ -82,6 +82,7 @@ def quantize(
     synthetic = calibration is None
     fit, rest = samples.split(0 if synthetic else samples.count(data))
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
+    magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
     ranges = _ranges(task, fitted, data_range if synthetic else None)
     search = Search(
         task=task,
@@ -89,19 +90,19 @@ def quantize(
         domains=domains(task.graph, data, data_range),
         samples=fitted,
         reference=wanted,
-        magnitude={name: float(np.abs(array).max()) for name, array in wanted.items()},
+        magnitude=magnitude,
         modes=modes,
         max_error=max_error,
     )
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):
         built, widths = search.find(chosen)
-        measured, worst = measure(task, built, fitted, wanted, oracle)
+        measured, worst = measure(task, built, fitted, wanted, magnitude, oracle)
         if measured.error <= max_error:
             held_out = None
             if rest:
                 parts = samples.at(data, rest), samples.at(reference, rest)
-                held_out, _ = measure(task, built, *parts, oracle)
+                held_out, _ = measure(task, built, *parts, magnitude, oracle)
             fidelity = Fidelity(
                 max_error=max_error,
                 synthetic=synthetic,

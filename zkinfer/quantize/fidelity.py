@@ -82,9 +82,13 @@ def measure(
     built: Built,
     samples: Mapping[str, Floats],
     reference: Mapping[str, Floats],
+    magnitude: Mapping[str, float],
     oracle: Oracle,
 ) -> tuple[Measured, list[int]]:
-    """The fidelity on these samples, and for each output the sample with the largest error."""
+    """The fidelity on these samples, and for each output the sample with the largest error.
+
+    reference: the float network's outputs. magnitude: what errors of each are relative to.
+    """
     count = len(next(iter(samples.values())))
     fixed_outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
     layers: dict[str, _Layer] = {}
@@ -99,7 +103,7 @@ def measure(
     outputs, worst = [], []
     for name, parts in fixed_outputs.items():
         value, expected = np.concatenate(parts), reference[name]
-        outputs.append(_output(name, value, expected))
+        outputs.append(_output(name, value, expected, magnitude[name]))
         worst.append(int(np.abs(value - expected).reshape(count, -1).max(axis=1).argmax()))
     measured = Measured(
         samples=count,
@@ -162,7 +166,7 @@ def _add_layers(
         layer.add(fixed, expected.astype(np.float64))
 
 
-def _output(name: str, value: Floats, expected: Floats) -> OutputFidelity:
+def _output(name: str, value: Floats, expected: Floats, magnitude: float) -> OutputFidelity:
     count = len(value)
     flat, wanted = value.reshape(count, -1), expected.reshape(count, -1)
     agreement = None
@@ -175,7 +179,7 @@ def _output(name: str, value: Floats, expected: Floats) -> OutputFidelity:
     return OutputFidelity(
         name=name,
         error=float(difference.max()),
-        magnitude=float(np.abs(wanted).max()),
+        magnitude=magnitude,
         agreement=agreement,
         own_errors=dict(zip(QUANTILES, quantiles, strict=False)),
         floats=tuple(wanted.ravel()[::stride].tolist()),

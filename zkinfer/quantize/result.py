@@ -43,7 +43,8 @@ class LayerFidelity:
 
 @dataclass(frozen=True)
 class OutputFidelity:
-    """One output (in label mode the scores): the largest difference and the largest float value.
+    """One output (in label mode the scores): the largest difference, and the largest float value
+    of the samples that widths were chosen on.
 
     agreement: the share of samples whose largest entry is the same; None for a single number.
     own_errors: by quantile of all numbers, the difference over the float value itself, as far as
