@@ -19,7 +19,6 @@ MARGIN = 2.0
 """How much larger than the calibration data inputs and activations may be."""
 
 OUTPUT_BITS = 20
-MAX_BITS = 32
 MAX_CONSTANT_BITS = 30
 MAX_SCALE = 120
 """No constant is finer than 2^-120, however small it is."""
@@ -135,6 +134,11 @@ class Format:
     def scale(self, bits: int) -> int:
         """The scale at which the range fills `bits` bits."""
         return bits - self.signed - self.power
+
+    def is_exact(self, scale: int) -> bool:
+        """Whether the clip's ends are whole numbers at a scale."""
+        ends = [math.ldexp(end, scale) for end in (self.low, self.high) if math.isfinite(end)]
+        return all(end % 1 == 0 for end in ends)
 
     def bounds(self, scale: int) -> tuple[int, int]:
         """The integers that the range and the clip allow at a scale."""
