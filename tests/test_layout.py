@@ -43,6 +43,7 @@ KNOWING = ("layers", "ops", "onnx_import")
 NAMELESS = ("quantize",)
 """The rooms that hold no operator's name at all."""
 
+
 def imports(path: Path) -> Iterator[str]:
     """Dotted names that a module imports anywhere in it; `from a import b` gives a and a.b."""
     for node in ast.walk(ast.parse(path.read_text())):

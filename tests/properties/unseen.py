@@ -45,7 +45,9 @@ def draw(c: Choices) -> Case:
     d = Drawing(c, 17)
     d.naming = "plain"
     kind = c.one(("mlp", "cnn"))
-    shape = (1, c.integer(2, 64)) if kind == "mlp" else (1, c.integer(1, 3), *[c.integer(8, 14)] * 2)
+    shape = (
+        (1, c.integer(2, 64)) if kind == "mlp" else (1, c.integer(1, 3), *[c.integer(8, 14)] * 2)
+    )
     distribution = c.one(tuple(DISTRIBUTIONS))
     samples = DISTRIBUTIONS[distribution](d.numbers, (CALIBRATION + UNSEEN, *shape[1:]))
     samples = (samples * c.one((1.0, 0.05, 10.0, 255.0))).astype(np.float32)

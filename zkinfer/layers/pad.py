@@ -26,7 +26,7 @@ def _pad(attrs: Attrs, x: Floats) -> Floats:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The value is rounded to the operand's scale, or that of the output's format if it is finer."""
+    """The value is rounded to the operand's scale, or the finer one of the output's format."""
     x, output = b.fixed(node.inputs[0]), b.own(node.outputs[0])
     exact = math.ldexp(node.attrs["value"], b.tensor(x).scale)
     if exact % 1:

@@ -17,6 +17,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
+from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
 from zkinfer.quantize.result import (
@@ -27,6 +28,7 @@ from zkinfer.quantize.result import (
     OutputFidelity,
     Quantized,
 )
+from zkinfer.quantize.run import run
 from zkinfer.quantize.search import Search, choose
 from zkinfer.quantize.task import Task, formats, make_task
 
@@ -114,8 +116,8 @@ def quantize(
             return Quantized(built.graph, built.weights, fidelity)
         chosen = sorted({*chosen, *worst})
     raise UsageError(
-        f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}; "
-        "allow a larger one (--max-error)"
+        f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}: "
+        + diagnosis(task, run(built, fitted), fitted, measured.error)
     )
 
 

@@ -24,6 +24,7 @@ from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
 from zkinfer.quantize.cost import cost, node_cost
+from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import Domain
 from zkinfer.quantize.formats import Format, Widths
 from zkinfer.quantize.network import Built, Rounded, build
@@ -91,10 +92,10 @@ class Search:
         inputs = self._input_bits(samples)
         start, best = self._start(inputs, error)
         if best > self.max_error:
+            fixed = run(self.build(start), samples)
             raise UsageError(
                 f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:g}; "
-                f"the best is {best:.3g}; allow twice that (--max-error), or give more "
-                "representative calibration data"
+                f"the best is {best:.3g}: {diagnosis(self.task, fixed, samples, best)}"
             )
         target = max(self.max_error / 2, best)
 
