@@ -135,7 +135,7 @@ def _add_compile(verbs: "Verbs") -> None:
         metavar="E",
         type=float,
         default=1e-3,
-        help="largest output error over the largest output on the calibration data (default 1e-3)",
+        help="largest output error, over the largest output of all samples (default 1e-3)",
     )
     parser.add_argument(
         "--shape",
@@ -178,6 +178,11 @@ def _add_prove(verbs: "Verbs") -> None:
         "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
     )
     parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the proof to")
+    parser.add_argument(
+        "--allow-saturation",
+        action="store_true",
+        help="prove even if values are cut to the ranges that calibration found",
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is no proof")
     parser.set_defaults(command=_prove)
 
@@ -255,6 +260,7 @@ def _compile(arguments: argparse.Namespace) -> None:
         f"proving key    {folder / api.PROVING_KEY_FILE} (secret)",
         f"verifying key  {folder / api.VERIFYING_KEY_FILE}",
         f"report         {folder / api.REPORT_HTML_FILE}",
+        *compiled.report.content["summary"]["promise"],
     )
 
 
@@ -271,7 +277,13 @@ def _prove(arguments: argparse.Namespace) -> None:
         key = ProvingKey.load(arguments.key)
         value = read_input(arguments.input)
         context = _context(arguments.context)
-        proof = api.prove(key, value, context=context, progress=progress)
+        proof = api.prove(
+            key,
+            value,
+            context=context,
+            allow_saturation=arguments.allow_saturation,
+            progress=progress,
+        )
     proof.save(arguments.proof, force=arguments.force)
     _print(f"proof  {arguments.proof} ({len(proof.to_bytes())} bytes)")
 

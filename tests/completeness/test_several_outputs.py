@@ -44,7 +44,11 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> FixedGraph:
     x, y = net.input(3, 4, low=-8, high=7), net.weight(3, 4, low=-8, high=7)
     node = FixedNode("both", "sum_and_product", (x, y), ("total", "product"), {})
     rescale = FixedNode(
-        "rescale", "requantize", ("product",), ("y",), {"shift": 2, "low": -8, "high": 7}
+        "rescale",
+        "requantize",
+        ("product",),
+        ("y",),
+        {"shift": 2, "low": -8, "high": 7, "low_saturates": True, "high_saturates": True},
     )
     made = net.graph(x)
     return replace(made, nodes=(node, rescale), outputs=("total", "y"))

@@ -143,6 +143,12 @@ class Emitter(Protocol):
     def elementwise(self, name: str, bits: int) -> str:
         """A constant of a product entry by entry, in at most so many bits."""
 
+    def scale(self, tensor: str) -> int:
+        """The scale of a float tensor's format."""
+
+    def needed(self, name: str, finest: int) -> int:
+        """The scale that a constant needs beside tensors of at most this scale."""
+
     def addend(self, name: str, finest: int) -> str:
         """A constant of a sum whose other operands have at most this scale."""
 

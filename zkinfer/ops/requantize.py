@@ -1,12 +1,14 @@
 """requantize: rounds to a coarser scale and saturates.
 
 y = clip(floor((x + 2^(shift-1)) / 2^shift), low, high); with shift 0 only the clip. ReLU and Clip
-are requantize with other bounds.
+are requantize with other bounds. Whether low and high are ends of a calibrated range, which values
+may saturate at, and not the model's own, is said for provers: it changes no result.
 """
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
@@ -39,6 +41,18 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     return (np.clip(quotient, attrs["low"], attrs["high"]),)
 
 
+def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
+    """How many times the calibrated range each number is; 1 where it loses a step at most."""
+    low, high = attrs["low"], attrs["high"]
+    quotient = np.ldexp(x.astype(np.float64), -attrs["shift"])
+    times = np.ones(x.shape)
+    if attrs["high_saturates"]:
+        times = np.where(quotient > high + 1.5, quotient / max(high + 1, 1), times)
+    if attrs["low_saturates"]:
+        times = np.where(quotient < low - 1.5, quotient / min(low, -1), times)
+    return times
+
+
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """Rounding and saturation, both range-checked; the result is stored."""
     (x,) = values
@@ -57,7 +71,13 @@ def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTen
 
 
 OP = Operator(
-    attrs={"shift": "int", "low": "int", "high": "int"},
+    attrs={
+        "shift": "int",
+        "low": "int",
+        "high": "int",
+        "low_saturates": "bool",
+        "high_saturates": "bool",
+    },
     inputs=(1, 1),
     infer=infer,
     forward=forward,
@@ -65,4 +85,5 @@ OP = Operator(
     cost=cost,
     takes_open=lambda *_: Open.ANYTHING,
     keeps_order=True,
+    excess=excess,
 )

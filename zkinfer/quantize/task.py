@@ -10,7 +10,7 @@ import numpy.typing as npt
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node
 from zkinfer.layers import LAYERS
-from zkinfer.quantize.formats import MARGIN, OUTPUT_MARGIN, Format, exponent
+from zkinfer.quantize.formats import MARGIN, Format, exponent
 from zkinfer.quantize.prepare import label_name, prepare
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def formats(task: Task, ranges: Ranges, *, guaranteed: bool) -> dict[str, Format
         bounds = LAYERS[node.op].bounds(node.attrs)
         for tensor, (floor, ceiling) in zip(node.outputs, bounds, strict=True):
             low, high = ranges[tensor]
-            margin = OUTPUT_MARGIN if tensor in task.shown else MARGIN
-            power = exponent(max(-low, high) * (1.0 if guaranteed else margin))
-            found[tensor] = Format(power, floor < 0, floor, ceiling)
+            margin = 1.0 if guaranteed else MARGIN
+            most = min(max(-low, high) * margin, max(-floor, ceiling))
+            found[tensor] = Format(exponent(most), floor < 0, floor, ceiling, not guaranteed)
     return found
