@@ -13,7 +13,7 @@ from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import FixedGraph, evaluate, quantize_input
+from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import solve
@@ -187,9 +187,9 @@ def prove(
     report("running the network")
     graph = proving_key.graph
     inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
-    if not allow_saturation:
-        check_saturation(graph, evaluate(graph, proving_key.weights, inputs))
     witness = solve(graph, proving_key.weights, inputs)
+    if not allow_saturation:
+        check_saturation(witness.saturated)
     report("proving")
     body = transparent.prove(proving_key.prover, context, witness.segments)
     key_digest = proving_key.verifying_key.key_digest

@@ -27,13 +27,14 @@ def excesses(
             yield node, excess(node.attrs, arrays[node.inputs[0]])
 
 
-def check_saturation(graph: FixedGraph, arrays: Mapping[str, Integers]) -> None:
-    """Raises UsageError, naming the first node and by how much, when values saturate."""
-    found = [(node, times[times > 1]) for node, times in excesses(graph, arrays)]
-    saturated = [(node.name, times) for node, times in found if times.size]
+def check_saturation(saturated: Mapping[str, npt.NDArray[np.float64]]) -> None:
+    """Raises UsageError, naming the first node and by how much, when values saturate.
+
+    saturated: by node, for each of its values that do, how many times their range they are.
+    """
     if not saturated:
         return
-    (name, times), *later = saturated
+    (name, times), *later = saturated.items()
     values = "1 value" if times.size == 1 else f"{times.size} values"
     verb = "saturates" if times.size == 1 else "saturate"
     more = f", and values of {len(later)} later nodes" if later else ""

@@ -44,12 +44,18 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
 def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
     """How many times the calibrated range each number is; 1 where it loses a step at most."""
     low, high = attrs["low"], attrs["high"]
-    quotient = np.ldexp(x.astype(np.float64), -attrs["shift"])
+    ends = np.array([x.min(), x.max()])
+    quotients = np.ldexp(ends.astype(np.float64), -attrs["shift"])
+    above = attrs["high_saturates"] and quotients[1] > high + 1.5
+    below = attrs["low_saturates"] and quotients[0] < low - 1.5
+    if not above and not below:
+        return np.broadcast_to(np.float64(1), x.shape)
+    quotients = np.ldexp(x.astype(np.float64), -attrs["shift"])
     times = np.ones(x.shape)
-    if attrs["high_saturates"]:
-        times = np.where(quotient > high + 1.5, quotient / max(high + 1, 1), times)
-    if attrs["low_saturates"]:
-        times = np.where(quotient < low - 1.5, quotient / min(low, -1), times)
+    if above:
+        times = np.where(quotients > high + 1.5, quotients / max(high + 1, 1), times)
+    if below:
+        times = np.where(quotients < low - 1.5, quotients / min(low, -1), times)
     return times
 
 
