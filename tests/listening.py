@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 from zkinfer.reference.argument import Argument, Combination, Point
-from zkinfer.reference.circuit import Circuit
+from zkinfer.reference.circuit import COMMITTED, Circuit
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof, VerifyingKey
 
@@ -15,14 +16,22 @@ class Listening(Argument):
     """A run of the verifier that notes every frame, every challenge, and what step 6 computes.
 
     `run` checks the argument only: that the proof names this key, and that its public values are
-    within bounds, is checked elsewhere.
+    within bounds, is checked elsewhere. The key's rows are those of all committed segments.
     """
 
     def __init__(self, key: VerifyingKey, proof: Proof) -> None:
-        super().__init__(key, proof.context, [values for _, values in proof.public], proof.body)
+        rows = iter(key.rows)
+        committed = [list(islice(rows, s.rows)) for s in key.circuit.bound(COMMITTED)]
+        public = [values for _, values in proof.public]
+        super().__init__(key.circuit, committed, key.digest, proof.context, public)
+        self.body = proof.body
         self.frames: list[tuple[int, str]] = []
         self.challenges: list[tuple[str, tuple[int, ...]]] = []
         self.matrix = self.share = 0
+
+    def run(self, body: bytes = b"") -> None:
+        """The seven steps on the proof's body, or on another."""
+        super().run(body or self.body)
 
     def absorb(self, label: str, data: bytes, kind: int = MESSAGE) -> None:
         self.frames.append((kind, label))
@@ -83,12 +92,24 @@ class Programmed(Listening):
         return self.scalars.get(label, drawn)
 
 
+def certificate_parts(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """The parts of a weights certificate: its circuit, the rows of its projections, its body."""
+    end = 4 + int.from_bytes(data[:4], "little")
+    _, projections = Circuit(data[4:end]).bound(COMMITTED)
+    body = end + 32 * projections.rows
+    return data[4:end], data[end:body], data[body:]
+
+
+def certified(key: VerifyingKey) -> tuple[VerifyingKey, Proof]:
+    """The certificate of a key's weights as a proof of its own circuit (protocol.md, section 6)."""
+    circuit, rows, body = certificate_parts(key.certificate)
+    points = [rows[at : at + 32] for at in range(0, len(rows), 32)]
+    claim = replace(key, circuit=Circuit(circuit), rows=[*key.rows, *points])
+    return claim, Proof(key.digest, b"", [], body)
+
+
 def certificate(key: VerifyingKey) -> Listening:
-    """A run of the verifier over the certificate of a key's weights (protocol.md, section 6)."""
-    end = 4 + int.from_bytes(key.certificate[:4], "little")
-    circuit = Circuit(key.certificate[4:end])
-    run = Listening(
-        replace(key, circuit=circuit), Proof(key.digest, b"", [], key.certificate[end:])
-    )
+    """A run of the verifier over the certificate of a key's weights."""
+    run = Listening(*certified(key))
     run.kind = b"certificate"
     return run

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 FOLDER = Path(__file__).parent
 NAMES = ("key", "proof", "model")
-MAX_SIZE = 1 << 16
+MAX_SIZE = 1 << 17
 SLOW = 1.0
 """Seconds of processor time that a call may take."""
 HANG = 60

@@ -20,20 +20,26 @@ import zkinfer
 from tests.artifacts import reseal
 from zkinfer import container
 from zkinfer.backends import transparent
-from zkinfer.certificate import certificate_circuit
+from zkinfer.certificate import Seeds, certificate_circuit
 from zkinfer.circuit.circuit import Circuit
-from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.describe import describe_key
 from zkinfer.errors import FormatError, ZkinferError
 from zkinfer.fixed import FixedGraph
-from zkinfer.keys import POINT_SIZE, commit_weights, pack_weights, unpack_weights
+from zkinfer.keys import (
+    POINT_SIZE,
+    commit_weights,
+    key_digest,
+    pack_weights,
+    unpack_weights,
+)
 from zkinfer.lower import lower
 from zkinfer.onnx_import import load
 from zkinfer.soundness import logarithms
 
 T = TypeVar("T")
 
-MAX_SIZE = 1 << 16
+MAX_SIZE = 1 << 17
 """The largest file in bytes for which the bars hold."""
 READING = 16 << 20
 """Bytes of memory that a call may take besides ten times the file."""
@@ -131,7 +137,7 @@ def _sealed(data: bytes) -> bytes:
 
 def _rebuilt(data: bytes) -> bytes | None:
     """The key with what follows from its graph put in: its circuit, as many rows as it needs,
-    public weights and the commitments to them, the certificate's head and its body's length.
+    public weights and the commitments to them, the certificate's circuit and the length of the rest.
 
     None if its graph has no circuit.
     """
@@ -146,7 +152,8 @@ def _rebuilt(data: bytes) -> bytes | None:
             needed = -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)
             rows = _sized(rows, POINT_SIZE * needed)
             if graph.weights:
-                certificate = _certificate(graph, circuit, certificate)
+                digest = key_digest(graph, encoded, rows, None)
+                certificate = _certificate(graph, circuit, digest, certificate)
         parts = (graph_json, encoded, rows, weights, certificate)
         return container.write(container.VERIFYING_KEY, parts)
     except Exception:  # whatever it is, reading the key meets it too
@@ -166,17 +173,24 @@ def _public_weights(graph: FixedGraph, circuit: bytes, packed: bytes) -> tuple[b
     return pack_weights(graph, weights), rows
 
 
-def _certificate(graph: FixedGraph, circuit: Circuit, certificate: bytes) -> bytes:
-    """The head that the key's certificate must have, and the body in the length that it must."""
-    made = certificate_circuit(graph, circuit)
-    encoded = made.to_bytes()
-    mu, beta, nu, columns = logarithms(made)
-    committed = (Segment.BITS, Segment.TRACE, Segment.SKETCH)
-    rows = sum(-(-made.entries(segment) >> columns) for segment in committed)
-    elements = rows + 2 * (mu + beta + nu) + made.columns + 19
+def _certificate(
+    graph: FixedGraph, circuit: Circuit, key_digest: bytes, certificate: bytes
+) -> bytes:
+    """The circuit that the key's certificate must have, with its signs, and the rows of projections
+    and the body in the lengths that they must.
+    """
     (length,) = struct.unpack("<I", _sized(certificate[:4], 4))
-    body = _sized(certificate[4 + length :], POINT_SIZE * elements)
-    return struct.pack("<I", len(encoded)) + encoded + body
+    rest = certificate[4 + length :]
+    draft = certificate_circuit(graph, circuit, Seeds.of(key_digest, b""))
+    mu, beta, nu, columns = logarithms(draft)
+    segments = {s: -(-draft.entries(s) >> columns) for s in draft.segments}
+    committed = POINT_SIZE * segments[Segment.PROJECTIONS]
+    rows = sum(count for s, count in segments.items() if s.binding > Binding.COMMITTED)
+    elements = rows + 2 * (mu + beta + nu) + draft.columns + 19
+    projections = _sized(rest[:committed], committed)
+    body = _sized(rest[committed:], POINT_SIZE * elements)
+    signed = certificate_circuit(graph, circuit, Seeds.of(key_digest, projections)).to_bytes()
+    return struct.pack("<I", len(signed)) + signed + projections + body
 
 
 def _sized(data: bytes, size: int) -> bytes:

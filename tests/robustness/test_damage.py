@@ -94,9 +94,10 @@ def test_section_that_claims_too_much(case: Case) -> None:
 
 def test_other_version_and_kind(case: Case) -> None:
     data = bytearray(case.proof.to_bytes())
-    data[8] = 2
-    with pytest.raises(FormatError, match="version 2"):
-        Proof.from_bytes(reseal(bytes(data)))
+    for version in (1, 3):
+        data[8] = version
+        with pytest.raises(FormatError, match=f"version {version}"):
+            Proof.from_bytes(reseal(bytes(data)))
     with pytest.raises(FormatError, match="zkinfer proof"):
         VerifyingKey.from_bytes(case.proof.to_bytes())
     with pytest.raises(FormatError, match="no zkinfer file"):

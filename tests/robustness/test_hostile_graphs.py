@@ -6,7 +6,6 @@ terms of its circuit take.
 
 import json
 import tracemalloc
-from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -14,9 +13,9 @@ import pytest
 
 from tests.artifacts import declared
 from zkinfer import container
-from zkinfer.certificate import certificate_circuit
+from zkinfer.certificate import K, Seeds, certificate_circuit, projection_bound
 from zkinfer.circuit.builder import MAX_TERM_BYTES
-from zkinfer.circuit.term import MAX_CONSTANTS
+from zkinfer.circuit.term import MAX_CONSTANTS, MODULUS
 from zkinfer.container import MIB
 from zkinfer.errors import FormatError
 from zkinfer.fixed import MAX_TENSORS, FixedGraph
@@ -194,13 +193,17 @@ def test_a_key_is_within_the_native_limits_before_it_is_accepted() -> None:
         VerifyingKey.from_bytes(key)
 
 
-def test_a_certificate_of_many_ranges() -> None:
-    """Each weight has a table of its own."""
-    weights = tuple(tensor(f"w{i}", 9, low=i, high=i + 3) for i in range(MAX_TENSORS - 1))
+def test_a_certificate_of_many_large_weights() -> None:
+    """Its circuit is as small as any, and no number in it is longer than the field's."""
+    most = 2**61
+    weights = tuple(
+        tensor(f"w{i}", 2**18, low=-most, high=most - 1) for i in range(MAX_TENSORS - 1)
+    )
     read = FixedGraph.from_json(graph([tensor("x", 2)], [], "x", weights=weights))
-    circuit = certificate_circuit(read, lower(read))
-    paths = Counter(block.path for block in circuit.blocks)
-    assert paths["table2/entries"] == len(weights)
+    circuit = certificate_circuit(read, lower(read), Seeds.of(b"", b""))
+    assert circuit.rows == 2
+    assert len(circuit.to_bytes()) < 1024
+    assert K**2 * len(weights) * 2**18 * most <= projection_bound(read) < MODULUS // 2
 
 
 def test_the_limit_of_terms_is_that_of_the_message() -> None:

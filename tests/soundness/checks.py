@@ -28,7 +28,7 @@ NOT_CHECKS = {
     ("api", "check_folder"): "of a model's owner",
     ("api", "_check_mode"): "of a model's owner",
     ("proof", "check_output"): "of a prover",
-    ("backends/transparent", "commit_weights"): "of a model's owner",
+    ("backends/transparent", "commit"): "of a model's owner",
     ("backends/transparent", "prove"): "of a prover",
 }
 """Refusals in the same files that have nothing to do with keys, proofs and statements."""

@@ -7,6 +7,8 @@ from typing import Any
 from artifacts import reseal
 from networks import Net
 
+from tests.reference.hand_circuit import integers
+from tests.reference.hand_circuit import number as coded
 from tests.soundness.fields import Field
 from zkinfer import container
 from zkinfer.reference import ristretto
@@ -15,6 +17,12 @@ from zkinfer.reference.field import ORDER
 NAMED = {
     "U": int.from_bytes(ristretto.encode(ristretto.generators("U", 1)[0]), "little"),
     "l": ORDER,
+    "l/2": ORDER // 2,
+    "-l/2": -(ORDER // 2),
+    "l/2 + 1": ORDER // 2 + 1,
+    "-l/2 - 1": -(ORDER // 2) - 1,
+    "2^257": 2**257,
+    "-2^256": -(2**256),
 }
 DECLARATION = ("name", "shape", "scale", "low", "high")
 """What the members of a tensor's declaration in a graph are called in the table."""
@@ -27,15 +35,22 @@ def changed(data: bytes, fields: Sequence[Field], name: str, mutation: str) -> b
     name, _, number = name.partition("@")
     field = [field for field in fields if field.name == name][int(number or 0)]
     old = data[field.start : field.start + field.size]
-    return data[: field.start] + edited(old, mutation) + data[field.start + field.size :]
+    new = edited(old, mutation, field.code)
+    return data[: field.start] + new + data[field.start + field.size :]
 
 
-def edited(old: bytes, mutation: str) -> bytes:
-    """A field's bytes after a mutation; `= N` writes a number into as many bytes."""
+def edited(old: bytes, mutation: str, code: str = "fixed") -> bytes:
+    """A field's bytes after a mutation; `= N` writes a number as the field's code says, `text T`
+    writes letters.
+    """
     if mutation.startswith("= "):
         value = mutation.removeprefix("= ")
         number = NAMED[value] if value in NAMED else int(value)
+        if code != "fixed":
+            return {"number": coded, "integer": integers}[code](number)
         return number.to_bytes(len(old), "little", signed=number < 0)
+    if mutation.startswith("text "):
+        return mutation.removeprefix("text ").encode()
     number = int.from_bytes(old, "little")
     return {
         "flip": lambda: bytes([old[0] ^ 1]) + old[1:],
@@ -48,6 +63,8 @@ def edited(old: bytes, mutation: str) -> bytes:
         "32 bytes fewer": lambda: old[:-32],
         "rotate": lambda: old[32:] + old[:32],
         "set": lambda: b"\x01",
+        "superfluous byte": lambda: old[:-1] + bytes([old[-1] | 128, 0]),
+        "38 bytes": lambda: b"\x80" * 37 + b"\x01",
         "no tensor": lambda: bytes(4),
         "every tensor twice": lambda: bytes([2 * old[0]]) + old[1:4] + 2 * old[4:],
         "other extents": lambda: old[:5] + old[9:13] + old[5:9] + old[13:],

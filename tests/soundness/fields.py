@@ -1,4 +1,4 @@
-"""Every field of a container, of public values, of a circuit and of a proof's body.
+"""Every field of a container, of public values, of a circuit, of a certificate and of a body.
 
 Written after docs/formats.md: a walk over the bytes that notes where each field is. Names repeat:
 all extents of all tensors of a circuit are `tensor/extent`.
@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zkinfer.container import Kind
-from zkinfer.reference.circuit import BITS, INPUT, SKETCH, TRACE, Circuit
+from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field and its place."""
+    """A field and its place.
+
+    code: how it says an integer: `fixed` in as many bytes as it has, `number` and `integer` as
+    circuits do.
+    """
 
     name: str
     start: int
     size: int
+    code: str = "fixed"
 
 
 class Walk:
@@ -28,15 +33,28 @@ class Walk:
         self.fields: list[Field] = []
         self.position = 0
 
-    def take(self, name: str, size: int) -> bytes:
-        field = Field(name, self.position, size)
+    def take(self, name: str, size: int, code: str = "fixed") -> bytes:
+        field = Field(name, self.position, size, code)
         assert field.start + size <= len(self.data), name
         self.fields.append(field)
         self.position += size
         return self.data[field.start : self.position]
 
-    def number(self, name: str, size: int) -> int:
+    def fixed(self, name: str, size: int) -> int:
+        """An unsigned integer of so many bytes."""
         return int.from_bytes(self.take(name, size), "little")
+
+    def number(self, name: str, code: str = "number") -> int:
+        """A number of seven bits a byte."""
+        size = 1
+        while self.data[self.position + size - 1] & 128:
+            size += 1
+        groups = self.take(name, size, code)
+        return sum((byte & 127) << 7 * place for place, byte in enumerate(groups))
+
+    def integer(self, name: str) -> None:
+        """A number that says an integer."""
+        self.number(name, "integer")
 
     def each(self, *names: str) -> None:
         """Elements of 32 bytes."""
@@ -54,7 +72,7 @@ def container_fields(kind: Kind, data: bytes) -> list[Field]:
     walk.take("version", 2)
     for section in kind.sections:
         walk.take(f"{section.name}/tag", 1)
-        size = walk.number(f"{section.name}/length", 8)
+        size = walk.fixed(f"{section.name}/length", 8)
         walk.take(section.name, size)
     walk.take("checksum", 32)
     return walk.end()
@@ -62,10 +80,10 @@ def container_fields(kind: Kind, data: bytes) -> list[Field]:
 
 def public_fields(data: bytes) -> list[Field]:
     walk = Walk(data)
-    for _ in range(walk.number("public values/count", 4)):
+    for _ in range(walk.fixed("public values/count", 4)):
         count = 1
-        for _ in range(walk.number("public values/axes", 1)):
-            count *= walk.number("public values/extent", 4)
+        for _ in range(walk.fixed("public values/axes", 1)):
+            count *= walk.fixed("public values/extent", 4)
         for _ in range(count):
             walk.take("public values/value", 8)
     return walk.end()
@@ -73,11 +91,12 @@ def public_fields(data: bytes) -> list[Field]:
 
 def body_fields(circuit: Circuit, data: bytes) -> list[Field]:
     walk = Walk(data)
-    for segment, name in ((INPUT, "input"), (BITS, "bits"), (TRACE, "trace"), (SKETCH, "sketch")):
-        walk.each(*[f"rows/{name}"] * circuit.segments[segment].rows)
+    for segment in (*circuit.bound(SENT, BITS), *circuit.bound(SKETCH)):
+        walk.each(*[f"rows/{segment.name}"] * segment.rows)
+    (bits,) = circuit.bound(BITS)
     walk.each("outer/first c", *["outer/a", "outer/c"] * (circuit.mu - 1))
     walk.each("vA", "vB", "vA vB")
-    walk.each("boolean/first c", *["boolean/a", "boolean/c"] * (circuit.segments[BITS].log2 - 1))
+    walk.each("boolean/first c", *["boolean/a", "boolean/c"] * (bits.log2 - 1))
     walk.each("vb")
     walk.each(*["inner/g(0)", "inner/c"] * circuit.nu)
     walk.each(*(f"announcement {k}" for k in range(1, 8)))
@@ -88,10 +107,7 @@ def body_fields(circuit: Circuit, data: bytes) -> list[Field]:
 
 
 BODY = {
-    "input": ["rows/input"],
-    "bits": ["rows/bits"],
-    "trace": ["rows/trace"],
-    "sketch": ["rows/sketch"],
+    "rows": ["rows/input", "rows/bits", "rows/trace", "rows/sketch"],
     "outer": ["outer/first c", "outer/a", "outer/c"],
     "outer_values": ["vA", "vB", "vA vB"],
     "boolean": ["boolean/first c", "boolean/a", "boolean/c"],
@@ -108,7 +124,9 @@ BODY = {
 
 def certificate_fields(data: bytes) -> list[Field]:
     walk = Walk(data)
-    circuit = Circuit(walk.take("circuit", walk.number("circuit length", 4)))
+    circuit = Circuit(walk.take("circuit", walk.fixed("circuit length", 4)))
+    _, projections = circuit.bound(COMMITTED)
+    walk.each(*[f"rows/{projections.name}"] * projections.rows)
     for field in body_fields(circuit, data[walk.position :]):
         walk.take(field.name, field.size)
     return walk.end()
@@ -117,40 +135,49 @@ def certificate_fields(data: bytes) -> list[Field]:
 def circuit_fields(data: bytes) -> list[Field]:
     walk = Walk(data)
     walk.take("magic", 8)
-    walk.number("log2 C", 1)
-    for _ in range(walk.number("challenges/count", 4)):
-        walk.take("challenges/coordinates", 1)
-    for _ in range(walk.number("tensors/count", 4)):
-        public = walk.number("tensor/segment", 1) == 0
+    walk.number("log2 C")
+    for _ in range(walk.number("segments/count")):
+        walk.take("segment/name", walk.number("segment/name length"))
+        walk.take("segment/binding", 1)
+    for _ in range(walk.number("challenges/count")):
+        walk.number("challenges/coordinates")
+    for _ in range(walk.number("tensors/count")):
+        public = walk.number("tensor/segment") == 0
         _extents(walk, "tensor")
         if public:
-            walk.take("tensor/low", 8)
-            walk.take("tensor/high", 8)
-    for _ in range(walk.number("blocks/count", 4)):
-        walk.take("block/path", walk.number("block/path length", 2))
+            walk.integer("tensor/low")
+            walk.integer("tensor/high")
+    for _ in range(walk.number("blocks/count")):
+        walk.take("block/path", walk.number("block/path length"))
         rows = _extents(walk, "block")
+        walk.take("block/defines", 1)
         for _ in "ABC":
-            for _ in range(walk.number("block/terms", 2)):
+            for _ in range(walk.number("block/terms")):
                 _term(walk, rows)
     return walk.end()
 
 
 def _extents(walk: Walk, name: str) -> Sequence[int]:
-    axes = walk.number(f"{name}/axes", 1)
-    return [walk.number(f"{name}/extent", 4) for _ in range(axes)]
+    axes = walk.number(f"{name}/axes")
+    return [walk.number(f"{name}/extent") for _ in range(axes)]
 
 
 def _term(walk: Walk, rows: Sequence[int]) -> None:
-    walk.take("term/tensor", 4)
-    walk.take("term/coefficient", 32)
+    walk.number("term/tensor")
+    walk.integer("term/coefficient")
     extents = [*rows, *_extents(walk, "sum")]
     for extent in extents:
-        kind = walk.number("weight/kind", 1)
-        if kind == 2:
-            walk.take("weight/challenge", 4)
+        kind = walk.fixed("weight/kind", 1)
+        if kind == 4:
+            walk.number("weight/count")
+        if kind in (2, 4):
+            walk.number("weight/challenge")
         if kind == 3:
-            walk.each(*["weight/constant"] * extent)
-    for _ in range(walk.number("index/axes", 1)):
-        walk.take("index/base", 8)
+            for _ in range(extent):
+                walk.integer("weight/constant")
+        if kind == 4:
+            walk.take("weight/seed", 32)
+    for _ in range(walk.number("index/axes")):
+        walk.integer("index/base")
         for _ in extents:
-            walk.take("index/stride", 8)
+            walk.integer("index/stride")

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from artifacts import Integers, prove, reseal, sections
-from listening import DRAW, MESSAGE, Listening, Mishearing, Programmed
+from listening import (
+    DRAW,
+    MESSAGE,
+    Listening,
+    Mishearing,
+    Programmed,
+    certificate_parts,
+    certified,
+)
 from networks import Net, cases
 
 import zkinfer
@@ -26,7 +34,10 @@ from tests.soundness.fields import (
 )
 from zkinfer import container, reference
 from zkinfer.backends import transparent
+from zkinfer.certificate import Seeds
+from zkinfer.circuit.layout import Segment
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
+from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof as ReferenceProof
@@ -188,20 +199,55 @@ def _changed_key(
 
 
 def _certificate(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    """It is in no digest; so the honest proof is one for the changed key."""
-    parts = sections(container.VERIFYING_KEY, subject.key.to_bytes())
-    fields = certificate_fields(parts["certificate"])
-    circuit = struct.pack("<I", len(parts["circuit"])) + parts["circuit"]
+    """It is in no digest; so the honest proof is one for the changed key.
+
+    field: one of the certificate's, or after a colon one of its circuit's. Signed: with the signs
+    that follow from the changed rows.
+    """
+    key = subject.key
+    parts = sections(container.VERIFYING_KEY, key.to_bytes())
+    honest, other = parts["certificate"], subject.other_key.certificate
+    edit = mutation.removesuffix(", signed")
+    circuit, rows, body = certificate_parts(honest)
     if field == "certificate":
-        parts[field] = {
+        changed_one = {
             "none": lambda: b"",
-            "another key's": lambda: subject.other_key.certificate,
+            "another key's": lambda: other,
             "another network's": lambda: subject.third_key.certificate,
-            "the proof": lambda: circuit + subject.proof.body,
-        }[mutation]()
+            "the proof": lambda: _certificate_of(parts["circuit"], b"", subject.proof.body),
+            "another key's rows": lambda: _certificate_of(
+                circuit, certificate_parts(other)[1], body
+            ),
+            "a public value": lambda: _certificate_of(_one_tensor_more(circuit), rows, body),
+            "another key's body": lambda: _certificate_of(
+                circuit, rows, certificate_parts(other)[2]
+            ),
+        }[edit]()
+    elif field.startswith("circuit:"):
+        name = field.partition(":")[2]
+        circuit = changed(circuit, circuit_fields(circuit), name, edit)
+        changed_one = _certificate_of(circuit, rows, body)
     else:
-        parts["certificate"] = changed(parts["certificate"], fields, field, mutation)
+        changed_one = changed(honest, certificate_fields(honest), field, edit)
+    if edit != mutation:
+        circuit, new, body = certificate_parts(changed_one)
+        before, after = (Seeds.of(key.key_digest, points).d for points in (rows, new))
+        changed_one = _certificate_of(circuit.replace(before, after), new, body)
+    parts["certificate"] = changed_one
     return _verdicts(joined(container.VERIFYING_KEY, parts), subject.proof.to_bytes())
+
+
+def _one_tensor_more(circuit: bytes) -> bytes:
+    """The circuit with another tensor, which is public."""
+    places = {field.name: field.start for field in circuit_fields(circuit)}
+    count, end = places["tensors/count"], places["blocks/count"]
+    tensor = bytes([0]) + hand_circuit.extents() + hand_circuit.integers(0, 1)
+    more = hand_circuit.number(circuit[count] + 1)
+    return circuit[:count] + more + circuit[count + 1 : end] + tensor + circuit[end:]
+
+
+def _certificate_of(circuit: bytes, rows: bytes, body: bytes) -> bytes:
+    return struct.pack("<I", len(circuit)) + circuit + rows + body
 
 
 def _proving_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -259,45 +305,78 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about the circuit written by hand, and the body of a proof of it.
+    """A statement about a circuit, and the body of a proof of it; nothing follows from a graph.
 
-    That circuit uses everything that circuits can. The digest of the key is what the test says.
+    Of the circuit written by hand, which uses everything that circuits can but projections, or of
+    a certificate's, which has these. The digest of the key is what the test says.
     """
 
     circuit: bytes
     digest: bytes
-    rows: bytes
+    rows: dict[str, bytes]
     context: bytes
     public: list[Integers]
     body: bytes
+    certificate: bool = False
 
     @classmethod
     def honest(cls, hand: hand_circuit.Case) -> "Claim":
-        digest = hand_circuit.KEY_DIGEST
-        return cls(hand.circuit, digest, hand.rows, hand.context, [hand.public], hand.body)
+        digest, rows = hand_circuit.KEY_DIGEST, {"weights": hand.rows}
+        return cls(hand.circuit, digest, rows, hand.context, [hand.public], hand.body)
 
-    def package(self, *, certificate: bool = False) -> None:
+    @classmethod
+    def certified(cls, key: VerifyingKey) -> "Claim":
+        circuit, projections, body = certificate_parts(key.certificate)
+        rows = {"weights": key.rows, "projections": projections}
+        return cls(circuit, key.key_digest, rows, b"", [], body, certificate=True)
+
+    def package(self) -> None:
         circuit = transparent.parse_circuit(self.circuit)
-        verifier = transparent.make_verifier(circuit, self.rows, self.digest)
-        transparent.verify(verifier, self.context, self.public, self.body, certificate=certificate)
+        rows = {Segment(name): points for name, points in self.rows.items()}
+        verifier = transparent.make_verifier(circuit, rows, self.digest)
+        transparent.verify(
+            verifier, self.context, self.public, self.body, certificate=self.certificate
+        )
 
     def ours(self) -> None:
         circuit = Circuit(self.circuit)
         check_steps(circuit)
+        committed = [
+            [points[at : at + 32] for at in range(0, len(points), 32)]
+            for points in self.rows.values()
+        ]
+        if self.certificate:
+            argument = Argument(circuit, committed, self.digest, self.context, [])
+            argument.kind = b"certificate"
+            argument.run(self.body)
+            return
         net = Net()
         graph = parse_graph(net.graph(net.input(1)).to_json())
-        rows = [self.rows[at : at + 32] for at in range(0, len(self.rows), 32)]
-        key = ReferenceKey(graph, circuit, rows, self.digest, b"")
+        key = ReferenceKey(graph, circuit, committed[0], self.digest, b"")
         values = [(array.shape, tuple(array.ravel().tolist())) for array in self.public]
         proof = ReferenceProof(self.digest, self.context, values, self.body)
         reference.verify(key, proof, self.context)
 
 
 def _circuit(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    claim = Claim.honest(subject.hand)
+    return _changed_circuit(Claim.honest(subject.hand), field, mutation)
+
+
+def _projection(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_circuit(Claim.certified(subject.key), field, mutation)
+
+
+def _changed_circuit(claim: Claim, field: str, mutation: str) -> tuple[Run, Run]:
     fields = circuit_fields(claim.circuit)
     if field == "circuit":
-        data = claim.circuit + bytes({"longer": 1, "huge": 1 << 24}[mutation])
+        data = {
+            "longer": lambda: claim.circuit + bytes(1),
+            "huge": lambda: claim.circuit + bytes(1 << 22),
+            "the first block twice": lambda: _one_block_more(claim.circuit, fields),
+            "a last block without terms": lambda: _one_block_more(
+                claim.circuit, fields, hand_circuit.block("many", (1 << 30,), [], [], [])
+            ),
+        }[mutation]()
     else:
         data = changed(claim.circuit, fields, field, mutation)
         if mutation == "= 0" and field.endswith("s/count"):  # and none follow
@@ -305,6 +384,15 @@ def _circuit(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
             data = data[: count.start + count.size]
     claim = replace(claim, circuit=data)
     return claim.package, claim.ours
+
+
+def _one_block_more(data: bytes, fields: list[Field], last: bytes = b"") -> bytes:
+    """The circuit with another last block, or with its first one twice."""
+    (count,) = (field for field in fields if field.name == "blocks/count")
+    first, second, *_ = (field for field in fields if field.name == "block/path length")
+    more = hand_circuit.number(data[count.start] + 1)
+    again = b"" if last else data[first.start : second.start]
+    return data[: count.start] + more + again + data[first.start :] + last
 
 
 def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -320,6 +408,19 @@ def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
             "none": list,
         }[mutation]()
         claim = replace(claim, public=public)
+    elif field == "rows":
+        weights = claim.rows["weights"]
+        no_point = bytes([1, *bytes(31)])
+        others = {
+            "of no segment": {},
+            "of another segment": {"input": weights},
+            "of two segments": {**claim.rows, "input": weights},
+            "no point": {"weights": no_point + weights[32:]},
+        }
+        rows = others[mutation] if mutation in others else {"weights": edited(weights, mutation)}
+        claim = replace(claim, rows=rows)
+        if claim.rows.keys() != {"weights"}:  # the reference is given rows in order, by no name
+            return claim.package, None
     else:
         claim = replace(claim, **{field: edited(getattr(claim, field), mutation)})
     return claim.package, claim.ours
@@ -340,9 +441,15 @@ def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
             subject.key.to_bytes(), replace(subject.proof, body=body).to_bytes()
         )
         return package, ours
-    claim = Claim.honest(subject.hand)
     if field == "protocol":
-        return lambda: claim.package(certificate=True), Mishearing(key, proof, MESSAGE, field).run
+        claim = replace(Claim.honest(subject.hand), certificate=True)
+        return claim.package, Mishearing(key, proof, MESSAGE, field).run
+    if field == "rows/projections":
+        claim = Claim.certified(subject.key)
+        rows = {**claim.rows, "projections": edited(claim.rows["projections"], "rotate")}
+        misheard = Mishearing(*certified(key), MESSAGE, field)
+        misheard.kind = b"certificate"
+        return replace(claim, rows=rows).package, misheard.run
     part, inside, edit = {
         "circuit": (_circuit, "term/coefficient", "= 2"),
         "key": (_statement, "digest", "flip"),
@@ -380,6 +487,7 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "proving key with public weights": _public_proving_key,
     "call": _call,
     "circuit": _circuit,
+    "certificate's circuit": _projection,
     "statement": _statement,
     "transcript": _transcript,
 }

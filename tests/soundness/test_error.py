@@ -2,8 +2,11 @@
 
 import dataclasses
 import math
+import re
+from fractions import Fraction
 from pathlib import Path
 
+import listening
 import networks
 import numpy as np
 import pytest
@@ -11,32 +14,28 @@ from artifacts import prove
 
 import zkinfer
 from tests.soundness.test_certificate import draw, many_weights
-from zkinfer import describe, reference
+from zkinfer import certificate, describe, reference
+from zkinfer.certificate import certificate_circuit
+from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.term import Projection
 from zkinfer.keys import make_keys
+from zkinfer.lower import lower
 from zkinfer.reference.argument import Argument
-from zkinfer.reference.circuit import BITS
+from zkinfer.reference.circuit import BITS, Circuit
 from zkinfer.soundness import soundness
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
+PAGE = r"at most 2\^-(\d+) for a key with hidden weights, and 2\^-(\d+) for a proof of LeNet-5"
+"""The sentence of SECURITY.md."""
 CASES = networks.cases()
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", ["perceptron", "convolutional network", "add of public inputs"])
-def test_terms_are_those_of_a_run(name: str) -> None:
-    case = CASES[name]
-    weights, inputs = case.random(1)
-    key = make_keys(case.graph, weights)
-    proof = prove(key, inputs)
-    read = reference.read_key(key.verifying_key.to_bytes())
-    public = [values.ravel().tolist() for values in proof.public_values]
-    run = Argument(read, b"", public, proof.body)
-    run.run()
-    circuit = read.circuit
-    terms = soundness(case.graph)["proof"]["terms_over_l"]
-    assert terms == {
+def counted(circuit: Circuit, run: Argument) -> dict[str, int]:
+    """The terms of a proof, or of a certificate, as the reference verifier meets them."""
+    return {
         "outer_zero_check": 3 * circuit.mu,
-        "booleanity": 3 * circuit.segments[BITS].log2,
+        "booleanity": 3 * circuit.bound(BITS)[0].log2,
         "inner_sum_check": 2 * circuit.nu,
         "rows": circuit.nu - circuit.columns_log2,
         "challenge_coordinates": sum(circuit.challenges),
@@ -45,19 +44,53 @@ def test_terms_are_those_of_a_run(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["perceptron", "convolutional network", "add of public inputs"])
+def test_terms_are_those_of_a_run(name: str) -> None:
+    case = CASES[name]
+    weights, inputs = case.random(1)
+    key = make_keys(case.graph, weights)
+    proof = prove(key, inputs)
+    read = reference.formats.parse_key(key.verifying_key.to_bytes())
+    run: Argument = listening.Listening(read, reference.read_proof(proof.to_bytes()))
+    run.run()
+    found = soundness(case.graph)
+    assert found["proof"]["terms_over_l"] == counted(read.circuit, run)
+    if read.certificate:
+        run = listening.certificate(read)
+        run.run()
+        assert found["certificate"]["terms_over_l"] == counted(run.circuit, run)
+
+
 def test_certificates_are_counted() -> None:
     graph = many_weights()
     found = soundness(graph)
-    proof, certificate = found["proof"], found["certificate"]
-    # 24 x 16 weights of 4 bits and their table by lookups, 16 of 10 bits by bits.
-    assert certificate["terms_over_l"]["lookups"] == 24 * 16 + 16
-    total = sum(proof["terms_over_l"].values()) + sum(certificate["terms_over_l"].values())
-    assert found["bits"] == pytest.approx(math.log2(ORDER / total), abs=0.11)
-    assert found["bits"] <= math.log2(ORDER / total)
-    assert found["bits"] < certificate["bits"] < proof["bits"]
+    proof, made = found["proof"], found["certificate"]
+    for part in (proof, made):
+        exact = math.log2(ORDER / sum(part["terms_over_l"].values()))
+        assert exact - 0.11 < part["bits"] <= exact
+        assert part["bits"] > 230
+    # Three matrices of K rows, each of which misses a large weight with 2^-K; and 2^-230 besides.
+    error = 3 * Fraction(1, 2**certificate.K) + Fraction(sum(made["terms_over_l"].values()), ORDER)
+    assert 2**-159 < error < 2**-158
+    assert found["bits"] == made["projections"] == 158
     public = soundness(dataclasses.replace(graph, weights_mode="public"))
     assert "certificate" not in public
-    assert public["bits"] == public["proof"]["bits"]
+    assert public["bits"] == public["proof"]["bits"] > 230
+
+
+def test_the_bound_of_weights_is_that_of_what_is_projected() -> None:
+    """A combination has K^2 entries of the projections, each of which has all weights."""
+    graph = many_weights()
+    most = certificate.K**2 * (24 * 16 * 8 + 16 * 512)
+    below = soundness(graph)["certificate"]["weights_below"]
+    assert most <= 2 ** (below - 4) < 2 * most
+    circuit = certificate_circuit(graph, lower(graph), certificate.Seeds(b"", b"", b""))
+    widths = [t.extents[-1] for t in circuit.tensors if t.segment == Segment.BITS]
+    assert sum(widths) == below - 3
+    sides = [side for block in circuit.blocks for side in (block.a, block.b, block.c)]
+    weights = [axis.weight for side in sides for term in side for axis in term.rows + term.sums]
+    counts = [weight.count for weight in weights if isinstance(weight, Projection)]
+    assert counts == [certificate.K] * 3
 
 
 def test_inspect_shows_it_for_both_keys(tmp_path: Path) -> None:
@@ -71,9 +104,12 @@ def test_inspect_shows_it_for_both_keys(tmp_path: Path) -> None:
         assert "discrete logarithm in ristretto255 (about 126 bits)" in shown["computational"]
 
 
-def test_every_case_has_more_than_230_bits() -> None:
+def test_every_case_has_its_bits() -> None:
+    """Proofs more than 230; a key with hidden weights what its projections leave."""
     for case in CASES.values():
-        assert soundness(case.graph)["bits"] > 230
+        found = soundness(case.graph)
+        assert found["proof"]["bits"] > 230
+        assert found["bits"] == (158 if case.graph.weights else found["proof"]["bits"])
 
 
 def test_the_figure_of_the_security_page() -> None:
@@ -81,7 +117,5 @@ def test_the_figure_of_the_security_page() -> None:
         key = zkinfer.compile(ROOT / "models/lenet5.onnx", calibration=dict(samples)).verifying_key
     found = soundness(key.graph)
     text = " ".join((ROOT / "SECURITY.md").read_text().split())
-    whole, proof = (math.floor(part["bits"]) for part in (found, found["proof"]))
-    assert f"at most 2^-{whole} for LeNet-5 (2^-{proof} for a proof" in text
-    lookups = found["certificate"]["terms_over_l"]["lookups"]
-    assert f"certificate's {lookups:,} lookups" in text
+    (figures,) = re.findall(PAGE, text)
+    assert figures == tuple(str(math.floor(part["bits"])) for part in (found, found["proof"]))

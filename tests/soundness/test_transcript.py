@@ -8,18 +8,21 @@ forgery that knows the folding beforehand.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from artifacts import prove
-from listening import DRAW, MESSAGE, Deaf, Listening, Programmed
+from listening import DRAW, MESSAGE, Deaf, Listening, Programmed, certificate, certified
 from networks import cases
+from signs import few_signs
 
 import zkinfer
 from tests.soundness.tamper import forged
 from zkinfer import reference
 from zkinfer.keys import VerifyingKey, make_keys
+from zkinfer.reference.circuit import BITS
 from zkinfer.reference.errors import FormatError
 
 RUST = Path(__file__).resolve().parents[2] / "rust/zkinfer-verify/src/transcript.rs"
@@ -29,12 +32,13 @@ REFUSED = "the closing equations do not hold"
 
 
 @pytest.fixture(scope="module")
-def honest() -> tuple[VerifyingKey, zkinfer.Proof]:
+def honest() -> Iterator[tuple[VerifyingKey, zkinfer.Proof]]:
     """A proof of a network with rows in every segment and two challenge vectors."""
     case = cases()["matmul then requantize"]
     weights, inputs = case.random(3)
-    key = make_keys(case.graph, weights)
-    return key.verifying_key, prove(key, inputs, b"context")
+    with few_signs():
+        key = make_keys(case.graph, weights)
+        yield key.verifying_key, prove(key, inputs, b"context")
 
 
 @pytest.fixture(scope="module")
@@ -47,31 +51,56 @@ def proof(honest: tuple[VerifyingKey, zkinfer.Proof]) -> reference.formats.Proof
     return reference.read_proof(honest[1].to_bytes())
 
 
+def labels(*before: str, after: str = "") -> list[str]:
+    """The native transcript's labels, in its order: with the names of segments, of which one may
+    come after the challenges.
+    """
+    position = LABELS.index("rows/")
+    first, (draw, *rest) = LABELS[:position], LABELS[position + 1 :]
+    sketch = [f"rows/{after}"] if after else []
+    return [*first, *(f"rows/{name}" for name in before), draw, *sketch, *rest]
+
+
 def test_frames_are_those_of_the_protocol(key, proof) -> None:
     """Every label of the native transcript, in its order where it is first used."""
     run = Listening(key, proof)
     run.run()
-    assert list(dict.fromkeys(label for _, label in run.frames)) == LABELS
+    expected = labels("weights", "input", "bits", "trace", after="sketch")
+    assert list(dict.fromkeys(label for _, label in run.frames)) == expected
     drawn = [label for kind, label in run.frames if kind == DRAW]
     assert [label for label, _ in run.challenges] == drawn
     circuit = key.circuit
     rounds = {
         "outer": circuit.mu,
-        "boolean": circuit.segments[3].log2,
+        "boolean": circuit.bound(BITS)[0].log2,
         "inner": circuit.nu,
     }
     for name, count in rounds.items():
         assert run.frames.count((MESSAGE, f"{name}/round")) == count
         assert run.frames.count((DRAW, f"{name}/point")) == count
     assert drawn.count("circuit/challenge") == len(circuit.challenges) == 2
-    assert len(run.frames) == 2 * sum(rounds.values()) + 2 + len(LABELS) - 7
+    assert len(run.frames) == 2 * sum(rounds.values()) + 2 + len(expected) - 7
 
 
-def test_no_frame_can_be_left_out(key, proof) -> None:
-    honest = Listening(key, proof)
+def test_frames_of_a_certificate(key) -> None:
+    """What is committed comes before all challenges: the weights, then the projections."""
+    run = certificate(key)
+    run.run()
+    expected = labels("weights", "projections", "bits")
+    assert list(dict.fromkeys(label for _, label in run.frames)) == expected
+    drawn = [label for kind, label in run.frames if kind == DRAW]
+    assert drawn.count("circuit/challenge") == len(run.circuit.challenges) == 3
+
+
+@pytest.mark.parametrize("kind", [b"proof", b"certificate"])
+def test_no_frame_can_be_left_out(key, proof, kind: bytes) -> None:
+    claim = certified(key) if kind == b"certificate" else (key, proof)
+    honest = Listening(*claim)
+    honest.kind = kind
     honest.run()
     for position, (_, label) in enumerate(honest.frames):
-        deaf = Deaf(key, proof, position)
+        deaf = Deaf(*claim, position)
+        deaf.kind = kind
         if label in LAST:
             deaf.run()
             continue

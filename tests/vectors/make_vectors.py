@@ -17,7 +17,7 @@ from tests import artifacts, listening, networks
 from zkinfer import reference
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.ops import OPS
-from zkinfer.reference.circuit import SEGMENTS, Circuit
+from zkinfer.reference.circuit import Circuit
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER.parents[1] / "models"
@@ -73,9 +73,8 @@ def _argument(run: listening.Listening) -> dict[str, Any]:
 
 def _layout(circuit: Circuit) -> dict[str, Any]:
     segments = {
-        name: {"used": segment.used, "rows": segment.rows, "start": segment.start}
-        for name, segment in zip(SEGMENTS, circuit.segments, strict=True)
-        if segment.used
+        segment.name: {"used": segment.used, "rows": segment.rows, "start": segment.start}
+        for segment in circuit.segments
     }
     sizes = {"columns_log2": circuit.columns_log2, "mu": circuit.mu, "nu": circuit.nu}
     return {**sizes, "digest": circuit.digest.hex(), "segments": segments}

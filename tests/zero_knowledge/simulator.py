@@ -34,7 +34,7 @@ def simulate(
     run = Simulator(key, context, public, challenge)
     run.kind = kind
     run.run()
-    return Proof(key.digest, context, list(public), b"".join(run.body)), challenge
+    return Proof(key.digest, context, list(public), b"".join(run.made)), challenge
 
 
 class Simulator(Programmed):
@@ -49,7 +49,7 @@ class Simulator(Programmed):
     ) -> None:
         nothing = Proof(key.digest, context, list(public), b"")
         super().__init__(key, nothing, {CHALLENGE: (challenge,)})
-        self.body: list[bytes] = []
+        self.made: list[bytes] = []
 
     def receive(self, label: str, count: int) -> list[Combination]:
         """Sends random points."""
@@ -57,7 +57,7 @@ class Simulator(Programmed):
         return self.send(label, sent)
 
     def send(self, label: str, encoded: list[bytes]) -> list[Combination]:
-        self.body += encoded
+        self.made += encoded
         self.absorb(label, b"".join(encoded))
         return self.add_points(encoded)
 
@@ -88,14 +88,14 @@ class Simulator(Programmed):
             for (left, right), z in zip(equations, blindings, strict=True)
         ]
         self.send("opening/announcements", announcements)
-        self.body += [scalar.to_bytes(32, "little") for scalar in (a, b, *w, q, *blindings)]
+        self.made += [scalar.to_bytes(32, "little") for scalar in (a, b, *w, q, *blindings)]
 
     def combined_rows(self, point: Point) -> Combination:
         """R: every committed row times eq of its index."""
         total: Combination = {}
-        for segment, rows in self.rows.items():
-            start = self.circuit.segments[segment].start >> self.circuit.columns_log2
-            weights = eq_table(point, start, len(rows)) if rows else []
+        for segment, rows in self.rows:
+            start = segment.start >> self.circuit.columns_log2
+            weights = eq_table(point, start, len(rows))
             total = combine((1, total), *zip(weights, rows, strict=True))
         return total
 

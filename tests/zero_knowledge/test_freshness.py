@@ -11,10 +11,12 @@ import networks
 import numpy as np
 import pytest
 from artifacts import prove, sections
+from listening import certificate_parts
 
 import zkinfer
 from zkinfer import container
-from zkinfer.keys import make_keys
+from zkinfer.keys import certify, make_keys
+from zkinfer.lower import lower
 
 CASES = networks.cases()
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,13 +79,26 @@ def test_two_keys_of_the_same_weights_share_no_commitment() -> None:
     parts = [sections(container.VERIFYING_KEY, key.verifying_key.to_bytes()) for key in keys]
     assert_unrelated([part["weight commitments"] for part in parts])
     assert_unrelated([key.blinds for key in keys])
-    assert_unrelated([certificate_body(part["certificate"]) for part in parts])
+    certified = [b"".join(certificate_parts(part["certificate"])[1:]) for part in parts]
+    assert_unrelated(certified)
+    for part, hidden in zip(parts, certified, strict=True):
+        assert not runs(part["weight commitments"]) & runs(hidden)
     assert parts[0]["graph"] == parts[1]["graph"]
     assert parts[0]["circuit"] == parts[1]["circuit"]
 
 
-def certificate_body(certificate: bytes) -> bytes:
-    return certificate[4 + int.from_bytes(certificate[:4], "little") :]
+def test_two_certificates_of_one_key_share_no_commitment() -> None:
+    """Though the projections that they commit to are the same."""
+    case = CASES["perceptron"]
+    weights, _ = case.random(4)
+    key = make_keys(case.graph, weights)
+    stated, opened = key.verifying_key, (key.verifying_key.rows, key.blinds)
+    made = [
+        certify(case.graph, lower(case.graph), weights, opened, stated.key_digest)
+        for _ in range(2)
+    ]
+    parts = [certificate_parts(data) for data in (stated.certificate, *made)]
+    assert_unrelated([rows + body for _, rows, body in parts])
 
 
 def test_copied_keys_and_forked_processes_repeat_nothing(tmp_path: Path) -> None:

@@ -1,23 +1,30 @@
 """Proofs can be simulated: whoever may choose one challenge needs no witness."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import networks
 import numpy as np
 import pytest
 from artifacts import prove
-from listening import Listening, Programmed
+from listening import Listening, Programmed, certified
+from signs import few_signs
 
 import zkinfer
 from tests.zero_knowledge.simulator import CHALLENGE, simulate
 from zkinfer import reference
 from zkinfer.keys import make_keys
-from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.errors import FormatError
 
 CASES = networks.cases()
 NAMES = ("matmul then requantize", "perceptron", "label", "neg", "convolutional network")
 REFUSED = "the closing equations do not hold"
+
+
+@pytest.fixture(autouse=True)
+def signs() -> Iterator[None]:
+    with few_signs():
+        yield
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -68,15 +75,15 @@ def test_what_is_programmed_is_one_challenge() -> None:
 
 
 def test_a_certificate_can_be_made_without_the_weights() -> None:
-    """It shows no more of the weights than their commitments do: here, that of anything."""
+    """It shows no more of the weights than commitments do, theirs and those of their projections:
+    here, those of anything.
+    """
     case = CASES["matmul"]
     proving_key = make_keys(case.graph, case.random(9)[0])
-    key = reference.read_key(proving_key.verifying_key.to_bytes())
-    size = int.from_bytes(key.certificate[:4], "little")
-    circuit = Circuit(key.certificate[4 : 4 + size])
-    key = replace(key, circuit=circuit, rows=key.rows[::-1])
+    key, honest = certified(reference.read_key(proving_key.verifying_key.to_bytes()))
+    key = replace(key, rows=key.rows[::-1])
     proof, challenge = simulate(key, [], b"", b"certificate")
-    assert len(proof.body) == len(key.certificate) - 4 - size
+    assert len(proof.body) == len(honest.body)
     accepting, plain = Programmed(key, proof, {CHALLENGE: (challenge,)}), Listening(key, proof)
     accepting.kind = plain.kind = b"certificate"
     accepting.run()

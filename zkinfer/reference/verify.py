@@ -25,7 +25,9 @@ def read_key(data: bytes) -> VerifyingKey:
     reader = Reader(key.certificate, "the certificate")
     circuit = Circuit(reader.take(reader.uint(4)))
     check_steps(circuit)
-    weights, projections = circuit.bound(COMMITTED)
+    committed = circuit.bound(COMMITTED)
+    demand(len(committed) == 2, "the certificate is not about weights and projections")
+    weights, projections = committed
     same = weights.rows == len(key.rows) and circuit.columns_log2 == key.circuit.columns_log2
     demand(same, "the certificate is about other rows than the weights'")
     demand(len(circuit.public) == 1, "the certificate has public values")

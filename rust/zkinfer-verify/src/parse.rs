@@ -193,7 +193,7 @@ fn parse_block(
     let rows = extents(reader, "row extents")?;
     let grid =
         Grid::place(rows.clone(), cursor).ok_or_else(|| format!("block {path} is too large"))?;
-    *cost = grid.extents.iter().copied().fold(*cost, usize::saturating_add);
+    spend(cost, grid.extents.iter().copied().fold(0, usize::saturating_add))?;
     let defines = match reader.u8("definition")? {
         0 => Defines::Nothing,
         1 => Defines::Product,
@@ -205,10 +205,7 @@ fn parse_block(
         for _ in 0..count(reader, "term count", MAX_COUNT)? {
             let term =
                 parse_term(reader, names, &rows).map_err(|why| format!("block {path}: {why}"))?;
-            *cost = cost.saturating_add(term.cost().unwrap_or(usize::MAX));
-            if *cost > MAX_COST {
-                return Err(format!("evaluating the matrices costs more than {MAX_COST} steps"));
-            }
+            spend(cost, term.cost().unwrap_or(usize::MAX))?;
             terms.push(term);
         }
     }
@@ -219,6 +216,15 @@ fn parse_block(
         return Err(format!("block {} does not define a tensor of the sketch", block.path));
     }
     Ok(block)
+}
+
+/// Adds steps to those that the matrices take so far.
+fn spend(cost: &mut usize, steps: usize) -> Result<(), String> {
+    *cost = cost.saturating_add(steps);
+    if *cost > MAX_COST {
+        return Err(format!("evaluating the matrices costs more than {MAX_COST} steps"));
+    }
+    Ok(())
 }
 
 /// Whether each row of a block reads one entry of a tensor of the sketch, as it is.
