@@ -100,6 +100,11 @@ def softmax(attrs: Mapping[str, Any], x: Array) -> Array:
     return e / e.sum(axis=attrs["axis"], keepdims=True)
 
 
+def arg_max(attrs: Mapping[str, Any], x: Array) -> Array:
+    (axis,) = attrs["axes"]
+    return np.argmax(x, axis, keepdims=attrs["keepdims"]).astype(float)
+
+
 OPS: dict[str, Any] = {
     "conv": conv,
     "matmul": matmul,
@@ -121,4 +126,7 @@ OPS: dict[str, Any] = {
     "concat": lambda attrs, *parts: np.concatenate(parts, attrs["axis"]),
     "pad": pad,
     "softmax": softmax,
+    "log_softmax": lambda attrs, x: np.log(softmax(attrs, x)),
+    "sigmoid": lambda attrs, x: 1 / (1 + np.exp(-x)),
+    "arg_max": arg_max,
 }

@@ -42,7 +42,8 @@ class Net:
 
     def requantize(self, x: str, shift: int = 2, *, low: int = -8, high: int = 7) -> str:
         name = f"rescale{sum(node.op == 'requantize' for node in self.nodes)}"
-        return self.node("requantize", x, name=name, shift=shift, low=low, high=high)
+        ends = {"low": low, "high": high, "low_saturates": low < 0, "high_saturates": True}
+        return self.node("requantize", x, name=name, shift=shift, **ends)
 
     def graph(self, *outputs: str, inputs: str = "hidden", output: str = "public") -> FixedGraph:
         return FixedGraph(

@@ -198,7 +198,7 @@ def test_every_layer_says_everything() -> None:
     for name, layer in LAYERS.items():
         for rule in ("shape", "value", "interval", "bounds", "products"):
             assert callable(getattr(layer, rule)), f"{name}: {rule}"
-        assert layer.emit is not None or layer.ranks is not None, f"{name} is of no use"
+        assert (layer.emit is None) == (layer.head is not None), f"{name} is proved or a head"
 
 
 def test_every_fixed_operator_is_lifted() -> None:

@@ -19,6 +19,7 @@ from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import solve
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
+from zkinfer.saturation import check_saturation
 
 if TYPE_CHECKING:
     from zkinfer.report import Report as FidelityReport
@@ -112,8 +113,9 @@ def compile(
     model: a path, the file's bytes or an onnx.ModelProto. calibration: sample inputs, an array or
     {input name: array}, stacked along the batch axis where the input has one, else along a new
     first axis; without them input_range=(low, high) is needed. max_error: the largest allowed
-    output error over the largest output, measured on the calibration data. shapes: full shapes
-    of inputs that the model leaves open. input: "hidden" or "public". output: "public", or "label"
+    output error over the largest output, on the four fifths of the calibration data that widths are
+    chosen on; the report says what it is on the rest. shapes: full shapes of inputs that the model
+    leaves open. input: "hidden" or "public". output: "public", or "label"
     for the index of the largest score only. weights: "hidden" (committed) or "public".
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
@@ -122,8 +124,7 @@ def compile(
         _check_mode(mode, word)
     try:
         from zkinfer.float_oracle import FloatOracle
-        from zkinfer.onnx_import import load
-        from zkinfer.onnx_import.read import read
+        from zkinfer.onnx_import import load, read, upgraded
         from zkinfer.quantize import quantize
         from zkinfer.report import make_report
     except ModuleNotFoundError as error:
@@ -133,7 +134,7 @@ def compile(
 
     report = progress or _silent
     report("reading the model")
-    proto = read(model)
+    proto = upgraded(read(model))
     graph = load(proto, shapes)
     samples = None
     if calibration is not None:
@@ -168,13 +169,16 @@ def prove(
     x: object,
     *,
     context: bytes = b"",
+    allow_saturation: bool = False,
     progress: Report | None = None,
 ) -> Proof:
     """Proves the prediction for one input.
 
     x: an array of integers or floats, or {input name: array}, of the shapes in the key. context:
-    bytes that the proof is bound to. Raises UsageError when the input has the wrong names, shape
-    or type, holds NaN or infinity, or leaves the declared domain.
+    bytes that the proof is bound to. allow_saturation: whether values may saturate: be cut to the
+    ranges that calibration found, which the float model does not do. Raises UsageError when the
+    input has the wrong names, shape or type, holds NaN or infinity, leaves the declared domain, or
+    makes values saturate unless that is allowed.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
@@ -184,6 +188,8 @@ def prove(
     graph = proving_key.graph
     inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
     witness = solve(graph, proving_key.weights, inputs)
+    if not allow_saturation:
+        check_saturation(witness.saturated)
     report("proving")
     body = transparent.prove(proving_key.prover, context, witness.segments)
     key_digest = proving_key.verifying_key.key_digest

@@ -2,8 +2,8 @@
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
-An error is one plain sentence on standard error; with ZKINFER_TRACEBACK=1 in the environment the
-traceback comes before it.
+An error is one plain sentence on standard error, and below it on lines of their own what it lists;
+with ZKINFER_TRACEBACK=1 in the environment the traceback comes before it.
 """
 
 import argparse
@@ -68,10 +68,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _fail(error: BaseException, message: str, code: int) -> int:
-    """Writes the message as one line to standard error and returns the exit code."""
+    """Writes the message to standard error and returns the exit code."""
     if os.environ.get("ZKINFER_TRACEBACK") == "1":
         traceback.print_exception(error)
-    sys.stderr.write(f"zkinfer: {' '.join(message.split())}\n")
+    sys.stderr.write(f"zkinfer: {message}\n")
     return code
 
 
@@ -118,7 +118,7 @@ def _add_verb(verbs: "Verbs", name: str, summary: str) -> argparse.ArgumentParse
 
 def _add_compile(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "compile", "Turn an ONNX model into a proving and a verifying key.")
-    parser.add_argument("model", metavar="MODEL.onnx")
+    parser.add_argument("model", metavar="MODEL.onnx", help="the model to compile")
     parser.add_argument(
         "--calibration",
         metavar="FILE",
@@ -135,7 +135,7 @@ def _add_compile(verbs: "Verbs") -> None:
         metavar="E",
         type=float,
         default=1e-3,
-        help="largest output error over the largest output on the calibration data (default 1e-3)",
+        help="largest output error, over the largest output of all samples (default 1e-3)",
     )
     parser.add_argument(
         "--shape",
@@ -145,28 +145,52 @@ def _add_compile(verbs: "Verbs") -> None:
         default=[],
         help="fix an input's shape where the model leaves it open; may be repeated",
     )
-    parser.add_argument("--input", metavar="hidden|public", default="hidden")
-    parser.add_argument("--output", metavar="public|label", default="public")
-    parser.add_argument("--weights", metavar="hidden|public", default="hidden")
-    parser.add_argument("-o", dest="folder", metavar="OUT/", required=True)
+    parser.add_argument(
+        "--input",
+        metavar="hidden|public",
+        default="hidden",
+        help="whether a proof shows the input (default hidden)",
+    )
+    parser.add_argument(
+        "--output",
+        metavar="public|label",
+        default="public",
+        help="what a proof shows of the outputs: all, or the index of the largest (default public)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="hidden|public",
+        default="hidden",
+        help="whether the verifying key shows the weights (default hidden)",
+    )
+    parser.add_argument(
+        "-o", dest="folder", metavar="OUT/", required=True, help="the folder for keys and report"
+    )
     parser.add_argument("--force", action="store_true", help="replace existing keys")
     parser.set_defaults(command=_compile)
 
 
 def _add_prove(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "prove", "Prove the prediction for one input.")
-    parser.add_argument("key", metavar="PROVING.key")
+    parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
     parser.add_argument("input", metavar="INPUT", help=".npy, .npz, .json or - (standard input)")
-    parser.add_argument("-o", dest="proof", metavar="PROOF.zkp", required=True)
+    parser.add_argument(
+        "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
+    )
     parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the proof to")
+    parser.add_argument(
+        "--allow-saturation",
+        action="store_true",
+        help="prove even if values are cut to the ranges that calibration found",
+    )
     parser.add_argument("--force", action="store_true", help="replace a file that is no proof")
     parser.set_defaults(command=_prove)
 
 
 def _add_verify(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "verify", "Check a proof and print what it proves.")
-    parser.add_argument("key", metavar="VERIFYING.key")
-    parser.add_argument("proof", metavar="PROOF.zkp")
+    parser.add_argument("key", metavar="VERIFYING.key", help="the public key that compile wrote")
+    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof to check")
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_verify)
@@ -174,13 +198,16 @@ def _add_verify(verbs: "Verbs") -> None:
 
 def _add_inspect(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "inspect", "Say what a key or a proof holds and what is public.")
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="a key or a proof")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_inspect)
 
 
 def _add_demo(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "demo", "Compile, prove and verify on real data, step by step.")
+    parser.add_argument(
+        "--keep", metavar="DIR", help="a new folder for its files, which stay there"
+    )
     parser.set_defaults(command=_demo)
 
 
@@ -233,6 +260,7 @@ def _compile(arguments: argparse.Namespace) -> None:
         f"proving key    {folder / api.PROVING_KEY_FILE} (secret)",
         f"verifying key  {folder / api.VERIFYING_KEY_FILE}",
         f"report         {folder / api.REPORT_HTML_FILE}",
+        *compiled.report.content["summary"]["promise"],
     )
 
 
@@ -249,7 +277,13 @@ def _prove(arguments: argparse.Namespace) -> None:
         key = ProvingKey.load(arguments.key)
         value = read_input(arguments.input)
         context = _context(arguments.context)
-        proof = api.prove(key, value, context=context, progress=progress)
+        proof = api.prove(
+            key,
+            value,
+            context=context,
+            allow_saturation=arguments.allow_saturation,
+            progress=progress,
+        )
     proof.save(arguments.proof, force=arguments.force)
     _print(f"proof  {arguments.proof} ({len(proof.to_bytes())} bytes)")
 
@@ -295,10 +329,10 @@ def _inspect(arguments: argparse.Namespace) -> None:
     _print(json.dumps(description) if arguments.json else "\n".join(_lines(description)))
 
 
-def _demo(_: argparse.Namespace) -> None:
+def _demo(arguments: argparse.Namespace) -> None:
     from zkinfer.demo import run_demo
 
-    run_demo()
+    run_demo(arguments.keep)
 
 
 def _context(text: str) -> bytes:

@@ -2,7 +2,8 @@
 
 The model tells benign from malignant breast tumors by 30 measurements of cell nuclei (an MLP
 trained on the Wisconsin data set of scikit-learn). The demo plays three parties and shows what
-each of them has and sees. It works in a temporary folder and leaves nothing behind.
+each of them has and sees. It works in a temporary folder and leaves nothing behind, unless it is
+told a folder to keep.
 """
 
 import json
@@ -20,29 +21,49 @@ from importlib import resources
 from pathlib import Path
 
 from zkinfer.errors import UsageError
+from zkinfer.files import StrPath, check_parent, reason
 from zkinfer.interrupts import held_back, undone
 
 _CONTEXT = "claim 2024-117"
 _CLASSES = ("benign", "malignant")
 
 
-def run_demo() -> None:
-    """Runs the demo. Raises UsageError if a step fails."""
+def run_demo(keep: StrPath | None = None) -> None:
+    """Runs the demo. keep: a new folder for its files, the model and its data among them.
+
+    Raises UsageError if a step fails, or if there can be no such folder.
+    """
+    target = None if keep is None else Path(keep).absolute()
+    if target is not None:
+        check_parent(target)
+        if os.path.lexists(target):
+            raise UsageError(f"{target} exists already; name a new folder to keep the files in")
     data = resources.files("zkinfer") / "demo_data"
-    with _temporary_folder() as folder, resources.as_file(data) as source:
+    with resources.as_file(data) as source, _temporary_folder(target) as folder:
         _Stage(folder).play(source)
+        if target is not None:
+            for file in source.iterdir():
+                shutil.copyfile(file, folder / file.name)
+            folder.rename(target)
+            _say(f"All of these files are in {target}.")
 
 
 @contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """A new folder of this user alone; gone after the block, however that ends."""
-    folder = Path(tempfile.gettempdir()) / f"zkinfer-demo-{secrets.token_hex(8)}"
+def _temporary_folder(target: Path | None) -> Iterator[Path]:
+    """A new folder of this user alone, beside a target if there is one; gone after the block,
+    however that ends.
+    """
+    parent = Path(tempfile.gettempdir()) if target is None else target.parent
+    folder = parent / f"zkinfer-demo-{secrets.token_hex(8)}"
 
     def remove() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
     with undone(remove):
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise UsageError(f"cannot make the folder {folder}: {reason(error)}") from error
         yield folder
         remove()
 

@@ -1,14 +1,17 @@
 """The exceptions that zkinfer raises. Each message is one plain sentence for the user."""
 
+from collections.abc import Sequence
+
 
 class ZkinferError(Exception):
     """The base of every error that zkinfer raises on purpose.
 
     A message is one line of printable text: names in it come from files and may hold anything.
+    Below it may stand lines that list things.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else "?" for c in message))
+        super().__init__(_printable(message))
 
 
 class UsageError(ZkinferError, ValueError):
@@ -16,7 +19,17 @@ class UsageError(ZkinferError, ValueError):
 
 
 class UnsupportedModelError(UsageError):
-    """A model that zkinfer cannot compile; the message lists what is in the way."""
+    """A model that zkinfer cannot compile; the message lists what is in the way.
+
+    listed: what stands on lines of its own below the sentence.
+    """
+
+    def __init__(self, message: str, listed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.listed = tuple(map(_printable, listed))
+
+    def __str__(self) -> str:
+        return "\n  ".join((super().__str__(), *self.listed))
 
 
 class FormatError(ZkinferError):
@@ -35,3 +48,8 @@ class InternalError(ZkinferError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"this is a defect of zkinfer, please report it: {what}")
+
+
+def _printable(text: str) -> str:
+    """The text on one line, without what a terminal would act on."""
+    return "".join(c if c.isprintable() else "?" for c in text)

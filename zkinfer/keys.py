@@ -18,7 +18,7 @@ fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
 import hashlib
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,6 +159,10 @@ class VerifyingKey:
     def __hash__(self) -> int:
         return hash(self.key_digest)
 
+    def __reduce__(self) -> tuple[Callable[[bytes], "VerifyingKey"], tuple[bytes]]:
+        """Pickles as its bytes, so that unpickling accepts the key."""
+        return VerifyingKey.from_bytes, (self.to_bytes(),)
+
     def __repr__(self) -> str:
         return f"<zkinfer verifying key {self.digest[:16]}…, {len(self.to_bytes())} bytes>"
 
@@ -166,6 +170,8 @@ class VerifyingKey:
 @dataclass(frozen=True, eq=False, repr=False)
 class ProvingKey:
     """The verifying key with the weights and the openings of their commitments. Secret.
+
+    So is a pickled one: it holds the same bytes.
 
     weights: name to int64 array; blinds: 32 bytes a committed row (all zero for public weights).
     """
@@ -228,6 +234,10 @@ class ProvingKey:
         """Writes a file that only its owner can read. Raises UsageError if it exists."""
         check_free(path, lambda _: force)
         write_files([NewFile(path, self.to_bytes(), SECRET_MODE)])
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "ProvingKey"], tuple[bytes]]:
+        """Pickles as its bytes, so that unpickling accepts the key in it. The pickle is secret."""
+        return ProvingKey.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         return f"<zkinfer proving key for {self.verifying_key.digest[:16]}…, secret>"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.certificate import certified_bound
 from zkinfer.circuit import value as views
@@ -23,6 +24,8 @@ from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.ops import OPS
 from zkinfer.plan import Plan, kernels, make_plan
 
+Times = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Witness:
@@ -30,11 +33,12 @@ class Witness:
 
     segments: by segment, in the circuit's order; of the public one without the constant one, of
     bits the numbers, without the axis of the position. outputs: by the graph's names, in their
-    logical shapes.
+    logical shapes. saturated: by node, for the values that saturate, how many times their range.
     """
 
     segments: Mapping[Segment, list[Integers]]
     outputs: dict[str, Integers]
+    saturated: Mapping[str, Times]
 
 
 def lower(graph: FixedGraph) -> Circuit:
@@ -66,8 +70,8 @@ def solve(
     """
     b = Builder(solving=True, lies=lies)
     with np.errstate(over="ignore"):  # integers are kept modulo 2^64
-        outputs = _constrain(b, graph, weights, inputs)
-    return Witness(b.witness, {name: value.array for name, value in outputs.items()})
+        outputs, saturated = _constrain(b, graph, weights, inputs)
+    return Witness(b.witness, {name: v.array for name, v in outputs.items()}, saturated)
 
 
 def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[Integers]:
@@ -87,11 +91,12 @@ def _constrain(
     graph: FixedGraph,
     weights: Mapping[str, Integers] | None,
     inputs: Mapping[str, Integers] | None,
-) -> dict[str, Value]:
-    """Declares everything in the graph's order; returns the outputs."""
+) -> tuple[dict[str, Value], dict[str, Times]]:
+    """Declares everything in the graph's order; returns the outputs, and what saturates."""
     plan = make_plan(graph)
     graph = plan.graph
     values: dict[str, Value] = {}
+    saturated: dict[str, Times] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
     known = _certified(graph)
@@ -107,10 +112,15 @@ def _constrain(
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"node {node.name} ({node.op}): {error}") from error
         values.update(zip(node.outputs, made, strict=True))
+        excess = OPS[node.op].excess
+        if b.solving and excess is not None:
+            times = excess(node.attrs, operands[0].array)
+            if (times > 1).any():
+                saturated[node.name] = times[times > 1]
     for name in graph.outputs:
         _publish(b, graph, name, values[name])
     b.ensure_bits()
-    return {name: values[name] for name in graph.outputs}
+    return {name: values[name] for name in graph.outputs}, saturated
 
 
 def _node(b: Builder, plan: Plan, node: FixedNode, operands: list[Value]) -> list[Value]:

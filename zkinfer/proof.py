@@ -10,7 +10,7 @@ row-major). All integers are little-endian.
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,6 +76,10 @@ class Proof:
 
     def __hash__(self) -> int:
         return hash(self.to_bytes())
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Proof"], tuple[bytes]]:
+        """Pickles as its bytes."""
+        return Proof.from_bytes, (self.to_bytes(),)
 
     def __repr__(self) -> str:
         return (

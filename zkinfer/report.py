@@ -5,12 +5,12 @@ It is for the model's owner: the errors per layer say something about the hidden
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zkinfer.fixed import FixedGraph
-from zkinfer.quantize import Fidelity, Quantized
+from zkinfer.quantize import Fidelity, LayerFidelity, Measured, Quantized
 from zkinfer.report_page import render_html
 from zkinfer.visibility import who_sees_what
 
@@ -45,10 +45,11 @@ def build(quantized: Quantized, costs: Mapping[str, int]) -> dict[str, Any]:
     graph, fidelity = quantized.graph, quantized.fidelity
     return {
         "summary": {
-            "error": fidelity.error,
             "max_error": fidelity.max_error,
-            "samples": fidelity.samples,
+            "fitted": _measured(fidelity.fitted),
+            "held_out": fidelity.held_out and _measured(fidelity.held_out),
             "samples_are": "drawn from the input range" if fidelity.synthetic else "calibration",
+            "promise": promise(fidelity),
             "activation_bits": fidelity.activation_bits,
             "weight_bits": fidelity.weight_bits,
             "weights": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
@@ -60,19 +61,63 @@ def build(quantized: Quantized, costs: Mapping[str, int]) -> dict[str, Any]:
                 "relative_error": output.relative,
                 "largest": output.magnitude,
                 "same_label": output.agreement,
+                "error_over_the_number_itself": {
+                    f"{quantile:g}": error for quantile, error in output.own_errors.items()
+                },
                 "float": list(output.floats),
                 "fixed": list(output.fixed),
             }
-            for output in fidelity.outputs
+            for output in fidelity.fitted.outputs
         ],
-        "layers": _layers(fidelity),
+        "layers": _layers(fidelity.fitted.layers),
+        "layers_held_out": _layers(fidelity.held_out.layers) if fidelity.held_out else [],
         "tensors": _tensors(graph),
         "who_sees_what": who_sees_what(graph),
         "costs": dict(costs),
     }
 
 
-def _layers(fidelity: Fidelity) -> list[dict[str, Any]]:
+def promise(fidelity: Fidelity) -> list[str]:
+    """What was reached, and what it says of other inputs, in sentences.
+
+    Errors are relative to the largest output of all samples.
+    """
+    fitted, held_out, allowed = fidelity.fitted, fidelity.held_out, fidelity.max_error
+    whose = "samples drawn from the input range" if fidelity.synthetic else "fitted samples"
+    said = [_reached(fitted, whose)]
+    if held_out is None and not fidelity.synthetic:
+        said.append("too few samples to hold some out: how other inputs fare is not known")
+    if held_out is not None:
+        said.append(_reached(held_out, "held-out samples"))
+        if held_out.error > allowed:
+            said.append(
+                f"the held-out samples miss the target of {allowed:.3g}, and so will other inputs: "
+                "calibrate with more samples, or ask for a smaller error"
+            )
+        if held_out.saturating:
+            said.append(
+                f"values saturate on {held_out.saturating} of the held-out samples, and so will "
+                "they on other inputs, which prove refuses: calibrate with more samples"
+            )
+    return said
+
+
+def _reached(measured: Measured, samples: str) -> str:
+    labels = measured.agreement
+    same = "" if labels is None else f", the label is the same for {labels:.2%}"
+    return f"error {measured.error:.2e} of the largest output on {measured.samples} {samples}{same}"
+
+
+def _measured(measured: Measured) -> dict[str, Any]:
+    return {
+        "samples": measured.samples,
+        "error": measured.error,
+        "same_label": measured.agreement,
+        "saturating": measured.saturating,
+    }
+
+
+def _layers(layers: Sequence[LayerFidelity]) -> list[dict[str, Any]]:
     return [
         {
             "node": layer.name,
@@ -86,7 +131,7 @@ def _layers(fidelity: Fidelity) -> list[dict[str, Any]]:
             "numbers": layer.count,
             "compared_with": "onnxruntime" if layer.against_oracle else "float64",
         }
-        for layer in fidelity.layers
+        for layer in layers
     ]
 
 

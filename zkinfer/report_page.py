@@ -52,7 +52,8 @@ def render_html(report: Mapping[str, Any]) -> str:
         "<h1>Fidelity report</h1>",
         "<p>How close the fixed-point network that proofs are about is to the float network. "
         "For the model's owner: do not publish it together with hidden weights.</p>",
-        _tiles(report["summary"], report["outputs"]),
+        _tiles(report["summary"]),
+        *(f"<p>{escape(_sentence(said))}</p>" for said in report["summary"]["promise"]),
         "<h2>Outputs, fixed against float</h2><div class='plots'>",
         *(_scatter(output) for output in report["outputs"]),
         "</div>",
@@ -70,23 +71,32 @@ def render_html(report: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def _tiles(summary: Mapping[str, Any], outputs: Sequence[Mapping[str, Any]]) -> str:
-    within = summary["error"] <= summary["max_error"]
-    shares = [output["same_label"] for output in outputs if output["same_label"] is not None]
+def _tiles(summary: Mapping[str, Any]) -> str:
+    """The summary; of several outputs the worst."""
+    parts = [("fitted", summary["fitted"]), ("held-out", summary["held_out"])]
+    known = [(name, part) for name, part in parts if part is not None]
+    allowed = summary["max_error"]
     tiles = [
         (
-            f"<b class='{'' if within else 'bad'}'>{_number(summary['error'])}</b>",
-            f"output error over the largest output; allowed {_number(summary['max_error'])}",
-        ),
+            f"<b class='{'' if part['error'] <= allowed else 'bad'}'>{_number(part['error'])}</b>",
+            f"output error over the largest output, {name} samples; allowed {_number(allowed)}",
+        )
+        for name, part in known
+    ]
+    tiles += [
+        (f"<b>{part['same_label']:.2%}</b>", f"of {name} samples have the same largest output")
+        for name, part in known
+        if part["same_label"] is not None
+    ]
+    counts = " + ".join(f"{part['samples']:,}" for _, part in known)
+    tiles += [
         (
             f"<b>{summary['activation_bits']} / {summary['weight_bits']}</b>",
             "usual bits of activations / weights",
         ),
         (f"<b>{summary['weights']:,}</b>", "weights"),
-        (f"<b>{summary['samples']:,}</b>", f"samples, {escape(summary['samples_are'])}"),
+        (f"<b>{counts}</b>", f"samples, {escape(summary['samples_are'])}"),
     ]
-    if shares:
-        tiles.insert(1, (f"<b>{min(shares):.2%}</b>", "samples with the same largest output"))
     listed = "".join(f"<div class='tile'>{big}<span>{small}</span></div>" for big, small in tiles)
     return f"<div class='tiles'>{listed}</div>"
 
@@ -118,8 +128,20 @@ def _scatter(output: Mapping[str, Any]) -> str:
         f"<text x='{x1:.1f}' y='{size - 14:.0f}' text-anchor='end'>float {_number(high)}</text>"
         f"<text x='{x0:.1f}' y='{y1 - 8:.1f}'>fixed {_number(high)}</text></svg>"
         f"<p>largest difference {_number(output['error'])} for outputs up to "
-        f"{_number(output['largest'])}</p></div>"
+        f"{_number(output['largest'])}{_own_errors(output)}</p></div>"
     )
+
+
+def _own_errors(output: Mapping[str, Any]) -> str:
+    """The difference of a number over the number itself, which is larger for small numbers."""
+    quantiles = output["error_over_the_number_itself"]
+    if not quantiles:
+        return ""
+    listed = ", ".join(
+        f"at most {_number(error)} for {float(quantile):.0%}"
+        for quantile, error in quantiles.items()
+    )
+    return f"; over the output itself {listed}"
 
 
 def _layer_plots(layers: Sequence[Mapping[str, Any]]) -> str:
@@ -248,6 +270,10 @@ def _short(name: str) -> str:
         return name
     half = _NAME_WIDTH // 2
     return f"{name[: half - 1]}…{name[-half:]}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _number(value: float) -> str:

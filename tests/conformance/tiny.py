@@ -101,7 +101,7 @@ def compare(model: onnx.ModelProto, feeds: Mapping[str, Array], **options: Any) 
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    expected = dict(zip(graph.outputs, session.run(None, dict(feeds)), strict=True))
+    expected = dict(zip(graph.outputs, session.run(graph.outputs, dict(feeds)), strict=True))
     values = evaluate(graph, feeds)
     for name, value in expected.items():
         assert values[name].shape == value.shape, name

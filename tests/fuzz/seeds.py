@@ -214,6 +214,57 @@ def models() -> Iterator[tuple[str, bytes]]:
                 )
             ],
         ),
+        "rewritten": model(
+            [
+                node("Gather", "x i", "a", axis=1),
+                node("Abs", "a", "b"),
+                node("Pow", "b e", "c"),
+                node("Max", "c x", "d"),
+                node("Min", "d h c", "f"),
+                node("Expand", "f s", "g"),
+                node("Tile", "g r", "j"),
+                node("Sum", "j j e", "k"),
+                node("Mean", "k e"),
+            ],
+            {"x": (1, 3)},
+            {
+                "i": _ints(2, 0, -2),
+                "e": np.array([1, 2, 3], np.float32),
+                "h": np.float32(0.5),
+                "s": _ints(2, 1, 3),
+                "r": _ints(1, 3, 1),
+            },
+        ),
+        "many_indices": model(
+            [node("Gather", "x i", axis=1)],
+            {"x": (1, 20)},
+            {"i": np.array([(3 * n) ** 2 % 20 for n in range(30)])},
+        ),
+        "heads": model(
+            [
+                node("LogSoftmax", "x", "a", axis=1),
+                node("Sigmoid", "a", "b"),
+                node("ArgMax", "b", axis=1, keepdims=0),
+            ],
+            {"x": (1, 3)},
+            output_type=TensorProto.INT64,
+        ),
+        "out_of_order": model([node("Relu", "a"), node("Neg", "x", "a")], {"x": (1, 3)}),
+        "outputs": model(
+            [node("Relu", "x")], {"x": (1, 3)}, {"c": ones(2, np.float32)}, ["y", "x", "c"]
+        ),
+        "opset_6": model(
+            [
+                node("Add", "x c", "a", broadcast=1, axis=1),
+                node("PRelu", "a c", "p"),
+                node("BatchNormalization", "p c c c c", "b", is_test=1),
+                node("Reshape", "b r", "d"),
+                node("Gemm", "d w c", broadcast=1),
+            ],
+            {"x": (2, 3, 1)},
+            {"c": ones(3, np.float32), "r": _ints(2, 3), "w": ones((3, 3), np.float32)},
+            opset=6,
+        ),
         "sparse": _sparse(),
         "subgraph": _branches(),
         "unsupported": model([node("Erf", "x", "e"), node("Relu", "e")], {"x": (1, 3)}),

@@ -21,11 +21,14 @@ class Done:
 
     @property
     def message(self) -> str:
-        """The one plain sentence on standard error; fails the test if there is anything else."""
-        lines = self.err.splitlines()
-        assert len(lines) == 1, self.err
-        assert lines[0].startswith("zkinfer: ")
-        return lines[0].removeprefix("zkinfer: ")
+        """The one plain sentence on standard error, with what it lists on lines of their own; fails
+        the test if there is anything else.
+        """
+        first, *listed = self.err.splitlines()
+        assert first.startswith("zkinfer: ")
+        assert all(line.startswith("  ") for line in listed), self.err
+        assert not listed or first.endswith(":")
+        return "\n".join([first.removeprefix("zkinfer: "), *listed])
 
 
 Run = Callable[..., Done]

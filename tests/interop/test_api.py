@@ -2,17 +2,29 @@
 
 import dataclasses
 import itertools
+import pickle
 import stat
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper, numpy_helper
 
 import zkinfer
 from tests.interop.support import dense, save_model
-from zkinfer import Proof, ProvingKey, UsageError, VerificationError, VerifyingKey
+from zkinfer import (
+    FormatError,
+    Proof,
+    ProvingKey,
+    UsageError,
+    VerificationError,
+    VerifyingKey,
+    reference,
+)
+from zkinfer.describe import describe_key
+
+Array = np.ndarray
 
 WEIGHTS = np.array([[1.0, -0.5, 0.1], [0.25, 2.0, 0.2], [-1.5, 0.75, 0.3], [0.5, 0.5, 0.4]])
 X = np.array([[0.5, -0.25, 1.0, -1.0]])
@@ -191,3 +203,130 @@ def test_progress_names_every_stage(model: Path) -> None:
     stages.clear()
     zkinfer.prove(made.proving_key, X, progress=stages.append)
     assert len(stages) == api.PROVE_STAGES
+
+
+HEADS: list[tuple[str, dict[str, int], int]] = [
+    ("Softmax", {}, TensorProto.FLOAT),
+    ("LogSoftmax", {}, TensorProto.FLOAT),
+    ("Sigmoid", {}, TensorProto.FLOAT),
+    ("ArgMax", {"axis": 1}, TensorProto.INT64),
+    ("ArgMax", {"axis": -1, "keepdims": 0}, TensorProto.INT64),
+]
+
+
+def with_heads(
+    *heads: tuple[str, dict[str, int], int], weights: Array = WEIGHTS
+) -> onnx.ModelProto:
+    """x w, and what each head makes of it."""
+    info = helper.make_tensor_value_info
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"])]
+    outputs = []
+    for op, attrs, kind in heads:
+        nodes.append(helper.make_node(op, ["z"], [f"{op}_out"], **attrs))
+        outputs.append(info(f"{op}_out", kind, None))
+    constants = [numpy_helper.from_array(weights.astype(np.float32), "w")]
+    graph = helper.make_graph(
+        nodes, "g", [info("x", TensorProto.FLOAT, [1, 4])], outputs, constants
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_heads_stand_for_a_label(head: tuple[str, dict[str, int], int]) -> None:
+    model = with_heads(head)
+    compiled = zkinfer.compile(model, input_range=(-1, 1), output="label")
+    result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+    assert result.outputs == {f"{head[0]}_out": (X @ WEIGHTS).argmax()}
+    with pytest.raises(UsageError, match=f"last {head[0]} .* --output label, or export .* z as"):
+        zkinfer.compile(model, input_range=(-1, 1))
+
+
+def test_heads_of_the_same_scores_stand_for_one_label() -> None:
+    compiled = zkinfer.compile(with_heads(*HEADS[:4]), input_range=(-1, 1), output="label")
+    result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+    assert result.outputs == {"ArgMax_out": (X @ WEIGHTS).argmax()}
+
+
+@pytest.mark.parametrize("output", ["public", "label"])
+def test_one_score_means_a_threshold(output: str) -> None:
+    model = with_heads(HEADS[2], weights=WEIGHTS[:, :1])
+    with pytest.raises(
+        UsageError, match=r"one score.* threshold: 0 before a sigmoid means one half"
+    ):
+        zkinfer.compile(model, input_range=(-1, 1), output=output)
+
+
+def test_two_hidden_inputs_and_no_weights() -> None:
+    """A similarity of two hidden embeddings: a public function, whose key commits to nothing."""
+    nodes = [
+        helper.make_node("Mul", ["a", "b"], ["p"]),
+        helper.make_node("ReduceSum", ["p"], ["y"]),
+    ]
+    info = helper.make_tensor_value_info
+    inputs = [info(name, TensorProto.FLOAT, [1, 8]) for name in "ab"]
+    graph = helper.make_graph(nodes, "g", inputs, [info("y", TensorProto.FLOAT, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    rng = np.random.default_rng(1)
+    samples = {name: rng.normal(size=(32, 8)) for name in "ab"}
+    x = {name: array[:1] for name, array in samples.items()}
+    for weights in ("hidden", "public"):
+        compiled = zkinfer.compile(model, calibration=samples, weights=weights)
+        proving = ProvingKey.from_bytes(compiled.proving_key.to_bytes())
+        data = compiled.verifying_key.to_bytes()
+        key = VerifyingKey.from_bytes(data)
+        assert (key.rows, key.certificate, proving.blinds) == (b"", b"", b"")
+        proof = zkinfer.prove(proving, x)
+        result = zkinfer.verify(key, proof)
+        expected = (x["a"] * x["b"]).sum()
+        assert (
+            abs(result.outputs["y"] - expected) < 1e-3 * np.abs(samples["a"] * samples["b"]).sum()
+        )
+        verdict = reference.verify(reference.read_key(data), reference.read_proof(proof.to_bytes()))
+        assert verdict["outputs_fixed"] == {"y": result.outputs_fixed["y"].tolist()}
+        described = describe_key("verifying key", len(data), key)
+        assert described["who_sees_what"]["weights"] == "none"
+        assert described["weights"] == {"tensors": 0, "numbers": 0, "commitment_bytes": 0}
+        assert "certificate" not in described["soundness"]
+        other = zkinfer.prove(proving, {**x, "a": -x["a"]})
+        with pytest.raises(VerificationError):
+            zkinfer.verify(key, dataclasses.replace(proof, body=other.body))
+        for change in ({"certificate": bytes(9)}, {"rows": bytes(32)}):
+            with pytest.raises(FormatError):
+                dataclasses.replace(key, **change)
+
+
+def test_inputs_and_constants_as_outputs() -> None:
+    info = helper.make_tensor_value_info
+    names = {"y": [1, 3], "x": [1, 4], "w": [4, 3], "k": []}
+    outputs = [info(name, TensorProto.FLOAT, shape) for name, shape in names.items()]
+    constants = [
+        numpy_helper.from_array(array.astype(np.float32), name)
+        for name, array in (("w", WEIGHTS), ("k", np.array(2.5)))
+    ]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [outputs[1]], outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    for shown in ("hidden", "public"):
+        compiled = zkinfer.compile(model, input_range=(-1, 1), input=shown)
+        result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+        expected = {"y": X @ WEIGHTS, "x": X, "w": WEIGHTS, "k": np.array(2.5)}
+        for name, array in expected.items():
+            np.testing.assert_allclose(result.outputs[name], array, atol=3e-3)
+
+
+def test_keys_and_proofs_pickle(compiled: zkinfer.Compiled) -> None:
+    proof = zkinfer.prove(compiled.proving_key, X)
+    proving, verifying, again = (
+        pickle.loads(pickle.dumps(item))  # noqa: S301
+        for item in (compiled.proving_key, compiled.verifying_key, proof)
+    )
+    assert proving.to_bytes() == compiled.proving_key.to_bytes()
+    assert (verifying, again) == (compiled.verifying_key, proof)
+    zkinfer.verify(verifying, zkinfer.prove(proving, X))
+
+
+def test_unpickling_accepts_a_key(compiled: zkinfer.Compiled) -> None:
+    data = pickle.dumps(compiled.verifying_key)
+    place = data.index(compiled.verifying_key.rows) + 5
+    with pytest.raises(FormatError):
+        pickle.loads(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])  # noqa: S301

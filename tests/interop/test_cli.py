@@ -1,5 +1,6 @@
 """The command line in real processes: the whole way, every flag, exit codes and messages."""
 
+import argparse
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.interop.support import MODELS, Keys, Run, dense
+from zkinfer import cli
 
 HEX = re.compile("[0-9a-f]{64}")
 
@@ -130,6 +132,30 @@ def test_modes_and_input_range(zkinfer: Run, tmp_path: Path) -> None:
     np.testing.assert_allclose(statement["inputs"]["x"], [[0.5, -0.25, 1, -1]], atol=1e-3)
 
 
+def test_saturation_is_refused_unless_allowed(zkinfer: Run, tmp_path: Path) -> None:
+    """Calibration shows differences of two columns up to 0.5, the input one of 15."""
+    rng = np.random.default_rng(2)
+    model = dense(tmp_path / "m.onnx", np.array([[1.0, 0], [-1, 0], [0, 1], [0, 1]]))
+    near = rng.uniform(10, 15, (50, 1)) + rng.uniform(0, 0.5, (50, 4))
+    np.save(tmp_path / "near.npy", near.astype(np.float32))
+    (tmp_path / "far.json").write_text("[[15, 0, 1, 1]]")
+    done = zkinfer("compile", model, "--calibration", tmp_path / "near.npy", "-o", tmp_path / "k")
+    assert done.code == 0, done.err
+    *_, fitted, held_out = done.out.splitlines()
+    pattern = r"error \d\S+ of the largest output on {}, the label is the same for 100.00%"
+    assert re.fullmatch(pattern.format("40 fitted samples"), fitted)
+    assert re.fullmatch(pattern.format("10 held-out samples"), held_out)
+    prove = ("prove", tmp_path / "k/proving.key", tmp_path / "far.json", "-o", tmp_path / "p")
+    done = zkinfer(*prove)
+    assert done.code == 2
+    assert re.match(r"1 value of activation saturates \(up to 1\d+(\.\d)? times", done.message)
+    assert "--allow-saturation" in done.message
+    assert not (tmp_path / "p").exists()
+    assert zkinfer(*prove, "--allow-saturation").code == 0
+    outputs = verify_json(zkinfer, tmp_path / "k/verifying.key", tmp_path / "p")["outputs"]
+    assert outputs["y"][0][0] <= 2
+
+
 def test_inspect(zkinfer: Run, keys: Keys) -> None:
     key = zkinfer("inspect", keys.verifying, "--json")
     proof = zkinfer("inspect", keys.proof, "--json")
@@ -149,6 +175,36 @@ def test_demo(zkinfer: Run) -> None:
     assert done.err == ""
     assert "malignant" in done.out
     assert "exit code 1" in done.out
+
+
+def test_demo_that_keeps_its_files(zkinfer: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    assert str(folder) in zkinfer("demo", "--keep", folder).out
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    arguments = [folder / name for name in ("keys/verifying.key", "prediction.zkp")]
+    assert zkinfer("verify", *arguments, "--context", "claim 2024-117").code == 0
+    again = [folder / name for name in ("keys/proving.key", "breast_cancer_input.npy")]
+    assert zkinfer("prove", *again, "-o", tmp_path / "p.zkp").code == 0
+    before = sorted(folder.iterdir())
+    assert "exists already" in zkinfer("demo", "--keep", folder).message
+    assert "does not exist" in zkinfer("demo", "--keep", tmp_path / "no" / "folder").message
+    assert sorted(folder.iterdir()) == before
+
+
+def test_every_option_has_a_help_text() -> None:
+    parsers = [cli._parser()]
+    seen = set()
+    for parser in parsers:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += action.choices.values()
+                assert {choice.dest for choice in action._choices_actions} == set(action.choices)
+                assert all(choice.help for choice in action._choices_actions)
+            else:
+                assert action.help, (parser.prog, action.dest)
+                seen.add(action.dest)
+    assert {"model", "calibration", "weights", "key", "proof", "context", "file", "keep"} <= seen
 
 
 def test_version_and_help(zkinfer: Run) -> None:

@@ -136,7 +136,7 @@ def average_pool(d: Drawing) -> None:
 
 def global_pool(d: Drawing) -> None:
     """GlobalAveragePool and GlobalMaxPool."""
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 5)
     d.emit(d.choices.one(("GlobalAveragePool", "GlobalMaxPool")), x.name)
 
 
@@ -230,12 +230,44 @@ def div(d: Drawing) -> None:
 
 
 def unary(d: Drawing) -> None:
-    """Relu, Neg, Identity, and LeakyRelu with slopes of all kinds."""
-    op = d.choices.one(("Relu", "Relu", "LeakyRelu", "Neg", "Identity"))
+    """Relu, Neg, Abs, Identity, and LeakyRelu with slopes of all kinds."""
+    op = d.choices.one(("Relu", "Relu", "LeakyRelu", "Neg", "Abs", "Identity"))
     attrs = {}
     if op == "LeakyRelu" and d.choices.chance(70):
         attrs["alpha"] = d.choices.one((0.1, 0.25, 0.2, 1.0, 0.0, 1.5, -0.5, 1e-3))
     d.emit(op, d.any().name, **attrs)
+
+
+def power(d: Drawing) -> None:
+    """Pow with exponents of 1, 2 and 3, one for all or one an entry; cubes are made small again."""
+    c = d.choices
+    x = d.any()
+    shape = c.one(((), (1,), _broadcastable(d, x.shape)))
+    exponents = d.numbers.integers(1, 4, shape)
+    if not shape or c.chance(50):
+        exponents = np.full(shape, c.one((2, 3, 1)))
+    kind = c.one((d.dtype, d.dtype, np.int64)) if d.version >= 12 else d.dtype
+    y = d.emit("Pow", x.name, d.constant(exponents.astype(kind)))
+    size = max(float(np.abs(x.value).max()), 1.0)
+    if exponents.max() > 1 and size > 1:
+        d.emit("Mul", y.name, d.scalar(1 / size ** (int(exponents.max()) - 1)))
+
+
+def several(d: Drawing) -> None:
+    """Max, Min, Sum and Mean of one to four operands, constant or computed, some of them twice."""
+    c = d.choices
+    op = c.one(("Max", "Min", "Sum", "Mean"))
+    x = d.any()
+    operands = [x.name]
+    for _ in range(c.one((1, 1, 2, 3, 0))):
+        if op in ("Max", "Min") and c.chance(30):
+            operands.append(d.scalar(c.one((0.0, 1.0, -0.5, 6.0))))
+        elif d.version < 8:
+            fitting = [t.name for t in d.floats() if t.shape == x.shape]
+            operands.append(c.one(fitting) if c.chance(50) else d.weight(x.shape))
+        else:
+            operands.append(_operand(d, x))
+    d.emit(op, *c.shuffled(operands))
 
 
 def one_sided(d: Drawing) -> None:
@@ -361,6 +393,8 @@ COMPUTING: dict[str, Callable[[Drawing], None]] = {
     "arithmetic": arithmetic,
     "div": div,
     "unary": unary,
+    "power": power,
+    "several": several,
     "one_sided": one_sided,
     "prelu": prelu,
     "clip": clip,

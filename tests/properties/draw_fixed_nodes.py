@@ -73,7 +73,8 @@ def _requantize(d: Drawing) -> Drawn:
     low, high = sorted((d.near(*places), d.near(*places)))
     if d.chance(10):
         low, high = sorted((d.hostile(), d.hostile()))
-    return (name,), {"shift": shift, "low": low, "high": high}
+    saturates = {f"{end}_saturates": d.chance(50) for end in ("low", "high")}
+    return (name,), {"shift": shift, "low": low, "high": high, **saturates}
 
 
 def _leaky_relu(d: Drawing) -> Drawn:

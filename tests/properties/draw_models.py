@@ -85,15 +85,15 @@ def graph(choices: Choices) -> Drawn:
     for _ in range(c.integer(1, c.one((9, 9, 9, 9, 30)))):
         kind = c.one(USUAL) if c.chance(40) else c.one(names)
         _attempt(d, OPERATORS[kind])
-    if c.chance(85) and not any(array.dtype == d.dtype for array in d.weights.values()):
+    if c.chance(75) and not any(array.dtype == d.dtype for array in d.weights.values()):
         _attempt(d, OPERATORS["linear"])
     if modes["output"] == "label":
         scores = _scores(d)
-        soft = c.chance(40)
-        last = d.emit("Softmax", scores.name, axis=scores.rank - 1) if soft else scores
-        return _drawn(d, inputs, [last], [scores], input_range, modes)
+        heads = [_head(d, scores) for _ in range(c.one((1, 1, 1, 2)))]
+        label = next((head for head in heads if head.value.dtype == np.int64), heads[0])
+        return _drawn(d, inputs, heads, {label.name: scores}, input_range, modes)
     outputs = _outputs(d)
-    return _drawn(d, inputs, outputs, outputs, input_range, modes)
+    return _drawn(d, inputs, outputs, _by_name(outputs), input_range, modes)
 
 
 def mlp(choices: Choices) -> Drawn:
@@ -121,7 +121,7 @@ def mlp(choices: Choices) -> Drawn:
         if layer < depth - 1 or c.chance(15):
             _activation(d, activation)
     last = [d.pool[-1]]
-    return _drawn(d, [value], last, last, None, modes)
+    return _drawn(d, [value], last, _by_name(last), None, modes)
 
 
 def _layer(d: Drawing, product: str, width: int, *, bias: bool) -> None:
@@ -276,6 +276,17 @@ def _scores(d: Drawing) -> Tensor:
     return flat
 
 
+def _head(d: Drawing, scores: Tensor) -> Tensor:
+    """What a classifier ends with, or the scores themselves."""
+    op = d.choices.one(("", "Softmax", "ArgMax", "LogSoftmax", "Sigmoid"))
+    if op in ("", "Sigmoid"):
+        return d.emit(op, scores.name) if op else scores
+    attrs = {"axis": scores.rank - 1}
+    if op == "ArgMax" and d.choices.chance(50):
+        attrs["keepdims"] = 0
+    return d.emit(op, scores.name, **attrs)
+
+
 def _outputs(d: Drawing) -> list[Tensor]:
     """The last tensor, and others, some of which are read inside too."""
     inputs = {value.name for value in d.inputs}
@@ -285,20 +296,28 @@ def _outputs(d: Drawing) -> list[Tensor]:
     outputs = [computed.pop()]
     while computed and d.choices.chance(30):
         outputs.append(computed.pop(d.choices.integer(0, len(computed) - 1)))
+    if d.choices.chance(5):  # an input, a constant, one more time the same
+        constants = [Tensor(name, array) for name, array in d.weights.items() if array.size]
+        given = [tensor for tensor in d.pool if tensor.name in inputs]
+        outputs.append(d.choices.one([outputs[0], *given, *constants]))
     return d.choices.shuffled(outputs)
+
+
+def _by_name(tensors: list[Tensor]) -> dict[str, Tensor]:
+    return {tensor.name: tensor for tensor in tensors}
 
 
 def _drawn(
     d: Drawing,
     inputs: list[_Input],
     outputs: list[Tensor],
-    compared: list[Tensor],
+    compared: dict[str, Tensor],
     input_range: tuple[float, float] | None,
     modes: dict[str, str],
 ) -> Drawn:
     """The model with its samples. Raises Rejected where onnxruntime cannot run it on one.
 
-    compared: the tensors whose values are expected of the outputs.
+    compared: by output, the tensors whose values are expected.
     """
     c = d.choices
     shown = [not c.chance(30) for _ in outputs]
@@ -313,14 +332,17 @@ def _drawn(
     model = finished(proto, d.version, c.one((8, 7, 9, 10)))
     count = c.one((8, 1, 2, 3, 24)) if input_range is None else 2
     samples = [{value.name: value.draw() for value in inputs} for _ in range(count + 1)]
-    names = [tensor.name for tensor in outputs]
+    if c.chance(10):
+        nodes = c.shuffled(d.nodes)
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     del watched.graph.output[:]
-    watched.graph.output.extend(_info(tensor, shown=False) for tensor in compared)
+    watched.graph.output.extend(_info(tensor, shown=False) for tensor in compared.values())
     session(model, optimized=True)
     loaded = session(watched)
-    expected = [dict(zip(names, run(loaded, sample), strict=True)) for sample in samples]
+    expected = [dict(zip(compared, run(loaded, sample), strict=True)) for sample in samples]
     if not all(np.isfinite(array).all() for values in expected for array in values.values()):
         raise Rejected("NaN or infinity")
     return Drawn(

@@ -146,6 +146,40 @@ def token(d: Drawing) -> None:
     d.pool.remove(learnt)  # depends on no input
 
 
+def gather(d: Drawing) -> None:
+    """Gather with constant indices: one, a few, a permutation, a table; negative ones too."""
+    c = d.choices
+    x = d.any()
+    if not x.rank:
+        raise Rejected("a scalar")
+    axis = d.axis(x.rank, 11)
+    extent = x.shape[axis]
+    shape = c.one(((), (1,), (extent,), (2,), (c.integer(1, 9),), (2, 3), (1, 1, 2)))
+    indices = d.numbers.integers(0, extent, shape)
+    if shape == (extent,):
+        indices = c.one((d.numbers.permutation(extent), np.arange(extent)[::-1]))
+    if d.version >= 11 and c.chance(40):
+        indices = indices - extent * d.numbers.integers(0, 2, indices.shape)
+    kind = c.one((np.int64, np.int64, np.int32))
+    attrs = {} if axis == 0 and c.chance(50) else {"axis": axis}
+    d.emit("Gather", x.name, d.constant(np.asarray(indices, kind)), **attrs)
+
+
+def repeat(d: Drawing) -> None:
+    """Expand to a wider shape, Tile along some axes."""
+    c = d.choices
+    x = d.any()
+    if c.chance(50) and x.rank:
+        repeats = [c.one((1, 1, 2, 3)) for _ in x.shape]
+        d.emit("Tile", x.name, d.integers(repeats))
+        return
+    if d.version < 8:
+        raise Rejected("no Expand")
+    target = [c.one((1, 2, 3)) if n == 1 else c.one((n, n, 1)) for n in x.shape]
+    target = [c.one((1, 2)) for _ in range(c.one((0, 0, 1)))] + target
+    d.emit("Expand", x.name, d.integers(target))
+
+
 def slice_(d: Drawing) -> None:
     """Slice with any starts, ends and steps, negative ones and far ones too."""
     c = d.choices
@@ -281,6 +315,8 @@ MOVING: dict[str, Callable[[Drawing], None]] = {
     "transpose": transpose,
     "concat": concat,
     "token": token,
+    "gather": gather,
+    "repeat": repeat,
     "slice": slice_,
     "split": split,
     "pad": pad,

@@ -6,6 +6,7 @@ The tests' own float operators say what the values are.
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tests import float_oracle
@@ -96,18 +97,30 @@ def inputs_of(node: Node, operands: list[Floats], graph: Graph) -> list[Operand]
 
 
 def check_rewrites(node: Node, operands: list[Floats], y: Floats) -> None:
-    """Ranks are those of the operand; numbers of attributes can be read as weights."""
+    """The head's order is that of the scores; numbers of attributes can be read as weights."""
     layer = LAYERS[node.op]
-    if layer.ranks is not None:
-        axis = layer.ranks(node.attrs)
-        order = np.argsort(operands[0], axis=axis, kind="stable")
-        assert (np.diff(np.take_along_axis(y, order, axis), axis=axis) >= 0).all(), node
+    if layer.head is not None:
+        axis, scores = layer.head.axis(node.attrs), operands[0]
+        if layer.entries is Entries.PLACE:
+            check_places(scores, y.astype(int), axis)
+        else:
+            order = np.argsort(scores, axis=axis, kind="stable")
+            assert (np.diff(np.take_along_axis(y, order, axis), axis=axis or 0) >= 0).all(), node
     if layer.weighted is not None:
         new = layer.weighted(node.attrs)
         inputs = [(x[None], True) for x in operands]
         weights = [(array, False) for array in new.constants.values()]
         (again,) = LAYERS[new.op].value(new.attrs, [*inputs, *weights])
         np.testing.assert_array_equal(again[0], y)
+
+
+def check_places(scores: Floats, places: npt.NDArray[np.int64], axis: int | None) -> None:
+    """Each place is the first of the largest scores along the axis."""
+    assert axis is not None
+    rows = np.moveaxis(scores, axis, -1).reshape(places.size, -1)
+    for row, place in zip(rows, places.ravel(), strict=True):
+        assert (row[:place] < row[place]).all()
+        assert (row[place:] <= row[place]).all()
 
 
 def test_layers_are_what_they_say() -> None:
@@ -154,14 +167,16 @@ def test_intervals_of_slopes_of_either_sign(seed: int) -> None:
     check_interval(Node("n", "prelu", ("x", "s"), ("y",), {}), [x, slopes], graph, rng)
 
 
-def test_entries_that_are_moved_keep_their_kind() -> None:
+def test_kinds_are_those_of_entries() -> None:
+    """Entries that are moved keep their kind, and places are integers."""
     found = 0
     for graph, _ in drawn():
         for node in graph.nodes:
             kinds = {graph.tensors[name].kind for name in node.inputs}
-            moved = LAYERS[node.op].entries is Entries.MOVED
+            entries = LAYERS[node.op].entries
+            kept = entries is Entries.MOVED and all(isinstance(kind, Integer) for kind in kinds)
             for name in node.outputs:
                 whole = isinstance(graph.tensors[name].kind, Integer)
-                assert whole == (moved and all(isinstance(kind, Integer) for kind in kinds))
+                assert whole == (kept or entries is Entries.PLACE)
                 found += whole
     assert found

@@ -18,7 +18,13 @@ GRAPH = FixedGraph(
     weights=("w",),
     nodes=(
         FixedNode("product", "matmul", ("x", "w"), ("h",), {}),
-        FixedNode("relu", "requantize", ("h",), ("y",), {"shift": 3, "low": 0, "high": 255}),
+        FixedNode(
+            "relu",
+            "requantize",
+            ("h",),
+            ("y",),
+            {"shift": 3, "low": 0, "high": 255, "low_saturates": False, "high_saturates": True},
+        ),
     ),
     outputs=("y",),
     declared={"x": FixedTensor((1, 3), 4, -16, 15), "w": FixedTensor((3, 2), 5, -64, 63)},

@@ -24,6 +24,7 @@ from zkinfer.lower import lower
 
 HUGE = 2**31 - 1
 ADD = {"shift_a": 0, "shift_b": 0}
+OWN_BOUNDS = {"low_saturates": False, "high_saturates": False}
 REVERSED = {"perm": [*range(7, -1, -1)]}
 
 Node = tuple[str, str, list[str], dict[str, Any]]
@@ -117,7 +118,7 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     "a wide sum rounded again and again": (
         wide_sum(
             [
-                (f"t{i}", "requantize", ["sum"], {"shift": 1, "low": 0, "high": 7})
+                (f"t{i}", "requantize", ["sum"], {"shift": 1, "low": 0, "high": 7, **OWN_BOUNDS})
                 for i in range(3900)
             ],
             "t0",

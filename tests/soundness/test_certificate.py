@@ -40,7 +40,7 @@ def many_weights() -> FixedGraph:
     product = net.node(
         "matmul", net.input(1, 24), net.weight(24, 16), net.weight(16, low=-512, high=511)
     )
-    return net.graph(net.node("requantize", product, shift=3, low=-64, high=63))
+    return net.graph(net.requantize(product, 3, low=-64, high=63))
 
 
 def wide_weights() -> FixedGraph:

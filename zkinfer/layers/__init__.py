@@ -2,11 +2,13 @@
 
 from zkinfer.layers import (
     add,
+    arg_max,
     average_pool,
     clip,
     concat,
     conv,
     leaky_relu,
+    log_softmax,
     matmul,
     max_pool,
     mul,
@@ -17,6 +19,7 @@ from zkinfer.layers import (
     reduce_sum,
     relu,
     reshape,
+    sigmoid,
     slice,
     softmax,
     sub,
@@ -26,11 +29,13 @@ from zkinfer.layers.contract import Layer
 
 LAYERS: dict[str, Layer] = {
     "add": add.LAYER,
+    "arg_max": arg_max.LAYER,
     "average_pool": average_pool.LAYER,
     "clip": clip.LAYER,
     "concat": concat.LAYER,
     "conv": conv.LAYER,
     "leaky_relu": leaky_relu.LAYER,
+    "log_softmax": log_softmax.LAYER,
     "matmul": matmul.LAYER,
     "max_pool": max_pool.LAYER,
     "mul": mul.LAYER,
@@ -41,6 +46,7 @@ LAYERS: dict[str, Layer] = {
     "reduce_sum": reduce_sum.LAYER,
     "relu": relu.LAYER,
     "reshape": reshape.LAYER,
+    "sigmoid": sigmoid.LAYER,
     "slice": slice.LAYER,
     "softmax": softmax.LAYER,
     "sub": sub.LAYER,

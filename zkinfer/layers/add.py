@@ -53,8 +53,9 @@ def _emit(b: Emitter, node: Node, op: str, *, raw: bool) -> tuple[Emitted, ...]:
     shifts = [scale - x.scale for x in operands]
     if max(shifts) > MAX_SHIFT:
         raise TooWideError(
-            f"node {node.name} ({op}): the scales of its operands, {operands[0].scale} and "
-            f"{operands[1].scale}, differ too much"
+            f"node {node.name} ({op}): one operand needs steps of {2.0**-scale:.1e}, the other "
+            f"holds numbers in steps of {2.0 ** (max(shifts) - scale):.1e}; a sum of both needs "
+            "more than the 62 bits that are supported; bring them to a similar size"
         )
     span = sum((x.high - x.low) << shift for x, shift in zip(operands, shifts, strict=True))
     (y,) = node.outputs
@@ -74,7 +75,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=True,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=emitting("add"),
 )

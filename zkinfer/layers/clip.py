@@ -28,7 +28,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=True,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=emitting.clamping,
 )

@@ -12,6 +12,9 @@ from zkinfer.layers import emitting, rules
 from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, Refusal, Shape
 from zkinfer.ops import lift
 
+WIDE = 32
+"""The most bits that an operand is refined to."""
+
 
 def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
     axis, first = attrs["axis"], shapes[0]
@@ -27,23 +30,42 @@ def _concat(attrs: Attrs, *parts: Floats) -> Floats:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The operands are brought to the coarsest of their scales."""
+    """The operands are brought to one scale."""
     fixed = {name: b.fixed(name) for name in node.inputs if not b.is_constant(name)}
-    coarsest = min(b.tensor(name).scale for name in fixed.values())
+    scale = _scale(b, list(fixed.values()), [name for name in node.inputs if b.is_constant(name)])
     inputs = [
-        b.constant(name, coarsest) if b.is_constant(name) else fixed[name] for name in node.inputs
+        b.constant(name, scale) if b.is_constant(name) else fixed[name] for name in node.inputs
     ]
     for position, name in enumerate(inputs):
         x = b.tensor(name)
-        shift = x.scale - coarsest
-        if shift:
-            low, high = x.low >> shift, (x.high >> shift) + 1
+        shift = x.scale - scale
+        if shift < 0:
+            new = b.derived(node.name, f"/refined/{position}")
+            inputs[position] = emitting.refined(b, new, name, scale)
+        elif shift:
+            bounds = x.low >> shift, (x.high >> shift) + 1
             aligned = b.derived(node.name, f"/aligned/{position}")
-            emitting.rounding(b, aligned, name, aligned, shift=shift, low=low, high=high)
+            emitting.rounding(
+                b, aligned, name, aligned, shift=shift, bounds=bounds, saturates=(False, False)
+            )
             inputs[position] = aligned
     output = b.own(node.outputs[0])
     b.emit(node.name, "concat", inputs, output, axis=node.attrs["axis"])
     return (Emitted(output, raw=False),)
+
+
+def _scale(b: Emitter, computed: Sequence[str], constants: Sequence[str]) -> int:
+    """The finest of the operands' scales at which all of them fit WIDE bits.
+
+    It is not below the coarsest of what is computed.
+    """
+    tensors = [b.tensor(name) for name in computed]
+    finest = max(x.scale for x in tensors)
+    wanted = max([finest, *(b.needed(name, finest) for name in constants)])
+    widths = [(x.scale, max(-x.low, x.high).bit_length()) for x in tensors]
+    widths += [(0, max(b.exponent(name), 0)) for name in constants]
+    fitting = min(scale + WIDE - width for scale, width in widths)
+    return max(min(wanted, fitting), min(x.scale for x in tensors))
 
 
 LAYER = Layer(
@@ -56,7 +78,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=_emit,
 )

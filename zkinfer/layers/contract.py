@@ -52,6 +52,7 @@ class Entries(Enum):
     NEGATED = "the operand's own entry or its negative"
     LARGEST = "the largest of several entries"
     MOVED = "an entry from another place, or a constant"
+    PLACE = "the place of the largest of several entries"
 
     @property
     def keep_format(self) -> bool:
@@ -78,6 +79,20 @@ class Weighted:
     op: str
     attrs: Attrs
     constants: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What classifiers end with: it stands before outputs of the model and before other heads only.
+
+    The output is not proved: its entries have the order of those of operand 0, the scores, or are
+    the place of the largest, so that a label says as much.
+
+    title: its name in ONNX. axis: that along which this is so; None if it is so of all entries.
+    """
+
+    title: str
+    axis: Callable[[Attrs], int | None]
 
 
 class Emitter(Protocol):
@@ -128,6 +143,12 @@ class Emitter(Protocol):
     def elementwise(self, name: str, bits: int) -> str:
         """A constant of a product entry by entry, in at most so many bits."""
 
+    def scale(self, tensor: str) -> int:
+        """The scale of a float tensor's format."""
+
+    def needed(self, name: str, finest: int) -> int:
+        """The scale that a constant needs beside tensors of at most this scale."""
+
     def addend(self, name: str, finest: int) -> str:
         """A constant of a sum whose other operands have at most this scale."""
 
@@ -163,11 +184,10 @@ class Layer:
     factors: the places of operands of a sum of products; constants among them have a width each.
     products: multiplications for one entry of the output, given the operands' shapes.
     reads_raw: whether operands may be raw: of any scale, and exact.
-    ranks: the axis along which the output has the order of operand 0, where it is needless to
-    prove more than the order; None if there is none.
+    head: what a head says of the order of the scores; None for a layer that is no head.
     weighted: where weights are hidden, the operator that reads its attributes' numbers as weights;
     None if they are no secret.
-    emit: makes the fixed-point operators; None if it cannot be proved.
+    emit: makes the fixed-point operators; None for a head.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -179,6 +199,6 @@ class Layer:
     factors: tuple[int, ...]
     products: Callable[[Sequence[Shape]], int]
     reads_raw: bool
-    ranks: Callable[[Attrs], int] | None
+    head: Head | None
     weighted: Callable[[Attrs], Weighted] | None
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None

@@ -57,7 +57,7 @@ LAYER = Layer(
     factors=(0, 1),
     products=_products,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=contraction.emitting("conv"),
 )

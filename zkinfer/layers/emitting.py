@@ -8,6 +8,9 @@ from zkinfer.layers.contract import Emitted, Emitter
 
 Emit = Callable[[Emitter, Node], tuple[Emitted, ...]]
 
+WIDE = 40
+"""The most bits that numbers are refined to."""
+
 FEWEST_BITS = 2
 """Of constants, when more would be too wide."""
 
@@ -44,10 +47,36 @@ def reciprocals(counts: Sequence[int], detail: int) -> tuple[tuple[int, ...], in
 
 
 def rounding(
-    b: Emitter, name: str, x: str, output: str, *, shift: int, low: int, high: int
+    b: Emitter,
+    name: str,
+    x: str,
+    output: str,
+    *,
+    shift: int,
+    bounds: tuple[int, int],
+    saturates: tuple[bool, bool],
 ) -> None:
-    """Fixed-point x rounded by `shift` bits and kept within bounds."""
-    b.emit(name, "requantize", (x,), output, shift=shift, low=low, high=high)
+    """Fixed-point x rounded by `shift` bits and kept within bounds.
+
+    saturates: whether the lower and the upper bound are those of a calibrated range.
+    """
+    (low, high), (below, above) = bounds, saturates
+    attrs = {"shift": shift, "low": low, "high": high}
+    b.emit(name, "requantize", (x,), output, **attrs, low_saturates=below, high_saturates=above)
+
+
+def refined(b: Emitter, name: str, x: str, scale: int) -> str:
+    """Fixed-point x at a finer scale, or one as near to it as fits WIDE bits.
+
+    The numbers are the same, and it costs nothing.
+    """
+    tensor = b.tensor(x)
+    shift = min(scale - tensor.scale, WIDE - max(-tensor.low, tensor.high, 1).bit_length())
+    if shift <= 0:
+        return x
+    whole = {"axes": (), "keepdims": True, "multiplier": 1 << shift, "scale": shift}
+    b.emit(name, "reduce_sum", (x,), name, **whole)
+    return name
 
 
 def copying(b: Emitter, name: str, x: str, output: str) -> None:

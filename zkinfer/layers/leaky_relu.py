@@ -60,7 +60,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=_weighted,
     emit=_emit,
 )

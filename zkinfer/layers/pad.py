@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zkinfer.graph import Node
-from zkinfer.layers import rules
+from zkinfer.layers import emitting, rules
 from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, Shape
 from zkinfer.ops import lift
 
@@ -26,8 +26,11 @@ def _pad(attrs: Attrs, x: Floats) -> Floats:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The value is rounded to the operand's scale."""
+    """The value is rounded to the operand's scale, or the finer one of the output's format."""
     x, output = b.fixed(node.inputs[0]), b.own(node.outputs[0])
+    exact = math.ldexp(node.attrs["value"], b.tensor(x).scale)
+    if exact % 1:
+        x = emitting.refined(b, b.derived(node.name, "/refined"), x, b.scale(node.outputs[0]))
     value = round(math.ldexp(node.attrs["value"], b.tensor(x).scale))
     b.emit(node.name, "pad", (x,), output, pads=node.attrs["pads"], value=value)
     return (Emitted(output, raw=False),)
@@ -43,7 +46,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=_emit,
 )

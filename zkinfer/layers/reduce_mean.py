@@ -42,7 +42,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=_emit,
 )

@@ -43,7 +43,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=_emit,
 )

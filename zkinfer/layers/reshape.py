@@ -33,7 +33,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=emitting.keeping("reshape"),
 )

@@ -48,3 +48,9 @@ def unbounded(attrs: Attrs) -> tuple[Bounds, ...]:
 def one(shapes: Sequence[Shape]) -> int:
     """At most one multiplication for an entry."""
     return 1
+
+
+def axis(attrs: Attrs) -> int:
+    """The attribute axis."""
+    number: int = attrs["axis"]
+    return number

@@ -1,6 +1,6 @@
 """softmax(x): exp(x) over its sum along an axis.
 
-Attributes: axis, not negative. It is not proved: only the order of its scores can be.
+Attributes: axis, not negative. It is a head: only the order of its scores can be proved.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zkinfer.layers import rules, shapes
-from zkinfer.layers.contract import Attrs, Bounds, Entries, Floats, Interval, Layer
+from zkinfer.layers.contract import Attrs, Bounds, Entries, Floats, Head, Interval, Layer
 from zkinfer.ops import lift
 
 
@@ -27,11 +27,6 @@ def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
     return ((0.0, 1.0),)
 
 
-def _ranks(attrs: Attrs) -> int:
-    axis: int = attrs["axis"]
-    return axis
-
-
 LAYER = Layer(
     shape=shapes.same,
     value=rules.lifted(lift.along_axis, _softmax),
@@ -42,7 +37,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    ranks=_ranks,
+    head=Head("Softmax", rules.axis),
     weighted=None,
     emit=None,
 )

@@ -26,7 +26,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=True,
-    ranks=None,
+    head=None,
     weighted=None,
     emit=add.emitting("sub"),
 )

@@ -1,6 +1,7 @@
 """ONNX models: the only part of zkinfer that imports onnx.
 
     read(source) -> onnx.ModelProto      the model with all of its weights
+    upgraded(model) -> onnx.ModelProto   its nodes in order, its opset one that is supported
     load(source, shapes) -> Graph        what it computes, in the operators of zkinfer.graph
 
 The model is checked, its own functions are inlined, dead nodes are dropped, dimensions fixed,
@@ -10,5 +11,6 @@ additions of constants (batch normalization) are folded into the products before
 
 from zkinfer.onnx_import.importer import load
 from zkinfer.onnx_import.read import read
+from zkinfer.onnx_import.upgrade import upgraded
 
-__all__ = ["load", "read"]
+__all__ = ["load", "read", "upgraded"]

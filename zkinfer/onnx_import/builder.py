@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,18 @@ class Builder:
     def alias(self, name: str, source: str) -> None:
         """Lets an ONNX name stand for another tensor."""
         self._sources[name] = source
+
+    def free(self, name: str) -> None:
+        """Lets no constant have an ONNX name any more; one that nodes read gets another."""
+        self.arrays.pop(name, None)
+        self._sources[name] = name
+        if name in self.weights:
+            other = self.new_tensor(name)
+            self.weights[other] = self.weights.pop(name)
+            self.nodes = [
+                replace(node, inputs=tuple(other if i == name else i for i in node.inputs))
+                for node in self.nodes
+            ]
 
     def shape(self, name: str) -> Shape:
         """The shape of a tensor, constant or not."""

@@ -59,13 +59,17 @@ class Allowance:
 
     def spend(self, shape: Sequence[int], what: str) -> None:
         """Takes a tensor's entries off. Raises Refusal where there are too few."""
+        self.check(shape, what)
+        self.entries -= math.prod(shape)
+
+    def check(self, shape: Sequence[int], what: str) -> None:
+        """Raises Refusal where there are too few entries for a tensor."""
         size = math.prod(shape)
         if any(extent < 0 for extent in shape) or size > self.entries:
             raise Refusal(
                 f"{what} has the shape {tuple(shape)}; at most {self.entries} more entries may be "
                 "made from the model's constants; store what is larger in the model"
             )
-        self.entries -= size
 
 
 def to_array(tensor: onnx.TensorProto) -> Array:

@@ -5,9 +5,11 @@ import math
 import numpy as np
 from onnx import TensorProto
 
-from zkinfer.onnx_import.builder import Site, axis_in, finite
+from zkinfer.onnx_import.builder import Site, finite
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
 from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.repeat import expanded
+from zkinfer.onnx_import.shapes import broadcast
 
 _UNBOUNDED = float(np.finfo(np.float32).max)
 """What exporters write for no bound at all."""
@@ -46,6 +48,33 @@ def neg(site: Site) -> None:
     site.finish("neg", site.operand(0))
 
 
+def abs_(site: Site) -> None:
+    """Abs: |x| = relu(2 x) - x."""
+    x = site.operand(0)
+    twice = site.step("add", "twice", x, x)
+    site.finish("sub", site.step("relu", "positive", twice), x)
+
+
+def pow_(site: Site) -> None:
+    """Pow with constant exponents of 1, 2 and 3: products of x with itself."""
+    if not site.is_constant(1):
+        raise Refusal(f"expected a constant exponent, got the computed {site.node.inputs[1]}")
+    exponents = site.floats(1, "exponent")
+    wrong = exponents[~np.isin(exponents, (1, 2, 3))]
+    if wrong.size:
+        raise Refusal(f"expected exponents of 1, 2 or 3, got {wrong.flat[0]:g}")
+    x = site.operand(0)
+    y = expanded(site, x, broadcast(site.shape(0), exponents.shape))
+    for power in range(2, int(exponents.max()) + 1):
+        more = exponents >= power
+        factor = x
+        if not more.all():  # x where there is one more factor, else one
+            factor = site.step("mul", "factor", x, site.weight("more", more.astype(float)))
+            factor = site.step("add", "factor", factor, site.weight("one", 1.0 - more))
+        y = site.step("mul", "power", y, factor)
+    site.keep(y)
+
+
 def relu(site: Site) -> None:
     """Relu."""
     site.finish("relu", site.operand(0))
@@ -71,15 +100,20 @@ def clip(site: Site) -> None:
         low, high = site.attr("min", -math.inf), site.attr("max", math.inf)
     else:
         low, high = site.scalar(1, "lower bound"), site.scalar(2, "upper bound")
-    low = -math.inf if low is None or low <= -_UNBOUNDED else float(low)
-    high = math.inf if high is None or high >= _UNBOUNDED else float(high)
+    low = -math.inf if low is None else float(low)
+    high = math.inf if high is None else float(high)
+    site.keep(bounded(site, site.operand(0), low, high))
+
+
+def bounded(site: Site, x: str, low: float, high: float) -> str:
+    """x clipped to bounds, of which the largest floats and infinities are none."""
+    low = -math.inf if low <= -_UNBOUNDED else low
+    high = math.inf if high >= _UNBOUNDED else high
     if math.isnan(low) or math.isnan(high) or low == math.inf or high == -math.inf:
         raise Refusal(f"expected bounds that leave finite numbers, got {low} and {high}")
-    x = site.operand(0)
     if low == -math.inf and high == math.inf:
-        site.keep(x)
-    else:
-        site.finish("clip", x, low=min(low, high), high=high)
+        return x
+    return site.step("clip", "clip", x, low=min(low, high), high=high)
 
 
 def cast(site: Site) -> None:
@@ -103,23 +137,3 @@ def dropout(site: Site) -> None:
     if site.uses_output(1):
         raise Refusal("expected only its first output in use, got a use of the mask")
     site.keep(site.source(0))
-
-
-def softmax(site: Site) -> None:
-    """Softmax over one axis. Before opset 13 it runs over all axes from `axis` on."""
-    shape = site.shape(0)
-    if not shape:
-        raise Refusal("expected an input with axes, got a scalar")
-    if site.version >= 13:
-        axis = axis_in(int(site.attr("axis", -1)), len(shape))
-    else:
-        first = int(site.attr("axis", 1))
-        first = axis_in(first, len(shape)) if first < len(shape) else len(shape) - 1
-        wide = [axis for axis in range(first, len(shape)) if shape[axis] > 1]
-        if len(wide) > 1:
-            raise Refusal(
-                f"expected a softmax over one axis, got one over the axes {wide} of {shape} "
-                "(before opset 13 it runs over all axes from the given one on)"
-            )
-        axis = wide[0] if wide else first
-    site.finish("softmax", site.operand(0), axis=axis)

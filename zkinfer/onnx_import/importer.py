@@ -1,15 +1,18 @@
 """From a ModelProto to a Graph: one pass over the nodes, every problem gathered into one error."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 import onnx
 
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Integer, Node
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
-from zkinfer.onnx_import.builder import Builder, Site
+from zkinfer.onnx_import.builder import Builder, Site, finite
 from zkinfer.onnx_import.constants import Allowance, fold, initializers
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
@@ -21,11 +24,11 @@ from zkinfer.onnx_import.inputs import (
     unknown_dimensions,
 )
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
+from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
-
-NOT_SUPPORTED = "the operator is not supported"
+from zkinfer.onnx_import.upgrade import upgraded
 
 
 def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
@@ -38,32 +41,27 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     every node that is in the way (name, operator, domain); UsageError for a file that cannot be
     read, a shape that does not fit, and dimensions that stay unknown, all of them listed.
     """
-    model = models.inline_functions(models.canonical(read(source)))
+    model = models.inline_functions(models.canonical(upgraded(read(source))))
     opsets = models.opset_versions(model)
     allowance = Allowance.of(model)
     try:
         constants = initializers(model.graph, allowance)
     except Refusal as refusal:
-        raise cannot_compile([str(refusal)]) from refusal
-    outputs = tuple(value.name for value in model.graph.output)
+        raise Problems(refused=[str(refusal)]).error() from refusal
+    outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
     inputs = read_inputs(model.graph, constants)
     nodes = models.live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
-    refused = _input_problems(inputs) + [
-        f"{node.title}: {NOT_SUPPORTED}" for node in models.unsupported_nodes(nodes, constants)
-    ]
+    problems = Problems(
+        unsupported=models.unsupported_nodes(nodes, constants), refused=_input_problems(inputs)
+    )
     try:
         models.check(model)
     except UnsupportedModelError as error:
-        raise (cannot_compile(refused) if refused else error) from error
-    twice = sorted(name for name, count in Counter(outputs).items() if count > 1)
-    if twice:
-        raise cannot_compile([f"its output {', '.join(twice)} is listed twice; list it once"])
-    if not nodes:
-        raise UnsupportedModelError("the model computes nothing: no node leads to its outputs")
+        raise (problems.error() if problems else error) from error
     check_shapes(inputs, shapes or {})
     fixed, unknown = fix_shapes(inputs, shapes or {})
     if unknown:
-        raise cannot_compile(refused) if refused else unknown_dimensions(inputs, unknown)
+        raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
     used = frozenset(outputs).union(*(node.inputs for node in nodes))
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
@@ -72,16 +70,11 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     kinds = {value.name: Integer(*value.integers) for value in inputs if value.integers is not None}
     builder.kinds.update(kinds)
     builder.integral.update(kinds)
-    problems = _input_problems(inputs) + _convert(model, nodes, fixed, builder, opsets)
-    problems += _inner_softmaxes(nodes, builder)
+    problems.refused += _convert(model, nodes, fixed, builder, opsets)
+    problems.inner = _inner_heads(nodes, builder)
     if problems:
-        raise cannot_compile(problems)
+        raise problems.error()
     return _finish(builder, inputs, fixed, outputs)
-
-
-def cannot_compile(problems: Sequence[str]) -> UnsupportedModelError:
-    """The error that lists everything that is in the way of compiling a model."""
-    return UnsupportedModelError(f"zkinfer cannot compile this model: {'; '.join(problems)}")
 
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
@@ -113,33 +106,39 @@ def _convert(
             unknown.update(filter(None, node.outputs))
             continue
         try:
-            _convert_node(node, builder, opsets)
+            if _convert_node(node, builder, opsets):
+                continue
         except Refusal as refusal:
             problems.append(f"{node.title}: {refusal}")
-            if inferred is None:
-                inferred = models.inferred_shapes(model, fixed)
-            for name in filter(None, node.outputs):
-                if name in inferred:
-                    builder.shapes[name] = inferred[name]
-                else:
-                    unknown.add(name)
+        if inferred is None:
+            inferred = models.inferred_shapes(model, fixed)
+        for name in filter(None, node.outputs):
+            if name in inferred:
+                builder.shapes[name] = inferred[name]
+            else:
+                unknown.add(name)
     return problems
 
 
-def _inner_softmaxes(nodes: Sequence[OnnxNode], builder: Builder) -> list[str]:
-    """Complains about softmaxes whose outputs other operators read."""
-    inner = {name for node in builder.nodes if node.op == "softmax" for name in node.outputs}
-    inner &= {name for node in builder.nodes for name in node.inputs}
-    return [
-        f"{node.title}: expected a softmax only as the last operator before an output, got one "
-        "whose output other nodes read"
-        for node in nodes
-        if inner.intersection(node.outputs)
-    ]
+def _inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
+    """The heads whose outputs others than heads read, and those whose label any node reads."""
+    heads, labels = set[str](), set[str]()
+    for node in builder.nodes:
+        if LAYERS[node.op].head is not None:
+            heads.update(node.outputs)
+            if LAYERS[node.op].entries is Entries.PLACE:
+                labels.update(node.outputs)
+    inner: set[str] = set()
+    for node in builder.nodes:
+        inner.update((heads if LAYERS[node.op].head is None else labels).intersection(node.inputs))
+    return [node for node in nodes if inner.intersection(node.outputs)]
 
 
-def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> None:
-    """Folds the node to constants or adds its operators. Raises Refusal."""
+def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> bool:
+    """Folds the node to constants or adds its operators. False where it has no converter.
+
+    Raises Refusal.
+    """
     references = [name for name, value in node.attrs.items() if value is None]
     if references:
         raise Refusal(f"expected a value of {', '.join(references)}, got a function's attribute")
@@ -148,15 +147,16 @@ def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -
         shape = builder.shape(sources[node.inputs[0]])
         start, end = node.attrs.get("start", 0), node.attrs.get("end")
         builder.arrays[node.outputs[0]] = np.array(shape[start:end], dtype=np.int64)
-        return
+        return True
     if models.is_foldable(node, [name for name in sources if sources[name] in builder.arrays]):
         arrays = {name: builder.arrays[source] for name, source in sources.items()}
         builder.arrays.update(fold(node, arrays, opsets, builder.allowance))
-        return
+        return True
     converter = CONVERTERS.get((node.domain, node.op))
     if converter is None:
-        raise Refusal(NOT_SUPPORTED)
+        return False
     converter(Site(node, builder))
+    return True
 
 
 def _finish(
@@ -166,12 +166,17 @@ def _finish(
     outputs: tuple[str, ...],
 ) -> Graph:
     """The graph, its outputs under the model's names, constants folded into conv and matmul."""
-    independent = [name for name in outputs if builder.source(name) in builder.arrays]
-    if independent:
+    constant = [name for name in outputs if builder.source(name) in builder.arrays]
+    if len(constant) == len(outputs):
         raise UnsupportedModelError(
-            f"the model's output {', '.join(independent)} does not depend on any input; "
-            "remove it from the model's outputs"
+            "the model has no output that depends on an input: there is nothing to prove; its "
+            f"outputs are {', '.join(outputs) or 'none'}"
         )
+    for name in constant:
+        try:
+            _make_constant(builder, name, inputs[0].name)
+        except Refusal as refusal:
+            raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes = fuse(_name_outputs(builder, fixed, outputs), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
@@ -184,6 +189,23 @@ def _finish(
         tensors={name: builder.type_of(name) for name in (*constants, *fixed, *made)},
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
     )
+
+
+def _make_constant(builder: Builder, name: str, x: str) -> None:
+    """Makes a constant the output of a node: an entry of an input, clipped to 0, plus it."""
+    array = finite(builder.arrays[builder.source(name)], name)
+    builder.free(name)
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("reshape", {"shape": (prod(builder.shape(x)),)}),
+        ("slice", {"starts": (0,), "stops": (1,), "axes": (0,), "steps": (1,)}),
+        ("clip", {"low": 0.0, "high": 0.0}),
+        ("reshape", {"shape": (1,) * array.ndim}),
+    )
+    for op, attrs in steps:
+        step = builder.new_tensor(f"{name}/{op}")
+        builder.add(step, op, (x,), (step,), **attrs)
+        x = step
+    builder.add(name, "add", (x, builder.new_weight(f"{name}/constant", array)), (name,))
 
 
 def _name_outputs(

@@ -14,6 +14,7 @@ from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
 
 OLDEST_OPSET = 7
+"""Nodes of older ones are converted first (zkinfer.onnx_import.upgrade)."""
 
 
 def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -45,8 +46,8 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
 def opset_versions(model: onnx.ModelProto) -> dict[str, int]:
     """The imported versions by canonical domain.
 
-    Raises UnsupportedModelError for standard operators older than opset 7 or newer than the
-    installed onnx package knows.
+    Raises UnsupportedModelError for standard operators newer than the installed onnx package
+    knows.
     """
     versions: dict[str, int] = {}
     for opset in model.opset_import:
@@ -57,14 +58,9 @@ def opset_versions(model: onnx.ModelProto) -> dict[str, int]:
         raise UnsupportedModelError(
             "the model imports no opset; it is no complete ONNX model: export it again"
         )
-    if version is not None and version < OLDEST_OPSET:
-        raise UnsupportedModelError(
-            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
-            "convert it with onnx.version_converter or export it again"
-        )
     if version is not None and version > newest:
         raise UnsupportedModelError(
-            f"the model has opset {version}, expected {OLDEST_OPSET} to {newest}; "
+            f"the model has opset {version}, expected at most {newest}; "
             "install a newer onnx package or export it for an older opset"
         )
     return versions
@@ -101,10 +97,14 @@ def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNo
     needed, live = set(outputs), []
     for node in reversed(nodes):
         if needed.intersection(filter(None, node.outputs)):
-            needed.update(node.inputs)
-            needed.update(_captured(node.proto))
+            needed.update(reads(node.proto))
             live.append(node)
     return live[::-1]
+
+
+def reads(proto: onnx.NodeProto) -> set[str]:
+    """Names that the node reads, or that its subgraphs may read from the graph around them."""
+    return {*filter(None, proto.input), *_captured(proto)}
 
 
 def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:

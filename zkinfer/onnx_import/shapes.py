@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import prod
 
-from zkinfer.graph import Kind, Real
+from zkinfer.graph import Integer, Kind, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Attrs, Entries, Refusal, Shape
 from zkinfer.layers.shapes import broadcast, broadcasts_to
@@ -28,6 +28,10 @@ def infer(op: str, attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def kind_of(op: str, kinds: Sequence[Kind]) -> Kind:
-    """The kind of the outputs: that of all operands where entries are only moved, else real."""
-    moved = LAYERS[op].entries is Entries.MOVED and len(set(kinds)) == 1
-    return kinds[0] if moved else Real()
+    """The kind of the outputs: that of all operands where entries are only moved, int64 where they
+    are places, else real.
+    """
+    entries = LAYERS[op].entries
+    if entries is Entries.PLACE:
+        return Integer(-(1 << 63), (1 << 63) - 1)
+    return kinds[0] if entries is Entries.MOVED and len(set(kinds)) == 1 else Real()

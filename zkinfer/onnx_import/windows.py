@@ -1,9 +1,11 @@
 """Converters of the pools, and the geometry that they share with Conv."""
 
 from dataclasses import dataclass
+from math import prod
 
 from zkinfer.onnx_import.builder import Site
 from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.repeat import reshaped
 from zkinfer.onnx_import.shapes import Shape
 
 MAX_OUTER_WINDOWS = 1 << 16
@@ -82,11 +84,15 @@ def global_average_pool(site: Site) -> None:
 
 
 def global_max_pool(site: Site) -> None:
-    """GlobalMaxPool: one window over the spatial axes."""
-    kernel = _spatial(site)
-    ones = (1,) * len(kernel)
-    pads = (0,) * (2 * len(kernel))
-    site.finish("max_pool", site.operand(0), kernel=kernel, strides=ones, pads=pads, dilations=ones)
+    """GlobalMaxPool: one window over the spatial axes, of which those after the first are one."""
+    first, *rest = _spatial(site)
+    lead, ones = site.shape(0)[:2], (1,) * (1 + len(rest))
+    kernel = (first, prod(rest))[: len(ones)]
+    x = reshaped(site, site.operand(0), (*lead, *kernel))
+    unit = (1,) * len(kernel)
+    window = {"strides": unit, "pads": (0,) * (2 * len(kernel)), "dilations": unit}
+    y = site.step("max_pool", "pool", x, kernel=kernel, **window)
+    site.keep(reshaped(site, y, (*lead, *ones)))
 
 
 def _spatial(site: Site) -> Shape:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
@@ -72,7 +75,9 @@ class Operator:
     most operands. takes_open: of an operand that nothing else reads, and the outputs: which parts
     may be open. kernels: by position, the operands that are read as kernels [filters, taps...],
     with the number of groups of the filters. keeps_order: whether it maps its only operand entry by
-    entry and never decreases. takes_maxima: whether the output's entries are the maxima of parts of
+    entry and never decreases. excess: of the only operand's integers, how many times the calibrated
+    range each entry would be if it did not saturate, 1 where it does not; None if there is no such
+    range. takes_maxima: whether the output's entries are the maxima of parts of
     the operand, with each of its entries in just one.
     """
 
@@ -87,4 +92,5 @@ class Operator:
     )
     kernels: Callable[[Attrs], Mapping[int, int]] = lambda _: {}
     keeps_order: bool = False
+    excess: Callable[[Attrs, Integers], npt.NDArray[np.float64]] | None = None
     takes_maxima: Callable[[Attrs, FixedTensor], bool] = lambda *_: False

@@ -1,12 +1,14 @@
 """requantize: rounds to a coarser scale and saturates.
 
 y = clip(floor((x + 2^(shift-1)) / 2^shift), low, high); with shift 0 only the clip. ReLU and Clip
-are requantize with other bounds.
+are requantize with other bounds. Whether low and high are ends of a calibrated range, which values
+may saturate at, and not the model's own, is said for provers: it changes no result.
 """
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
@@ -39,6 +41,24 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     return (np.clip(quotient, attrs["low"], attrs["high"]),)
 
 
+def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
+    """How many times the calibrated range each number is; 1 where it loses a step at most."""
+    low, high = attrs["low"], attrs["high"]
+    ends = np.array([x.min(), x.max()])
+    quotients = np.ldexp(ends.astype(np.float64), -attrs["shift"])
+    above = attrs["high_saturates"] and quotients[1] > high + 1.5
+    below = attrs["low_saturates"] and quotients[0] < low - 1.5
+    if not above and not below:
+        return np.broadcast_to(np.float64(1), x.shape)
+    quotients = np.ldexp(x.astype(np.float64), -attrs["shift"])
+    times = np.ones(x.shape)
+    if above:
+        times = np.where(quotients > high + 1.5, quotients / max(high + 1, 1), times)
+    if below:
+        times = np.where(quotients < low - 1.5, quotients / min(low, -1), times)
+    return times
+
+
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """Rounding and saturation, both range-checked; the result is stored."""
     (x,) = values
@@ -57,7 +77,13 @@ def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTen
 
 
 OP = Operator(
-    attrs={"shift": "int", "low": "int", "high": "int"},
+    attrs={
+        "shift": "int",
+        "low": "int",
+        "high": "int",
+        "low_saturates": "bool",
+        "high_saturates": "bool",
+    },
     inputs=(1, 1),
     infer=infer,
     forward=forward,
@@ -65,4 +91,5 @@ OP = Operator(
     cost=cost,
     takes_open=lambda *_: Open.ANYTHING,
     keeps_order=True,
+    excess=excess,
 )

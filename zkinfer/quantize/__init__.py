@@ -1,8 +1,9 @@
 """Quantization: from the float graph and sample data to the fixed-point network.
 
 Activations and weights are integers with symmetric power-of-two scales. The widths are the cheapest
-found that keep the outputs within the largest error; what is reported is measured on all samples
-against the float network itself. Activations saturate at calibrated ranges, so every input of the
+found that keep the outputs within the largest error on four fifths of the calibration data. What
+is reported is measured on all of these samples, and on the fifth that was held out, against the
+float network itself. Activations saturate at calibrated ranges, so every input of the
 declared domain can be proved, and worst-case bounds stay finite through any depth.
 """
 
@@ -16,19 +17,30 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
-from zkinfer.quantize.domain import check_inside, check_range
+from zkinfer.quantize.diagnosis import diagnosis
+from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
 from zkinfer.quantize.result import (
     Fidelity,
     LayerFidelity,
+    Measured,
     Oracle,
     OutputFidelity,
     Quantized,
 )
+from zkinfer.quantize.run import run
 from zkinfer.quantize.search import Search, choose
 from zkinfer.quantize.task import Task, formats, make_task
 
-__all__ = ["Fidelity", "LayerFidelity", "Oracle", "OutputFidelity", "Quantized", "quantize"]
+__all__ = [
+    "Fidelity",
+    "LayerFidelity",
+    "Measured",
+    "Oracle",
+    "OutputFidelity",
+    "Quantized",
+    "quantize",
+]
 
 ATTEMPTS = 4
 """How often the search may run, each time with the worst samples of the last time added."""
@@ -70,36 +82,42 @@ def quantize(
                 f"the float model gives NaN or infinity for output {name} on the sample data"
             )
     synthetic = calibration is None
-    ranges = _ranges(task, data, data_range if synthetic else None)
+    fit, rest = samples.split(0 if synthetic else samples.count(data))
+    fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
+    magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
+    ranges = _ranges(task, fitted, data_range if synthetic else None)
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
-        samples=data,
-        reference=reference,
-        magnitude={name: float(np.abs(array).max()) for name, array in reference.items()},
-        input_range=data_range,
+        domains=domains(task.graph, data, data_range),
+        samples=fitted,
+        reference=wanted,
+        magnitude=magnitude,
         modes=modes,
         max_error=max_error,
     )
-    chosen = choose(task.graph, reference)
+    chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):
         built, widths = search.find(chosen)
-        fidelity, worst = measure(
-            task,
-            built,
-            widths,
-            data,
-            reference,
-            oracle,
-            max_error=max_error,
-            synthetic=synthetic,
-        )
-        if fidelity.error <= max_error:
+        measured, worst = measure(task, built, fitted, wanted, magnitude, oracle)
+        if measured.error <= max_error:
+            held_out = None
+            if rest:
+                parts = samples.at(data, rest), samples.at(reference, rest)
+                held_out, _ = measure(task, built, *parts, magnitude, oracle)
+            fidelity = Fidelity(
+                max_error=max_error,
+                synthetic=synthetic,
+                activation_bits=widths.activations,
+                weight_bits=widths.weights,
+                fitted=measured,
+                held_out=held_out,
+            )
             return Quantized(built.graph, built.weights, fidelity)
         chosen = sorted({*chosen, *worst})
     raise UsageError(
-        f"no widths reach a largest error of {max_error:g}; the best is {fidelity.error:.2g}; "
-        "allow a larger one (--max-error)"
+        f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}: "
+        + diagnosis(task, run(built, fitted), fitted, measured.error)
     )
 
 

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
+from zkinfer.graph import Graph, Integer, Kind
 from zkinfer.ops.tensor import FixedTensor
+from zkinfer.quantize.formats import MARGIN, exponent
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,20 +35,48 @@ def check_inside(samples: Mapping[str, Floats], low: float, high: float) -> None
             )
 
 
-def domain(
-    shape: tuple[int, ...], scale: int, data: Floats, input_range: tuple[float, float] | None
-) -> FixedTensor:
-    """The declared domain of an input at a scale.
+@dataclass(frozen=True)
+class Domain:
+    """The numbers that an input may be: low to high.
 
-    With an input range exactly its rounded ends; else the power-of-two hull of the data, without
-    negative values if the data have none.
+    exact: whether every one of them is, and no other; else the high end, a power of two, is left
+    out.
+    """
+
+    low: float
+    high: float
+    exact: bool
+
+    @property
+    def power(self) -> int:
+        """The power of two within which they lie."""
+        return exponent(max(-self.low, self.high))
+
+    def tensor(self, shape: tuple[int, ...], scale: int) -> FixedTensor:
+        """The declaration of an input at a scale."""
+        if self.exact:
+            low, high = (int(np.rint(math.ldexp(end, scale))) for end in (self.low, self.high))
+            return FixedTensor(shape, scale, low, max(high, low + 1))
+        bits = max(self.power + scale, 0 if self.low < 0 else 1)
+        return FixedTensor(shape, scale, -(1 << bits) if self.low < 0 else 0, (1 << bits) - 1)
+
+
+def domains(
+    graph: Graph, data: Mapping[str, Floats], input_range: tuple[float, float] | None
+) -> dict[str, Domain]:
+    """The declared domain of every input.
+
+    With an input range that; else MARGIN times what the data hold, and on to the next power of two,
+    without negative numbers if the data have none, and within the input's type.
     """
     if input_range is not None:
-        low, high = (int(np.rint(math.ldexp(end, scale))) for end in input_range)
-        return FixedTensor(shape, scale, low, max(high, low + 1))
-    least, most = (int(np.rint(math.ldexp(float(end), scale))) for end in (data.min(), data.max()))
-    if least >= 0:
-        bits = max(most.bit_length(), 1)
-        return FixedTensor(shape, scale, 0, (1 << bits) - 1)
-    bits = max((-least - 1).bit_length(), most.bit_length() if most > 0 else 0)
-    return FixedTensor(shape, scale, -(1 << bits), (1 << bits) - 1)
+        return {name: Domain(*input_range, exact=True) for name in graph.inputs}
+    return {name: _calibrated(data[name], graph.tensors[name].kind) for name in graph.inputs}
+
+
+def _calibrated(data: Floats, kind: Kind) -> Domain:
+    power = exponent(MARGIN * float(np.abs(data).max()))
+    if isinstance(kind, Integer):
+        power = min(power, exponent(max(-kind.low, kind.high + 1)))
+    end = 2.0**power
+    return Domain(-end if data.min() < 0 else 0.0, end, exact=False)

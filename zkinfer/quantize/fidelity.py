@@ -12,15 +12,16 @@ from zkinfer.graph import Graph, Node
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Bounds, Entries
 from zkinfer.quantize import floats
-from zkinfer.quantize.formats import Widths
 from zkinfer.quantize.network import Built
-from zkinfer.quantize.result import Fidelity, LayerFidelity, Oracle, OutputFidelity
+from zkinfer.quantize.result import LayerFidelity, Measured, Oracle, OutputFidelity
 from zkinfer.quantize.run import Run, run
 from zkinfer.quantize.task import Task
+from zkinfer.saturation import excesses
 
 Floats = npt.NDArray[np.float64]
 
 CHUNK = 32
+QUANTILES = (0.5, 0.9, 0.99, 1.0)
 PLOTTED = 400
 """Most values of an output that are kept for a plot."""
 
@@ -79,36 +80,34 @@ def oracle_outputs(task: Task, samples: Mapping[str, Floats], oracle: Oracle) ->
 def measure(
     task: Task,
     built: Built,
-    widths: Widths,
     samples: Mapping[str, Floats],
     reference: Mapping[str, Floats],
+    magnitude: Mapping[str, float],
     oracle: Oracle,
-    *,
-    max_error: float,
-    synthetic: bool,
-) -> tuple[Fidelity, list[int]]:
-    """The fidelity on all samples, and for each output the sample with the largest error."""
+) -> tuple[Measured, list[int]]:
+    """The fidelity on these samples, and for each output the sample with the largest error.
+
+    reference: the float network's outputs. magnitude: what errors of each are relative to.
+    """
     count = len(next(iter(samples.values())))
     fixed_outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
     layers: dict[str, _Layer] = {}
+    saturating = 0
     for start in range(0, count, CHUNK):
         chunk = {name: array[start : start + CHUNK] for name, array in samples.items()}
         fixed = run(built, chunk)
         for name, values in fixed_outputs.items():
             values.append(fixed.value(name))
         _add_layers(task, fixed, chunk, oracle, layers)
+        saturating += _saturating(fixed)
     outputs, worst = [], []
     for name, parts in fixed_outputs.items():
         value, expected = np.concatenate(parts), reference[name]
-        outputs.append(_output(name, value, expected))
+        outputs.append(_output(name, value, expected, magnitude[name]))
         worst.append(int(np.abs(value - expected).reshape(count, -1).max(axis=1).argmax()))
-    fidelity = Fidelity(
-        error=max(output.relative for output in outputs),
-        max_error=max_error,
+    measured = Measured(
         samples=count,
-        synthetic=synthetic,
-        activation_bits=widths.activations,
-        weight_bits=widths.weights,
+        saturating=saturating,
         layers=tuple(
             LayerFidelity(
                 name=layer.node.name,
@@ -125,7 +124,16 @@ def measure(
         ),
         outputs=tuple(outputs),
     )
-    return fidelity, worst
+    return measured, worst
+
+
+def _saturating(fixed: Run) -> int:
+    """On how many samples values saturate."""
+    flags = [
+        (times > 1).reshape(len(times), -1).any(axis=1)
+        for _, times in excesses(fixed.built.graph, fixed.arrays)
+    ]
+    return int(np.any(flags, axis=0).sum()) if flags else 0
 
 
 def _add_layers(
@@ -158,18 +166,22 @@ def _add_layers(
         layer.add(fixed, expected.astype(np.float64))
 
 
-def _output(name: str, value: Floats, expected: Floats) -> OutputFidelity:
+def _output(name: str, value: Floats, expected: Floats, magnitude: float) -> OutputFidelity:
     count = len(value)
     flat, wanted = value.reshape(count, -1), expected.reshape(count, -1)
     agreement = None
     if flat.shape[1] > 1:
         agreement = float((flat.argmax(axis=1) == wanted.argmax(axis=1)).mean())
+    difference, nonzero = np.abs(flat - wanted), wanted != 0
+    own = difference[nonzero] / np.abs(wanted[nonzero])
+    quantiles = np.quantile(own, QUANTILES).tolist() if own.size else []
     stride = max(1, flat.size // PLOTTED)
     return OutputFidelity(
         name=name,
-        error=float(np.abs(flat - wanted).max()),
-        magnitude=float(np.abs(wanted).max()),
+        error=float(difference.max()),
+        magnitude=magnitude,
         agreement=agreement,
+        own_errors=dict(zip(QUANTILES, quantiles, strict=False)),
         floats=tuple(wanted.ravel()[::stride].tolist()),
         fixed=tuple(flat.ravel()[::stride].tolist()),
     )

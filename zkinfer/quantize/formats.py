@@ -15,12 +15,10 @@ from zkinfer.ops.tensor import FixedTensor, Integers
 
 Floats = npt.NDArray[np.float64]
 
-MARGIN = 1.25
-"""How much larger than the calibration data an activation may be before it saturates."""
+MARGIN = 2.0
+"""How much larger than the calibration data inputs and activations may be."""
 
-OUTPUT_MARGIN = 2.0
 OUTPUT_BITS = 20
-MAX_BITS = 32
 MAX_CONSTANT_BITS = 30
 MAX_SCALE = 120
 """No constant is finer than 2^-120, however small it is."""
@@ -116,16 +114,31 @@ def declared(integers: Integers, scale: int, bits: int = 1) -> FixedTensor:
 
 @dataclass(frozen=True)
 class Format:
-    """The range 2^power of an activation, with or without negative values, and the float clip."""
+    """The range 2^power of an activation, with or without negative values, and the float clip.
+
+    calibrated: whether the range comes from data, so that values may leave it.
+    """
 
     power: int
     signed: bool
     low: float = -math.inf
     high: float = math.inf
+    calibrated: bool = True
+
+    @property
+    def saturates(self) -> tuple[bool, bool]:
+        """Whether the least and the greatest number are the range's, and not the model's own."""
+        end = 2.0**self.power
+        return self.calibrated and self.low < -end, self.calibrated and self.high > end
 
     def scale(self, bits: int) -> int:
         """The scale at which the range fills `bits` bits."""
         return bits - self.signed - self.power
+
+    def is_exact(self, scale: int) -> bool:
+        """Whether the clip's ends are whole numbers at a scale."""
+        ends = [math.ldexp(end, scale) for end in (self.low, self.high) if math.isfinite(end)]
+        return all(end % 1 == 0 for end in ends)
 
     def bounds(self, scale: int) -> tuple[int, int]:
         """The integers that the range and the clip allow at a scale."""

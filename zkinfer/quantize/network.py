@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zkinfer.errors import InternalError
-from zkinfer.fixed import LIMIT, FixedGraph, FixedNode
+from zkinfer.fixed import LIMIT, MAX_SCALE, FixedGraph, FixedNode
 from zkinfer.graph import Node
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
-from zkinfer.layers.emitting import copying, ranking, rounding
+from zkinfer.layers.emitting import copying, ranking, refined, rounding
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import FixedTensor, Integers
 from zkinfer.quantize.formats import (
@@ -130,6 +130,7 @@ class Network:
     def declare(self, domains: Mapping[str, FixedTensor]) -> None:
         """Takes the declared inputs in."""
         for name, tensor in domains.items():
+            self._check_scale(name, tensor)
             self.tensors[name] = tensor
             self.names[name] = name
 
@@ -198,10 +199,10 @@ class Network:
     def requantize(self, name: str, source: str, target: str) -> str:
         """Brings a float tensor's integers into the format of another (or the same) tensor."""
         fixed = self.names[source]
-        x, form = self.tensors[fixed], self.formats[target]
-        bits = self.widths.activation(target)
-        if target in self.task.shown and self.task.output_mode == "public":
-            bits = max(bits, OUTPUT_BITS)
+        x, form, bits = self.tensors[fixed], self.formats[target], self._bits(target)
+        if not form.is_exact(x.scale):
+            fixed = refined(self, self.derived(name, "/refined"), fixed, form.scale(bits))
+            x = self.tensors[fixed]
         scale = min(form.scale(bits), x.scale)
         low, high = form.bounds(scale)
         self.unsettled.pop(source, None)
@@ -209,10 +210,27 @@ class Network:
             self.names[target] = fixed
             return fixed
         output = self.own(target)
-        rounding(self, name, fixed, output, shift=x.scale - scale, low=low, high=high)
+        rounding(
+            self,
+            name,
+            fixed,
+            output,
+            shift=x.scale - scale,
+            bounds=(low, high),
+            saturates=form.saturates,
+        )
         self.rounded.add(output)
         self.names[target] = output
         return output
+
+    def scale(self, tensor: str) -> int:
+        """The scale of a float tensor's format."""
+        return self.formats[tensor].scale(self._bits(tensor))
+
+    def _bits(self, tensor: str) -> int:
+        """The width of a float tensor's format."""
+        shown = tensor in self.task.shown and self.task.output_mode == "public"
+        return max(self.widths.activation(tensor), OUTPUT_BITS if shown else 0)
 
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
@@ -226,6 +244,7 @@ class Network:
     def emit(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
         """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
         (tensor,) = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
+        self._check_scale(output, tensor)
         if tensor.low <= -LIMIT or tensor.high >= LIMIT:
             bits = max(-tensor.low, tensor.high).bit_length()
             raise TooWideError(
@@ -234,6 +253,14 @@ class Network:
             )
         self.nodes.append(FixedNode(name, op, tuple(inputs), (output,), attrs))
         self.tensors[output] = tensor
+
+    def _check_scale(self, name: str, tensor: FixedTensor) -> None:
+        """Raises TooWideError for steps finer or coarser than any network may have."""
+        if abs(tensor.scale) > MAX_SCALE:
+            raise TooWideError(
+                f"the numbers of {name} come in steps of 2^{-tensor.scale}; supported are steps "
+                f"from 2^-{MAX_SCALE} to 2^{MAX_SCALE}; give the model data closer to 1"
+            )
 
     def first_that_fits(self, attempts: Sequence[Callable[[], _T]]) -> _T:
         """The result of the first attempt that is not too wide; the last error if all are."""
@@ -258,10 +285,14 @@ class Network:
         """A constant of a product entry by entry, in at most so many bits."""
         return self.constant(name, self._elementwise_scale(name, bits))
 
+    def needed(self, name: str, finest: int) -> int:
+        """The scale that a constant needs beside tensors of at most this scale."""
+        needed = self._elementwise_scale(name, MAX_CONSTANT_BITS)
+        return min(needed, max(finest, self.widths.detail))
+
     def addend(self, name: str, finest: int) -> str:
         """A constant of a sum whose other operands have at most this scale."""
-        needed = self._elementwise_scale(name, MAX_CONSTANT_BITS)
-        return self.constant(name, min(needed, max(finest, self.widths.detail)))
+        return self.constant(name, self.needed(name, finest))
 
     def exponent(self, name: str) -> int:
         """The least k for which no entry of a constant exceeds 2^k."""
@@ -271,7 +302,11 @@ class Network:
         """Declares a constant at a scale as a weight, once."""
         array = self._array(name)
         if np.abs(array).max() * 2.0**scale >= LIMIT:
-            raise TooWideError(f"constant {name} does not fit 62 bits at scale {scale}")
+            raise TooWideError(
+                f"constant {name} holds numbers up to {np.abs(array).max():.1e}, where steps of "
+                f"{2.0**-scale:.1e} are needed: it does not fit 62 bits; bring what it is computed "
+                "with to a similar size"
+            )
         unique = name
         if name in self.weights and self.tensors[name].scale != scale:
             unique = self.derived(name, f"/{scale}")

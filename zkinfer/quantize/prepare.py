@@ -1,6 +1,6 @@
 """The float graph made ready: what cannot be proved is refused, what costs less is put first.
 
-In label mode a last layer that keeps the order of the scores is dropped. A layer that keeps entries
+In label mode last layers that keep the order of the scores are dropped. A layer that keeps entries
 within bounds moves before one that takes the largest of several, where the rescaling of the
 accumulators does it at no cost: both are monotone, so they commute. Where weights are hidden,
 numbers that are attributes become weights.
@@ -14,66 +14,96 @@ from dataclasses import replace
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.graph import Graph, Node, TensorType
 from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Entries
+from zkinfer.layers.contract import Entries, Head
 
 
 def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
     """The graph to quantize. hidden: the weights. Raises UnsupportedModelError and UsageError."""
     if output_mode == "label":
         graph = _scores(graph)
+    graph = _needed(graph)
     for node in graph.nodes:
         _check_node(graph, node)
-    graph = _needed(graph)
-    _check(graph)
     if hidden:
         graph = _hidden_attributes(graph)
     return _bounds_first(graph)
 
 
+def label_name(graph: Graph) -> str:
+    """The output that a label is stated of: of several one that is a label, if there is any."""
+    labels = {
+        name
+        for node in graph.nodes
+        if LAYERS[node.op].entries is Entries.PLACE
+        for name in node.outputs
+    }
+    return next((name for name in graph.outputs if name in labels), graph.outputs[0])
+
+
 def _scores(graph: Graph) -> Graph:
-    """The graph that ends in the scores of one sample."""
-    if len(graph.outputs) != 1:
+    """The graph that ends in the scores of one sample, which all of its outputs stand for."""
+    scores = {_before_heads(graph, name) for name in graph.outputs}
+    if len(scores) != 1:
         raise UsageError(
-            f"a label needs a model with one output; this one has {', '.join(graph.outputs)}"
+            "a label needs a model with one output, or with several that stand for the same "
+            f"scores; this one has {', '.join(graph.outputs)}"
         )
-    (name,) = graph.outputs
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    last = makers.get(name)
-    ranks = None if last is None else LAYERS[last.op].ranks
-    if last is not None and ranks is not None:
-        if graph.shape(name)[ranks(last.attrs)] != math.prod(graph.shape(name)):
-            raise UsageError(_not_one_vector(graph, name))
-        name = last.inputs[0]
+    (name,) = scores
     shape = graph.shape(name)
-    if math.prod(shape) < 2 or max(shape) != math.prod(shape):
+    if math.prod(shape) == 1:
+        way = "" if name in graph.outputs else f"export the model with {name} as its output, "
+        raise UsageError(
+            f"a label is the place of the largest score, and {name} is one score only; {way}use "
+            "--output public and compare it with a threshold: 0 before a sigmoid means one half"
+        )
+    if max(shape) != math.prod(shape):
         raise UsageError(_not_one_vector(graph, name))
     return replace(graph, outputs=(name,))
 
 
+def _before_heads(graph: Graph, name: str) -> str:
+    """The scores that an output stands for."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    while name in makers and (head := LAYERS[makers[name].op].head) is not None:
+        axis = head.axis(makers[name].attrs)
+        (name,) = makers[name].inputs
+        if axis is not None and graph.shape(name)[axis] != math.prod(graph.shape(name)):
+            raise UsageError(_not_one_vector(graph, name))
+    return name
+
+
 def _not_one_vector(graph: Graph, name: str) -> str:
     return (
-        f"a label needs the scores of one sample; output {name} has shape {graph.shape(name)}; "
-        "fix the batch axis to 1 or use --output public"
+        f"a label needs the scores of one sample along one axis; {name} has the shape "
+        f"{graph.shape(name)}; fix the batch axis to 1 or use --output public"
     )
 
 
 def _check_node(graph: Graph, node: Node) -> None:
     layer = LAYERS[node.op]
-    if layer.emit is None and set(node.outputs) & set(graph.outputs):
-        raise UnsupportedModelError(
-            f"node {node.name}: a last {node.op} is not proved with public outputs; use --output "
-            f"label, or export the model with {node.inputs[0]} as its output"
-        )
-    if layer.emit is None and any(set(node.outputs) & set(other.inputs) for other in graph.nodes):
-        raise UnsupportedModelError(
-            f"node {node.name}: {node.op} is supported only as the last node, with --output label"
-        )
+    if layer.head is not None:
+        raise UnsupportedModelError(_unproved(graph, node, layer.head))
     for place in layer.constants:
         if place < len(node.inputs) and node.inputs[place] not in graph.constants:
             raise UnsupportedModelError(
                 f"node {node.name}: {node.op} needs a constant {node.inputs[place]}, "
                 "which depends on the input"
             )
+
+
+def _unproved(graph: Graph, node: Node, head: Head) -> str:
+    """What to do about a head among the nodes that are to be proved."""
+    (scores,) = node.inputs
+    export = f"export the model with {scores} as its output"
+    if math.prod(graph.shape(scores)) == 1:
+        return (
+            f"node {node.name}: a last {head.title} is not proved; {export} and compare that one "
+            "score with a threshold: 0 before a sigmoid means one half"
+        )
+    return (
+        f"node {node.name}: a last {head.title} is not proved with public outputs; use --output "
+        f"label, or {export}"
+    )
 
 
 def _needed(graph: Graph) -> Graph:
@@ -86,24 +116,6 @@ def _needed(graph: Graph) -> Graph:
             kept.append(node)
     constants = {name: array for name, array in graph.constants.items() if name in wanted}
     return replace(graph, nodes=tuple(reversed(kept)), constants=constants)
-
-
-def _check(graph: Graph) -> None:
-    if not graph.nodes:
-        raise UnsupportedModelError("the model is empty: no node makes its output")
-    if not graph.constants:
-        raise UnsupportedModelError(
-            "the model has no weights, so there is nothing to commit to and nothing to prove"
-        )
-    depends = set(graph.inputs)
-    for node in graph.nodes:
-        if depends.intersection(node.inputs):
-            depends.update(node.outputs)
-    for name in graph.outputs:
-        if name not in depends:
-            raise UnsupportedModelError(f"output {name} does not depend on the model's input")
-        if name in graph.inputs:
-            raise UnsupportedModelError(f"output {name} is an input of the model, unchanged")
 
 
 def _hidden_attributes(graph: Graph) -> Graph:

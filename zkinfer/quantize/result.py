@@ -22,7 +22,7 @@ class Oracle(Protocol):
 
 @dataclass(frozen=True)
 class LayerFidelity:
-    """One tensor against the float network on the calibration data.
+    """One tensor against the float network on some samples.
 
     error: the largest absolute difference. magnitude: the largest absolute float value. used: the
     part of the range, from 0 to 1, that the data reach. saturated: how many of `count` numbers lie
@@ -43,16 +43,19 @@ class LayerFidelity:
 
 @dataclass(frozen=True)
 class OutputFidelity:
-    """One output (in label mode the scores): the largest difference and the largest float value.
+    """One output (in label mode the scores): the largest difference, and the largest float value
+    of the samples that widths were chosen on.
 
     agreement: the share of samples whose largest entry is the same; None for a single number.
-    floats, fixed: some values of both, for a plot.
+    own_errors: by quantile of all numbers, the difference over the float value itself, as far as
+    that is not 0. floats, fixed: some values of both, for a plot.
     """
 
     name: str
     error: float
     magnitude: float
     agreement: float | None
+    own_errors: Mapping[float, float]
     floats: tuple[float, ...]
     fixed: tuple[float, ...]
 
@@ -63,22 +66,42 @@ class OutputFidelity:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """The two networks on some samples. saturating: on how many of them values saturate."""
+
+    samples: int
+    saturating: int
+    layers: tuple[LayerFidelity, ...]
+    outputs: tuple[OutputFidelity, ...]
+
+    @property
+    def error(self) -> float:
+        """The largest output error over the largest output, of the worst output."""
+        return max(output.relative for output in self.outputs)
+
+    @property
+    def agreement(self) -> float | None:
+        """The share of samples with the same label, of the worst output; None without labels."""
+        shares = [output.agreement for output in self.outputs if output.agreement is not None]
+        return min(shares, default=None)
+
+
+@dataclass(frozen=True)
 class Fidelity:
     """How close the fixed-point network is to the float one.
 
-    error: the largest output error over the largest output. synthetic: the samples were drawn from
-    the input range, for lack of calibration data. activation_bits, weight_bits: the usual widths;
-    widths that differ are in the graph.
+    fitted: on the samples that ranges and widths were chosen on, with an error of at most
+    max_error. held_out: on calibration data that had no part in it; None when there are too few.
+    synthetic: the samples were drawn from the input range, for lack of calibration data.
+    activation_bits, weight_bits: the usual widths; widths that differ are in the graph.
     """
 
-    error: float
     max_error: float
-    samples: int
     synthetic: bool
     activation_bits: int
     weight_bits: int
-    layers: tuple[LayerFidelity, ...]
-    outputs: tuple[OutputFidelity, ...]
+    fitted: Measured
+    held_out: Measured | None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,12 @@ Floats = npt.NDArray[np.float64]
 Samples = Mapping[str, Floats]
 
 DRAWN = 64
+
+FEWEST_TO_SPLIT = 10
+"""With fewer samples than this none are held out."""
+
+HELD_OUT = 0.2
+_GOLDEN = (math.sqrt(5) - 1) / 2
 _SEED = 1
 
 
@@ -95,6 +101,23 @@ def _whole(array: Floats, name: str, ends: tuple[float, float], kind: Integer) -
             f"{kind.low} to {kind.high} that input {name} takes"
         )
     return np.clip(np.rint(array), first, last)
+
+
+def split(total: int) -> tuple[list[int], list[int]]:
+    """Which samples widths are chosen on, and which of them are held out: none of a few.
+
+    Multiples of the golden ratio modulo 1 are evenly spread over every period that data may have
+    (classes in turn, a pattern by day), so that both parts are as varied as the whole.
+    """
+    if total < FEWEST_TO_SPLIT:
+        return list(range(total)), []
+    held = (np.arange(total) * _GOLDEN) % 1 >= 1 - HELD_OUT
+    return np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist()
+
+
+def at(samples: Samples, chosen: list[int]) -> dict[str, Floats]:
+    """These samples."""
+    return {name: array[chosen] for name, array in samples.items()}
 
 
 def count(samples: Samples) -> int:

@@ -24,8 +24,9 @@ from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
 from zkinfer.quantize.cost import cost, node_cost
-from zkinfer.quantize.domain import domain
-from zkinfer.quantize.formats import Format, Widths, exponent
+from zkinfer.quantize.diagnosis import diagnosis
+from zkinfer.quantize.domain import Domain
+from zkinfer.quantize.formats import Format, Widths
 from zkinfer.quantize.network import Built, Rounded, build
 from zkinfer.quantize.run import Run, output_error, run
 from zkinfer.quantize.task import Task
@@ -59,14 +60,17 @@ RUNS = (4, 60)
 
 @dataclass
 class Search:
-    """A task with its samples. reference: the float outputs; magnitude: the largest of each."""
+    """A task with the samples to choose on, and the inputs' domains.
+
+    reference: the float outputs; magnitude: the largest of each.
+    """
 
     task: Task
     formats: Mapping[str, Format]
     samples: Mapping[str, Floats]
     reference: Mapping[str, Floats]
     magnitude: Mapping[str, float]
-    input_range: tuple[float, float] | None
+    domains: Mapping[str, Domain]
     modes: Mapping[str, str]
     max_error: float
     rounded: Rounded = field(default_factory=Rounded)
@@ -88,10 +92,10 @@ class Search:
         inputs = self._input_bits(samples)
         start, best = self._start(inputs, error)
         if best > self.max_error:
+            fixed = run(self.build(start), samples)
             raise UsageError(
                 f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:g}; "
-                f"the best is {best:.3g}; allow twice that (--max-error), or give more "
-                "representative calibration data"
+                f"the best is {best:.3g}: {diagnosis(self.task, fixed, samples, best)}"
             )
         target = max(self.max_error / 2, best)
 
@@ -110,9 +114,7 @@ class Search:
         """The network with these widths."""
         graph = self.task.graph
         domains: dict[str, FixedTensor] = {
-            name: domain(
-                graph.shape(name), widths.inputs[name], self.samples[name], self.input_range
-            )
+            name: self.domains[name].tensor(graph.shape(name), widths.inputs[name])
             for name in graph.inputs
         }
         return build(self.task, self.formats, widths, self.rounded, domains, self.modes)
@@ -148,11 +150,7 @@ class Search:
 
     def _finer(self, name: str, scale: int) -> int:
         """A scale of an input, at most the finest one."""
-        return min(scale, MOST_INPUT_BITS - self._power(name))
-
-    def _power(self, name: str) -> int:
-        """The power of two within which an input lies."""
-        return exponent(float(np.abs(self._extent(name)).max()))
+        return min(scale, MOST_INPUT_BITS - self.domains[name].power)
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little."""
@@ -161,7 +159,7 @@ class Search:
         reference = {name: exact[name] for name in graph.outputs}
         chosen: dict[str, int] = {}
         for name in graph.inputs:
-            power = self._power(name)
+            power = self.domains[name].power
 
             def close(scale: int, name: str = name) -> bool:
                 rounded = {**samples, name: _rounded(samples[name], scale)}
@@ -175,10 +173,6 @@ class Search:
                 low, high = (low, middle) if close(middle) else (middle + 1, high)
             chosen[name] = high
         return chosen
-
-    def _extent(self, name: str) -> Floats:
-        """Numbers that span what an input can be."""
-        return self.samples[name] if self.input_range is None else np.array(self.input_range)
 
     def _narrow(self, usual: Widths, meets: Callable[[Widths], bool], samples: int) -> Widths:
         """Step 4."""
@@ -254,7 +248,7 @@ def products(graph: Graph) -> int:
         count = sum(math.prod(graph.shape(tensor)) for tensor in node.outputs)
         depth = LAYERS[node.op].products([graph.shape(name) for name in node.inputs])
         total += count * (depth + 4)
-    return total
+    return max(total, 1)
 
 
 def choose(graph: Graph, reference: Mapping[str, Floats]) -> list[int]:

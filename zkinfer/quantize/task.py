@@ -10,8 +10,8 @@ import numpy.typing as npt
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node
 from zkinfer.layers import LAYERS
-from zkinfer.quantize.formats import MARGIN, OUTPUT_MARGIN, Format, exponent
-from zkinfer.quantize.prepare import prepare
+from zkinfer.quantize.formats import MARGIN, Format, exponent
+from zkinfer.quantize.prepare import label_name, prepare
 
 Floats = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
@@ -19,7 +19,7 @@ Ranges = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Task:
-    """graph: prepared, without a final softmax. names: the outputs, as the model calls them.
+    """graph: prepared, without heads. names: of the outputs, in label mode of one.
     hidden: whether the weights are.
 
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
@@ -44,7 +44,7 @@ def make_task(graph: Graph, output_mode: str, *, hidden: bool) -> Task:
 
     Raises UnsupportedModelError or UsageError, naming the node, for what cannot be proved.
     """
-    names = graph.outputs
+    names = (label_name(graph),) if output_mode == "label" else graph.outputs
     graph = prepare(graph, output_mode, hidden=hidden)
     for node in graph.nodes:
         _check_constants(graph, node)
@@ -78,7 +78,7 @@ def formats(task: Task, ranges: Ranges, *, guaranteed: bool) -> dict[str, Format
         bounds = LAYERS[node.op].bounds(node.attrs)
         for tensor, (floor, ceiling) in zip(node.outputs, bounds, strict=True):
             low, high = ranges[tensor]
-            margin = OUTPUT_MARGIN if tensor in task.shown else MARGIN
-            power = exponent(max(-low, high) * (1.0 if guaranteed else margin))
-            found[tensor] = Format(power, floor < 0, floor, ceiling)
+            margin = 1.0 if guaranteed else MARGIN
+            most = min(max(-low, high) * margin, max(-floor, ceiling))
+            found[tensor] = Format(exponent(most), floor < 0, floor, ceiling, not guaranteed)
     return found

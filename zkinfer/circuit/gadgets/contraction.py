@@ -10,7 +10,8 @@ are their products over the factors of g, n and m:
 Rows: k g + 1, whatever n and m are. The check is a multilinear identity in the coordinates of t, u
 and v, so its error is at most their number over l (protocol.md, section 2). Y is not stored here:
 it is whatever value the product is said to equal, and lies outside the sketch, so it is committed
-before the challenges. Several products that make one sum are stated in one total.
+before the challenges. By certain bounds both sides stay below l / 2. Several products that make one
+sum are stated in one total.
 """
 
 import math

@@ -7,7 +7,8 @@ Maximum m of x_1..x_K, with one selector bit each:
     c_i d_i = 0                                                      `path/chosen`
 
 m is at least every x_i and equals one of them, so m has one solution (the selectors may differ
-between equals, and reach nothing else). Rows: 2 K + 1 a maximum; bits: K (width + 1).
+between equals, and reach nothing else); an x whose distance takes more bits has none. Rows: 2 K + 1
+a maximum; bits: K (width + 1).
 
 Label of n scores: the same on n x_j - j, whose maximum belongs to the lowest index of the largest
 score, as in ONNX, and to no other; the label is sum_j j c_j.

@@ -2,6 +2,8 @@
 
 a b = y                                                          one row a number
 x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
+
+An x that its bits do not hold has no solution. One that is certainly not negative needs no rows.
 """
 
 from dataclasses import dataclass, replace

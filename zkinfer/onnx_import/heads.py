@@ -1,0 +1,52 @@
+"""Converters of what classifiers end with: Softmax, LogSoftmax, Sigmoid, ArgMax.
+
+They keep the order of the scores before them, so that a label stands for each; none is proved.
+"""
+
+from zkinfer.onnx_import.builder import Site, axis_in
+from zkinfer.onnx_import.node import Refusal
+
+
+def softmax(site: Site) -> None:
+    """Softmax over one axis."""
+    _normalized(site, "softmax")
+
+
+def log_softmax(site: Site) -> None:
+    """LogSoftmax over one axis."""
+    _normalized(site, "log_softmax")
+
+
+def sigmoid(site: Site) -> None:
+    """Sigmoid."""
+    site.finish("sigmoid", site.operand(0))
+
+
+def arg_max(site: Site) -> None:
+    """ArgMax, of equal scores the first."""
+    if site.attr("select_last_index", 0):
+        raise Refusal("expected the first of equal scores, got select_last_index = 1")
+    axis = axis_in(int(site.attr("axis", 0)), len(site.shape(0)))
+    keepdims = bool(site.attr("keepdims", 1))
+    site.finish("arg_max", site.operand(0), axes=(axis,), keepdims=keepdims)
+    site.graph.integral.add(site.node.outputs[0])
+
+
+def _normalized(site: Site, op: str) -> None:
+    """Over one axis. Before opset 13 both run over all axes from `axis` on."""
+    shape = site.shape(0)
+    if not shape:
+        raise Refusal("expected an input with axes, got a scalar")
+    if site.version >= 13:
+        axis = axis_in(int(site.attr("axis", -1)), len(shape))
+    else:
+        first = int(site.attr("axis", 1))
+        first = axis_in(first, len(shape)) if first < len(shape) else len(shape) - 1
+        wide = [axis for axis in range(first, len(shape)) if shape[axis] > 1]
+        if len(wide) > 1:
+            raise Refusal(
+                f"expected one axis to run over, got the axes {wide} of {shape} "
+                "(before opset 13 it runs over all axes from the given one on)"
+            )
+        axis = wide[0] if wide else first
+    site.finish(op, site.operand(0), axis=axis)

@@ -1,0 +1,44 @@
+"""Everything that is in the way of compiling a model, gathered into one error."""
+
+from dataclasses import dataclass, field
+
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.onnx_import.node import OnnxNode
+
+
+@dataclass
+class Problems:
+    """unsupported: nodes of operators that have no converter. inner: nodes that are supported only
+    as the last ones. refused: what else, in words.
+    """
+
+    unsupported: list[OnnxNode] = field(default_factory=list)
+    inner: list[OnnxNode] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.unsupported or self.inner or self.refused)
+
+    def error(self) -> UnsupportedModelError:
+        """One sentence; below it a line for each unsupported operator, with how many nodes have it
+        and the first of them, and then for all else.
+        """
+        kinds: dict[str, list[OnnxNode]] = {}
+        for node in self.unsupported:
+            kinds.setdefault(node.op + (node.domain and f" (domain {node.domain})"), []).append(
+                node
+            )
+        for node in self.inner:
+            kinds.setdefault(f"{node.op} (but as the last operator)", []).append(node)
+        if not kinds:
+            return UnsupportedModelError(
+                f"zkinfer cannot compile this model: {'; '.join(self.refused)}"
+            )
+        lines = [
+            f"{kind} x{len(nodes)}, first: node {nodes[0].name}" for kind, nodes in kinds.items()
+        ]
+        several = "operators that are" if len(kinds) > 1 else "an operator that is"
+        return UnsupportedModelError(
+            f"zkinfer cannot compile this model, which has {several} not supported:",
+            [*lines, *self.refused],
+        )
