@@ -1,4 +1,4 @@
-"""Weights certificates with few signs: the same steps and formats, quick for verifiers in Python."""
+"""Weights certificates with few signs: the same steps and formats, quick to verify in Python."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

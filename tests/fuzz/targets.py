@@ -137,7 +137,7 @@ def _sealed(data: bytes) -> bytes:
 
 def _rebuilt(data: bytes) -> bytes | None:
     """The key with what follows from its graph put in: its circuit, as many rows as it needs,
-    public weights and the commitments to them, the certificate's circuit and the length of the rest.
+    public weights and the commitments to them, the certificate's circuit, the length of the rest.
 
     None if its graph has no circuit.
     """

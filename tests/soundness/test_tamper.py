@@ -140,7 +140,7 @@ def test_every_field_of_a_circuit_has_rows(subject: Subject) -> None:
         here = {field.name for field in circuit_fields(data)} - names
         assert here <= fields_of(part)
         names |= here
-    # The circuits have fields of every sort that formats.md knows, but blocks that define quotients.
+    # The circuits have fields of every sort that formats.md knows, but definitions of quotients.
     for name, kinds in (
         ("segment/binding", 5),
         ("tensor/segment", 6),

@@ -94,8 +94,7 @@ def test_two_certificates_of_one_key_share_no_commitment() -> None:
     key = make_keys(case.graph, weights)
     stated, opened = key.verifying_key, (key.verifying_key.rows, key.blinds)
     made = [
-        certify(case.graph, lower(case.graph), weights, opened, stated.key_digest)
-        for _ in range(2)
+        certify(case.graph, lower(case.graph), weights, opened, stated.key_digest) for _ in range(2)
     ]
     parts = [certificate_parts(data) for data in (stated.certificate, *made)]
     assert_unrelated([rows + body for _, rows, body in parts])
