@@ -80,7 +80,7 @@ impl Case {
         let length = u32::from_le_bytes(length.try_into().ok()?);
         let (circuit, mut data) = data.split_at_checked(usize::try_from(length).ok()?)?;
         let circuit = Circuit::parse(circuit).ok()?;
-        let values = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
+        let values: usize = circuit.public_tensors().map(|tensor| tensor.grid.count()).sum();
         let rows: Vec<usize> =
             circuit.bound(Binding::Committed).map(|(_, segment)| circuit.rows(segment)).collect();
         let most = rows.iter().fold(values, |most, rows| most.max(*rows));
