@@ -43,7 +43,7 @@ def _along(tensor: int, extent: int, weight: Projection | None = None) -> Term:
     return Term(tensor, 1, (0,), (Axis(extent, weight, (1,)),))
 
 
-_MANY, _SIGNS, _TERMS = (1 << 21) - 64, 32_200, 60_000
+_MANY, _SIGNS, _TERMS = (1 << 21) - 64, 32_200, 1 << 16
 HOSTILE = {
     "most_steps": _circuit(1 << 10, (), [_along(2, _MANY)], extents=(_MANY,), traces=(_MANY,)),
     "most_signs": _circuit(
