@@ -62,7 +62,7 @@ a byte, and in a table.
 
 
 def main() -> None:
-    """One circuit, proof and case a vector, a certificate's circuit, and the most expensive ones."""
+    """Circuit, proof and case of each vector, circuits of certificates, and expensive ones."""
     for name, circuit in HOSTILE.items():
         _write("circuit", name, circuit)
         _write("verify", name, struct.pack("<I", len(circuit)) + circuit)
