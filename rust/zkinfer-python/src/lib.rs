@@ -10,7 +10,7 @@ use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use work::Failure;
@@ -129,7 +129,7 @@ fn commit<'py>(
 }
 
 /// By the name of a segment.
-type BySegment<T> = HashMap<String, T>;
+type BySegment<T> = BTreeMap<String, T>;
 
 /// What is given by name, in the circuit's order.
 fn in_order<T>(
