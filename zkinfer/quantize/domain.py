@@ -40,11 +40,12 @@ class Domain:
     """The numbers that an input may be: low to high.
 
     exact: whether every one of them is, and no other; else the high end, a power of two, is left
-    out.
+    out, unless `most`, the largest number of the data, rounds to it.
     """
 
     low: float
     high: float
+    most: float
     exact: bool
 
     @property
@@ -58,6 +59,8 @@ class Domain:
             low, high = (int(np.rint(math.ldexp(end, scale))) for end in (self.low, self.high))
             return FixedTensor(shape, scale, low, max(high, low + 1))
         bits = max(self.power + scale, 0 if self.low < 0 else 1)
+        if np.rint(math.ldexp(self.most, scale)) >= 1 << bits:
+            bits += 1
         return FixedTensor(shape, scale, -(1 << bits) if self.low < 0 else 0, (1 << bits) - 1)
 
 
@@ -70,7 +73,7 @@ def domains(
     without negative numbers if the data have none, and within the input's type.
     """
     if input_range is not None:
-        return {name: Domain(*input_range, exact=True) for name in graph.inputs}
+        return {name: Domain(*input_range, input_range[1], exact=True) for name in graph.inputs}
     return {name: _calibrated(data[name], graph.tensors[name].kind) for name in graph.inputs}
 
 
@@ -79,4 +82,4 @@ def _calibrated(data: Floats, kind: Kind) -> Domain:
     if isinstance(kind, Integer):
         power = min(power, exponent(max(-kind.low, kind.high + 1)))
     end = 2.0**power
-    return Domain(-end if data.min() < 0 else 0.0, end, exact=False)
+    return Domain(-end if data.min() < 0 else 0.0, end, float(data.max()), exact=False)
