@@ -22,7 +22,6 @@ from zkinfer.keys import VerifyingKey, make_keys
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit
 from zkinfer.reference.errors import FormatError
-from zkinfer.reference.formats import VerifyingKey as ReferenceKey
 from zkinfer.reference.graph import Graph, parse_graph
 from zkinfer.reference.matrix import check_steps
 
@@ -47,14 +46,15 @@ def both(case: hand_circuit.Case, digest: bytes = hand_circuit.KEY_DIGEST) -> bo
     """The verdict that both verifiers come to."""
     circuit = Circuit(case.circuit)
     rows = [case.rows[at : at + 32] for at in range(0, len(case.rows), 32)]
-    key = ReferenceKey(parse_graph(EMPTY_GRAPH), circuit, rows, digest, b"")
-    argument = Argument(key, case.context, [case.public.ravel().tolist()], case.body)
+    public = [case.public.ravel().tolist()]
+    argument = Argument(circuit, [rows], digest, case.context, public)
 
     def native() -> None:
-        verifier = _core.Verifier(_core.Circuit(case.circuit), case.rows, digest)
+        verifier = _core.Verifier(_core.Circuit(case.circuit), {"weights": case.rows}, digest)
         verifier.verify(case.context, [case.public], case.body)
 
-    ours, theirs = accepts(argument.run, FormatError), accepts(native, ValueError)
+    ours = accepts(lambda: argument.run(case.body), FormatError)
+    theirs = accepts(native, ValueError)
     assert ours == theirs
     return ours
 

@@ -106,10 +106,11 @@ class Receiver(Argument):
     def __init__(self, key: VerifyingKey, proof: zkinfer.Proof) -> None:
         read: ReadProof = read_proof(proof.to_bytes())
         values = [values for _, values in read.public]
-        super().__init__(read_key(key.to_bytes()), read.context, values, read.body)
+        known = read_key(key.to_bytes())
+        super().__init__(known.circuit, [known.rows], known.digest, read.context, values)
         self.graph, self.lowered = key.graph, lower(key.graph)
         self.drawn: dict[str, list[int]] = {}
-        self.run()
+        self.run(read.body)
 
     def draw(self, label: str, count: int) -> Point:
         scalars = super().draw(label, count)
