@@ -137,10 +137,11 @@ def test_another_statement_is_refused(hand: hand_circuit.Case) -> None:
 
 def test_a_proof_is_for_one_circuit(hand: hand_circuit.Case) -> None:
     # Same sizes, another coefficient.
-    circuit = hand.circuit.replace(
-        hand_circuit.scalars(ORDER - 1), hand_circuit.scalars(ORDER - 2), 1
-    )
+    before, after = hand.circuit.split(b"output")
+    term, other = (hand_circuit.number(1) + hand_circuit.integers(n) for n in (-1, -2))
+    circuit = before + b"output" + after.replace(term, other, 1)
     assert circuit != hand.circuit
+    assert sizes(circuit) == sizes(hand.circuit)
     assert not both(dataclasses.replace(hand, circuit=circuit))
 
 
@@ -153,7 +154,9 @@ def test_circuits_are_read_alike(hand: hand_circuit.Case) -> None:
         changes.append(bytes(changed))
     accepted = 0
     for changed in changes:
-        assert sizes(changed) == native_sizes(changed)
+        ours, theirs = sizes(changed), native_sizes(changed)
+        # What a block defines is for provers; the native reader alone looks at it.
+        assert ours == theirs or "define" in str(theirs)
         accepted += sizes(changed) is not None
     assert 100 < accepted < len(changes) - 100
 
@@ -168,11 +171,11 @@ def sizes(data: bytes) -> tuple[int, ...] | None:
     return rows, 1 << circuit.columns_log2, 1 << circuit.nu, 1 << circuit.mu
 
 
-def native_sizes(data: bytes) -> tuple[int, ...] | None:
+def native_sizes(data: bytes) -> tuple[int, ...] | str | None:
     try:
         circuit = _core.Circuit(data)
-    except ValueError:
-        return None
+    except ValueError as error:
+        return str(error) if "define" in str(error) else None
     return circuit.rows, circuit.columns, circuit.entries, circuit.constraints
 
 
