@@ -24,7 +24,7 @@ ceil(log2 K) coordinates of challenges. An honest W has |Q_m| <= K^2 sum |W| <= 
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ def certified_bound(graph: FixedGraph) -> int:
 def certificate_circuit(graph: FixedGraph, circuit: Circuit, seeds: Seeds) -> Circuit:
     """The certificate's circuit for a graph with hidden weights and its own circuit."""
     bound, columns = projection_bound(graph), circuit.columns
-    shape = (-(-circuit.entries(Segment.WEIGHTS) // columns), columns)
+    shape = (circuit.committed_rows(Segment.WEIGHTS), columns)
     tensors = [Tensor("one", Segment.PUBLIC, (), 1, 1), Tensor("weights", Segment.WEIGHTS, shape)]
     left = Axis(shape[0], Projection(0, K, seeds.a), (1, 0))
     right = Axis(shape[1], Projection(1, K, seeds.b), (0, 1))
@@ -115,13 +115,12 @@ def weight_matrix(circuit: Circuit, weights: Sequence[Integers]) -> Integers:
     """The committed matrix [R, C]. weights: as `zkinfer.lower.weight_arrays` gives them."""
     grids = [tensor.extents or (1,) for tensor in circuit.segment(Segment.WEIGHTS)]
     offsets, _ = place(grids)
-    columns = circuit.columns
-    image = np.zeros(-(-circuit.entries(Segment.WEIGHTS) // columns) * columns, np.int64)
+    image = np.zeros(circuit.committed_rows(Segment.WEIGHTS) * circuit.columns, np.int64)
     for extents, offset, array in zip(grids, offsets, weights, strict=True):
         padded = (extents[0], *map(next_power, extents[1:]))
         there = image[offset : offset + extents[0] * inner_size(extents)].reshape(padded)
         there[tuple(map(slice, extents))] = array.reshape(extents)
-    return image.reshape(-1, columns)
+    return image.reshape(-1, circuit.columns)
 
 
 def project(graph: FixedGraph, matrix: Integers, seeds: Seeds) -> list[Integers]:
@@ -132,14 +131,11 @@ def project(graph: FixedGraph, matrix: Integers, seeds: Seeds) -> list[Integers]
     size = 52 - matrix.size.bit_length()
     lefts: list[npt.NDArray[np.float64]] = []
     for start in range(0, len(matrix), _CHUNK):
-        rest, part = matrix[start : start + _CHUNK], 0
-        while rest.any():
+        rows = slice(start, start + _CHUNK)
+        for part, low in enumerate(_parts(matrix[rows], size)):
             if part == len(lefts):
                 lefts.append(np.zeros((K, matrix.shape[1])))
-            last = abs(rest).max() < 1 << size
-            low = rest if last else rest & ((1 << size) - 1)
-            lefts[part] += a[:, start : start + _CHUNK] @ low.astype(np.float64)
-            rest, part = (rest - low) >> size, part + 1
+            lefts[part] += a[:, rows] @ low.astype(np.float64)
     total = np.zeros((K, K), dtype=object)
     for part, left in enumerate(lefts):
         total += (left @ b.T).astype(np.int64).astype(object) << size * part
@@ -158,15 +154,21 @@ def combine(graph: FixedGraph, projections: Sequence[Integers], seeds: Seeds) ->
     signs = Projection(2, K, seeds.d).signs(K * K)
     total = np.full(K, bound, dtype=object)
     for digit, array in enumerate(projections):
-        rest, place_value = array, DIGIT * digit
-        while rest.any():
-            # Sums of K^2 numbers of 32 bits are exact in a float64.
-            low = rest if abs(rest).max() < 1 << 32 else rest & ((1 << 32) - 1)
-            total += _products(signs, low).astype(np.int64).astype(object) << place_value
-            rest, place_value = (rest - low) >> 32, place_value + 32
+        # Sums of K^2 numbers of 32 bits are exact in a float64.
+        for part, low in enumerate(_parts(array, 32)):
+            sums = _products(signs, low).astype(np.int64).astype(object)
+            total += sums << DIGIT * digit + 32 * part
     return [
         (total >> start & ((1 << width) - 1)).astype(np.int64) for start, width in _pieces(bound)
     ]
+
+
+def _parts(array: Integers, size: int) -> Iterator[Integers]:
+    """Arrays of numbers below 2^size in absolute value: the sum of 2^(size i) times the i-th."""
+    while array.any():
+        low = array if abs(array).max() < 1 << size else array & ((1 << size) - 1)
+        yield low
+        array = (array - low) >> size
 
 
 def _products(signs: npt.NDArray[np.int8], numbers: Integers) -> npt.NDArray[np.float64]:

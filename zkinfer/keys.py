@@ -389,7 +389,7 @@ def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
         follows = circuit.to_bytes() == encoded
     if not follows:
         raise FormatError("this key's circuit does not follow from its graph")
-    expected = POINT_SIZE * -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)
+    expected = POINT_SIZE * circuit.committed_rows(Segment.WEIGHTS)
     if len(rows) != expected:
         raise FormatError(
             f"this key has {len(rows)} bytes of weight commitments, {expected} expected"
@@ -403,7 +403,7 @@ def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
         return
     draft = certificate_circuit(key.graph, circuit, Seeds.of(key.key_digest, b""))
     start = _LENGTH.size + len(draft.to_bytes())
-    end = start + POINT_SIZE * -(-draft.entries(Segment.PROJECTIONS) // draft.columns)
+    end = start + POINT_SIZE * draft.committed_rows(Segment.PROJECTIONS)
     rows, body = key.certificate[start:end], key.certificate[end:]
     seeds = Seeds.of(key.key_digest, rows)
     encoded = certificate_circuit(key.graph, circuit, seeds).to_bytes()

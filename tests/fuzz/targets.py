@@ -149,7 +149,7 @@ def _rebuilt(data: bytes) -> bytes | None:
         if graph.weights_mode == "public":
             weights, rows = _public_weights(graph, encoded, weights)
         else:
-            needed = -(-circuit.entries(Segment.WEIGHTS) // circuit.columns)
+            needed = circuit.committed_rows(Segment.WEIGHTS)
             rows = _sized(rows, POINT_SIZE * needed)
             if graph.weights:
                 digest = key_digest(graph, encoded, rows, None)

@@ -80,6 +80,10 @@ class Circuit:
         """Entries of a segment up to the end of its last tensor."""
         return used_entries(self.tensors).get(segment, 0)
 
+    def committed_rows(self, segment: Segment) -> int:
+        """The rows of C entries that commit to a segment."""
+        return -(-self.entries(segment) // self.columns)
+
     def segment(self, segment: Segment) -> list[Tensor]:
         """The tensors of one segment, in order."""
         return [tensor for tensor in self.tensors if tensor.segment == segment]
