@@ -6,10 +6,11 @@ r in s bits, u in w >= k bits (u' without its low k bits), and two flags p (over
     x + 2^(s-1) = 2^s (f + q) + r,   q = u + (H + 1) p - 2^w n     rounding
     (1 - p - n) (u' + p + n) = 0                                   saturation
     (1 - p - n) (u mod 2^k) = (o - f) - H p                        output
-    H - (o - f) in k bits, unless H = 2^k - 1                      range
+    H - (o - f) in k bits, unless it is sure                       range
 
 Both flags at once fail the saturation row, as u' + 2 > 0. No flag: u' = 0, so o - f = u = q, and
-H - u is not negative; as low <= f and f + H <= high, the clip changes nothing. Over: f + H = high,
+H - u is not negative: by a row, or as H = 2^k - 1, or as no x has a greater quotient by its certain
+bounds; as low <= f and f + H <= high, the clip changes nothing. Over: f + H = high,
 so q = H + 1 + u is above the range, and o = high. Under: f = low, q = u - 2^w is negative, and
 o = low. The cases exclude each other, so each x has at most one solution, the right one, whatever
 x is: nothing wraps, by its certain bounds. That there is one rests on the bounds of an honest
@@ -116,8 +117,8 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
             excess = linear.add(bits.field(start + d.width, d.wide - d.width), flags)
             b.product(f"{path}/saturation", normal, excess, linear.constant(0, o))
         b.product(f"{path}/output", normal, digits, offset)
-    if d.span != (1 << d.width) - 1:
-        last = d.first + d.span
+    last = d.first + d.span
+    if d.span != (1 << d.width) - 1 and (d.above or sure.high > last):
         nonnegative(b, f"{path}/range", linear.shifted(linear.scale(o, -1), last), d.width)
     return stored
 
