@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.columns import Columns
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Integers = npt.NDArray[np.int64]
@@ -20,6 +21,15 @@ class Net:
         self.inputs: list[str] = []
         self.weights: list[str] = []
         self.nodes: list[FixedNode] = []
+        self.columns: dict[str, Columns] = {}
+
+    def table(self, *shape: int, axis: int, lows: Sequence[int], bits: int) -> str:
+        """An input by column, at a scale of 2 that the columns' own begin with."""
+        columns = Columns(axis, tuple(range(2, 2 + len(lows))), tuple(lows), bits)
+        tensor = columns.tensor(shape, 2)
+        name = self._declare("x", self.inputs, shape, tensor.low, tensor.high, tensor.scale)
+        self.columns[name] = columns
+        return name
 
     def input(self, *shape: int, low: int = -8, high: int = 7, scale: int = 0) -> str:
         return self._declare("x", self.inputs, shape, low, high, scale)
@@ -52,6 +62,7 @@ class Net:
             nodes=tuple(self.nodes),
             outputs=outputs,
             declared=self.declared,
+            columns=self.columns,
             input_mode=inputs,
             output_mode=output,
             weights_mode="hidden",
@@ -74,15 +85,16 @@ class Case:
         rng = np.random.default_rng(seed)
 
         def draw(names: Sequence[str]) -> dict[str, Integers]:
-            return {name: _draw(rng, self.graph.tensors[name], extreme) for name in names}
+            return {name: _draw(rng, self.graph, name, extreme) for name in names}
 
         return draw(self.graph.weights), draw(self.graph.inputs)
 
 
-def _draw(rng: np.random.Generator, tensor: FixedTensor, extreme: bool) -> Integers:
+def _draw(rng: np.random.Generator, graph: FixedGraph, name: str, extreme: bool) -> Integers:
+    shape, encoding = graph.tensors[name].shape, graph.encoding(name)
     if extreme:
-        return rng.choice(np.array([tensor.low, tensor.high], dtype=np.int64), tensor.shape)
-    return rng.integers(tensor.low, tensor.high, tensor.shape, dtype=np.int64, endpoint=True)
+        return np.where(rng.random(shape) < 0.5, encoding.low, encoding.high)
+    return rng.integers(encoding.low, encoding.high, shape, dtype=np.int64, endpoint=True)
 
 
 def cases() -> dict[str, Case]:
@@ -110,6 +122,10 @@ def _linear() -> Mapping[str, FixedGraph]:
     made["add of public inputs"] = net.graph(
         net.node("add", x, x, shift_a=0, shift_b=0), inputs="public"
     )
+    for mode in ("hidden", "public"):
+        net = Net()
+        x = net.table(2, 3, axis=1, lows=(0, -8, 5), bits=4)
+        made[f"{mode} input by column"] = net.graph(net.node("neg", x), inputs=mode)
     net = Net()
     x = net.input(2, 3, 5)
     made["reduce_sum"] = net.graph(

@@ -294,6 +294,5 @@ def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt
     numbers: dict[str, npt.NDArray[Any]] = {}
     for name, value in values.items():
         tensor = graph.tensors[name]
-        exact = np.ldexp(value.astype(np.float64), -tensor.scale)
-        numbers[name] = value if tensor.kind == "label" else exact
+        numbers[name] = value if tensor.kind == "label" else graph.encoding(name).numbers(value)
     return numbers

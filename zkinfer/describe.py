@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from zkinfer import container
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
@@ -62,16 +64,20 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
 
 
 def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
-    """Shape, scale and range, as integers and as the numbers that they stand for."""
+    """Shape, scale and range, as integers and as the numbers that they stand for.
+
+    Of an input by column lists of scales and ranges, and their axis.
+    """
     described: dict[str, Any] = {}
     for name in names:
-        tensor = graph.tensors[name]
-        step = 2.0**-tensor.scale
+        encoding, columns = graph.encoding(name), graph.columns.get(name)
+        ends = (encoding.low, encoding.high)
         described[name] = {
-            "shape": list(tensor.shape),
-            "scale": tensor.scale,
-            "range_fixed": [tensor.low, tensor.high],
-            "range": [tensor.low * step, tensor.high * step],
+            "shape": list(graph.tensors[name].shape),
+            **({} if columns is None else {"columns_axis": columns.axis}),
+            "scale": encoding.scale.squeeze().tolist(),
+            "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
+            "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
         }
     return described
 

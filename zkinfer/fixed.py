@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.columns import MAX_BITS, MAX_COLUMNS, Columns, Encoding
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
@@ -54,7 +55,8 @@ class FixedGraph:
     """A network: declared inputs and weights, nodes in topological order.
 
     weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
-    those that nodes make are derived. Raises FormatError when the parts do not fit together.
+    those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
+    Raises FormatError when the parts do not fit together.
     """
 
     inputs: tuple[str, ...]
@@ -65,6 +67,7 @@ class FixedGraph:
     input_mode: str
     output_mode: str
     weights_mode: str
+    columns: Mapping[str, Columns] = field(default_factory=dict)
     tensors: Mapping[str, FixedTensor] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,6 +85,9 @@ class FixedGraph:
         _check(len(distinct) == len(self.nodes), "two nodes have one name")
         _check(set(names) == set(self.declared), "declared tensors are not inputs and weights")
         _check(bool(self.inputs) and bool(self.outputs), "it has no input or no output")
+        _check(set(self.columns) <= set(self.inputs), "columns of what is no input")
+        for name, columns in self.columns.items():
+            _check_columns(name, columns, self.declared[name])
         tensors: dict[str, FixedTensor] = {}
         for name in names:
             tensors[name] = _checked(f"tensor {name}", self.declared[name])
@@ -98,12 +104,19 @@ class FixedGraph:
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         object.__setattr__(self, "tensors", tensors)
 
+    def encoding(self, name: str) -> Encoding:
+        """What the integers of a tensor stand for."""
+        return Encoding.of(self.tensors[name], self.columns.get(name))
+
     def to_json(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, ASCII."""
 
         def listed(names: Sequence[str]) -> list[list[Any]]:
-            tensors = [(name, self.declared[name]) for name in names]
-            return [[name, list(t.shape), t.scale, t.low, t.high] for name, t in tensors]
+            tensors = [(name, self.declared[name], self.columns.get(name)) for name in names]
+            return [
+                [name, list(t.shape), t.scale, *((t.low, t.high) if c is None else _members(c))]
+                for name, t, c in tensors
+            ]
 
         nodes = [
             {
@@ -163,30 +176,38 @@ def quantize_input(
     """
     if set(inputs) != set(graph.inputs):
         raise UsageError(f"the inputs are {_names(inputs)}; the model takes {_names(graph.inputs)}")
-    return {name: _quantize(name, graph.tensors[name], inputs[name]) for name in graph.inputs}
+    return {
+        name: _quantize(name, graph.tensors[name].shape, graph.encoding(name), inputs[name])
+        for name in graph.inputs
+    }
 
 
-def _quantize(name: str, tensor: FixedTensor, x: npt.NDArray[Any]) -> Integers:
+def _quantize(
+    name: str, shape: tuple[int, ...], encoding: Encoding, x: npt.NDArray[Any]
+) -> Integers:
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise UsageError(f"input {name} has dtype {x.dtype}; expected numbers")
-    if x.shape != tensor.shape:
-        raise UsageError(f"input {name} has shape {x.shape}; the model takes {tensor.shape}")
+    if x.shape != shape:
+        raise UsageError(f"input {name} has shape {x.shape}; the model takes {shape}")
     values = x.astype(np.float64)
     finite = np.isfinite(values)
     if not finite.all():
         index = _first(~finite)
         raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
-    rounded = np.rint(np.ldexp(values, tensor.scale))
+    rounded = np.rint(np.ldexp(values, encoding.scale))
     outside = np.abs(rounded) >= LIMIT
     integers = np.where(outside, 0, rounded).astype(np.int64)
-    outside |= (integers < tensor.low) | (integers > tensor.high)
+    outside |= (integers < encoding.low) | (integers > encoding.high)
     if outside.any():
         index = _first(outside)
-        low, high = math.ldexp(tensor.low, -tensor.scale), math.ldexp(tensor.high, -tensor.scale)
+        ends = (encoding.numbers(end) for end in (encoding.low, encoding.high))
+        low, high = (float(np.broadcast_to(end, shape)[index]) for end in ends)
+        where = "of this column " if encoding.scale.ndim else ""
         raise UsageError(
             f"input {name} at index {index} is {values[index]:g}, outside of the model's domain "
-            f"{low:g} to {high:g}; compile with calibration data or an input range that covers it"
+            f"{where}{low:g} to {high:g}; compile with calibration data or an input range that "
+            "covers it"
         )
     return integers
 
@@ -226,6 +247,18 @@ def _checked(what: str, tensor: FixedTensor) -> FixedTensor:
     return tensor
 
 
+def _check_columns(name: str, columns: Columns, tensor: FixedTensor) -> None:
+    _check(0 <= columns.axis < len(tensor.shape), f"input {name}: columns on no axis of it")
+    extent = tensor.shape[columns.axis]
+    fits = len(columns.scales) == len(columns.lows) == extent <= MAX_COLUMNS
+    _check(fits, f"input {name}: columns for another number than {extent}, or too many")
+    fits = all(abs(scale) <= MAX_SCALE for scale in columns.scales)
+    fits = fits and all(abs(low) < LIMIT for low in columns.lows) and 1 <= columns.bits <= MAX_BITS
+    _check(fits, f"input {name}: columns beyond the limits")
+    fits = columns.tensor(tensor.shape, tensor.scale) == tensor
+    _check(fits, f"input {name}: columns with other bounds than it has")
+
+
 def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> list[FixedTensor]:
     _check(node.op in OPS, f"node {node.name}: operator {node.op} does not exist")
     op = OPS[node.op]
@@ -260,18 +293,16 @@ def _graph(document: Any) -> FixedGraph:
     """The graph of a document; what that says of outputs is still to be checked."""
     keys = {"inputs", "weights", "nodes", "outputs", *MODES}
     _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
-    declared: dict[str, FixedTensor] = {}
-    names: dict[str, tuple[str, ...]] = {}
-    for member in ("inputs", "weights"):
-        entries = [_declaration(entry) for entry in _list(document[member])]
-        names[member] = tuple(name for name, _ in entries)
-        declared.update(entries)
+    inputs = [_input(entry) for entry in _list(document["inputs"])]
+    weights = [_declaration(_list(entry)) for entry in _list(document["weights"])]
+    declared = [(name, tensor) for name, tensor, _ in inputs] + weights
     return FixedGraph(
-        inputs=names["inputs"],
-        weights=names["weights"],
+        inputs=tuple(name for name, _, _ in inputs),
+        weights=tuple(name for name, _ in weights),
         nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
         outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
-        declared=declared,
+        declared=dict(declared),
+        columns={name: columns for name, _, columns in inputs if columns is not None},
         **{mode: _text(document[mode]) for mode in MODES},
     )
 
@@ -287,13 +318,33 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _declaration(entry: Any) -> tuple[str, FixedTensor]:
-    fields = _list(entry)
+def _declaration(fields: list[Any]) -> tuple[str, FixedTensor]:
     _check(len(fields) == 5, "a tensor's declaration has five members")
     name, shape, *numbers = fields
     whole = _is_kind(_tuple(shape), "ints") and all(_is_kind(n, "int") for n in numbers)
     _check(whole, f"tensor {name} is not declared by integers")
     return _text(name), FixedTensor(_tuple(shape), *numbers)
+
+
+def _input(entry: Any) -> tuple[str, FixedTensor, Columns | None]:
+    """An input of one scale, or one by column, which has seven members."""
+    fields = _list(entry)
+    if len(fields) != 7:
+        return *_declaration(fields), None
+    name, shape, scale, axis, *lists, bits = fields
+    whole = all(_is_kind(_tuple(numbers), "ints") for numbers in (shape, *lists))
+    whole = whole and all(_is_kind(n, "int") for n in (scale, axis, bits))
+    _check(whole, f"input {name} is not declared by integers")
+    _check(1 <= bits <= MAX_BITS, f"input {name} has columns of {bits} bits")
+    scales, lows = map(_tuple, lists)
+    columns = Columns(axis, scales, lows, bits)
+    _check(bool(columns.lows), f"input {name} has no columns")
+    return _text(name), columns.tensor(_tuple(shape), scale), columns
+
+
+def _members(columns: Columns) -> list[Any]:
+    """What an input by column says after its scale."""
+    return [columns.axis, list(columns.scales), list(columns.lows), columns.bits]
 
 
 def _type(tensor: FixedTensor) -> list[Any]:

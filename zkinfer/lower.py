@@ -16,7 +16,7 @@ from zkinfer.certificate import certified_bound
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
-from zkinfer.circuit.gadgets.ranges import in_range
+from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
@@ -139,15 +139,18 @@ def _node(b: Builder, plan: Plan, node: FixedNode, operands: list[Value]) -> lis
 
 
 def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
-    """A public input, or a hidden one with a check of its declared range."""
-    tensor = graph.tensors[name]
+    """An input with a check of its declared range, which a public one has in its columns only."""
+    tensor, columns = graph.tensors[name], graph.columns.get(name)
+    low, high = tensor.low, tensor.high
     if graph.input_mode == "public":
-        return b.public(name, tensor.shape, tensor.low, tensor.high, array)
-    certain = Interval(tensor.low, tensor.high)
-    value = b.advice(
-        name, Segment.INPUT, tensor.shape, tensor.low, tensor.high, array, certain=certain
-    )
-    in_range(b, f"{name}/range", value, tensor.low, tensor.high)
+        value = b.public(name, tensor.shape, low, high, array)
+    else:
+        certain = Interval(low, high)
+        value = b.advice(name, Segment.INPUT, tensor.shape, low, high, array, certain=certain)
+    if columns is not None:
+        in_ranges(b, f"{name}/range", value, columns.axis, columns.lows, columns.bits)
+    elif graph.input_mode == "hidden":
+        in_range(b, f"{name}/range", value, low, high)
     return value
 
 

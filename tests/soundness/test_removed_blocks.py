@@ -165,14 +165,15 @@ def put(array: np.ndarray) -> Lie:
 
 
 def inputs_out_of_range(case: Case, path: str, inputs: Arrays) -> Iterator[Attempt]:
-    """One entry just outside of the declared range, with other entries random or zero."""
+    """One entry just outside of its range, with other entries random or near zero."""
     name = path.split("/")[0]
     if "/range" not in path or name not in case.graph.inputs:
         return
-    tensor = case.graph.tensors[name]
+    encoding, shape = case.graph.encoding(name), inputs[name].shape
+    low, high = np.broadcast_to(encoding.low, shape), np.broadcast_to(encoding.high, shape)
     for index in range(inputs[name].size):
-        for value in (tensor.low - 1, tensor.high + 1, tensor.high + 2):
-            for base in (inputs[name], np.clip(0 * inputs[name], tensor.low, tensor.high)):
+        for value in (low.flat[index] - 1, high.flat[index] + 1, high.flat[index] + 2):
+            for base in (inputs[name], np.clip(0 * inputs[name], low, high)):
                 wrong = np.array(base)
                 wrong.flat[index] = value
                 yield inputs | {name: wrong}, {}
@@ -341,11 +342,16 @@ def attempts(
 
 
 def harmful(case: Case, weights: Arrays, inputs: Arrays, witness: Witness) -> bool:
-    """Whether a hidden input is out of range, or an output not the network's."""
+    """Whether an input is out of range, or an output not the network's.
+
+    A public input is in its tensor's range: a verifier sees to that.
+    """
     for name in case.graph.inputs:
-        tensor = case.graph.tensors[name]
-        if np.any((inputs[name] < tensor.low) | (inputs[name] > tensor.high)):
-            return case.graph.input_mode != "public"
+        tensor, encoding, x = case.graph.tensors[name], case.graph.encoding(name), inputs[name]
+        if case.graph.input_mode == "public" and (x.min() < tensor.low or x.max() > tensor.high):
+            return False
+        if np.any((x < encoding.low) | (x > encoding.high)):
+            return True
     true = solve(case.graph, weights, inputs).segments[Segment.PUBLIC]
     return any(np.any(a != b) for a, b in zip(witness.segments[Segment.PUBLIC], true, strict=True))
 

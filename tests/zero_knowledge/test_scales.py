@@ -11,6 +11,7 @@ from zkinfer.fixed import FixedTensor
 from zkinfer.graph import Graph, Node, TensorType
 from zkinfer.quantize.formats import Widths
 from zkinfer.quantize.network import Rounded, build
+from zkinfer.quantize.prepare import prepare
 from zkinfer.quantize.task import formats, make_task
 
 SHAPE = (2, 5)
@@ -50,12 +51,14 @@ def model(shape_seed: int, value_seed: int) -> Graph:
 
 def shown(graph: Graph, widths: Widths, weights_mode: str) -> bytes:
     """The fixed-point graph that a key shows, with the same ranges of activations for all."""
-    task = make_task(graph, "public", hidden=weights_mode == "hidden")
+    hidden = weights_mode == "hidden"
+    graph = prepare(graph, "public", hidden=hidden)
+    task = make_task(graph, graph.outputs, "public", hidden=hidden)
     ranges = {name: (-3.0, 5.0) for node in task.graph.nodes for name in node.outputs}
     modes = {"input_mode": "hidden", "output_mode": "public", "weights_mode": weights_mode}
     domains = {"x": FixedTensor(SHAPE, 8, -1024, 1023)}
     made = formats(task, ranges, guaranteed=False)
-    return build(task, made, widths, Rounded(), domains, modes).graph.to_json()
+    return build(task, made, widths, Rounded(), domains, {}, modes).graph.to_json()
 
 
 @pytest.mark.parametrize("seed", range(25))

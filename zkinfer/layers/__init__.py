@@ -52,3 +52,6 @@ LAYERS: dict[str, Layer] = {
     "sub": sub.LAYER,
     "transpose": transpose.LAYER,
 }
+
+PRODUCT = "mul"
+"""The layer of products entry by entry."""

@@ -3,11 +3,24 @@
 Raw operands are taken raw: the finer scale is the result's, and one rounding serves all.
 """
 
+from collections.abc import Sequence
 from functools import partial
+
+import numpy as np
 
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
-from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, TooWideError
+from zkinfer.layers.contract import (
+    Attrs,
+    Emitted,
+    Emitter,
+    Entries,
+    Exponents,
+    Floats,
+    Folded,
+    Layer,
+    TooWideError,
+)
 from zkinfer.layers.emitting import Emit
 from zkinfer.ops import lift
 
@@ -19,6 +32,18 @@ MAX_SHIFT = 62
 
 def _sum(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return a + b
+
+
+def fold(
+    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
+) -> Folded | None:
+    """A constant is divided as the other operand is; two operands must be divided alike."""
+    for place, array in enumerate(operands):
+        if array is not None:
+            powers = np.add(*exponents)
+            return Folded({place: np.ldexp(array, -exponents[1 - place])}, powers)
+    first, second = np.broadcast_arrays(*exponents)
+    return Folded({}, first) if (first == second).all() else None
 
 
 def emitting(op: str) -> Emit:
@@ -78,4 +103,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting("add"),
+    fold=fold,
 )

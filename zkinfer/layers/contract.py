@@ -17,6 +17,7 @@ from zkinfer.graph import Node
 from zkinfer.ops.tensor import FixedTensor
 
 Floats = npt.NDArray[np.float64]
+Exponents = npt.NDArray[np.int64]
 Shape = tuple[int, ...]
 Attrs = Mapping[str, Any]
 Bounds = tuple[float, float]
@@ -79,6 +80,17 @@ class Weighted:
     op: str
     attrs: Attrs
     constants: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Constants, by the places of operands, with which the output is what it was over 2^exponents.
+
+    exponents: they broadcast to the output's shape.
+    """
+
+    constants: Mapping[int, Floats]
+    exponents: Exponents
 
 
 @dataclass(frozen=True)
@@ -188,6 +200,9 @@ class Layer:
     weighted: where weights are hidden, the operator that reads its attributes' numbers as weights;
     None if they are no secret.
     emit: makes the fixed-point operators; None for a head.
+    fold: what becomes of operands that are divided by 2^exponents, of the operands' ranks, with
+    extent 1 where they do not vary; of operands that are constants the entries. None where the
+    constants cannot make up for it.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -202,3 +217,6 @@ class Layer:
     head: Head | None
     weighted: Callable[[Attrs], Weighted] | None
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None
+    fold: Callable[[Attrs, Sequence[Floats | None], Sequence[Exponents]], Folded | None] | None = (
+        None
+    )

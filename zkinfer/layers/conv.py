@@ -11,7 +11,17 @@ from functools import partial
 import numpy as np
 
 from zkinfer.layers import contraction, rules
-from zkinfer.layers.contract import Attrs, Entries, Floats, Interval, Layer, Refusal, Shape
+from zkinfer.layers.contract import (
+    Attrs,
+    Entries,
+    Exponents,
+    Floats,
+    Folded,
+    Interval,
+    Layer,
+    Refusal,
+    Shape,
+)
 from zkinfer.layers.shapes import windows
 from zkinfer.ops import lift
 from zkinfer.ops.windows import convolve
@@ -43,6 +53,20 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
     return (y,)
 
 
+def _fold(
+    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
+) -> Folded | None:
+    """The kernels take powers that vary from channel to channel alone."""
+    w, powers = operands[1], exponents[0]
+    if w is None or powers.size != powers.shape[1]:
+        return None
+    spatial = (1,) * (w.ndim - 2)
+    groups = attrs["groups"] if powers.size > 1 else 1
+    grouped = w.reshape(groups, -1, *w.shape[1:])
+    folded = np.ldexp(grouped, powers.reshape(groups, 1, -1, *spatial))
+    return Folded({1: folded.reshape(w.shape)}, np.zeros(1, np.int64))
+
+
 def _products(shapes: Sequence[Shape]) -> int:
     return math.prod(shapes[1][1:])
 
@@ -60,4 +84,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=contraction.emitting("conv"),
+    fold=_fold,
 )

@@ -8,7 +8,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from zkinfer.layers import contraction, rules
-from zkinfer.layers.contract import Attrs, Entries, Floats, Interval, Layer, Refusal, Shape
+from zkinfer.layers.contract import (
+    Attrs,
+    Entries,
+    Exponents,
+    Floats,
+    Folded,
+    Interval,
+    Layer,
+    Refusal,
+    Shape,
+)
 from zkinfer.layers.shapes import broadcast, broadcasts_to
 from zkinfer.ops import lift
 
@@ -41,6 +51,20 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
     return (y,)
 
 
+def _fold(
+    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
+) -> Folded | None:
+    """A constant matrix takes powers that vary along the axis of the sum alone."""
+    (a, b), (left, right) = operands[:2], exponents[:2]
+    nothing = np.zeros(1, np.int64)
+    if b is not None and left.size == left.shape[-1]:
+        powers = left.reshape(-1, 1) if b.ndim > 1 else left.ravel()
+        return Folded({1: np.ldexp(b, powers)}, nothing)
+    if a is not None and right.size == right.shape[max(right.ndim - 2, 0)]:
+        return Folded({0: np.ldexp(a, right.ravel())}, nothing)
+    return None
+
+
 def _products(shapes: Sequence[Shape]) -> int:
     return shapes[0][-1]
 
@@ -58,4 +82,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=contraction.emitting("matmul"),
+    fold=_fold,
 )

@@ -2,9 +2,21 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
-from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Interval, Layer
+from zkinfer.layers.contract import (
+    Attrs,
+    Emitted,
+    Emitter,
+    Entries,
+    Exponents,
+    Floats,
+    Folded,
+    Interval,
+    Layer,
+)
 from zkinfer.layers.emitting import FEWEST_BITS, narrowing
 from zkinfer.ops import lift
 
@@ -15,6 +27,17 @@ def _product(attrs: Attrs, a: Floats, b: Floats) -> Floats:
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
     return rules.hull([a * b for a in operands[0] for b in operands[1]])
+
+
+def _fold(
+    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
+) -> Folded:
+    """A constant makes up for it; a product of two operands is divided by both powers."""
+    total = exponents[0] + exponents[1]
+    for place, array in enumerate(operands):
+        if array is not None:
+            return Folded({place: np.ldexp(array, exponents[1 - place])}, 0 * total)
+    return Folded({}, total)
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
@@ -42,4 +65,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=_fold,
 )

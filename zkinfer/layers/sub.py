@@ -29,4 +29,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=add.emitting("sub"),
+    fold=add.fold,
 )

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from zkinfer.columns import Columns
 from zkinfer.errors import InternalError
 from zkinfer.fixed import LIMIT, MAX_SCALE, FixedGraph, FixedNode
 from zkinfer.graph import Node
@@ -75,13 +76,14 @@ def build(
     widths: Widths,
     constants: Rounded,
     domains: Mapping[str, FixedTensor],
+    columns: Mapping[str, Columns],
     modes: Mapping[str, str],
 ) -> Built:
     """The fixed-point network of a task.
 
-    formats: of every float tensor. constants: of earlier calls. domains: the declared inputs.
-    modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers could reach
-    2^62.
+    formats: of every float tensor. constants: of earlier calls. domains: the declared inputs;
+    columns, modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers could
+    reach 2^62.
     """
     network = Network(task, formats, widths, constants)
     network.declare(domains)
@@ -90,7 +92,7 @@ def build(
         if emit is None:
             raise InternalError(f"{node.op} is in a prepared graph")
         network.settle(node, emit(network, node))
-    return network.built(domains, modes)
+    return network.built(domains, columns, modes)
 
 
 @dataclass
@@ -145,8 +147,13 @@ class Network:
                 if only is None or not LAYERS[only.op].reads_raw:
                     self.fixed(tensor)
 
-    def built(self, domains: Mapping[str, FixedTensor], modes: Mapping[str, str]) -> Built:
-        """The network, once all nodes are made. modes: as FixedGraph has them."""
+    def built(
+        self,
+        domains: Mapping[str, FixedTensor],
+        columns: Mapping[str, Columns],
+        modes: Mapping[str, str],
+    ) -> Built:
+        """The network, once all nodes are made. columns, modes: as FixedGraph has them."""
         outputs = self._label() if self.task.output_mode == "label" else self._outputs()
         graph = FixedGraph(
             inputs=tuple(domains),
@@ -154,6 +161,7 @@ class Network:
             nodes=tuple(self.nodes),
             outputs=outputs,
             declared={name: self.tensors[name] for name in (*domains, *self.weights)},
+            columns=columns,
             **modes,
         )
         raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}

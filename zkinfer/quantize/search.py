@@ -23,6 +23,7 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize import floats
+from zkinfer.quantize.columns import Sizes
 from zkinfer.quantize.cost import cost, node_cost
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import Domain
@@ -60,7 +61,7 @@ RUNS = (4, 60)
 
 @dataclass
 class Search:
-    """A task with the samples to choose on, and the inputs' domains.
+    """A task with the samples to choose on, the inputs' domains, and those that go by column.
 
     reference: the float outputs; magnitude: the largest of each.
     """
@@ -71,6 +72,7 @@ class Search:
     reference: Mapping[str, Floats]
     magnitude: Mapping[str, float]
     domains: Mapping[str, Domain]
+    table: Mapping[str, Sizes]
     modes: Mapping[str, str]
     max_error: float
     rounded: Rounded = field(default_factory=Rounded)
@@ -113,11 +115,18 @@ class Search:
     def build(self, widths: Widths) -> Built:
         """The network with these widths."""
         graph = self.task.graph
+        columns = {name: size.columns(widths.inputs[name]) for name, size in self.table.items()}
         domains: dict[str, FixedTensor] = {
-            name: self.domains[name].tensor(graph.shape(name), widths.inputs[name])
+            name: columns[name].tensor(graph.shape(name), widths.inputs[name])
+            if name in columns
+            else self.domains[name].tensor(graph.shape(name), widths.inputs[name])
             for name in graph.inputs
         }
-        return build(self.task, self.formats, widths, self.rounded, domains, self.modes)
+        return build(self.task, self.formats, widths, self.rounded, domains, columns, self.modes)
+
+    def _power(self, name: str) -> int:
+        """The power of two within which an input lies; numbers by column lie within 1."""
+        return 0 if name in self.table else self.domains[name].power
 
     def _start(
         self, inputs: Mapping[str, int], error: Callable[[Built], float]
@@ -150,7 +159,7 @@ class Search:
 
     def _finer(self, name: str, scale: int) -> int:
         """A scale of an input, at most the finest one."""
-        return min(scale, MOST_INPUT_BITS - self.domains[name].power)
+        return min(scale, MOST_INPUT_BITS - self._power(name))
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little."""
@@ -159,7 +168,7 @@ class Search:
         reference = {name: exact[name] for name in graph.outputs}
         chosen: dict[str, int] = {}
         for name in graph.inputs:
-            power = self.domains[name].power
+            power = self._power(name)
 
             def close(scale: int, name: str = name) -> bool:
                 rounded = {**samples, name: _rounded(samples[name], scale)}

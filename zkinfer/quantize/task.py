@@ -11,7 +11,6 @@ from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node
 from zkinfer.layers import LAYERS
 from zkinfer.quantize.formats import MARGIN, Format, exponent
-from zkinfer.quantize.prepare import label_name, prepare
 
 Floats = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
@@ -39,13 +38,11 @@ class Task:
         return self.reader.get(tensor) if self.readers.get(tensor) == 1 else None
 
 
-def make_task(graph: Graph, output_mode: str, *, hidden: bool) -> Task:
-    """Checks and prepares the model (zkinfer.quantize.prepare). hidden: the weights.
+def make_task(graph: Graph, names: tuple[str, ...], output_mode: str, *, hidden: bool) -> Task:
+    """The task of a prepared graph (zkinfer.quantize.prepare). hidden: the weights.
 
-    Raises UnsupportedModelError or UsageError, naming the node, for what cannot be proved.
+    Raises UnsupportedModelError, naming the node, for constants that are no numbers.
     """
-    names = (label_name(graph),) if output_mode == "label" else graph.outputs
-    graph = prepare(graph, output_mode, hidden=hidden)
     for node in graph.nodes:
         _check_constants(graph, node)
     readers = Counter(name for node in graph.nodes for name in node.inputs)

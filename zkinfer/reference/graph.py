@@ -5,6 +5,7 @@ follow from the nodes is not checked here, no more than that the circuit does.
 """
 
 import json
+import math
 from typing import Any
 
 from zkinfer.reference.errors import FormatError, demand
@@ -34,16 +35,29 @@ class Graph:
         fits = fits and bool(self.outputs and self.inputs)
         demand(fits, "the key's graph has no inputs or outputs, or outputs that it does not make")
         self.types: dict[str, tuple[tuple[int, ...], int]] = {}
-        for name, shape, scale, _, _ in document["inputs"]:
+        self.columns: dict[str, tuple[int, list[int]]] = {}  # an axis, and the scales along it
+        for name, shape, scale, *domain in document["inputs"]:
             self._add(name, shape, scale)
+            if len(domain) != 2:
+                axis, scales, _, _ = domain
+                fits = axis in range(len(shape)) and len(scales) == shape[axis]
+                fits = fits and all(type(s) is int and abs(s) <= 256 for s in scales)
+                demand(fits, f"input {name} has other columns than its shape says")
+                self.columns[name] = axis, scales
+        self.labels = self.outputs if self.modes["output_mode"] == "label" else []
         for name, shape, scale, kind in document["outputs"]:
-            demand(kind in ("real", "label"), f"output {name} is of an unknown kind")
+            expected = "label" if name in self.labels else "real"
+            demand(kind == expected, f"output {name} is not of the kind that output_mode says")
             self._add(name, shape, scale)
-        self.labels = {name for name, _, _, kind in document["outputs"] if kind == "label"}
-        labels = {*self.outputs} if self.modes["output_mode"] == "label" else set()
-        demand(self.labels == labels, "the key's output_mode is not that of its outputs")
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
+
+    def scales(self, name: str) -> list[int]:
+        """Of the entries of a tensor in row-major order: v of scale s stands for v / 2^s."""
+        shape, scale = self.types[name]
+        axis, columns = self.columns.get(name, (0, [scale] * math.prod(shape[:1])))
+        inner = math.prod(shape[axis + 1 :])
+        return [s for s in columns for _ in range(inner)] * math.prod(shape[:axis])
 
     def _add(self, name: str, shape: list[int], scale: int) -> None:
         fits = all(type(number) is int for number in (*shape, scale)) and abs(scale) <= 256

@@ -80,15 +80,15 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:
-    """Tensors as numbers, and as the integers that they are: v of scale s stands for v / 2^s."""
+    """Tensors as numbers, and as the integers that they are."""
     public = dict(zip(key.graph.public, proof.public, strict=True))
     numbers, integers = {}, {}
     for name in names:
         shape, values = public[name]
-        scale = key.graph.types[name][1]
         integers[name] = numbers[name] = _nested(shape, iter(values))
         if name not in key.graph.labels:
-            numbers[name] = _nested(shape, (math.ldexp(float(v), -scale) for v in values))
+            scaled = zip(values, key.graph.scales(name), strict=True)
+            numbers[name] = _nested(shape, (math.ldexp(float(v), -s) for v, s in scaled))
     return {member: numbers, f"{member}_fixed": integers}
 
 

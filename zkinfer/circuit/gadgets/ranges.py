@@ -5,7 +5,9 @@ Rows: one (or two) a number. Bits: k (or 2k). A field element with such bits is 
 [low, high], as k is far below 252.
 """
 
-from zkinfer.circuit import linear
+from collections.abc import Sequence
+
+from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 
@@ -19,6 +21,12 @@ def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
     nonnegative(b, path, linear.shifted(x, -low), width)
     if high - low != (1 << width) - 1:
         nonnegative(b, f"{path}/upper", linear.shifted(linear.scale(x, -1), high), width)
+
+
+def in_ranges(b: Builder, path: str, x: Value, axis: int, lows: Sequence[int], width: int) -> None:
+    """States lows[j] <= x < lows[j] + 2^width at position j of an axis, in the block `path`."""
+    moved = arrange.weighted(b, path, linear.constant(-1, x), axis, lows)
+    nonnegative(b, path, linear.add(x, moved), width)
 
 
 def floor(b: Builder, path: str, x: Value) -> int:
