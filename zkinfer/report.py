@@ -145,7 +145,7 @@ def _tensors(graph: FixedGraph) -> list[dict[str, Any]]:
             "made_by": makers[name],
             "shape": list(tensor.shape),
             "bits": (tensor.high - tensor.low).bit_length(),
-            "scale": tensor.scale,
+            "scale": "by column" if name in graph.columns else tensor.scale,
             "low": tensor.low,
             "high": tensor.high,
         }

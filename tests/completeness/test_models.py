@@ -53,11 +53,15 @@ def prove_and_compare(name: str, x: npt.NDArray[np.float64]) -> None:
 def test_corners_of_the_domain_are_proved(name: str) -> None:
     graph = compiled(name).proving_key.graph
     tensor = graph.tensors[graph.inputs[0]]
-    low, high = (np.ldexp(float(end), -tensor.scale) for end in (tensor.low, tensor.high))
-    corner = np.full(tensor.shape, low)
-    prove_and_compare(name, corner)
-    prove_and_compare(name, np.full(tensor.shape, high))
-    corner.flat[::2] = high
+    encoding = graph.encoding(graph.inputs[0])
+    low, high = (
+        np.broadcast_to(encoding.numbers(end), tensor.shape)
+        for end in (encoding.low, encoding.high)
+    )
+    prove_and_compare(name, low)
+    prove_and_compare(name, high)
+    corner = low.copy()
+    corner.flat[::2] = high.flat[::2]
     prove_and_compare(name, corner)
 
 
@@ -67,13 +71,15 @@ def test_corners_of_the_domain_are_proved(name: str) -> None:
 def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) -> None:
     graph = compiled(name).proving_key.graph
     tensor = graph.tensors[graph.inputs[0]]
+    encoding = graph.encoding(graph.inputs[0])
     rng = np.random.default_rng(seed)
-    integers = rng.integers(tensor.low, tensor.high + 1, tensor.shape)
+    integers = rng.integers(encoding.low, encoding.high + 1, tensor.shape)
     if spread == "ends":
-        integers = rng.choice([tensor.low, tensor.high], tensor.shape)
+        integers = np.where(rng.random(tensor.shape) < 0.5, encoding.low, encoding.high)
     elif spread == "sparse":
-        integers = np.where(rng.random(tensor.shape) < 0.9, max(tensor.low, 0), integers)
-    prove_and_compare(name, np.ldexp(integers.astype(np.float64), -tensor.scale))
+        least = np.maximum(encoding.low, 0)
+        integers = np.where(rng.random(tensor.shape) < 0.9, least, integers)
+    prove_and_compare(name, encoding.numbers(integers))
 
 
 @pytest.mark.parametrize("name", NAMES)

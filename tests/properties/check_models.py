@@ -80,8 +80,8 @@ def check_proofs(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
     for feeds in (drawn.samples[0], drawn.fresh, _ends(drawn)):
         inside = {}
         for name, array in feeds.items():
-            tensor = graph.tensors[name]
-            low, high = (np.ldexp(float(end), -tensor.scale) for end in (tensor.low, tensor.high))
+            encoding = graph.encoding(name)
+            low, high = (encoding.numbers(end) for end in (encoding.low, encoding.high))
             inside[name] = np.clip(array.astype(np.float64), low, high)
         arrays = evaluate(graph, proving_key.weights, quantize_input(graph, inside))
         saturates = any((times > 1).any() for _, times in excesses(graph, arrays))
@@ -144,7 +144,7 @@ def check_numbers(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
     for number, (feeds, expected) in enumerate(zip(drawn.samples, drawn.expected, strict=True)):
         arrays = evaluate(graph, key.weights, quantize_input(graph, feeds))
         for name, values in expected.items():
-            tensor, got = graph.tensors[name], arrays[name]
+            got = arrays[name]
             if graph.output_mode == "label":
                 chosen, best = values.reshape(-1)[int(got)], values.max()
                 if best - chosen > 2 * allowed[number] * largest[name]:
@@ -152,6 +152,6 @@ def check_numbers(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
                 continue
             if got.shape != values.shape:
                 raise Finding("wrong answer", f"{name}: shape {got.shape}, not {values.shape}")
-            error = float(np.abs(np.ldexp(got.astype(float), -tensor.scale) - values).max())
+            error = float(np.abs(graph.encoding(name).numbers(got) - values).max())
             if error > allowed[number] * largest[name]:
                 raise Finding("wrong answer", f"{name}: error {error / largest[name]:.2g}")

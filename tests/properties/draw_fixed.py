@@ -88,7 +88,7 @@ def graph(choices: Choices, chain: Sequence[str] = ()) -> Example:
     modes = [d.one(("hidden", "hidden", "public")) for _ in range(2)]
     drawn = d.graph_of(d.nodes, tuple(d.choices.shuffled(outputs)), *modes)
     assignments = tuple(
-        tuple({name: _array(d, d.declared[name], ends) for name in names}
+        tuple({name: _array(d, drawn, name, ends) for name in names}
               for names in (d.weights, d.inputs))
         for ends in ((True, False) if not d.is_large else ())
     )  # fmt: skip
@@ -99,6 +99,7 @@ def _node(d: Drawing, op: str) -> None:
     """Adds a node of an op, unless all attempts are refused."""
     for _ in range(ATTEMPTS):
         known = [dict(d.declared), list(d.inputs), list(d.weights)]
+        columns = dict(d.columns)
         tensors, nodes = dict(d.tensors), list(d.nodes)
         try:
             operands, attrs = DRAW[op](d)
@@ -117,6 +118,7 @@ def _node(d: Drawing, op: str) -> None:
                 return
             d.is_large = False
         d.declared, d.inputs, d.weights = known
+        d.columns = columns
         d.tensors, d.nodes = tensors, nodes
 
 
@@ -135,17 +137,21 @@ def _is_small(
     return entries <= 2 * d.entries
 
 
-def _array(d: Drawing, tensor: FixedTensor, ends: bool) -> Integers:
+def _array(d: Drawing, graph: FixedGraph, name: str, ends: bool) -> Integers:
     """Integers of a declared tensor: at the ends of its range, or anywhere."""
-    low, high = tensor.low, tensor.high
+    encoding, shape = graph.encoding(name), graph.tensors[name].shape
 
-    def one() -> int:
+    def one(low: int, high: int) -> int:
         if ends:
             return d.one((low, high))
         close = d.near(low, high, 0, (low + high) // 2, d.integer(low, high))
         return min(max(close, low), high)
 
-    count = math.prod(tensor.shape)
-    same = one() if d.chance(20) else None
-    values = [one() if same is None else same for _ in range(count)]
-    return np.array(values, dtype=np.int64).reshape(tensor.shape)
+    ranges = list(zip(*(np.broadcast_to(end, shape).flat for end in (encoding.low, encoding.high)),
+                      strict=True))  # fmt: skip
+    same = one(int(encoding.low.min()), int(encoding.high.max())) if d.chance(20) else None
+    values = [
+        one(int(low), int(high)) if same is None else min(max(same, int(low)), int(high))
+        for low, high in ranges
+    ]
+    return np.array(values, dtype=np.int64).reshape(shape)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.properties.choices import Choices
+from zkinfer.columns import MAX_BITS, Columns
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Shape = tuple[int, ...]
@@ -28,6 +29,7 @@ class Drawing:
     declared: dict[str, FixedTensor] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
     weights: list[str] = field(default_factory=list)
+    columns: dict[str, Columns] = field(default_factory=dict)
     nodes: list[FixedNode] = field(default_factory=list)
     tensors: dict[str, FixedTensor] = field(default_factory=dict)
     entries: int = 160
@@ -96,9 +98,23 @@ class Drawing:
         names = self.weights if is_weight else self.inputs
         name = f"{'w' if is_weight else 'x'}{len(names)}"
         names.append(name)
-        low, high = self.bounds(most, power=is_weight and self.chance(80))
-        self.declared[name] = self.tensors[name] = FixedTensor(shape, scale, low, high)
+        if shape and not is_weight and self.chance(15):
+            self.columns[name] = self.table(shape, most)
+            made = self.columns[name].tensor(shape, scale)
+        else:
+            low, high = self.bounds(most, power=is_weight and self.chance(80))
+            made = FixedTensor(shape, scale, low, high)
+        self.declared[name] = self.tensors[name] = made
         return name
+
+    def table(self, shape: Shape, most: int) -> Columns:
+        """Columns of an input within 2^most."""
+        axis, bits = self.integer(0, len(shape) - 1), self.integer(1, min(most, MAX_BITS))
+        edge, width = 2**most - 1, 2**bits
+        lows = [self.one((0, -width // 2, self.near(-edge, edge))) for _ in range(shape[axis])]
+        lows = [max(-edge, min(low, edge + 1 - width)) for low in lows]
+        scales = tuple(self.scale() for _ in lows)
+        return Columns(axis, scales, tuple(lows), bits)
 
     def odd(self, shape: Shape, scale: int, most: int = 62) -> str:
         """A new tensor, seen through a view whose axes have several factors or public weights."""
@@ -191,6 +207,7 @@ class Drawing:
             nodes=tuple(nodes),
             outputs=labels or outputs,
             declared=self.declared,
+            columns=self.columns,
             input_mode=input_mode,
             output_mode="label" if labels else "public",
             weights_mode=weights_mode,

@@ -216,7 +216,7 @@ def _distribution(d: Drawing, shape: tuple[int, ...], size: float) -> Callable[[
             "sparse", "constant", "zero", "shifted", "columns",
         )
     )  # fmt: skip
-    columns = 10.0 ** numbers.integers(-2, 3, shape[-1:])
+    columns = 10.0 ** numbers.integers(*d.choices.one(((-2, 3), (-4, 9))), shape[-1:])
 
     def draw() -> Array:
         values = np.asarray(numbers.normal(size=shape)) * size

@@ -54,6 +54,8 @@ def draw(c: Choices) -> Case:
     d.add_input("x", samples[:1], shape)
     if kind == "cnn":
         _convolutions(d)
+    elif c.chance(30):
+        _standardized(d, samples)
     _dense(d, c.integer(1, 3))
     output = helper.make_tensor_value_info(d.pool[-1].name, onnx.TensorProto.FLOAT, None)
     graph = helper.make_graph(d.nodes, "unseen", d.inputs, [output], d.initializers)
@@ -82,6 +84,16 @@ def _convolutions(d: Drawing) -> None:
         if pool and min(d.pool[-1].shape[2:]) > 1:
             d.emit(pool, d.pool[-1].name, kernel_shape=[2, 2], strides=[2, 2])
     d.emit("Flatten", d.pool[-1].name)
+
+
+def _standardized(d: Drawing, samples: Array) -> None:
+    """Columns of any units, and a scaler that brings them to one size."""
+    units = 10 ** d.numbers.uniform(-3, 9, samples.shape[1:])
+    shift = d.numbers.normal(size=units.shape)
+    samples[...] = (samples + shift) * units
+    mean, spread = samples.mean(axis=0), samples.std(axis=0)
+    d.emit("Sub", d.pool[-1].name, _initializer(d, mean))
+    d.emit("Div", d.pool[-1].name, _initializer(d, spread))
 
 
 def _dense(d: Drawing, depth: int) -> None:
@@ -144,8 +156,8 @@ def check(case: Case) -> str:
 
 def _inside(quantized: Quantized, samples: Array) -> Array:
     """Which samples lie in the domain."""
-    domain = quantized.graph.tensors["x"]
-    integers = np.rint(np.ldexp(samples.astype(np.float64), domain.scale))
+    domain = quantized.graph.encoding("x")
+    integers = np.rint(np.ldexp(samples[:, None].astype(np.float64), domain.scale))
     outside = (integers < domain.low) | (integers > domain.high)
     return ~outside.reshape(len(samples), -1).any(axis=1)
 
@@ -153,11 +165,12 @@ def _inside(quantized: Quantized, samples: Array) -> Array:
 def _errors(quantized: Quantized, samples: Array, wanted: Array) -> tuple[Array, Array]:
     """The largest output error of each sample, and whether values saturate."""
     graph = quantized.graph
+    finer = graph.encoding("x").scale - graph.tensors["x"].scale
     built = Built(graph, quantized.weights, {n: n for n in graph.tensors}, frozenset(), frozenset())
     errors, saturating = [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK].astype(np.float64)
-        made = run(built, {"x": chunk[:, None]})
+        made = run(built, {"x": np.ldexp(chunk[:, None], finer)})
         difference = made.value(graph.outputs[0]) - wanted[start : start + CHUNK]
         errors.append(np.abs(difference).reshape(len(chunk), -1).max(axis=1))
         beyond = [(times > 1).reshape(len(chunk), -1) for _, times in excesses(graph, made.arrays)]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zkinfer.columns import Columns
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor, evaluate, quantize_input
 
@@ -34,12 +35,19 @@ GRAPH = FixedGraph(
 )
 
 
+COLUMNS = {"x": Columns(1, (4, 0, -9), (-8, 0, 2), 4)}
+TABLE = replace(
+    GRAPH, columns=COLUMNS, declared={**GRAPH.declared, "x": FixedTensor((1, 3), 4, -8, 17)}
+)
+
+
 def encoded(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
-def test_round_trip() -> None:
-    assert FixedGraph.from_json(GRAPH.to_json()) == GRAPH
+@pytest.mark.parametrize("graph", [GRAPH, TABLE])
+def test_round_trip(graph: FixedGraph) -> None:
+    assert FixedGraph.from_json(graph.to_json()) == graph
 
 
 def set_to(*path: Any) -> Callable[[Any], None]:
@@ -130,6 +138,42 @@ def test_hostile_documents(change: Callable[[Any], None]) -> None:
     change(document)
     with pytest.raises(FormatError):
         FixedGraph.from_json(encoded(document))
+
+
+HOSTILE_COLUMNS = {
+    "axis of another rank": set_to(3, 2),
+    "axis negative": set_to(3, -1),
+    "axis no integer": set_to(3, "1"),
+    "too few scales": set_to(4, [4, 0]),
+    "too many lows": set_to(5, [-8, 0, 2, 2]),
+    "no columns": both(set_to(4, []), set_to(5, [])),
+    "another axis": set_to(3, 0),
+    "scales no list": set_to(4, 7),
+    "lows of halves": set_to(5, [-8, 0.5, 2]),
+    "scale huge": set_to(4, [4, 0, 257]),
+    "low huge": set_to(5, [-8, 0, 2**62]),
+    "no bits": set_to(6, 0),
+    "too many bits": set_to(6, 62),
+    "bits without end": set_to(6, 10**9),
+    "bits true": set_to(6, True),
+    "declaration short": lambda entry: entry.pop(),
+    "declaration long": lambda entry: entry.append(1),
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE_COLUMNS.values(), ids=HOSTILE_COLUMNS)
+def test_hostile_columns(change: Callable[[Any], None]) -> None:
+    document = json.loads(TABLE.to_json())
+    change(document["inputs"][0])
+    with pytest.raises(FormatError):
+        FixedGraph.from_json(encoded(document))
+
+
+def test_columns_of_no_input_are_refused() -> None:
+    with pytest.raises(FormatError, match="columns of what is no input"):
+        replace(GRAPH, columns={"w": COLUMNS["x"]})
+    with pytest.raises(FormatError, match="columns with other bounds"):
+        replace(GRAPH, columns=COLUMNS)
 
 
 NOT_CANONICAL = {

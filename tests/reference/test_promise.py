@@ -108,12 +108,12 @@ def test_numbers_of_any_size_are_refused_in_terms_of_the_data() -> None:
 
 
 def test_a_target_out_of_reach_names_the_layer_and_its_data() -> None:
-    """An age, an income and a population in one tensor: the first product is where it fails."""
+    """An age, an income and a population of one range: the first product is where it fails."""
     ends = np.array([90.0, 1e6, 1.0, 1e9])
     net = Net(1, 4)
     net.constants["w"] = normal(4, 3) / ends[:, None]
     graph = net.graph(net.add("relu", net.add("matmul", "x", "w")))
     samples = np.random.default_rng(1).uniform(0, ends, (60, 4))
-    message = refused(graph, input_range=None, calibration={"x": samples})
+    message = refused(graph, input_range=(0, 1e9), calibration={"x": samples})
     assert re.search(r"jumps at n_relu1 \(relu\), from \S+ to 0\.\d+ of the largest", message)
     assert re.search(r"reads values up to \S+e\+08, half of them below \d", message)

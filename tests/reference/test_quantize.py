@@ -67,7 +67,8 @@ class Net:
             made = LAYERS[node.op].shape(node.attrs, [shapes[name] for name in node.inputs])
             shapes.update(zip(node.outputs, made, strict=True))
         types = {name: TensorType(shape) for name, shape in shapes.items()}
-        return Graph(("x",), outputs, tuple(self.nodes), self.constants, types, {"x": self.batch})
+        inputs, batch = tuple(self.samples), dict.fromkeys(self.samples, self.batch)
+        return Graph(inputs, outputs, tuple(self.nodes), self.constants, types, batch)
 
 
 def window(kernel: int, stride: int = 1, pad: int = 0) -> dict[str, tuple[int, ...]]:

@@ -12,10 +12,10 @@ from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import (
     Attrs,
+    Divided,
     Emitted,
     Emitter,
     Entries,
-    Exponents,
     Floats,
     Folded,
     Layer,
@@ -34,15 +34,14 @@ def _sum(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return a + b
 
 
-def fold(
-    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
-) -> Folded | None:
+def fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded | None:
     """A constant is divided as the other operand is; two operands must be divided alike."""
-    for place, array in enumerate(operands):
-        if array is not None:
-            powers = np.add(*exponents)
-            return Folded({place: np.ldexp(array, -exponents[1 - place])}, powers)
-    first, second = np.broadcast_arrays(*exponents)
+    a, b = (x.exponents for x in operands)
+    for place, x in enumerate(operands):
+        if x.constant is not None:
+            powers = operands[1 - place].exponents
+            return Folded({place: np.ldexp(x.constant, -powers)}, a + b)
+    first, second = np.broadcast_arrays(a, b)
     return Folded({}, first) if (first == second).all() else None
 
 

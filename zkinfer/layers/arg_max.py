@@ -46,4 +46,5 @@ LAYER = Layer(
     head=Head("ArgMax", _axis),
     weighted=None,
     emit=None,
+    fold=rules.whole,
 )

@@ -86,4 +86,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=rules.whole,
 )

@@ -31,4 +31,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.clamping,
+    fold=rules.whole,
 )

@@ -81,4 +81,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=rules.moving(rules.lifted(lift.joined, _concat)),
 )

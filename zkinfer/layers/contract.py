@@ -82,6 +82,18 @@ class Weighted:
     constants: Mapping[str, Floats]
 
 
+class Divided(NamedTuple):
+    """An operand that is divided by 2^exponents.
+
+    constant: its entries, if it is one. exponents: of its rank, with extent 1 where they do not
+    vary; zero for constants.
+    """
+
+    shape: Shape
+    constant: Floats | None
+    exponents: Exponents
+
+
 @dataclass(frozen=True)
 class Folded:
     """Constants, by the places of operands, with which the output is what it was over 2^exponents.
@@ -200,9 +212,8 @@ class Layer:
     weighted: where weights are hidden, the operator that reads its attributes' numbers as weights;
     None if they are no secret.
     emit: makes the fixed-point operators; None for a head.
-    fold: what becomes of operands that are divided by 2^exponents, of the operands' ranks, with
-    extent 1 where they do not vary; of operands that are constants the entries. None where the
-    constants cannot make up for it.
+    fold: what becomes of the output when operands are divided by powers of two; None where no
+    constants make up for it.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -217,6 +228,4 @@ class Layer:
     head: Head | None
     weighted: Callable[[Attrs], Weighted] | None
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None
-    fold: Callable[[Attrs, Sequence[Floats | None], Sequence[Exponents]], Folded | None] | None = (
-        None
-    )
+    fold: Callable[[Attrs, Sequence[Divided]], Folded | None]

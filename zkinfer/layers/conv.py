@@ -13,8 +13,8 @@ import numpy as np
 from zkinfer.layers import contraction, rules
 from zkinfer.layers.contract import (
     Attrs,
+    Divided,
     Entries,
-    Exponents,
     Floats,
     Folded,
     Interval,
@@ -53,11 +53,9 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
     return (y,)
 
 
-def _fold(
-    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
-) -> Folded | None:
+def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded | None:
     """The kernels take powers that vary from channel to channel alone."""
-    w, powers = operands[1], exponents[0]
+    w, powers = operands[1].constant, operands[0].exponents
     if w is None or powers.size != powers.shape[1]:
         return None
     spatial = (1,) * (w.ndim - 2)

@@ -63,4 +63,5 @@ LAYER = Layer(
     head=None,
     weighted=_weighted,
     emit=_emit,
+    fold=rules.kept,
 )

@@ -49,4 +49,5 @@ LAYER = Layer(
     head=Head("LogSoftmax", rules.axis),
     weighted=None,
     emit=None,
+    fold=rules.whole,
 )

@@ -10,8 +10,8 @@ import numpy as np
 from zkinfer.layers import contraction, rules
 from zkinfer.layers.contract import (
     Attrs,
+    Divided,
     Entries,
-    Exponents,
     Floats,
     Folded,
     Interval,
@@ -51,17 +51,15 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
     return (y,)
 
 
-def _fold(
-    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
-) -> Folded | None:
+def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded | None:
     """A constant matrix takes powers that vary along the axis of the sum alone."""
-    (a, b), (left, right) = operands[:2], exponents[:2]
-    nothing = np.zeros(1, np.int64)
-    if b is not None and left.size == left.shape[-1]:
-        powers = left.reshape(-1, 1) if b.ndim > 1 else left.ravel()
-        return Folded({1: np.ldexp(b, powers)}, nothing)
-    if a is not None and right.size == right.shape[max(right.ndim - 2, 0)]:
-        return Folded({0: np.ldexp(a, right.ravel())}, nothing)
+    a, b = operands[:2]
+    left, right, nothing = a.exponents, b.exponents, np.zeros(1, np.int64)
+    if b.constant is not None and left.size == left.shape[-1]:
+        powers = left.reshape(-1, 1) if right.ndim > 1 else left.ravel()
+        return Folded({1: np.ldexp(b.constant, powers)}, nothing)
+    if a.constant is not None and right.size == right.shape[max(right.ndim - 2, 0)]:
+        return Folded({0: np.ldexp(a.constant, right.ravel())}, nothing)
     return None
 
 

@@ -41,4 +41,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.keeping("max_pool"),
+    fold=rules.whole,
 )

@@ -8,10 +8,10 @@ from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import (
     Attrs,
+    Divided,
     Emitted,
     Emitter,
     Entries,
-    Exponents,
     Floats,
     Folded,
     Interval,
@@ -29,14 +29,13 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
     return rules.hull([a * b for a in operands[0] for b in operands[1]])
 
 
-def _fold(
-    attrs: Attrs, operands: Sequence[Floats | None], exponents: Sequence[Exponents]
-) -> Folded:
+def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
     """A constant makes up for it; a product of two operands is divided by both powers."""
-    total = exponents[0] + exponents[1]
-    for place, array in enumerate(operands):
-        if array is not None:
-            return Folded({place: np.ldexp(array, exponents[1 - place])}, 0 * total)
+    total = operands[0].exponents + operands[1].exponents
+    for place, x in enumerate(operands):
+        if x.constant is not None:
+            powers = operands[1 - place].exponents
+            return Folded({place: np.ldexp(x.constant, powers)}, 0 * total)
     return Folded({}, total)
 
 

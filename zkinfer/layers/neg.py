@@ -29,4 +29,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.keeping("neg"),
+    fold=rules.kept,
 )

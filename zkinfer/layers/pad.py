@@ -49,4 +49,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=rules.moving(rules.lifted(lift.padded, _pad)),
 )

@@ -67,4 +67,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=rules.kept,
 )

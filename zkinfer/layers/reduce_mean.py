@@ -45,4 +45,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=_emit,
+    fold=rules.whole,
 )

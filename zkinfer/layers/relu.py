@@ -30,4 +30,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.clamping,
+    fold=rules.kept,
 )

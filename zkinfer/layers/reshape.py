@@ -36,4 +36,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.keeping("reshape"),
+    fold=rules.moving(rules.lifted(lift.reshaped, _reshape)),
 )

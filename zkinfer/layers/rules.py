@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zkinfer.layers.contract import Attrs, Bounds, Floats, Interval, Operand, Shape
+from zkinfer.layers.contract import (
+    Attrs,
+    Bounds,
+    Divided,
+    Floats,
+    Folded,
+    Interval,
+    Operand,
+    Shape,
+)
 
 Forward = Callable[..., Floats]
 """The output of one sample, of the attributes and the operands."""
@@ -38,6 +47,30 @@ def increasing(
 def hull(corners: Sequence[Floats]) -> tuple[Interval, ...]:
     """The least and the greatest of several values, entry by entry."""
     return (Interval(np.minimum.reduce(corners), np.maximum.reduce(corners)),)
+
+
+def whole(attrs: Attrs, operands: Sequence[Divided]) -> None:
+    """The fold of a layer that takes no powers of two in and hands none on."""
+
+
+def kept(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
+    """The fold of a layer whose output grows as operand 0 does."""
+    return Folded({}, operands[0].exponents)
+
+
+def moving(
+    value: Callable[[Attrs, Sequence[Operand]], tuple[Floats, ...]],
+) -> Callable[[Attrs, Sequence[Divided]], Folded | None]:
+    """The fold of a layer that moves entries, unless it has some from elsewhere."""
+
+    def fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded | None:
+        wide = (np.broadcast_to(x.exponents, x.shape)[None] for x in operands)
+        exponents = [e.astype(np.float64) for e in wide]
+        (moved,) = value(attrs, [(e, True) for e in exponents])
+        (more,) = value(attrs, [(e + 1, True) for e in exponents])
+        return Folded({}, moved[0].astype(np.int64)) if (more == moved + 1).all() else None
+
+    return fold
 
 
 def unbounded(attrs: Attrs) -> tuple[Bounds, ...]:

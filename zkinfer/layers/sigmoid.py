@@ -36,4 +36,5 @@ LAYER = Layer(
     head=Head("Sigmoid", _axis),
     weighted=None,
     emit=None,
+    fold=rules.whole,
 )

@@ -41,4 +41,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.keeping("slice"),
+    fold=rules.moving(rules.lifted(lift.along_axes, _slice)),
 )

@@ -40,4 +40,5 @@ LAYER = Layer(
     head=Head("Softmax", rules.axis),
     weighted=None,
     emit=None,
+    fold=rules.whole,
 )

@@ -32,4 +32,5 @@ LAYER = Layer(
     head=None,
     weighted=None,
     emit=emitting.keeping("transpose"),
+    fold=rules.moving(rules.lifted(lift.permuted, _transpose)),
 )

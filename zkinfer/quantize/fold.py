@@ -1,13 +1,12 @@
 """Powers of two by column, moved from the inputs of a graph into the constants that they meet.
 
 Where inputs are divided by powers of two, so are the tensors T that are made of them, until a layer
-takes the powers into its constants (`Layer.fold`) and makes what it made before. Layers that only
-move entries, turn their signs, or make those of one sign zero hand the powers on. What has no such
-rule reads the product of T 2^-e and 2^e. All is exact.
+takes the powers into its constants and makes what it made before. Layers that only move entries or
+turn their signs hand the powers on. Each layer says so itself (`Layer.fold`); what can do neither
+reads the product of T 2^-e and 2^e. All is exact.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from zkinfer.graph import Graph, Node, TensorType
 from zkinfer.layers import LAYERS, PRODUCT
-from zkinfer.layers.contract import Entries, Exponents, Floats, Folded, Operand
+from zkinfer.layers.contract import Divided, Exponents, Floats, Folded
 
 
 def fold(graph: Graph, exponents: Mapping[str, Exponents]) -> Graph:
@@ -109,40 +108,13 @@ class _Folding:
         return name
 
     def _folded(self, node: Node) -> Folded | None:
-        layer, shapes = LAYERS[node.op], [self.old.shape(name) for name in node.inputs]
-        exponents = [
-            self.pending[name][1] if name in self.pending else np.zeros((1,) * len(shape), np.int64)
-            for name, shape in zip(node.inputs, shapes, strict=True)
-        ]
-        if layer.fold is not None:
-            operands = [self.old.constants.get(name) for name in node.inputs]
-            return layer.fold(node.attrs, operands, exponents)
-        if layer.entries is Entries.NEGATED or _keeps_signs(node):
-            return Folded({}, exponents[0])
-        if layer.entries is Entries.MOVED and len(node.outputs) == 1:
-            return _moved(node, [np.broadcast_to(*p) for p in zip(exponents, shapes, strict=True)])
-        return None
-
-
-def _keeps_signs(node: Node) -> bool:
-    """Whether the layer only makes numbers of one sign zero."""
-    layer = LAYERS[node.op]
-    ends = [end for bounds in layer.bounds(node.attrs) for end in bounds]
-    return layer.entries is Entries.CLAMPED and all(end == 0 or math.isinf(end) for end in ends)
-
-
-def _moved(node: Node, exponents: Sequence[Exponents]) -> Folded | None:
-    """The exponents go where the entries go; None if constants come from nowhere."""
-
-    def value(more: float) -> Floats:
-        operands: list[Operand] = [((e + more)[None].astype(np.float64), True) for e in exponents]
-        (moved,) = LAYERS[node.op].value(node.attrs, operands)
-        return moved[0]
-
-    moved = value(0.0)
-    if (value(1.0) != moved + 1).any():
-        return None
-    return Folded({}, moved.astype(np.int64))
+        operands = []
+        for name in node.inputs:
+            shape, constant = self.old.shape(name), self.old.constants.get(name)
+            nothing = np.zeros((1,) * len(shape), np.int64)
+            _, exponents = self.pending.get(name, (name, nothing))
+            operands.append(Divided(shape, constant, exponents))
+        return LAYERS[node.op].fold(node.attrs, operands)
 
 
 def _compact(exponents: npt.NDArray[np.int64]) -> Exponents:

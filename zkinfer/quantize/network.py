@@ -81,9 +81,9 @@ def build(
 ) -> Built:
     """The fixed-point network of a task.
 
-    formats: of every float tensor. constants: of earlier calls. domains: the declared inputs;
-    columns, modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers could
-    reach 2^62.
+    formats: of every float tensor. constants: of earlier calls. domains: the declared inputs.
+    columns, modes: as FixedGraph has them. Raises TooWideError, naming the node, when integers
+    could reach 2^62.
     """
     network = Network(task, formats, widths, constants)
     network.declare(domains)
