@@ -26,6 +26,8 @@ NAMED = {
 }
 DECLARATION = ("name", "shape", "scale", "low", "high")
 """What the members of a tensor's declaration in a graph are called in the table."""
+COLUMNS = (*DECLARATION[:3], "axis", "scales", "lows", "bits")
+"""The same of an input by column."""
 OUTPUT = ("name", "shape", "scale", "kind")
 """The same of an output."""
 
@@ -105,6 +107,7 @@ def graph_edited(data: bytes, field: str, mutation: str) -> bytes:
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
     members = OUTPUT if steps[:1] == ["outputs"] else DECLARATION
+    members = COLUMNS if isinstance(at, list) and len(at) == len(COLUMNS) else members
     if isinstance(at, list) and last in members:
         last = str(members.index(last))
     _edit(at, int(last) if isinstance(at, list) else last, mutation)

@@ -88,6 +88,10 @@ class Subject:
         self.public_proving_key = make_keys(replace(case.graph, weights_mode="public"), weights)
         self.public_key = self.public_proving_key.verifying_key
         self.public_proof = prove(self.public_proving_key, self.inputs, CONTEXT)
+        table = cases()["public input by column"]
+        proving_key = make_keys(table.graph, {})
+        self.table_key = proving_key.verifying_key
+        self.table_proof = prove(proving_key, table.random(3)[1], CONTEXT)
         case = cases()["perceptron"]
         self.third_key = make_keys(case.graph, case.random(3)[0]).verifying_key
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
@@ -173,6 +177,10 @@ def _public_key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 def _graph(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     return _changed_key(subject.key, subject.proof, f"graph:{field}", mutation)
+
+
+def _table(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    return _changed_key(subject.table_key, subject.table_proof, f"graph:inputs/0/{field}", mutation)
 
 
 def _changed_key(
@@ -482,6 +490,7 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "key": _key,
     "key with public weights": _public_key,
     "graph": _graph,
+    "input by column": _table,
     "certificate": _certificate,
     "proving key": _proving_key,
     "proving key with public weights": _public_proving_key,

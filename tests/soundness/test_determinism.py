@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, product
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -94,6 +93,11 @@ def products() -> Graphs:
     net = Net()
     x = net.node("mul", net.input(2, low=-2, high=1), net.weight(2, low=-1, high=1))
     yield "mul", net.graph(net.requantize(x, 1, low=-1, high=0))
+    for mode in ("hidden", "public"):
+        net = Net()
+        x = net.table(1, 2, axis=1, lows=(0, -3), bits=2)
+        total = net.node("reduce_sum", x, axes=(1,), keepdims=True, multiplier=1, scale=0)
+        yield f"{mode} input by column", net.graph(total, inputs=mode)
     net = Net()
     x = net.input(1, low=-4, high=3)
     yield "mul of an input by itself", net.graph(net.node("mul", x, x))
@@ -167,13 +171,12 @@ NETWORKS = dict(chain(rescaled(), linear(), products(), nonlinear(), pools()))
 
 def every(graph: FixedGraph, names: Sequence[str]) -> Iterator[Arrays]:
     """All arrays of the declared ranges."""
-    choices = [
-        [
-            np.array(entries, np.int64).reshape(tensor.shape)
-            for entries in product(range(tensor.low, tensor.high + 1), repeat=prod(tensor.shape))
-        ]
-        for tensor in (graph.tensors[name] for name in names)
-    ]
+    choices = []
+    for name in names:
+        encoding, shape = graph.encoding(name), graph.tensors[name].shape
+        ends = (np.broadcast_to(end, shape).flat for end in (encoding.low, encoding.high))
+        numbers = [range(low, high + 1) for low, high in zip(*ends, strict=True)]
+        choices.append([np.array(all_, np.int64).reshape(shape) for all_ in product(*numbers)])
     for arrays in product(*choices):
         yield dict(zip(names, arrays, strict=True))
 

@@ -14,7 +14,7 @@ from listening import certificate_parts
 from signs import few_signs
 
 from tests.soundness.checks import native_checks, package_checks, reference_checks, says
-from tests.soundness.edits import DECLARATION, OUTPUT, joined
+from tests.soundness.edits import COLUMNS, DECLARATION, OUTPUT, joined
 from tests.soundness.fields import (
     BODY,
     body_fields,
@@ -162,6 +162,7 @@ def test_every_member_of_a_graph_has_rows(subject: Subject) -> None:
     for name in DECLARATION:
         assert {f"inputs/0/{name}", f"weights/0/{name}"} <= fields_of("graph")
     assert {f"outputs/0/{name}" for name in OUTPUT} <= fields_of("graph")
+    assert set(COLUMNS) - set(DECLARATION) <= fields_of("input by column")
     for name in ("name", "op", "inputs", "outputs", "attrs"):
         assert f"nodes/0/{name}" in fields_of("graph")
 

@@ -8,7 +8,7 @@ A small column that is almost always zero says nothing of its own size: a dark p
 is no other unit than a bright one in the middle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,12 +69,12 @@ def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
     found: dict[str, Sizes] = {}
     single = {name: a for name in graph.inputs if (a := _single(graph, name)) is not None}
     table = [_by_column(data[name], axis) for name, axis in single.items()]
-    if table and _differ(np.concatenate(table)):
+    if _differ(table):
         found = {name: _sizes(data[name], axis) for name, axis in single.items()}
     for name in graph.inputs:
         for axis in _axes(len(graph.shape(name))):
             whole = not isinstance(graph.tensors[name].kind, Real)
-            if name not in found and not whole and _differ(_by_column(data[name], axis)):
+            if name not in found and not whole and _differ([_by_column(data[name], axis)]):
                 found[name] = _sizes(data[name], axis)
     return {name: one for name, one in found.items() if name not in graph.outputs}
 
@@ -98,12 +98,15 @@ def _by_column(data: Floats, axis: int) -> Floats:
     return columns.reshape(len(columns), -1)
 
 
-def _differ(columns: Floats) -> bool:
-    if len(columns) > MAX_COLUMNS:
+def _differ(tables: Sequence[Floats]) -> bool:
+    """Whether the columns of a table in parts differ."""
+    if sum(map(len, tables)) > MAX_COLUMNS:
         return False
-    largest, counts = np.abs(columns).max(axis=1), (columns != 0).sum(axis=1)
-    speaks = counts >= max(FEWEST, SHARE * columns.shape[1])
-    return bool((speaks & (largest * UNLIKE < largest.max())).any())
+    columns = [column for table in tables for column in table]
+    largest = [float(np.abs(column).max()) for column in columns]
+    speaks = [np.count_nonzero(c) >= max(FEWEST, SHARE * c.size) for c in columns]
+    small = (most * UNLIKE < max(largest) for most in largest)
+    return any(said and less for said, less in zip(speaks, small, strict=True))
 
 
 def _sizes(data: Floats, axis: int) -> Sizes:

@@ -45,8 +45,7 @@ def parse_key(data: bytes) -> VerifyingKey:
     limits = (MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
     graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
-    graph = parse_graph(graph_bytes)
-    circuit = Circuit(circuit_bytes)
+    graph, circuit = parse_graph(graph_bytes), Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
     committed = [segment.rows for segment in circuit.bound(COMMITTED)]
@@ -57,9 +56,8 @@ def parse_key(data: bytes) -> VerifyingKey:
     demand(fits, "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
     demand(shown or not public_weights, "the key shows weights that are hidden")
-    demand(
-        bool(certificate) == (rows != [] and not shown), "the key has no certificate, or needs none"
-    )
+    needed = bool(rows) and not shown
+    demand(bool(certificate) == needed, "the key has no certificate, or needs none")
     return VerifyingKey(graph, circuit, rows, sha3(data[: ends[3]]), certificate)
 
 
