@@ -192,11 +192,11 @@ def _edit(kind: container.Kind, own: bytes, other: bytes, rng: random.Random) ->
     """A public value or the context of a proof; the graph of a key, as canonical JSON."""
     if kind is container.PROOF:
         return _edit_proof(own, rng)
-    parts = list(sections(kind, own).values())
-    document = json.loads(parts[0])
+    parts = sections(kind, own)
+    document = json.loads(parts["graph"])
     _edit_json(document, rng)
-    parts[0] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    return _unsealed(kind, parts, own)
+    parts["graph"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return _unsealed(kind, list(parts.values()), own)
 
 
 def _edit_proof(own: bytes, rng: random.Random) -> bytes:

@@ -53,11 +53,12 @@ VERIFYING_KEY = Kind(
     b"zkinf.vk",
     2,
     (
-        Section(1, "graph", MIB),
-        Section(2, "circuit", 4 * MIB),
-        Section(3, "weight commitments", 64 * MIB),
-        Section(4, "public weights", 2048 * MIB),
-        Section(5, "certificate", 64 * MIB),
+        Section(1, "backend", 16),
+        Section(2, "graph", MIB),
+        Section(3, "circuit", 4 * MIB),
+        Section(4, "weight commitments", 64 * MIB),
+        Section(5, "public weights", 2048 * MIB),
+        Section(6, "certificate", 64 * MIB),
     ),
 )
 PROVING_KEY = Kind(

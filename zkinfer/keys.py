@@ -1,9 +1,9 @@
 """Verifying and proving keys: byte formats, strict loading and acceptance.
 
-Verifying key (public), sections: the fixed-point graph as canonical JSON; the circuit's bytes; the
-commitments to the weights' rows (32 bytes each); the weights if they are public, else empty; if
-there are hidden ones the weights certificate: the length of its circuit (u32), the circuit, the
-rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the
+Verifying key (public), sections: the name of the backend; the fixed-point graph as canonical JSON;
+the circuit's bytes; the commitments to the weights' rows (32 bytes each); the weights if they are
+public, else empty; if there are hidden ones the weights certificate: the length of its circuit
+(u32), the circuit, the rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the
 container up to, and without, the certificate section. The model commitment is SHA3-256 over
 b"zkinfer/v1/model/" and the row commitments.
 
@@ -133,9 +133,14 @@ class VerifyingKey:
     @classmethod
     def from_bytes(cls, data: bytes) -> "VerifyingKey":
         """Reads and accepts a key from untrusted bytes. Raises FormatError."""
-        graph_json, circuit, rows, packed, certificate = container.read(
+        backend, graph_json, circuit, rows, packed, certificate = container.read(
             container.VERIFYING_KEY, data
         )
+        if backend != transparent.NAME.encode():
+            raise FormatError(
+                f"this verifying key is for the backend {backend.decode('ascii', 'replace')!r}; "
+                f"expected {transparent.NAME!r}"
+            )
         graph = read_graph(graph_json)
         weights = unpack_weights(graph, packed) if graph.weights_mode == "public" else None
         if weights is None and packed:
@@ -314,7 +319,7 @@ def _stated(
     graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
 ) -> tuple[bytes, ...]:
     packed = b"" if weights is None else pack_weights(graph, weights)
-    return (graph.to_json(), circuit, rows, packed)
+    return (transparent.NAME.encode(), graph.to_json(), circuit, rows, packed)
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:

@@ -70,7 +70,7 @@ def main() -> None:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         key = bytes.fromhex(vector["key"])
         proof = Proof.from_bytes(bytes.fromhex(vector["proof"]))
-        _, circuit, rows, _, certificate = container.read(container.VERIFYING_KEY, key)
+        _, _, circuit, rows, _, certificate = container.read(container.VERIFYING_KEY, key)
         values = b"".join(array.astype(np.int64).tobytes() for array in proof.public_values)
         head = struct.pack("<I", len(circuit)) + circuit
         case = head + proof.key_digest + rows + values + proof.body

@@ -112,13 +112,16 @@ def _joined(kind: container.Kind, parts: list[bytes]) -> bytes:
     return body + hashlib.sha3_256(body).digest()
 
 
+GRAPH = [section.name for section in container.VERIFYING_KEY.sections].index("graph")
+
+
 def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
     parts = _sections(container.VERIFYING_KEY, data)
     if rng.random() < 0.1:
         place = rng.randrange(1, len(parts))
         parts[place] = scramble(parts[place])
         return _joined(container.VERIFYING_KEY, parts)
-    graph = json.loads(parts[0])
+    graph = json.loads(parts[GRAPH])
     for _ in range(rng.choice((1, 1, 2, 4))):
         if rng.random() < 0.4:
             _grow(graph, rng)
@@ -127,7 +130,7 @@ def _key(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
     if rng.random() < 0.9:
         graph = declared(graph)
     text = json.dumps(graph, sort_keys=True, separators=(",", ":"))
-    parts[0] = text.encode("ascii", "replace")
+    parts[GRAPH] = text.encode("ascii", "replace")
     return _joined(container.VERIFYING_KEY, parts)
 
 

@@ -18,6 +18,7 @@ from tests.fuzz.targets import VECTOR
 from tests.networks import cases
 from tests.onnx_models import model, node
 from zkinfer import container
+from zkinfer.backends import transparent
 from zkinfer.ops import OPS
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -50,7 +51,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
 
 
 def _bare(graph: bytes) -> bytes:
-    return container.write(container.VERIFYING_KEY, (graph, b"", b"", b"", b""))
+    parts = (transparent.NAME.encode(), graph, b"", b"", b"", b"")
+    return container.write(container.VERIFYING_KEY, parts)
 
 
 def proofs() -> Iterator[tuple[str, bytes]]:

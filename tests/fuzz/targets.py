@@ -142,7 +142,8 @@ def _rebuilt(data: bytes) -> bytes | None:
     None if its graph has no circuit.
     """
     try:
-        graph_json, _, rows, weights, certificate = container.read(container.VERIFYING_KEY, data)
+        parts = container.read(container.VERIFYING_KEY, data)
+        backend, graph_json, _, rows, weights, certificate = parts
         graph = FixedGraph.from_json(graph_json)
         circuit = lower(graph)
         encoded = circuit.to_bytes()
@@ -154,7 +155,7 @@ def _rebuilt(data: bytes) -> bytes | None:
             if graph.weights:
                 digest = key_digest(graph, encoded, rows, None)
                 certificate = _certificate(graph, circuit, digest, certificate)
-        parts = (graph_json, encoded, rows, weights, certificate)
+        parts = (backend, graph_json, encoded, rows, weights, certificate)
         return container.write(container.VERIFYING_KEY, parts)
     except Exception:  # whatever it is, reading the key meets it too
         return None

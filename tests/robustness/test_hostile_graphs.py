@@ -188,7 +188,7 @@ def test_bounded(name: str) -> None:
 def test_a_key_is_within_the_native_limits_before_it_is_accepted() -> None:
     data = graph([tensor("x", 2**30)], [], "x")
     circuit = lower(FixedGraph.from_json(data)).to_bytes()
-    key = container.write(container.VERIFYING_KEY, (data, circuit, b"", b"", b""))
+    key = container.write(container.VERIFYING_KEY, (b"transparent", data, circuit, b"", b"", b""))
     with pytest.raises(FormatError, match="the circuit is not acceptable"):
         VerifyingKey.from_bytes(key)
 

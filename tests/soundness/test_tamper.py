@@ -33,7 +33,11 @@ ROWS = [row for row in TABLE if row.part != "unreachable"]
 UNREACHABLE = {row.mutation for row in TABLE if row.part == "unreachable"}
 FRAMES = {
     "proof file": (container.PROOF, {"key digest", "context", "body"}, "proof"),
-    "key file": (container.VERIFYING_KEY, {"graph", "circuit", "public weights"}, "key"),
+    "key file": (
+        container.VERIFYING_KEY,
+        {"backend", "graph", "circuit", "public weights"},
+        "key",
+    ),
     "proving key": (container.PROVING_KEY, {"verifying key", "weights", "blindings"}, ""),
 }
 """By the part with the frame of a file: its kind, sections that are tampered with as a whole, and

@@ -17,6 +17,7 @@ from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
+    "NAME",
     "Circuit",
     "Opened",
     "Prover",
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 Integers = npt.NDArray[np.int64]
+
+NAME = "transparent"
+"""What keys call this proof system."""
 
 
 @dataclass(frozen=True, repr=False)

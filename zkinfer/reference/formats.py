@@ -42,9 +42,10 @@ class Proof:
 
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
-    limits = (MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
+    limits = (16, MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
-    graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
+    backend, graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
+    demand(backend == b"transparent", "the key is for another backend")
     graph, circuit = parse_graph(graph_bytes), Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
@@ -58,7 +59,7 @@ def parse_key(data: bytes) -> VerifyingKey:
     demand(shown or not public_weights, "the key shows weights that are hidden")
     needed = bool(rows) and not shown
     demand(bool(certificate) == needed, "the key has no certificate, or needs none")
-    return VerifyingKey(graph, circuit, rows, sha3(data[: ends[3]]), certificate)
+    return VerifyingKey(graph, circuit, rows, sha3(data[: ends[4]]), certificate)
 
 
 def read_proof(data: bytes) -> Proof:
