@@ -3,9 +3,9 @@
 Verifying key (public), sections: the name of the backend; the fixed-point graph as canonical JSON;
 the circuit's bytes; the commitments to the weights' rows (32 bytes each); the weights if they are
 public, else empty; if there are hidden ones the weights certificate: the length of its circuit
-(u32), the circuit, the rows of its projections, 32 bytes each, and the proof's body. The key's digest is SHA3-256 over the
-container up to, and without, the certificate section. The model commitment is SHA3-256 over
-b"zkinfer/v1/model/" and the row commitments.
+(u32), the circuit, the rows of its projections, 32 bytes each, and the proof's body. The key's
+digest is SHA3-256 over the container up to, and without, the certificate section. The model
+commitment is SHA3-256 over b"zkinfer/v1/model/" and the row commitments.
 
 Proving key (secret), sections: the verifying key's bytes; the weights; the rows' blindings
 (32 bytes each). Weights and blindings are empty when the weights are public: the verifying key
