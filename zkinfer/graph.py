@@ -4,7 +4,7 @@ Made by zkinfer.onnx_import, read by zkinfer.quantize. The operators are those o
 where each says what it computes, its attributes, and which operands must be constants.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,13 @@ class TensorType:
 
     shape: tuple[int, ...]
     kind: Kind = Real()
+
+
+def unused(name: str, taken: Container[str]) -> str:
+    """The name, longer where it is taken."""
+    while name in taken:
+        name += "'"
+    return name
 
 
 @dataclass(frozen=True)

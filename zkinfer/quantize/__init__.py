@@ -8,7 +8,6 @@ declared domain can be proved, and worst-case bounds stay finite through any dep
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
-from zkinfer.quantize.columns import Exponents, sizes
+from zkinfer.quantize.columns import Whole, divided, sizes
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
@@ -84,8 +83,7 @@ def quantize(
     table = sizes(graph, data) if data_range is None else {}
     powers = {name: size.along(graph.shape(name)) for name, size in table.items()}
     task = make_task(fold(graph, powers), names, output_mode, hidden=hidden)
-    data = _divided(data, powers)
-    oracle = _Divided(oracle, powers)
+    data, oracle = divided(data, powers), Whole(oracle, powers)
     reference = oracle_outputs(task, data, oracle)
     for name, array in reference.items():
         if not np.isfinite(array).all():
@@ -131,35 +129,6 @@ def quantize(
         f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}: "
         + diagnosis(task, run(built, fitted), fitted, measured.error)
     )
-
-
-def _divided(
-    data: Mapping[str, npt.NDArray[np.float64]], powers: Mapping[str, Exponents]
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Data over powers of two by column, which broadcast to it."""
-    return {
-        name: np.ldexp(array, -powers[name]) if name in powers else array
-        for name, array in data.items()
-    }
-
-
-@dataclass(frozen=True)
-class _Divided:
-    """The float network of inputs that are divided by powers of two."""
-
-    whole: Oracle
-    powers: Mapping[str, Exponents]
-
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The outputs by name."""
-        return self.whole.run(self._whole(inputs))
-
-    def run_all(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Every tensor that a node computes, by its ONNX name."""
-        return self.whole.run_all(self._whole(inputs))
-
-    def _whole(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        return _divided(inputs, {name: -power for name, power in self.powers.items()})
 
 
 def _data(

@@ -10,6 +10,7 @@ is no other unit than a bright one in the middle.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from zkinfer.columns import MAX_COLUMNS, Columns
 from zkinfer.graph import Graph, Real
 from zkinfer.quantize.formats import exponent
+from zkinfer.quantize.result import Oracle
 
 Floats = npt.NDArray[np.float64]
 Exponents = npt.NDArray[np.int64]
@@ -77,6 +79,33 @@ def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
             if name not in found and not whole and _differ([_by_column(data[name], axis)]):
                 found[name] = _sizes(data[name], axis)
     return {name: one for name, one in found.items() if name not in graph.outputs}
+
+
+def divided(data: Mapping[str, Floats], powers: Mapping[str, Exponents]) -> dict[str, Floats]:
+    """The data over powers of two, which broadcast to an input."""
+    return {
+        name: np.ldexp(array, -powers[name]) if name in powers else array
+        for name, array in data.items()
+    }
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The float network, of inputs that are divided by powers of two."""
+
+    oracle: Oracle
+    powers: Mapping[str, Exponents]
+
+    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The outputs by name."""
+        return self.oracle.run(self._whole(inputs))
+
+    def run_all(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Every tensor that a node computes, by its ONNX name."""
+        return self.oracle.run_all(self._whole(inputs))
+
+    def _whole(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        return divided(inputs, {name: -power for name, power in self.powers.items()})
 
 
 def _axes(rank: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.graph import Graph, Node, TensorType
+from zkinfer.graph import Graph, Node, TensorType, unused
 from zkinfer.layers import LAYERS, PRODUCT
 from zkinfer.layers.contract import Divided, Exponents, Floats, Folded
 
@@ -34,12 +34,12 @@ def fold(graph: Graph, exponents: Mapping[str, Exponents]) -> Graph:
 class _Folding:
     """pending: by tensor of the old graph, the tensor of the new one that it is over 2^exponents.
 
-    replaced: by tensor of the old graph, the same tensor in the new one, if its name is another.
+    multiplied: of these, those that the new graph has undivided too, and their names there.
     """
 
     old: Graph
     pending: dict[str, tuple[str, Exponents]]
-    replaced: dict[str, str] = field(default_factory=dict)
+    multiplied: dict[str, str] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, Floats] = field(default_factory=dict)
     tensors: dict[str, TensorType] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class _Folding:
         inputs = tuple(
             self._constant(f"{node.name}/{place}", folded.constants[place])
             if place in folded.constants
-            else self.pending.get(name, (self.replaced.get(name, name), None))[0]
+            else self.pending.get(name, (name,))[0]
             for place, name in enumerate(node.inputs)
         )
         (output,) = node.outputs
@@ -82,19 +82,17 @@ class _Folding:
 
     def whole(self, name: str) -> str:
         """The new graph's name of a tensor that is divided by nothing."""
-        if name in self.pending and name not in self.replaced:
+        if name in self.pending and name not in self.multiplied:
             source, exponents = self.pending[name]
-            self.replaced[name] = name
-            if name in self.old.inputs:
-                self.replaced[name] = self._name(f"{name}/whole", self.old.tensors[name])
             powers = self._constant(f"{name}/powers", np.ldexp(1.0, exponents))
-            unique = f"{name}/whole"
-            while unique in self.names:
-                unique += "'"
-            self.names.add(unique)
-            outputs = (self.replaced[name],)
-            self.nodes.append(Node(unique, PRODUCT, (source, powers), outputs, {}))
-        return self.replaced.get(name, name)
+            made = name
+            if name in self.old.inputs:
+                made = self._name(f"{name}/whole", self.old.tensors[name])
+            node = unused(f"{name}/whole", self.names)
+            self.names.add(node)
+            self.nodes.append(Node(node, PRODUCT, (source, powers), (made,), {}))
+            self.multiplied[name] = made
+        return self.multiplied.get(name, name)
 
     def _constant(self, name: str, array: Floats) -> str:
         name = self._name(name, TensorType(array.shape))
@@ -102,8 +100,7 @@ class _Folding:
         return name
 
     def _name(self, name: str, made: TensorType) -> str:
-        while name in self.tensors:
-            name += "'"
+        name = unused(name, self.tensors)
         self.tensors[name] = made
         return name
 

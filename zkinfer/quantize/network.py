@@ -16,7 +16,7 @@ import numpy as np
 from zkinfer.columns import Columns
 from zkinfer.errors import InternalError
 from zkinfer.fixed import LIMIT, MAX_SCALE, FixedGraph, FixedNode
-from zkinfer.graph import Node
+from zkinfer.graph import Node, unused
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
 from zkinfer.layers.emitting import copying, ranking, refined, rounding
@@ -122,9 +122,7 @@ class Network:
     def derived(self, base: str, suffix: str) -> str:
         """The name of what is made of a node or tensor; longer where the model has that name."""
         if (base, suffix) not in self._derived:
-            name = base + suffix
-            while name in self._taken:
-                name += "'"
+            name = unused(base + suffix, self._taken)
             self._taken.add(name)
             self._derived[base, suffix] = name
         return self._derived[base, suffix]

@@ -8,11 +8,10 @@ numbers that are attributes become weights.
 
 import math
 from collections import Counter
-from collections.abc import Container
 from dataclasses import replace
 
 from zkinfer.errors import UnsupportedModelError, UsageError
-from zkinfer.graph import Graph, Node, TensorType
+from zkinfer.graph import Graph, Node, TensorType, unused
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries, Head
 
@@ -127,16 +126,10 @@ def _hidden_attributes(graph: Graph) -> Graph:
             continue
         new, inputs = weighted(node.attrs), list(node.inputs)
         for suffix, array in new.constants.items():
-            inputs.append(_new_name(f"{node.outputs[0]}/{suffix}", tensors))
+            inputs.append(unused(f"{node.outputs[0]}/{suffix}", tensors))
             constants[inputs[-1]], tensors[inputs[-1]] = array, TensorType(array.shape)
         nodes[place] = Node(node.name, new.op, tuple(inputs), node.outputs, new.attrs)
     return replace(graph, nodes=tuple(nodes), constants=constants, tensors=tensors)
-
-
-def _new_name(name: str, taken: Container[str]) -> str:
-    while name in taken:
-        name += "'"
-    return name
 
 
 def _bounds_first(graph: Graph) -> Graph:
@@ -155,7 +148,7 @@ def _bounds_first(graph: Graph) -> Graph:
         (x,), (largest,) = pool.inputs, pool.outputs
         if readers[largest] != 1 or readers[x] != 1 or x in graph.inputs:
             continue
-        moved = _new_name(f"{node.outputs[0]}/unpooled", tensors)
+        moved = unused(f"{node.outputs[0]}/unpooled", tensors)
         tensors[moved] = tensors[x]
         nodes[before] = replace(node, inputs=pool.inputs, outputs=(moved,))
         nodes[place] = replace(pool, inputs=(moved,), outputs=node.outputs)
