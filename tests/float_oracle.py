@@ -95,6 +95,11 @@ def pad(attrs: Mapping[str, Any], x: Array) -> Array:
     return np.pad(x, pads, constant_values=attrs["value"])
 
 
+def log_softmax(attrs: Mapping[str, Any], x: Array) -> Array:
+    less = x - x.max(axis=attrs["axis"], keepdims=True)
+    return less - np.log(np.exp(less).sum(axis=attrs["axis"], keepdims=True))
+
+
 def softmax(attrs: Mapping[str, Any], x: Array) -> Array:
     e = np.exp(x - x.max(axis=attrs["axis"], keepdims=True))
     return e / e.sum(axis=attrs["axis"], keepdims=True)
@@ -126,7 +131,7 @@ OPS: dict[str, Any] = {
     "concat": lambda attrs, *parts: np.concatenate(parts, attrs["axis"]),
     "pad": pad,
     "softmax": softmax,
-    "log_softmax": lambda attrs, x: np.log(softmax(attrs, x)),
+    "log_softmax": log_softmax,
     "sigmoid": lambda attrs, x: 1 / (1 + np.exp(-x)),
     "arg_max": arg_max,
 }
