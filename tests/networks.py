@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.columns import Columns
+from zkinfer.encoding import Columns
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Integers = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.columns import MAX_BITS, MAX_COLUMNS, Columns, Encoding
+from zkinfer.encoding import LIMIT, MAX_BITS, MAX_COLUMNS, Columns, Encoding
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
@@ -26,8 +26,6 @@ MAX_NAME = 4096
 MAX_RANK = 8
 MAX_ENTRIES = 2**31
 MAX_SCALE = 256
-# Bounds that every integer of a network must keep, so that int64 arithmetic is exact.
-LIMIT = 2**62
 
 MODES = {
     "input_mode": ("hidden", "public"),
@@ -177,43 +175,9 @@ def quantize_input(
     if set(inputs) != set(graph.inputs):
         raise UsageError(f"the inputs are {_names(inputs)}; the model takes {_names(graph.inputs)}")
     return {
-        name: _quantize(name, graph.tensors[name].shape, graph.encoding(name), inputs[name])
+        name: graph.encoding(name).integers(name, graph.tensors[name].shape, inputs[name])
         for name in graph.inputs
     }
-
-
-def _quantize(
-    name: str, shape: tuple[int, ...], encoding: Encoding, x: npt.NDArray[Any]
-) -> Integers:
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise UsageError(f"input {name} has dtype {x.dtype}; expected numbers")
-    if x.shape != shape:
-        raise UsageError(f"input {name} has shape {x.shape}; the model takes {shape}")
-    values = x.astype(np.float64)
-    finite = np.isfinite(values)
-    if not finite.all():
-        index = _first(~finite)
-        raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
-    rounded = np.rint(np.ldexp(values, encoding.scale))
-    outside = np.abs(rounded) >= LIMIT
-    integers = np.where(outside, 0, rounded).astype(np.int64)
-    outside |= (integers < encoding.low) | (integers > encoding.high)
-    if outside.any():
-        index = _first(outside)
-        ends = (encoding.numbers(end) for end in (encoding.low, encoding.high))
-        low, high = (float(np.broadcast_to(end, shape)[index]) for end in ends)
-        where = "of this column " if encoding.scale.ndim else ""
-        raise UsageError(
-            f"input {name} at index {index} is {values[index]:g}, outside of the model's domain "
-            f"{where}{low:g} to {high:g}; compile with calibration data or an input range that "
-            "covers it"
-        )
-    return integers
-
-
-def _first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argwhere(mask)[0])
 
 
 def _names(names: Any) -> str:

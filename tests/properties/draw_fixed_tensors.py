@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.properties.choices import Choices
-from zkinfer.columns import MAX_BITS, Columns
+from zkinfer.encoding import MAX_BITS, Columns
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Shape = tuple[int, ...]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zkinfer.columns import Columns
+from zkinfer.encoding import Columns
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor, evaluate, quantize_input
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.columns import MAX_COLUMNS, Columns
+from zkinfer.encoding import MAX_COLUMNS, Columns
 from zkinfer.graph import Graph, Real
 from zkinfer.quantize.formats import exponent
 from zkinfer.quantize.result import Oracle

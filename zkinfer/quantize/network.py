@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from zkinfer.columns import Columns
+from zkinfer.encoding import LIMIT, Columns
 from zkinfer.errors import InternalError
-from zkinfer.fixed import LIMIT, MAX_SCALE, FixedGraph, FixedNode
+from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
 from zkinfer.graph import Node, unused
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
