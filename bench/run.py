@@ -30,8 +30,13 @@ sys.path.insert(0, str(ROOT))
 from models import data, large  # noqa: E402
 
 SMALL = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
-LARGE = {"vgg16": large.vgg16, "resnet18": large.resnet18}
-LARGE_SAMPLES = 4
+LARGE = {
+    "vgg16": (large.vgg16, 200, 32),
+    "resnet18": (large.resnet18, 200, 32),
+    "resnet18_224": (large.resnet18_224, 16, 224),
+    "mlp_1024_4096_1000": (large.mlp_1024_4096_1000, 200, None),
+}
+"""What writes a model, how many calibration samples it gets, the side of its images, if any."""
 PEER_SECONDS = 900
 STEPS = ("witness", "commit", "rows", "outer", "booleanity", "matrix", "inner", "opening")
 
@@ -68,11 +73,15 @@ def prepare(name: str, folder: Path) -> tuple[Path, Path, Path]:
             stem.with_name(f"{name}_input.npy"),
         )
     model = folder / f"{name}.onnx"
-    LARGE[name](model)
-    images = data.random_images(LARGE_SAMPLES + 1, seed=1)
+    write, count, side = LARGE[name]
+    write(model)
+    if side is None:
+        samples = np.random.default_rng(1).random((count + 1, 1024), np.float32)
+    else:
+        samples = data.random_images(count + 1, seed=1, side=side)
     calibration, sample = folder / f"{name}_calibration.npy", folder / f"{name}_input.npy"
-    np.save(calibration, images[1:])
-    np.save(sample, images[:1])
+    np.save(calibration, samples[1:])
+    np.save(sample, samples[:1])
     return model, calibration, sample
 
 

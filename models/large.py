@@ -1,4 +1,4 @@
-"""Large networks with random weights, for measuring speed: VGG-16 and ResNet-18 on 32x32x3 images.
+"""Large networks with random weights, for measuring speed: VGG-16, ResNet-18, a wide MLP.
 
 Weights are He-normal. A batch of random images is pushed through each network while it is built:
 the running mean and variance of ResNet-18's BatchNormalization are measured on it, and each layer
@@ -68,22 +68,48 @@ def resnet18(path: Path) -> None:
     The form for small images: a 3x3 stem without max pool, four stages of two basic blocks with
     BatchNormalization after every convolution, GlobalAveragePool, Gemm; 11.2 million weights.
     """
+    _residual(path, "resnet18", 32, 10)
+
+
+def resnet18_224(path: Path) -> None:
+    """Writes ResNet-18 for input "image" (batch, 3, 224, 224), output "logits" (batch, 1000).
+
+    The form for large images: a 7x7 stem of stride 2 and a max pool of stride 2 before the stages;
+    11.7 million weights, 1.8 billion multiplications.
+    """
+    _residual(path, "resnet18_224", 224, 1000)
+
+
+def mlp_1024_4096_1000(path: Path) -> None:
+    """Writes an MLP for input "x" (batch, 1024), output "logits" (batch, 1000): 8.3 M weights."""
+    rng = np.random.default_rng(10)
+    writer = GraphWriter("mlp_1024_4096_1000", "x", (1024,))
+    weight, bias = he_normal(rng, (4096, 1024)), rng.normal(0, 0.2, 4096).astype(np.float32)
+    name = writer.relu("relu", writer.gemm("fc1", "x", weight, bias))
+    weight, bias = he_normal(rng, (1000, 4096)), rng.normal(0, 0.2, 1000).astype(np.float32)
+    writer.save(path, writer.gemm("fc2", name, weight, bias), "logits", (1000,))
+
+
+def _residual(path: Path, title: str, side: int, classes: int) -> None:
     rng = np.random.default_rng(18)
-    builder = _ResidualBuilder(rng, GraphWriter("resnet18", "image", (3, 32, 32)))
+    builder = _ResidualBuilder(rng, GraphWriter(title, "image", (3, side, side)))
     writer = builder.writer
-    state = ("image", random_images(PROBE_IMAGES, seed=18))
-    state = builder.conv_norm("conv1", "bn1", state, 64, 3, 1)
+    state = ("image", random_images(PROBE_IMAGES, seed=18, side=side))
+    kernel, stride = (3, 1) if side < 64 else (7, 2)
+    state = builder.conv_norm("conv1", "bn1", state, 64, kernel, stride)
     state = builder.relu("relu", state)
+    if stride == 2:
+        state = builder.max_pool("pool1", state)
     for stage, (channels, stride) in enumerate(RESNET18_STAGES, start=1):
         state = builder.block(f"layer{stage}.0", state, channels, stride)
         state = builder.block(f"layer{stage}.1", state, channels, 1)
     name, probe = state
     name = writer.global_average_pool("avgpool", name)
     name = writer.flatten("flatten", name)
-    weight = he_normal(rng, (10, probe.shape[1]))
+    weight = he_normal(rng, (classes, probe.shape[1]))
     factor, bias = _normalization(rng, probe.mean(axis=(2, 3)) @ weight.T)
     name = writer.gemm("fc", name, weight * factor, bias)
-    writer.save(path, name, "logits", (10,))
+    writer.save(path, name, "logits", (classes,))
 
 
 class _ResidualBuilder:
@@ -121,6 +147,11 @@ class _ResidualBuilder:
         """max(x, 0)."""
         name, probe = state
         return self.writer.relu(relu, name), np.maximum(probe, np.float32(0))
+
+    def max_pool(self, pool: str, state: tuple[str, Floats]) -> tuple[str, Floats]:
+        """The largest of two by two entries."""
+        name, probe = state
+        return self.writer.max_pool(pool, name), MaxPool().forward(probe)
 
     def block(
         self, path: str, state: tuple[str, Floats], channels: int, stride: int

@@ -196,7 +196,12 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
         def draw() -> Array:
             return np.asarray(d.numbers.uniform(low, high, shape))
 
-    bounds = {np.uint8: (0, 255), np.int8: (-128, 127), np.float16: (-6e4, 6e4)}.get(dtype)
+    bounds = {
+        np.uint8: (0, 255),
+        np.int8: (-128, 127),
+        np.int32: (-(2**31), 2**31 - 1),
+        np.float16: (-6e4, 6e4),
+    }.get(dtype)
 
     def typed() -> Array:
         values = draw()
