@@ -1,4 +1,8 @@
-"""The reference verifier and the package come to one verdict."""
+"""The reference verifier and the package come to one verdict.
+
+Certificates have few signs here, so that the reference verifier is quick with them; those of the
+command lines have all, as those of tests/vectors have.
+"""
 
 import dataclasses
 import hashlib
@@ -7,6 +11,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import networks
@@ -158,7 +163,7 @@ def test_circuits_are_read_alike(hand: hand_circuit.Case) -> None:
         ours, theirs = sizes(changed), native_sizes(changed)
         # What a block defines is for provers; the native reader alone looks at it.
         assert ours == theirs or "define" in str(theirs)
-        accepted += sizes(changed) is not None
+        accepted += ours is not None
     assert 100 < accepted < len(changes) - 100
 
 
@@ -217,18 +222,23 @@ def test_the_key_says_the_types_of_what_is_shown(name: str) -> None:
 def network() -> tuple[VerifyingKey, zkinfer.Proof]:
     case = CASES["perceptron"]
     weights, inputs = case.random(2)
-    key = make_keys(case.graph, weights)
+    with few_signs():
+        key = make_keys(case.graph, weights)
     return key.verifying_key, prove(key, inputs)
+
+
+our_key = cache(reference.read_key)
+their_key = cache(VerifyingKey.from_bytes)
 
 
 def code(key: bytes, proof: bytes) -> int:
     """The exit code that both verifiers come to."""
 
     def ours() -> None:
-        reference.verify(reference.read_key(key), reference.read_proof(proof))
+        reference.verify(our_key(key), reference.read_proof(proof))
 
     def theirs() -> None:
-        zkinfer.verify(VerifyingKey.from_bytes(key), zkinfer.Proof.from_bytes(proof))
+        zkinfer.verify(their_key(key), zkinfer.Proof.from_bytes(proof))
 
     codes = []
     for run, invalid, unreadable in (
@@ -236,7 +246,8 @@ def code(key: bytes, proof: bytes) -> int:
         (theirs, zkinfer.VerificationError, zkinfer.FormatError),
     ):
         try:
-            run()
+            with few_signs():
+                run()
             codes.append(0)
         except invalid:
             codes.append(1)
@@ -368,7 +379,7 @@ def run(module: str, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_command_lines_agree(tmp_path: Path, network: tuple[VerifyingKey, zkinfer.Proof]) -> None:
+def test_command_lines_agree(tmp_path: Path) -> None:
     case = CASES["perceptron"]
     weights, inputs = case.random(6)
     proving_key = make_keys(case.graph, weights)
@@ -377,7 +388,7 @@ def test_command_lines_agree(tmp_path: Path, network: tuple[VerifyingKey, zkinfe
     text = "claim é 7"
     prove(proving_key, inputs, text.encode()).save(proof)
     other = tmp_path / "other.key"
-    network[0].save(other)
+    make_keys(case.graph, case.random(2)[0]).verifying_key.save(other)
     damaged = tmp_path / "damaged.zkp"
     damaged.write_bytes(proof.read_bytes()[:-1])
     for arguments, expected in (
