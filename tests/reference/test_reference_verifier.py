@@ -380,18 +380,20 @@ def run(module: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_command_lines_agree(tmp_path: Path) -> None:
-    case = CASES["perceptron"]
-    weights, inputs = case.random(6)
-    proving_key = make_keys(case.graph, weights)
-    key, proof = tmp_path / "verifying.key", tmp_path / "proof.zkp"
-    proving_key.verifying_key.save(key)
-    text = "claim é 7"
-    prove(proving_key, inputs, text.encode()).save(proof)
-    other = tmp_path / "other.key"
-    make_keys(case.graph, case.random(2)[0]).verifying_key.save(other)
-    damaged = tmp_path / "damaged.zkp"
+    """One key has a certificate; those of the others' weights are public."""
+    case, text = CASES["perceptron"], "claim é 7"
+    names = ("certified", "shown", "other")
+    for seed, name in enumerate(names):
+        mode = "hidden" if name == "certified" else "public"
+        weights, inputs = case.random(seed)
+        made = make_keys(dataclasses.replace(case.graph, weights_mode=mode), weights)
+        made.verifying_key.save(tmp_path / f"{name}.key")
+        prove(made, inputs, text.encode()).save(tmp_path / f"{name}.zkp")
+    certified, key, other = (tmp_path / f"{name}.key" for name in names)
+    proof, damaged = tmp_path / "shown.zkp", tmp_path / "damaged.zkp"
     damaged.write_bytes(proof.read_bytes()[:-1])
     for arguments, expected in (
+        ((certified, tmp_path / "certified.zkp", "--context", text, "--json"), 0),
         ((key, proof, "--context", text, "--json"), 0),
         ((key, proof, "--context", text), 0),
         ((key, proof, "--json"), 1),
@@ -410,9 +412,14 @@ def test_command_lines_agree(tmp_path: Path) -> None:
         assert "Traceback" not in ours[2]
         if "--json" in words and expected == 0:
             verdict = json.loads(ours[1])
-            assert verdict.pop("not_checked") == [
-                "the key's circuits and output types follow from its nodes"
-            ]
+            count = 1 if arguments[0] == certified else 2
+            assert (
+                verdict.pop("not_checked")
+                == [
+                    "the key's circuits and output types follow from its nodes",
+                    "its public weights are those committed",
+                ][:count]
+            )
             assert verdict == json.loads(theirs[1])
         if "--json" in words and expected == 1:
             assert json.loads(ours[1]).keys() == json.loads(theirs[1]).keys()
