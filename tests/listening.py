@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
-from zkinfer.reference.argument import Argument, Combination, Point
+from zkinfer.reference.argument import Argument, Combination, Point, Public, Rows
 from zkinfer.reference.circuit import COMMITTED, Circuit
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof, VerifyingKey
@@ -12,26 +12,16 @@ from zkinfer.reference.formats import Proof, VerifyingKey
 MESSAGE, DRAW = 0, 1
 
 
-class Listening(Argument):
-    """A run of the verifier that notes every frame, every challenge, and what step 6 computes.
+class Noting(Argument):
+    """A run of the verifier that notes every frame, every challenge, and what step 6 computes."""
 
-    `run` checks the argument only: that the proof names this key, and that its public values are
-    within bounds, is checked elsewhere. The key's rows are those of all committed segments.
-    """
-
-    def __init__(self, key: VerifyingKey, proof: Proof) -> None:
-        rows = iter(key.rows)
-        committed = [list(islice(rows, s.rows)) for s in key.circuit.bound(COMMITTED)]
-        public = [values for _, values in proof.public]
-        super().__init__(key.circuit, committed, key.digest, proof.context, public)
-        self.body = proof.body
+    def __init__(
+        self, circuit: Circuit, committed: Rows, digest: bytes, context: bytes, public: Public
+    ) -> None:
+        super().__init__(circuit, committed, digest, context, public)
         self.frames: list[tuple[int, str]] = []
         self.challenges: list[tuple[str, tuple[int, ...]]] = []
         self.matrix = self.share = 0
-
-    def run(self, body: bytes = b"") -> None:
-        """The seven steps on the proof's body, or on another."""
-        super().run(body or self.body)
 
     def absorb(self, label: str, data: bytes, kind: int = MESSAGE) -> None:
         self.frames.append((kind, label))
@@ -49,6 +39,25 @@ class Listening(Argument):
     def closing(self, values: tuple[Combination, ...], D: Combination, m: int, ry: Point) -> None:
         self.matrix = m % ORDER
         super().closing(values, D, m, ry)
+
+
+class Listening(Noting):
+    """A run on the body of a proof.
+
+    `run` checks the argument only: that the proof names this key, and that its public values are
+    within bounds, is checked elsewhere. The key's rows are those of all committed segments.
+    """
+
+    def __init__(self, key: VerifyingKey, proof: Proof) -> None:
+        rows = iter(key.rows)
+        committed = [list(islice(rows, s.rows)) for s in key.circuit.bound(COMMITTED)]
+        public = [values for _, values in proof.public]
+        super().__init__(key.circuit, committed, key.digest, proof.context, public)
+        self.body = proof.body
+
+    def run(self, body: bytes = b"") -> None:
+        """The seven steps on the proof's body, or on another."""
+        super().run(body or self.body)
 
 
 class Deaf(Listening):

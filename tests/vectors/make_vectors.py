@@ -7,13 +7,16 @@ is in them. Keys and proofs are randomized, so every run makes other bytes.
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import zkinfer
-from tests import artifacts, listening, networks
+from tests import artifacts, networks
+from tests.listening import Noting
 from zkinfer import reference
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.ops import OPS
@@ -50,19 +53,26 @@ def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Pr
 
 def vector(key: bytes, proof: bytes) -> dict[str, Any]:
     """Key and proof, and what a verifier finds on the way, as the reference verifier does."""
-    read_key, read_proof = reference.read_key(key), reference.read_proof(proof)
-    statement = reference.verify(read_key, read_proof, read_proof.context)
+    runs: list[Noting] = []
+
+    def noted(*arguments: Any) -> Noting:
+        runs.append(Noting(*arguments))
+        return runs[-1]
+
+    with mock.patch.object(import_module("zkinfer.reference.verify"), "Argument", noted):
+        read_key, read_proof = reference.read_key(key), reference.read_proof(proof)
+        statement = reference.verify(read_key, read_proof, read_proof.context)
     statement["context"] = read_proof.context.hex()
     statement["key_digest"] = read_key.digest.hex()
     made = {"key": key.hex(), "proof": proof.hex(), "statement": statement}
-    made["argument"] = _argument(listening.Listening(read_key, read_proof))
-    if read_key.certificate:
-        made["certificate"] = _argument(listening.certificate(read_key))
+    *certificate, argument = map(_argument, runs)
+    made["argument"] = argument
+    if certificate:
+        (made["certificate"],) = certificate
     return made
 
 
-def _argument(run: listening.Listening) -> dict[str, Any]:
-    run.run()
+def _argument(run: Noting) -> dict[str, Any]:
     return {
         "circuit": _layout(run.circuit),
         "challenges": [[label, [_hex(s) for s in scalars]] for label, scalars in run.challenges],

@@ -7,6 +7,7 @@ import math
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -104,26 +105,39 @@ def term_grid(
     the tensor, and the coefficient.
     """
     axes = term.rows + term.sums
-    shape = tuple(axis.extent for axis in axes)
-
-    def along(position: int, values: Any) -> Any:
-        return values.reshape([-1 if p == position else 1 for p in range(len(axes))])
-
-    indices = []
-    inside = np.ones(shape, dtype=bool)
-    for q, (base, extent) in enumerate(zip(term.bases, extents, strict=True)):
-        index = np.full((1,) * len(axes), base, dtype=np.int64)
-        for position, axis in enumerate(axes):
-            index = index + along(position, np.arange(axis.extent) * axis.strides[q])
-        inside &= (index >= 0) & (index < extent)
-        indices.append(np.broadcast_to(index, shape))
+    steps = tuple((axis.extent, axis.strides) for axis in axes)
+    indices, inside = _places(term.bases, steps, tuple(extents))
     coefficient = np.full((1,) * len(axes), term.coefficient, dtype=object)
     for position, axis in enumerate(axes):
         weights = axis_weights(axis, tables)
         if weights is not None:
-            factor = along(position, np.array(weights, dtype=object))
+            factor = _along(position, len(axes), np.array(weights, dtype=object))
             coefficient = coefficient * factor % MODULUS
-    return indices, inside, np.broadcast_to(coefficient, shape)
+    return indices, inside, np.broadcast_to(coefficient, inside.shape)
+
+
+@lru_cache(maxsize=256)
+def _places(
+    bases: tuple[int, ...], steps: tuple[tuple[int, tuple[int, ...]], ...], extents: tuple[int, ...]
+) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.bool_]]:
+    """The index read on each tensor axis, and whether it lies inside; steps: extent and strides of
+    each axis of the term.
+    """
+    shape = tuple(count for count, _ in steps)
+    indices = []
+    inside = np.ones(shape, dtype=bool)
+    for q, (base, extent) in enumerate(zip(bases, extents, strict=True)):
+        index = np.full((1,) * len(steps), base, dtype=np.int64)
+        for position, (count, moves) in enumerate(steps):
+            index = index + _along(position, len(steps), np.arange(count) * moves[q])
+        inside &= (index >= 0) & (index < extent)
+        indices.append(np.broadcast_to(index, shape))
+    return indices, inside
+
+
+def _along(position: int, rank: int, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Values along one of so many axes."""
+    return values.reshape([-1 if p == position else 1 for p in range(rank)])
 
 
 def expand(circuit: Circuit, challenges: Sequence[Sequence[int]]) -> SparseRows:

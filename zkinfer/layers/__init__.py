@@ -1,57 +1,17 @@
 """The float operators: one file each, one contract (zkinfer.layers.contract), one table."""
 
-from zkinfer.layers import (
-    add,
-    arg_max,
-    average_pool,
-    clip,
-    concat,
-    conv,
-    leaky_relu,
-    log_softmax,
-    matmul,
-    max_pool,
-    mul,
-    neg,
-    pad,
-    prelu,
-    reduce_mean,
-    reduce_sum,
-    relu,
-    reshape,
-    sigmoid,
-    slice,
-    softmax,
-    sub,
-    transpose,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from zkinfer.layers.contract import Layer
 
+_NAMES = sorted(module.name for module in iter_modules(__path__))
+_MODULES = {name: import_module(f"{__name__}.{name}") for name in _NAMES}
+
 LAYERS: dict[str, Layer] = {
-    "add": add.LAYER,
-    "arg_max": arg_max.LAYER,
-    "average_pool": average_pool.LAYER,
-    "clip": clip.LAYER,
-    "concat": concat.LAYER,
-    "conv": conv.LAYER,
-    "leaky_relu": leaky_relu.LAYER,
-    "log_softmax": log_softmax.LAYER,
-    "matmul": matmul.LAYER,
-    "max_pool": max_pool.LAYER,
-    "mul": mul.LAYER,
-    "neg": neg.LAYER,
-    "pad": pad.LAYER,
-    "prelu": prelu.LAYER,
-    "reduce_mean": reduce_mean.LAYER,
-    "reduce_sum": reduce_sum.LAYER,
-    "relu": relu.LAYER,
-    "reshape": reshape.LAYER,
-    "sigmoid": sigmoid.LAYER,
-    "slice": slice.LAYER,
-    "softmax": softmax.LAYER,
-    "sub": sub.LAYER,
-    "transpose": transpose.LAYER,
+    name: module.LAYER for name, module in _MODULES.items() if hasattr(module, "LAYER")
 }
+"""By name: every file of this folder that makes one."""
 
 PRODUCT = "mul"
 """The layer of products entry by entry."""

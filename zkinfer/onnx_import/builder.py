@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -291,3 +291,7 @@ class _Names:
             candidate = f"{name}.{self._numbers[name] + 1}"
         self._taken.add(candidate)
         return candidate
+
+
+Converters = Mapping[tuple[str, str], Callable[[Site], None]]
+"""By domain (empty: the standard operators) and operator, what adds a node of it to the graph."""

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from onnx import TensorProto
 
-from zkinfer.onnx_import.builder import Site, finite
+from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.repeat import expanded
@@ -137,3 +137,21 @@ def dropout(site: Site) -> None:
     if site.uses_output(1):
         raise Refusal("expected only its first output in use, got a use of the mask")
     site.keep(site.source(0))
+
+
+CONVERTERS: Converters = {
+    ("", "Abs"): abs_,
+    ("", "Add"): add,
+    ("", "Cast"): cast,
+    ("", "Clip"): clip,
+    ("", "Div"): div,
+    ("", "Dropout"): dropout,
+    ("", "Identity"): identity,
+    ("", "LeakyRelu"): leaky_relu,
+    ("", "Mul"): mul,
+    ("", "Neg"): neg,
+    ("", "PRelu"): prelu,
+    ("", "Pow"): pow_,
+    ("", "Relu"): relu,
+    ("", "Sub"): sub,
+}

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from zkinfer.onnx_import.builder import Site, axis_in
+from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.repeat import reshaped
 
@@ -79,3 +79,8 @@ def _product(site: Site, x: str, axis: int, runs: list[Run]) -> str:
     matrix = site.weight("chosen", chosen)
     x = reshaped(site, x, (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])))
     return site.step("matmul", "product", matrix, x)
+
+
+CONVERTERS: Converters = {
+    ("", "Gather"): gather,
+}

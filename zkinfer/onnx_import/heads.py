@@ -3,7 +3,7 @@
 They keep the order of the scores before them, so that a label stands for each; none is proved.
 """
 
-from zkinfer.onnx_import.builder import Site, axis_in
+from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.node import Refusal
 
 
@@ -50,3 +50,11 @@ def _normalized(site: Site, op: str) -> None:
             )
         axis = wide[0] if wide else first
     site.finish(op, site.operand(0), axis=axis)
+
+
+CONVERTERS: Converters = {
+    ("", "ArgMax"): arg_max,
+    ("", "LogSoftmax"): log_softmax,
+    ("", "Sigmoid"): sigmoid,
+    ("", "Softmax"): softmax,
+}

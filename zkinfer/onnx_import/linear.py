@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from zkinfer.onnx_import.builder import Site, finite
-from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.builder import Converters, Site, finite
+from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import broadcasts_to
 from zkinfer.onnx_import.windows import Window
 
@@ -150,3 +150,12 @@ def scaler(site: Site) -> None:
     if np.any(offset):
         x = site.step("sub", "offset", x, site.weight("offset", offset))
     site.finish("mul", x, site.weight("scale", scale))
+
+
+CONVERTERS: Converters = {
+    ("", "BatchNormalization"): batch_normalization,
+    ("", "Conv"): conv,
+    ("", "Gemm"): gemm,
+    ("", "MatMul"): matmul,
+    (ML_DOMAIN, "Scaler"): scaler,
+}

@@ -5,7 +5,7 @@ from math import prod
 
 import numpy as np
 
-from zkinfer.onnx_import.builder import Site, axes_in, axis_in
+from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -239,3 +239,18 @@ def _cut(site: Site, pads: Sequence[int]) -> str:
     attrs = _slice_attrs(shape, bounds)
     x = site.any_operand(0)
     return site.step("slice", "cut", x, **attrs) if attrs["axes"] else x
+
+
+CONVERTERS: Converters = {
+    ("", "Concat"): concat,
+    ("", "Flatten"): flatten,
+    ("", "Pad"): pad,
+    ("", "ReduceMean"): reduce_mean,
+    ("", "ReduceSum"): reduce_sum,
+    ("", "Reshape"): reshape,
+    ("", "Slice"): slice_,
+    ("", "Split"): split,
+    ("", "Squeeze"): squeeze,
+    ("", "Transpose"): transpose,
+    ("", "Unsqueeze"): unsqueeze,
+}

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from zkinfer.onnx_import.builder import Site
+from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape, broadcast
 
@@ -53,3 +53,9 @@ def expanded(site: Site, x: str, shape: Shape) -> str:
 def reshaped(site: Site, x: str, shape: Shape) -> str:
     """x in a shape of as many entries."""
     return x if site.graph.shape(x) == shape else site.step("reshape", "reshaped", x, shape=shape)
+
+
+CONVERTERS: Converters = {
+    ("", "Expand"): expand,
+    ("", "Tile"): tile,
+}

@@ -10,7 +10,7 @@ from functools import reduce
 
 import numpy as np
 
-from zkinfer.onnx_import.builder import Floats, Site, finite
+from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
 from zkinfer.onnx_import.elementwise import bounded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.repeat import expanded
@@ -93,3 +93,11 @@ def _operands(site: Site, joined: Joined) -> tuple[list[str], Floats | None]:
     constants = [array.astype(np.float64) for array in arrays]
     with np.errstate(over="ignore", invalid="ignore"):
         return computed, reduce(joined, constants) if constants else None
+
+
+CONVERTERS: Converters = {
+    ("", "Max"): max_,
+    ("", "Mean"): mean,
+    ("", "Min"): min_,
+    ("", "Sum"): sum_,
+}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from zkinfer.onnx_import.builder import Site
+from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.repeat import reshaped
 from zkinfer.onnx_import.shapes import Shape
@@ -180,3 +180,11 @@ def _check_reach(
                 f"expected padding smaller than the kernel, got a window that lies wholly in the "
                 f"padding of spatial axis {axis}"
             )
+
+
+CONVERTERS: Converters = {
+    ("", "AveragePool"): average_pool,
+    ("", "GlobalAveragePool"): global_average_pool,
+    ("", "GlobalMaxPool"): global_max_pool,
+    ("", "MaxPool"): max_pool,
+}

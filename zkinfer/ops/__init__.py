@@ -1,44 +1,14 @@
 """The fixed-point operators: one file each, one contract, one table."""
 
-from zkinfer.ops import (
-    add,
-    average_pool,
-    concat,
-    conv,
-    label,
-    leaky_relu,
-    matmul,
-    max_pool,
-    mul,
-    neg,
-    pad,
-    prelu,
-    reduce_sum,
-    requantize,
-    reshape,
-    slice,
-    sub,
-    transpose,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from zkinfer.ops.contract import Operator
 
+_NAMES = sorted(module.name for module in iter_modules(__path__))
+_MODULES = {name: import_module(f"{__name__}.{name}") for name in _NAMES}
+
 OPS: dict[str, Operator] = {
-    "add": add.OP,
-    "average_pool": average_pool.OP,
-    "concat": concat.OP,
-    "conv": conv.OP,
-    "label": label.OP,
-    "leaky_relu": leaky_relu.OP,
-    "matmul": matmul.OP,
-    "max_pool": max_pool.OP,
-    "mul": mul.OP,
-    "neg": neg.OP,
-    "pad": pad.OP,
-    "prelu": prelu.OP,
-    "reduce_sum": reduce_sum.OP,
-    "requantize": requantize.OP,
-    "reshape": reshape.OP,
-    "slice": slice.OP,
-    "sub": sub.OP,
-    "transpose": transpose.OP,
+    name: module.OP for name, module in _MODULES.items() if hasattr(module, "OP")
 }
+"""By name: every file of this folder that makes one."""

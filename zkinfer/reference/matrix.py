@@ -101,7 +101,7 @@ def _projection(weight: Weight, extent: int, vector: list[int]) -> list[int]:
             table = [rest + sign * entry for rest in table for sign in (0, 0, 1, -1)]
         tables.append(table)
     chunks = (stream[at : at + size] for at in range(0, len(stream), size))
-    return [sum(t[byte] for t, byte in zip(tables, c, strict=True)) % ORDER for c in chunks]
+    return [sum(map(list.__getitem__, tables, chunk)) % ORDER for chunk in chunks]
 
 
 def _component(term: Term, part: Component, weights: Tables, tables: Tables) -> int:

@@ -11,7 +11,7 @@ class Reader:
 
     def __init__(self, data: bytes, name: str) -> None:
         self.position = 0
-        self._data = data
+        self._data = bytes(data)
         self._name = name
 
     def take(self, size: int) -> bytes:

@@ -36,6 +36,7 @@ def add(a: Point, b: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
+@lru_cache(maxsize=4096)
 def decode(data: bytes) -> Point:
     """RFC 9496, section 4.3.1. Raises FormatError unless the bytes are a canonical encoding."""
     s = int.from_bytes(data, "little")
