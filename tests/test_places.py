@@ -23,7 +23,6 @@ from tests.properties.draw_fixed_nodes import DRAW
 from zkinfer.layers import LAYERS
 from zkinfer.onnx_import.table import CONVERTERS
 from zkinfer.ops import OPS
-from zkinfer.ops.lift import LIFTS
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("zkinfer", "tests", "bench", "docs", "circuits", "models")
@@ -133,11 +132,10 @@ def makers(op: str) -> set[str]:
 
 FIXED = Sort(
     "fixed-point operator",
-    lambda: {*OPS, *titled("zkinfer/ops", ": "), *stems("circuits/*.md"), *DRAW, *MEANINGS, *LIFTS},
+    lambda: {*OPS, *titled("zkinfer/ops", ": "), *stems("circuits/*.md"), *DRAW, *MEANINGS},
     7,
     (
         Place("zkinfer/ops/{}.py", lambda op: op in OPS, "makes no OP, an Operator"),
-        Place("zkinfer/ops/lift.py", lambda op: op in LIFTS, "does not lift it to many samples"),
         Place(
             "circuits/{}.md",
             lambda op: op in stems("circuits/*.md"),

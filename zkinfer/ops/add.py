@@ -8,6 +8,7 @@ import numpy as np
 from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
 
@@ -58,6 +59,7 @@ OP = Operator(
     inputs=(2, 2),
     infer=infer,
     forward=forward,
+    lift=lift.broadcast,
     constrain=constrain,
     takes_open=takes_open,
 )

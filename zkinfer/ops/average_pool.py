@@ -12,7 +12,7 @@ from zkinfer.circuit import arrange, linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
-from zkinfer.ops import windows
+from zkinfer.ops import lift, windows
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -72,5 +72,6 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.windowed,
     constrain=constrain,
 )

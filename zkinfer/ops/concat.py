@@ -5,6 +5,7 @@ import numpy as np
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
 
@@ -41,5 +42,6 @@ OP = Operator(
     inputs=(1, 256),
     infer=infer,
     forward=forward,
+    lift=lift.joined,
     constrain=constrain,
 )

@@ -6,7 +6,7 @@ of its own too, which hold unless it says otherwise: it takes stored operands, n
 kernel, and it commutes with nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -42,6 +42,15 @@ class Forward(Protocol):
 
     def __call__(self, attrs: Attrs, /, *arrays: Integers) -> tuple[Integers, ...]:
         """Arrays of tensors that `infer` takes; sums on the way may wrap around 2^64 and back."""
+
+
+class Lift(Protocol):
+    """`forward` on many samples at once: a way of zkinfer.ops.lift."""
+
+    def __call__(
+        self, forward: Forward, attrs: Attrs, operands: Sequence[tuple[Integers, bool]], /
+    ) -> tuple[Integers, ...]:
+        """operands: each with whether it has the axis of samples, as at least one has."""
 
 
 class Constrain(Protocol):
@@ -85,6 +94,7 @@ class Operator:
     inputs: tuple[int, int]
     infer: Infer
     forward: Forward
+    lift: Lift
     constrain: Constrain
     cost: Cost = nothing
     takes_open: Callable[[Attrs, FixedTensor, tuple[FixedTensor, ...]], Open] = lambda *_: (

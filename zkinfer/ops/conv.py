@@ -13,7 +13,7 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
-from zkinfer.ops import exact, windows
+from zkinfer.ops import exact, lift, windows
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, product_bounds, require
 
@@ -96,6 +96,7 @@ OP = Operator(
     inputs=(2, 3),
     infer=infer,
     forward=forward,
+    lift=lift.windowed,
     constrain=constrain,
     kernels=lambda attrs: {1: attrs["groups"]},
 )

@@ -10,7 +10,7 @@ import numpy as np
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.maximum import arg_max
 from zkinfer.circuit.value import Value
-from zkinfer.ops import bits
+from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -50,6 +50,7 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.one_by_one,
     constrain=constrain,
     cost=cost,
 )

@@ -6,7 +6,7 @@ from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import negative_part
 from zkinfer.circuit.value import Value
-from zkinfer.ops import bits
+from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -41,6 +41,7 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.entrywise,
     constrain=constrain,
     cost=bits.of_negative_part,
 )

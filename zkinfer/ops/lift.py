@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.ops.tensor import Attrs, Integers
+from zkinfer.ops.tensor import Attrs
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 _Array = npt.NDArray[_Number]
@@ -118,31 +118,6 @@ def one_by_one(
     """Sample by sample, for an operator of one operand whose outputs are small."""
     each = [forward(attrs, sample) for sample in operands[0][0]]
     return tuple(np.stack(made) for made in zip(*each, strict=True))
-
-
-LIFTS: dict[
-    str, Callable[[_Forward[np.int64], Attrs, _Operands[np.int64]], tuple[Integers, ...]]
-] = {
-    "add": broadcast,
-    "average_pool": windowed,
-    "concat": joined,
-    "conv": windowed,
-    "label": one_by_one,
-    "leaky_relu": entrywise,
-    "matmul": contracted,
-    "max_pool": windowed,
-    "mul": broadcast,
-    "neg": entrywise,
-    "pad": padded,
-    "prelu": broadcast,
-    "reduce_sum": along_axes,
-    "requantize": entrywise,
-    "reshape": reshaped,
-    "slice": along_axes,
-    "sub": broadcast,
-    "transpose": permuted,
-}
-"""How each fixed-point operator is lifted."""
 
 
 def _repeated(array: _Array[_Number], samples: int, sampled: bool) -> _Array[_Number]:

@@ -9,7 +9,7 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.contraction import contract
 from zkinfer.circuit.value import Value
-from zkinfer.ops import exact
+from zkinfer.ops import exact, lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
 
@@ -89,5 +89,6 @@ OP = Operator(
     inputs=(2, 3),
     infer=infer,
     forward=forward,
+    lift=lift.contracted,
     constrain=constrain,
 )

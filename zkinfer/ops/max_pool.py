@@ -13,7 +13,7 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.maximum import maximum, tiled_maximum
 from zkinfer.circuit.gadgets.ranges import floor
 from zkinfer.circuit.value import Value
-from zkinfer.ops import bits, windows
+from zkinfer.ops import bits, lift, windows
 from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -97,6 +97,7 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.windowed,
     constrain=constrain,
     cost=cost,
     takes_open=takes_open,

@@ -9,6 +9,7 @@ from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds
 
@@ -41,5 +42,6 @@ OP = Operator(
     inputs=(2, 2),
     infer=infer,
     forward=forward,
+    lift=lift.broadcast,
     constrain=constrain,
 )

@@ -3,6 +3,7 @@
 from zkinfer.circuit import linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
@@ -30,6 +31,7 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.entrywise,
     constrain=constrain,
     takes_open=lambda *_: Open.SUMMANDS,
 )

@@ -7,7 +7,7 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply, negative_part
 from zkinfer.circuit.value import Value
-from zkinfer.ops import bits
+from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds, require
 
@@ -50,6 +50,7 @@ OP = Operator(
     inputs=(2, 2),
     infer=infer,
     forward=forward,
+    lift=lift.broadcast,
     constrain=constrain,
     cost=bits.of_negative_part,
 )

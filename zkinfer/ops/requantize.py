@@ -13,7 +13,7 @@ import numpy.typing as npt
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
 from zkinfer.circuit.value import Value
-from zkinfer.ops import bits
+from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -87,6 +87,7 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.entrywise,
     constrain=constrain,
     cost=cost,
     takes_open=lambda *_: Open.ANYTHING,

@@ -5,6 +5,7 @@ import math
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import MAX_AXES
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -36,5 +37,6 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.reshaped,
     constrain=constrain,
 )

@@ -5,7 +5,7 @@ y = a 2^shift_a - b 2^shift_b.
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
-from zkinfer.ops import add, neg
+from zkinfer.ops import add, lift, neg
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
@@ -33,6 +33,7 @@ OP = Operator(
     inputs=(2, 2),
     infer=infer,
     forward=forward,
+    lift=lift.broadcast,
     constrain=constrain,
     takes_open=add.takes_open,
 )

@@ -5,6 +5,7 @@ import numpy as np
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
@@ -34,5 +35,6 @@ OP = Operator(
     inputs=(1, 1),
     infer=infer,
     forward=forward,
+    lift=lift.permuted,
     constrain=constrain,
 )

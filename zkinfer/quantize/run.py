@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
-from zkinfer.ops.lift import LIFTS
 from zkinfer.ops.tensor import Integers
 from zkinfer.quantize.network import Built
 
@@ -64,7 +63,8 @@ def run(built: Built, samples: Mapping[str, Floats], previous: Run | None = None
             (arrays[name], True) if name in arrays else (built.weights[name], False)
             for name in node.inputs
         ]
-        made = LIFTS[node.op](OPS[node.op].forward, node.attrs, operands)
+        op = OPS[node.op]
+        made = op.lift(op.forward, node.attrs, operands)
         arrays.update(zip(node.outputs, made, strict=True))
     return Run(built, arrays)
 
