@@ -22,7 +22,6 @@ EVERY_OPERATOR = 120
 """Among so many models there are all operators."""
 
 FIXED = settings(
-    derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
