@@ -38,7 +38,14 @@ def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Valu
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> FixedGraph:
     """The sum and the product of two tensors by one node, the product rescaled, the sum shown."""
-    both = Operator(attrs={}, inputs=(2, 2), infer=infer, forward=forward, constrain=constrain)
+    both = Operator(
+        attrs={},
+        inputs=(2, 2),
+        infer=infer,
+        forward=forward,
+        lift=lift.broadcast,
+        constrain=constrain,
+    )
     monkeypatch.setitem(OPS, "sum_and_product", both)
     net = Net()
     x, y = net.input(3, 4, low=-8, high=7), net.weight(3, 4, low=-8, high=7)
