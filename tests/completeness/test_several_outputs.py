@@ -14,7 +14,7 @@ from zkinfer.circuit.value import Value
 from zkinfer.fixed import FixedGraph, FixedNode, evaluate
 from zkinfer.keys import make_keys
 from zkinfer.lower import lower, solve
-from zkinfer.ops import OPS, add, mul
+from zkinfer.ops import OPS, add, lift, mul
 from zkinfer.ops.contract import Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 from zkinfer.reference.graph import parse_graph
