@@ -37,8 +37,9 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Rounds half up, then saturates."""
     (x,) = arrays
     shift = attrs["shift"]
-    quotient = (x + (1 << shift >> 1)) >> shift if shift else x
-    return (np.clip(quotient, attrs["low"], attrs["high"]),)
+    quotient = x + (1 << shift >> 1)
+    quotient >>= shift
+    return (np.clip(quotient, attrs["low"], attrs["high"], out=quotient),)
 
 
 def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
