@@ -95,7 +95,7 @@ pub fn commit_segment(
         Zeroizing::new(vec![Scalar::default(); count])
     };
     let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
-    let rows = commit(&image, circuit.columns(), &blindings, |row, b| key.integers(row, b));
+    let rows = encode(&key.integers(&image, circuit.columns(), &blindings));
     Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
 }
 
@@ -380,16 +380,17 @@ impl Prover {
         let columns = circuit.columns();
         let image = witness.image(circuit, segment);
         let blindings = randomness.scalars(circuit.rows(&circuit.segments[segment]));
-        let rows = match &image {
-            Image::Integers(image) => {
-                commit(image, columns, &blindings, |row, b| key.integers(row, b))
+        let points: Vec<Half> = match &image {
+            Image::Integers(image) => key.integers(image, columns, &blindings),
+            Image::Bits(image) => {
+                key.bits(&image.chunks_exact(columns / 8).collect::<Vec<_>>(), &blindings)
             }
-            Image::Bits(image) => commit(image, columns / 8, &blindings, |row, b| key.bits(row, b)),
             Image::Scalars(image) => {
-                commit(image, columns, &blindings, |row, b| key.scalars(row, b))
+                let rows = image.par_chunks_exact(columns).zip(blindings.par_iter());
+                rows.map(|(row, blinding)| key.scalars(row, blinding)).collect()
             }
         };
-        (image, blindings, rows)
+        (image, blindings, encode(&points))
     }
 
     /// Blindings and masks depend on the system's entropy, the statement, the blindings of what is
@@ -424,20 +425,6 @@ fn unsatisfied(circuit: &Circuit, witness: &Witness, challenges: &[Vec<Scalar>])
         Some(block) => format!("the witness does not satisfy {}", block.path),
         None => "the proof would not verify, although the witness satisfies every block".into(),
     }
-}
-
-fn commit<T: Sync>(
-    image: &[T],
-    columns: usize,
-    blindings: &[Scalar],
-    row: impl Fn(&[T], &Scalar) -> Half + Sync,
-) -> Vec<Encoding> {
-    let points: Vec<Half> = image
-        .par_chunks_exact(columns)
-        .zip(blindings)
-        .map(|(entries, blinding)| row(entries, blinding))
-        .collect();
-    encode(&points)
 }
 
 struct Clock<'a> {
