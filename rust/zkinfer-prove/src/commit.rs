@@ -12,8 +12,10 @@ use ark_ff::Field;
 use curve25519_dalek::RistrettoPoint;
 use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
-use zkinfer_verify::group::{Generators, Point};
+use zkinfer_verify::group::{Generators, Made, Point, once};
 use zkinfer_verify::scalar::{Scalar, to_bytes, to_group};
 
 /// A point whose double is meant: see [`encode`].
@@ -36,8 +38,6 @@ struct SubsetTable(Vec<Half>);
 
 /// The commitment key with its tables. About 5 MiB and 4 ms for 1,024 columns.
 pub struct CommitmentKey {
-    /// The plain generators.
-    pub generators: Generators,
     halves: Vec<Half>,
     columns: SubsetTable,
     value: SubsetTable,
@@ -101,8 +101,14 @@ impl SubsetTable {
 }
 
 impl CommitmentKey {
+    /// The key for `2^columns_log2` columns, made once in a process.
+    pub fn shared(columns_log2: u32) -> Arc<Self> {
+        static MADE: Made<CommitmentKey> = Mutex::new(BTreeMap::new());
+        once(&MADE, columns_log2, || Self::new(&Generators::shared(columns_log2)))
+    }
+
     /// Builds the tables.
-    pub fn new(generators: Generators) -> Self {
+    pub fn new(generators: &Generators) -> Self {
         let half = to_group(&Scalar::from(2u64).inverse().unwrap_or_default());
         let halves: Vec<Half> = generators.columns.par_iter().map(|g| g * half).collect();
         let doublings = |point: Point| -> Vec<Half> {
@@ -113,7 +119,6 @@ impl CommitmentKey {
             halves,
             value: SubsetTable::new(&doublings(generators.value)),
             blinding: SubsetTable::new(&doublings(generators.blinding)),
-            generators,
         }
     }
 
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn every_kind_of_row_agrees_with_its_definition() {
         let generators = Generators::new(16);
-        let key = CommitmentKey::new(generators.clone());
+        let key = CommitmentKey::new(&generators);
         let b = -Scalar::from(77u64);
         let row: Vec<i64> =
             vec![0, 1, -1, 5, i64::MAX, i64::MIN, -300, 7, 8, 9, -10, 11, 12, 13, -14, 1 << 33];
@@ -240,7 +245,7 @@ mod tests {
     #[test]
     fn many_rows_with_larger_tables_agree_with_few() {
         // 104 columns are no multiple of any larger group but 13, nor of all tables at a time.
-        let key = CommitmentKey::new(Generators::new(104));
+        let key = CommitmentKey::new(&Generators::new(104));
         for count in [5_000usize, 30_000] {
             let image: Vec<u8> = (0..count * 13)
                 .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)

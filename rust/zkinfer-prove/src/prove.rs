@@ -12,11 +12,12 @@ use crate::witness::{Arrays, Image, Witness, weighted_integers};
 use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 use zkinfer_verify::circuit::{Binding, Circuit};
-use zkinfer_verify::group::{Generators, decode_points, multiscalar};
+use zkinfer_verify::group::{decode_points, multiscalar};
 use zkinfer_verify::matrix::challenge_tables;
 use zkinfer_verify::proof::{Encoding, Proof};
 use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
@@ -35,6 +36,12 @@ pub struct Instance {
     pub sent: Vec<Arrays>,
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.sent.zeroize();
+    }
+}
+
 /// A committed segment and what opens its rows.
 pub struct Opened {
     /// Its tensors.
@@ -48,7 +55,7 @@ pub struct Opened {
 /// A prover with its commitment key and all committed segments of a circuit.
 pub struct Prover {
     circuit: Circuit,
-    key: CommitmentKey,
+    key: Arc<CommitmentKey>,
     key_digest: [u8; 32],
     checked: bool,
     committed: Vec<Held>,
@@ -94,7 +101,7 @@ pub fn commit_segment(
     } else {
         Zeroizing::new(vec![Scalar::default(); count])
     };
-    let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
+    let key = CommitmentKey::shared(circuit.columns_log2);
     let rows = encode(&key.integers(&image, circuit.columns(), &blindings));
     Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
 }
@@ -193,7 +200,7 @@ impl Prover {
             let image = Image::Integers(segment_image(&circuit, index, &arrays)?);
             held.push(Held { arrays, image, blindings: Zeroizing::new(blindings) });
         }
-        let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
+        let key = CommitmentKey::shared(circuit.columns_log2);
         Ok(Prover { circuit, key, key_digest, checked: false, committed: held, rows })
     }
 
@@ -372,7 +379,7 @@ impl Prover {
     /// A segment that is sent: its padded image, the blindings and the rows.
     fn send(
         &self,
-        witness: &Witness,
+        witness: &Witness<'_>,
         segment: usize,
         randomness: &mut Randomness,
     ) -> (Image, Zeroizing<Vec<Scalar>>, Vec<Encoding>) {
@@ -420,7 +427,7 @@ impl Prover {
 }
 
 /// Why a proof would not verify.
-fn unsatisfied(circuit: &Circuit, witness: &Witness, challenges: &[Vec<Scalar>]) -> String {
+fn unsatisfied(circuit: &Circuit, witness: &Witness<'_>, challenges: &[Vec<Scalar>]) -> String {
     match products::unsatisfied(circuit, witness, challenges) {
         Some(block) => format!("the witness does not satisfy {}", block.path),
         None => "the proof would not verify, although the witness satisfies every block".into(),
