@@ -22,8 +22,8 @@ def _shape(attrs: Attrs, operands: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def _max_pool(attrs: Attrs, x: Floats) -> Floats:
-    shape = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
-    return windows.reduced(np.maximum, x, *shape, PADDING)
+    window = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
+    return windows.reduced(np.maximum, x, *window, PADDING)
 
 
 LAYER = Layer(

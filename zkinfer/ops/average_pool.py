@@ -37,8 +37,8 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Padding adds nothing."""
     (x,) = arrays
-    shape = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
-    y = windows.reduced(np.add, x, *shape)
+    window = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
+    y = windows.reduced(np.add, x, *window)
     for axis, multipliers in enumerate(attrs["multipliers"]):
         shape = [1] * y.ndim
         shape[2 + axis] = -1

@@ -34,8 +34,8 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Padding is filled with the smallest int64."""
     (x,) = arrays
     fill = int(np.iinfo(np.int64).min)
-    shape = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
-    return (windows.reduced(np.maximum, x, *shape, fill),)
+    window = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
+    return (windows.reduced(np.maximum, x, *window, fill),)
 
 
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:

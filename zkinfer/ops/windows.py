@@ -108,12 +108,12 @@ def reduced(
     """
     x = _padded(x, pads, fill)
     for axis, (taps, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
-        before = (slice(None),) * (2 + axis)
+        whole = (slice(None),) * (2 + axis)
         count = (x.shape[2 + axis] - dilation * (taps - 1) - 1) // stride + 1
-        first, *others = (x[*before, _tap(tap * dilation, stride, count)] for tap in range(taps))
-        x = first.copy()
-        for other in others:
-            ufunc(x, other, out=x)
+        parts = [x[(*whole, _tap(tap * dilation, stride, count))] for tap in range(taps)]
+        x = parts[0].copy()
+        for part in parts[1:]:
+            ufunc(x, part, out=x)
     return x
 
 
@@ -125,30 +125,33 @@ def convolve(
     Integers are exact while every sum of products stays below 2^53. The windows of some samples at
     a time are the columns of one matrix, which is multiplied by the kernels.
     """
-    groups, strides, dilations = attrs["groups"], attrs["strides"], attrs["dilations"]
-    (filters, channels, *kernel), batch = w.shape, len(x)
-    outputs = output_extents(x.shape[2:], kernel, strides, attrs["pads"], dilations)
+    groups: int = attrs["groups"]
+    batch, filters, channels, kernel = len(x), w.shape[0], w.shape[1], w.shape[2:]
+    steps: list[tuple[int, int]] = list(zip(attrs["strides"], attrs["dilations"], strict=True))
+    outputs: tuple[int, ...] = output_extents(
+        x.shape[2:], kernel, attrs["strides"], attrs["pads"], attrs["dilations"]
+    )
     rows = w.reshape(groups, filters // groups, -1).astype(np.float64, copy=False)
     x = _padded(x, attrs["pads"], 0)
     # [groups, channels, samples, spatial...]
-    x = x.reshape(batch, groups, channels, *x.shape[2:]).transpose(
-        1, 2, 0, *range(3, 3 + len(kernel))
-    )
+    spatial = x.shape[2:]
+    x = x.reshape(batch, groups, channels, *spatial)
+    x = x.transpose(1, 2, 0, *range(3, 3 + len(spatial)))
     y = np.empty((batch, filters, *outputs), x.dtype)
     entries = groups * channels * math.prod(kernel) * math.prod(outputs)
-    step = min(max(COLUMNS // entries, 1), batch)
-    room = np.empty(step * entries)
-    for start in range(0, batch, step):
-        count = min(step, batch - start)
+    count = min(max(COLUMNS // entries, 1), batch)
+    room = np.empty(count * entries)
+    taps: list[tuple[int, ...]] = list(np.ndindex(*kernel))
+    for start in range(0, batch, count):
+        count = min(count, batch - start)
         columns = room[: count * entries].reshape(groups, channels, *kernel, count, *outputs)
-        for tap in np.ndindex(*kernel):
-            places = [
-                _tap(i * dilation, stride, output)
-                for i, dilation, stride, output in zip(
-                    tap, dilations, strides, outputs, strict=True
-                )
+        for tap in taps:
+            reads = [
+                _tap(at * dilation, stride, output)
+                for at, (stride, dilation), output in zip(tap, steps, outputs, strict=True)
             ]
-            columns[:, :, *tap] = x[:, :, start : start + count, *places]
+            whole = (slice(None), slice(None))
+            columns[(*whole, *tap)] = x[(*whole, slice(start, start + count), *reads)]
         made = np.matmul(rows, columns.reshape(groups, -1, count * math.prod(outputs)))
         y[start : start + count] = made.reshape(filters, count, *outputs).swapaxes(0, 1)
     return y
