@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -108,7 +109,7 @@ def reduced(
     """
     x = _padded(x, pads, fill)
     for axis, (taps, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
-        whole = (slice(None),) * (2 + axis)
+        whole: tuple[slice, ...] = (slice(None),) * (2 + axis)
         count = (x.shape[2 + axis] - dilation * (taps - 1) - 1) // stride + 1
         parts = [x[(*whole, _tap(tap * dilation, stride, count))] for tap in range(taps)]
         x = parts[0].copy()
@@ -141,17 +142,17 @@ def convolve(
     entries = groups * channels * math.prod(kernel) * math.prod(outputs)
     count = min(max(COLUMNS // entries, 1), batch)
     room = np.empty(count * entries)
-    taps: list[tuple[int, ...]] = list(np.ndindex(*kernel))
     for start in range(0, batch, count):
         count = min(count, batch - start)
         columns = room[: count * entries].reshape(groups, channels, *kernel, count, *outputs)
-        for tap in taps:
+        for tap in product(*map(range, kernel)):
             reads = [
                 _tap(at * dilation, stride, output)
                 for at, (stride, dilation), output in zip(tap, steps, outputs, strict=True)
             ]
-            whole = (slice(None), slice(None))
-            columns[(*whole, *tap)] = x[(*whole, slice(start, start + count), *reads)]
+            into: tuple[Any, ...] = (slice(None), slice(None), *tap)
+            of: tuple[Any, ...] = (slice(None), slice(None), slice(start, start + count), *reads)
+            columns[into] = x[of]
         made = np.matmul(rows, columns.reshape(groups, -1, count * math.prod(outputs)))
         y[start : start + count] = made.reshape(filters, count, *outputs).swapaxes(0, 1)
     return y
