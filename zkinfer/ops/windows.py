@@ -128,10 +128,9 @@ def convolve(
     """
     groups: int = attrs["groups"]
     batch, filters, channels, kernel = len(x), w.shape[0], w.shape[1], w.shape[2:]
-    steps: list[tuple[int, int]] = list(zip(attrs["strides"], attrs["dilations"], strict=True))
-    outputs: tuple[int, ...] = output_extents(
-        x.shape[2:], kernel, attrs["strides"], attrs["pads"], attrs["dilations"]
-    )
+    strides, dilations = attrs["strides"], attrs["dilations"]
+    outputs = output_extents(x.shape[2:], kernel, strides, attrs["pads"], dilations)
+    taps = _taps(kernel, strides, dilations, outputs)
     rows = w.reshape(groups, filters // groups, -1).astype(np.float64, copy=False)
     x = _padded(x, attrs["pads"], 0)
     # [groups, channels, samples, spatial...]
@@ -145,17 +144,31 @@ def convolve(
     for start in range(0, batch, count):
         count = min(count, batch - start)
         columns = room[: count * entries].reshape(groups, channels, *kernel, count, *outputs)
-        for tap in product(*map(range, kernel)):
-            reads = [
-                _tap(at * dilation, stride, output)
-                for at, (stride, dilation), output in zip(tap, steps, outputs, strict=True)
-            ]
-            into: tuple[Any, ...] = (slice(None), slice(None), *tap)
-            of: tuple[Any, ...] = (slice(None), slice(None), slice(start, start + count), *reads)
-            columns[into] = x[of]
+        block = x[:, :, start : start + count]
+        for tap, reads in taps:
+            columns[tap] = block[reads]
         made = np.matmul(rows, columns.reshape(groups, -1, count * math.prod(outputs)))
         y[start : start + count] = made.reshape(filters, count, *outputs).swapaxes(0, 1)
     return y
+
+
+def _taps(
+    kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], outputs: Sequence[int]
+) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """For every tap its index into [groups, channels, kernel...], and what all windows read there
+    of [groups, channels, samples, spatial...].
+    """
+    axes = [
+        [(tap, _tap(tap * dilation, stride, output)) for tap in range(extent)]
+        for extent, stride, dilation, output in zip(
+            kernel, strides, dilations, outputs, strict=True
+        )
+    ]
+    whole = slice(None)
+    return [
+        ((whole, whole, *(tap for tap, _ in each)), (..., *(reads for _, reads in each)))
+        for each in product(*axes)
+    ]
 
 
 def _padded(x: npt.NDArray[_Number], pads: Sequence[int], fill: int) -> npt.NDArray[_Number]:
