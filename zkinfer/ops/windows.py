@@ -137,8 +137,9 @@ def convolve(
     spatial = x.shape[2:]
     x = x.reshape(batch, groups, channels, *spatial)
     x = x.transpose(1, 2, 0, *range(3, 3 + len(spatial)))
-    y = np.empty((batch, filters, *outputs), x.dtype)
-    entries = groups * channels * math.prod(kernel) * math.prod(outputs)
+    places = math.prod(outputs)
+    y = np.empty((batch, filters, places), x.dtype)
+    entries = groups * channels * math.prod(kernel) * places
     count = min(max(COLUMNS // entries, 1), batch)
     room = np.empty(count * entries)
     for start in range(0, batch, count):
@@ -147,9 +148,9 @@ def convolve(
         block = x[:, :, start : start + count]
         for tap, reads in taps:
             columns[tap] = block[reads]
-        made = np.matmul(rows, columns.reshape(groups, -1, count * math.prod(outputs)))
-        y[start : start + count] = made.reshape(filters, count, *outputs).swapaxes(0, 1)
-    return y
+        made = np.matmul(rows, columns.reshape(groups, -1, count * places))
+        y[start : start + count] = made.reshape(filters, count, places).swapaxes(0, 1)
+    return y.reshape(batch, filters, *outputs)
 
 
 def _taps(
