@@ -39,7 +39,7 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     shift = attrs["shift"]
     quotient = x + (1 << shift >> 1)
     quotient >>= shift
-    return (np.clip(quotient, attrs["low"], attrs["high"], out=quotient),)
+    return (np.clip(quotient, attrs["low"], attrs["high"]),)
 
 
 def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:

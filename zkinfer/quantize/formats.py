@@ -124,8 +124,7 @@ def _fits(ends: Ends, scale: int, bits: int) -> bool:
 
 def to_integers(array: Floats, scale: int) -> Integers:
     """Rounded to the scale, half to even."""
-    scaled = np.ldexp(array, scale)
-    return np.rint(scaled, out=scaled).astype(np.int64)
+    return np.rint(np.ldexp(array, scale)).astype(np.int64)
 
 
 def declared(shape: tuple[int, ...], ends: Ends, scale: int, bits: int = 1) -> FixedTensor:
