@@ -136,10 +136,11 @@ def project(graph: FixedGraph, matrix: Integers, seeds: Seeds) -> list[Integers]
             if part == len(lefts):
                 lefts.append(np.zeros((K, matrix.shape[1])))
             lefts[part] += a[:, rows] @ low.astype(np.float64)
-    total = np.zeros((K, K), dtype=object)
-    for part, left in enumerate(lefts):
-        total += (left @ b.T).astype(np.int64).astype(object) << size * part
     digits = _digits(projection_bound(graph))
+    # Numbers of one digit fit 64 bits, and so do their parts on the way, modulo 2^64.
+    total = np.zeros((K, K), dtype=np.int64 if digits == 1 else object)
+    for part, left in enumerate(lefts):
+        total += (left @ b.T).astype(np.int64).astype(total.dtype) << size * part
     values, numbers = total.reshape(-1), []
     for digit in range(digits):
         low = values if digit + 1 == digits else values & ((1 << DIGIT) - 1)
@@ -165,10 +166,12 @@ def combine(graph: FixedGraph, projections: Sequence[Integers], seeds: Seeds) ->
 
 def _parts(array: Integers, size: int) -> Iterator[Integers]:
     """Arrays of numbers below 2^size in absolute value: the sum of 2^(size i) times the i-th."""
-    while array.any():
-        low = array if abs(array).max() < 1 << size else array & ((1 << size) - 1)
-        yield low
-        array = (array - low) >> size
+    while largest := max(int(array.max()), -int(array.min())):
+        if largest < 1 << size:
+            yield array
+            return
+        yield array & ((1 << size) - 1)
+        array = array >> size
 
 
 def _products(signs: npt.NDArray[np.int8], numbers: Integers) -> npt.NDArray[np.float64]:

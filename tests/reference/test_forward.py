@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zkinfer.ops import OPS, exact
+from zkinfer.ops import windows as windows_of
 from zkinfer.ops.tensor import FixedTensor
 
 Integers = npt.NDArray[np.int64]
@@ -172,6 +173,16 @@ def test_exact_products_around_the_limit_of_float64(bits: int) -> None:
     a = np.full((1, 3), (1 << bits) - 1)
     b = np.array([[(1 << bits) - 1], [(1 << bits) - 3], [1 - (1 << bits)]])
     assert np.array_equal(whole(exact.matmul(a, b)), np.matmul(whole(a), whole(b)))
+
+
+@pytest.mark.parametrize("columns", [1, 400, 1_000])
+def test_convolutions_in_blocks(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """The last block may be smaller than the others."""
+    attrs = {"strides": (2, 1), "pads": (1, 0, 2, 1), "dilations": (1, 2), "groups": 2}
+    x, w = draw(1, (5, 4, 5, 6), 9), draw(2, (6, 2, 3, 2), 9)
+    together = windows_of.convolve(attrs, x, w)
+    monkeypatch.setattr(windows_of, "COLUMNS", columns)
+    assert np.array_equal(windows_of.convolve(attrs, x, w), together)
 
 
 MATMULS = [

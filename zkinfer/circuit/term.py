@@ -77,10 +77,16 @@ class Projection:
         position by position, the lowest of a byte first; 2 stands for 1 and 3 for -1.
         """
         stream = hashlib.shake_128(self.seed).digest(extent * self.count // 4)
-        return _SIGNS[np.frombuffer(stream, np.uint8)].reshape(extent, self.count).T
+        signs = _SIGNS[np.frombuffer(stream, np.uint8)].view(np.int8)
+        return signs.reshape(extent, self.count).T
 
 
-_SIGNS = np.array([0, 0, 1, -1], np.int8)[np.arange(256)[:, None] >> np.arange(0, 8, 2) & 3]
+_SIGNS = np.ravel(
+    np.array([0, 0, 1, -1], np.int8)[np.arange(256)[:, None] >> np.arange(0, 8, 2) & 3].view(
+        np.int32
+    )
+)
+"""The four signs of each byte, side by side."""
 
 Weight = Powers | Challenge | Constants | Projection
 POWERS = Powers()

@@ -47,9 +47,8 @@ def _counts(attrs: Attrs, extents: Shape) -> list[npt.NDArray[np.int64]]:
 
 
 def _average_pool(attrs: Attrs, x: Floats) -> Floats:
-    kernel = attrs["kernel"]
-    view = windows.view(x, kernel, attrs["strides"], _pads(attrs), attrs["dilations"])
-    y: Floats = view.sum(axis=tuple(range(-len(kernel), 0)))
+    window = (attrs["kernel"], attrs["strides"], _pads(attrs), attrs["dilations"])
+    y = windows.reduced(np.add, x, *window)
     for axis, count in enumerate(_counts(attrs, x.shape[2:])):
         shape = [1] * y.ndim
         shape[2 + axis] = -1

@@ -41,7 +41,10 @@ def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def _conv(attrs: Attrs, x: Floats, w: Floats, bias: Floats | None = None) -> Floats:
-    return convolve(attrs, x, w, bias, np.matmul)
+    y = convolve(attrs, x, w)
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * (x.ndim - 2))
+    return y
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:

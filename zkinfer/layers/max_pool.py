@@ -22,10 +22,8 @@ def _shape(attrs: Attrs, operands: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def _max_pool(attrs: Attrs, x: Floats) -> Floats:
-    kernel = attrs["kernel"]
-    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"], PADDING)
-    y: Floats = view.max(axis=tuple(range(-len(kernel), 0)))
-    return y
+    window = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
+    return windows.reduced(np.maximum, x, *window, PADDING)
 
 
 LAYER = Layer(

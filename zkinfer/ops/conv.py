@@ -5,8 +5,7 @@ g = m G / M; reads outside of x count as zero (ONNX Conv). The scale is the sum 
 """
 
 import math
-
-import numpy as np
+from functools import partial
 
 from zkinfer.circuit import arrange
 from zkinfer.circuit import value as views
@@ -45,8 +44,10 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """The convolution as an exact matrix product over the windows."""
     x, w = arrays[:2]
-    bias = arrays[2] if len(arrays) == 3 else None
-    return (np.ascontiguousarray(windows.convolve(attrs, x, w, bias, exact.matmul)),)
+    y = exact.bilinear(partial(windows.convolve, attrs), math.prod(w.shape[1:]), x, w)
+    if len(arrays) == 3:
+        y += arrays[2].reshape(-1, *(1,) * (x.ndim - 2))
+    return (y,)
 
 
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:

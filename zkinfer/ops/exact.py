@@ -1,8 +1,10 @@
-"""Exact integer matrix products through float64 BLAS.
+"""Exact products of integers through float64 BLAS.
 
 float64 holds integers up to 2^53 exactly, so a product is exact while every partial sum stays
 below; wider operands are split into limbs.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,22 +15,39 @@ _EXACT = 2**53
 
 def matmul(a: Integers, b: Integers) -> Integers:
     """numpy's matmul on int64 arrays of two axes or more, exact while the result fits int64."""
-    if a.size == 0 or b.size == 0:
-        return np.matmul(a, b)
-    depth = a.shape[-1]
+    return bilinear(_matmul, a.shape[-1], a, b)
+
+
+def bilinear(
+    product: Callable[[Integers, Integers], Integers], depth: int, a: Integers, b: Integers
+) -> Integers:
+    """product(a, b), exact while the result fits int64.
+
+    product: bilinear, each entry of it a sum of `depth` products of entries of a and b; exact while
+    these sums stay below 2^53.
+    """
     largest_a, largest_b = _largest(a), _largest(b)
     if largest_a * largest_b * depth < _EXACT:
-        product = np.matmul(a.astype(np.float64), b.astype(np.float64))
-        return product.astype(np.int64)
+        return product(a, b)
     if largest_a >= largest_b:
         high, low, shift = _split(a, largest_a)
-        return (matmul(high, b) << shift) + matmul(low, b)
+        y = bilinear(product, depth, high, b)
+        y <<= shift
+        y += bilinear(product, depth, low, b)
+        return y
     high, low, shift = _split(b, largest_b)
-    return (matmul(a, high) << shift) + matmul(a, low)
+    y = bilinear(product, depth, a, high)
+    y <<= shift
+    y += bilinear(product, depth, a, low)
+    return y
+
+
+def _matmul(a: Integers, b: Integers) -> Integers:
+    return np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(np.int64)
 
 
 def _largest(array: Integers) -> int:
-    return max(int(array.max()), -int(array.min()))
+    return max(int(array.max()), -int(array.min())) if array.size else 0
 
 
 def _split(array: Integers, largest: int) -> tuple[Integers, Integers, int]:

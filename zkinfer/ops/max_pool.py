@@ -33,11 +33,9 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Padding is filled with the smallest int64."""
     (x,) = arrays
-    kernel = attrs["kernel"]
     fill = int(np.iinfo(np.int64).min)
-    view = windows.view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"], fill)
-    result: Integers = view.max(axis=tuple(range(-len(kernel), 0)))
-    return (result,)
+    window = (attrs["kernel"], attrs["strides"], attrs["pads"], attrs["dilations"])
+    return (windows.reduced(np.maximum, x, *window, fill),)
 
 
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:

@@ -37,7 +37,8 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
     """Rounds half up, then saturates."""
     (x,) = arrays
     shift = attrs["shift"]
-    quotient = (x + (1 << shift >> 1)) >> shift if shift else x
+    quotient = x + (1 << shift >> 1)
+    quotient >>= shift
     return (np.clip(quotient, attrs["low"], attrs["high"]),)
 
 

@@ -1,7 +1,8 @@
-"""Sliding windows: the shapes, padding and views that conv and the pools share."""
+"""Sliding windows: the shapes, padding, views and arithmetic that conv and the pools share."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 from zkinfer.ops.tensor import ShapeError, require
 
 MAX_EXTENT = 2**31
+
+COLUMNS = 2**22
+"""Entries of the matrix of windows that a convolution multiplies at a time: 32 MiB."""
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -77,13 +81,10 @@ def view(
     strides: Sequence[int],
     pads: Sequence[int],
     dilations: Sequence[int],
-    fill: int = 0,
 ) -> npt.NDArray[_Number]:
     """Windows of x [N, C, spatial...], as an array [N, C, output..., kernel...]."""
     rank = len(kernel)
-    if any(pads):
-        width = [(0, 0), (0, 0)] + [(pads[axis], pads[axis + rank]) for axis in range(rank)]
-        x = np.pad(x, width, constant_values=fill)
+    x = _padded(x, pads, 0)
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilations, kernel, strict=True))
     windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(2, 2 + rank)))
     step = (slice(None),) * 2
@@ -93,26 +94,93 @@ def view(
     ]  # fmt: skip
 
 
-def convolve(
-    attrs: Mapping[str, Any],
+def reduced(
+    ufunc: np.ufunc,
     x: npt.NDArray[_Number],
-    w: npt.NDArray[_Number],
-    bias: npt.NDArray[_Number] | None,
-    product: Callable[..., npt.NDArray[_Number]],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    pads: Sequence[int],
+    dilations: Sequence[int],
+    fill: int = 0,
 ) -> npt.NDArray[_Number]:
-    """The convolution of x [N, C, spatial...] with w [M, C/G, kernel...] as one matrix product.
+    """What a commutative ufunc makes of each window of x [N, C, spatial...]: [N, C, output...].
 
-    product: multiplies [1, G, M/G, C/G * kernel] by [N, G, C/G * kernel, output].
+    One axis after the other, so the work is the sum of the kernel's extents, not their product.
     """
-    groups, kernel = attrs["groups"], w.shape[2:]
-    batch: int = x.shape[0]
-    rank: int = len(kernel)
-    windowed = view(x, kernel, attrs["strides"], attrs["pads"], attrs["dilations"])
-    outputs = windowed.shape[2 : 2 + rank]
-    # [N, G, C/G, output, kernel] -> [N, G, C/G * kernel, output]
-    windowed = windowed.reshape(batch, groups, w.shape[1], *outputs, *kernel)
-    order = (0, 1, 2, *range(3 + rank, 3 + 2 * rank), *range(3, 3 + rank))
-    columns = windowed.transpose(order).reshape(batch, groups, -1, math.prod(outputs))
-    rows = w.reshape(1, groups, w.shape[0] // groups, -1)
-    y = product(rows, columns).reshape(batch, w.shape[0], *outputs)
-    return y if bias is None else y + bias.reshape(1, -1, *(1,) * rank)
+    x = _padded(x, pads, fill)
+    for axis, (taps, stride, dilation) in enumerate(zip(kernel, strides, dilations, strict=True)):
+        whole: tuple[slice, ...] = (slice(None),) * (2 + axis)
+        count = (x.shape[2 + axis] - dilation * (taps - 1) - 1) // stride + 1
+        parts = [x[(*whole, _tap(tap * dilation, stride, count))] for tap in range(taps)]
+        x = parts[0].copy()
+        for part in parts[1:]:
+            ufunc(x, part, out=x)
+    return x
+
+
+def convolve(
+    attrs: Mapping[str, Any], x: npt.NDArray[_Number], w: npt.NDArray[_Number]
+) -> npt.NDArray[_Number]:
+    """The convolution of x [N, C, spatial...] with w [M, C/G, kernel...], in float64.
+
+    Integers are exact while every sum of products stays below 2^53. The windows of some samples at
+    a time are the columns of one matrix, which is multiplied by the kernels.
+    """
+    groups: int = attrs["groups"]
+    batch, filters, channels, kernel = len(x), w.shape[0], w.shape[1], w.shape[2:]
+    strides, dilations = attrs["strides"], attrs["dilations"]
+    outputs = output_extents(x.shape[2:], kernel, strides, attrs["pads"], dilations)
+    taps = _taps(kernel, strides, dilations, outputs)
+    rows = w.reshape(groups, filters // groups, -1).astype(np.float64, copy=False)
+    x = _padded(x, attrs["pads"], 0)
+    # [groups, channels, samples, spatial...]
+    spatial = x.shape[2:]
+    x = x.reshape(batch, groups, channels, *spatial)
+    x = x.transpose(1, 2, 0, *range(3, 3 + len(spatial)))
+    places = math.prod(outputs)
+    y = np.empty((batch, filters, places), x.dtype)
+    entries = groups * channels * math.prod(kernel) * places
+    count = min(max(COLUMNS // entries, 1), batch)
+    room = np.empty(count * entries)
+    for start in range(0, batch, count):
+        count = min(count, batch - start)
+        columns = room[: count * entries].reshape(groups, channels, *kernel, count, *outputs)
+        block = x[:, :, start : start + count]
+        for tap, reads in taps:
+            columns[tap] = block[reads]
+        made = np.matmul(rows, columns.reshape(groups, -1, count * places))
+        y[start : start + count] = made.reshape(filters, count, places).swapaxes(0, 1)
+    return y.reshape(batch, filters, *outputs)
+
+
+def _taps(
+    kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int], outputs: Sequence[int]
+) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """For every tap its index into [groups, channels, kernel...], and what all windows read there
+    of [groups, channels, samples, spatial...].
+    """
+    axes = [
+        [(tap, _tap(tap * dilation, stride, output)) for tap in range(extent)]
+        for extent, stride, dilation, output in zip(
+            kernel, strides, dilations, outputs, strict=True
+        )
+    ]
+    whole = slice(None)
+    return [
+        ((whole, whole, *(tap for tap, _ in each)), (..., *(reads for _, reads in each)))
+        for each in product(*axes)
+    ]
+
+
+def _padded(x: npt.NDArray[_Number], pads: Sequence[int], fill: int) -> npt.NDArray[_Number]:
+    """x [N, C, spatial...] with its padding. pads: begins, then ends."""
+    if not any(pads):
+        return x
+    rank = len(pads) // 2
+    width = [(0, 0), (0, 0)] + [(pads[axis], pads[axis + rank]) for axis in range(rank)]
+    return np.pad(x, width, constant_values=fill)
+
+
+def _tap(first: int, stride: int, count: int) -> slice:
+    """The entries along an axis that one tap of each of `count` windows reads."""
+    return slice(first, first + (count - 1) * stride + 1, stride)

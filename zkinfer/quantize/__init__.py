@@ -20,7 +20,7 @@ from zkinfer.quantize import floats, samples
 from zkinfer.quantize.columns import Whole, divided, sizes
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
-from zkinfer.quantize.fidelity import CHUNK, measure, oracle_outputs
+from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
 from zkinfer.quantize.fold import fold
 from zkinfer.quantize.prepare import label_name, prepare
 from zkinfer.quantize.result import (
@@ -84,7 +84,8 @@ def quantize(
     powers = {name: size.along(graph.shape(name)) for name, size in table.items()}
     task = make_task(fold(graph, powers), names, output_mode, hidden=hidden)
     data, oracle = divided(data, powers), Whole(oracle, powers)
-    reference = oracle_outputs(task, data, oracle)
+    known = run_floats(task, data, oracle)
+    reference = known.outputs
     for name, array in reference.items():
         if not np.isfinite(array).all():
             raise UsageError(
@@ -94,7 +95,7 @@ def quantize(
     fit, rest = samples.split(0 if synthetic else samples.count(data))
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
-    ranges = _ranges(task, fitted, data_range if synthetic else None)
+    ranges = _ranges(task, known, fit, data_range if synthetic else None)
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
@@ -153,19 +154,9 @@ def _data(
 
 
 def _ranges(
-    task: Task,
-    data: Mapping[str, npt.NDArray[np.float64]],
-    guaranteed: tuple[float, float] | None,
+    task: Task, known: FloatRun, fit: list[int], guaranteed: tuple[float, float] | None
 ) -> dict[str, tuple[float, float]]:
     """The least and greatest float value of each tensor: by the data, or for all of a range."""
-    graph = task.graph
-    if guaranteed is not None:
-        return floats.intervals(graph, dict.fromkeys(graph.inputs, guaranteed))
-    ranges: dict[str, tuple[float, float]] = {}
-    count = len(next(iter(data.values())))
-    for start in range(0, count, CHUNK):
-        chunk = {name: array[start : start + CHUNK] for name, array in data.items()}
-        for name, array in floats.values(graph, chunk).items():
-            low, high = ranges.get(name, (np.inf, -np.inf))
-            ranges[name] = min(low, float(array.min())), max(high, float(array.max()))
-    return ranges
+    if guaranteed is None:
+        return known.ranges(fit)
+    return floats.intervals(task.graph, dict.fromkeys(task.graph.inputs, guaranteed))

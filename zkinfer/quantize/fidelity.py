@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.graph import Graph, Node
+from zkinfer.graph import Node
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Bounds, Entries
 from zkinfer.quantize import floats
 from zkinfer.quantize.network import Built
 from zkinfer.quantize.result import LayerFidelity, Measured, Oracle, OutputFidelity
 from zkinfer.quantize.run import Run, run
+from zkinfer.quantize.samples import chunks
 from zkinfer.quantize.task import Task
 from zkinfer.saturation import excesses
 
 Floats = npt.NDArray[np.float64]
 
 CHUNK = 32
+ENTRIES = 2**24
+"""Most samples at a time, and most entries of all their tensors together."""
+
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 PLOTTED = 400
 """Most values of an output that are kept for a plot."""
@@ -60,21 +64,66 @@ class _Layer:
         self.count += expected.size
 
 
-def oracle_outputs(task: Task, samples: Mapping[str, Floats], oracle: Oracle) -> dict[str, Floats]:
-    """The float network's outputs for all samples, [samples, ...], by the task's names.
+@dataclass(frozen=True)
+class FloatRun:
+    """The float network on some samples.
 
-    In label mode these are the scores, which need not be outputs of the model.
+    outputs: by the graph's names, [samples, ...]; in label mode scores, which need not be outputs
+    of the model. low, high: the least and the greatest value of each tensor, [samples].
     """
-    names = task.graph.outputs
-    if set(names) <= set(task.names):
-        return _stack((oracle.run(x) for x in _each(samples)), names, task.graph)
-    results = (oracle.run_all(x) for x in _each(samples))
-    first = next(results)
-    if not set(names) <= set(first):
-        values = floats.values(task.graph, samples)
-        return {name: values[name] for name in names}
-    found = [first, *results]
-    return _stack(iter(found), names, task.graph)
+
+    outputs: dict[str, Floats]
+    low: dict[str, Floats]
+    high: dict[str, Floats]
+
+    def ranges(self, chosen: list[int]) -> dict[str, tuple[float, float]]:
+        """The least and the greatest value of each tensor on these samples."""
+        return {
+            name: (float(low[chosen].min()), float(self.high[name][chosen].max()))
+            for name, low in self.low.items()
+        }
+
+
+def run_floats(task: Task, samples: Mapping[str, Floats], oracle: Oracle) -> FloatRun:
+    """Runs the float network."""
+    outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
+    lows: dict[str, list[Floats]] = {}
+    highs: dict[str, list[Floats]] = {}
+    for chunk in _chunks(task, samples):
+        values, _ = _values(task, chunk, oracle)
+        for name, array in values.items():
+            flat = array.reshape(len(array), -1)
+            lows.setdefault(name, []).append(flat.min(axis=1).astype(np.float64))
+            highs.setdefault(name, []).append(flat.max(axis=1).astype(np.float64))
+        for name in outputs:
+            outputs[name].append(values[name].astype(np.float64))
+    joined = [
+        {name: np.concatenate(arrays) for name, arrays in of.items()}
+        for of in (outputs, lows, highs)
+    ]
+    return FloatRun(*joined)
+
+
+def _values(
+    task: Task, samples: Mapping[str, Floats], oracle: Oracle
+) -> tuple[dict[str, npt.NDArray[Any]], frozenset[str]]:
+    """Every tensor of the float network, [samples, ...], and which of them are the oracle's own."""
+    graph = task.graph
+    results = [oracle.run_all(x) for x in _each(samples)]
+    own = {
+        name: np.stack([result[name].reshape(graph.shape(name)) for result in results])
+        for node in graph.nodes
+        for name in node.outputs
+        if name in results[0]
+    }
+    return floats.values(graph, samples, own), frozenset(own)
+
+
+def _chunks(task: Task, samples: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
+    """The samples, as many at a time as memory is to hold all tensors of."""
+    graph = task.graph
+    entries = sum(math.prod(graph.shape(name)) for node in graph.nodes for name in node.outputs)
+    return chunks(samples, min(max(ENTRIES // max(entries, 1), 1), CHUNK))
 
 
 def measure(
@@ -93,8 +142,7 @@ def measure(
     fixed_outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
     layers: dict[str, _Layer] = {}
     saturating = 0
-    for start in range(0, count, CHUNK):
-        chunk = {name: array[start : start + CHUNK] for name, array in samples.items()}
+    for chunk in _chunks(task, samples):
         fixed = run(built, chunk)
         for name, values in fixed_outputs.items():
             values.append(fixed.value(name))
@@ -151,19 +199,10 @@ def _add_layers(
         for tensor, bounds in zip(node.outputs, LAYERS[node.op].bounds(node.attrs), strict=True)
         if tensor not in fixed.built.raw
     ]
-    results = [oracle.run_all(x) for x in _each(chunk)]
-    own: Mapping[str, Floats] = {}
-    if any(tensor not in results[0] for _, tensor, _ in made):
-        own = floats.values(task.graph, chunk)
+    values, known = _values(task, chunk, oracle)
     for node, tensor, bounds in made:
-        known = tensor in results[0]
-        layer = layers.setdefault(tensor, _Layer(node, tensor, bounds, known))
-        if known:
-            shape = task.graph.shape(tensor)
-            expected = np.stack([result[tensor].reshape(shape) for result in results])
-        else:
-            expected = own[tensor]
-        layer.add(fixed, expected.astype(np.float64))
+        layer = layers.setdefault(tensor, _Layer(node, tensor, bounds, tensor in known))
+        layer.add(fixed, values[tensor].astype(np.float64, copy=False))
 
 
 def _output(name: str, value: Floats, expected: Floats, magnitude: float) -> OutputFidelity:
@@ -191,13 +230,3 @@ def _each(samples: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
     """The samples one by one."""
     for index in range(len(next(iter(samples.values())))):
         yield {name: array[index] for name, array in samples.items()}
-
-
-def _stack(
-    results: Iterator[dict[str, npt.NDArray[Any]]], names: tuple[str, ...], graph: Graph
-) -> dict[str, Floats]:
-    rows: dict[str, list[Floats]] = {name: [] for name in names}
-    for result in results:
-        for name in names:
-            rows[name].append(result[name].astype(np.float64).reshape(graph.shape(name)))
-    return {name: np.stack(arrays) for name, arrays in rows.items()}

@@ -4,23 +4,33 @@ Values serve to calibrate ranges; intervals bound the ranges when only the input
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.graph import Graph
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Floats, Interval, Operand
 
+Array = npt.NDArray[Any]
 
-def values(graph: Graph, samples: Mapping[str, Floats]) -> dict[str, Floats]:
+
+def values(
+    graph: Graph, samples: Mapping[str, Floats], known: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
     """Every tensor that the graph computes, [samples, ...], and the inputs.
 
-    samples: the inputs, [samples, ...].
+    samples: the inputs, [samples, ...]. known: tensors that need not be computed, of any precision.
     """
-    arrays: dict[str, Floats] = dict(samples)
+    arrays: dict[str, Array] = {**samples, **(known or {})}
     for node in graph.nodes:
+        if arrays.keys() >= set(node.outputs):
+            continue
         operands: list[Operand] = [
-            (arrays[name], True) if name in arrays else (graph.constants[name], False)
+            (arrays[name].astype(np.float64, copy=False), True)
+            if name in arrays
+            else (graph.constants[name], False)
             for name in node.inputs
         ]
         made = LAYERS[node.op].value(node.attrs, operands)

@@ -57,21 +57,43 @@ def exponent(magnitude: float) -> int:
     return power - 1 if mantissa == 0.5 else power
 
 
-def weight_scale(array: Floats, bits: int) -> int:
+@dataclass(frozen=True)
+class Ends:
+    """The least and the greatest entry of a constant."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, array: Floats) -> "Ends":
+        """Those of an array."""
+        return cls(float(array.min()), float(array.max()))
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute value."""
+        return max(-self.low, self.high)
+
+    def integers(self, scale: int) -> tuple[int, int]:
+        """What `to_integers` makes of them."""
+        low, high = np.rint(np.ldexp([self.low, self.high], scale))
+        return int(low), int(high)
+
+
+def weight_scale(ends: Ends, bits: int) -> int:
     """The finest scale at which a constant fits into `bits` bits in two's complement."""
-    scale = min(bits - exponent(float(np.abs(array).max())), MAX_SCALE)
-    while not _fits(array, scale, bits):
+    scale = min(bits - exponent(ends.largest), MAX_SCALE)
+    while not _fits(ends, scale, bits):
         scale -= 1
     return scale
 
 
-def even_scale(array: Floats, detail: int, most_bits: int) -> int:
+def even_scale(ends: Ends, detail: int, most_bits: int) -> int:
     """The scale that keeps `detail` bits of the largest entry, in at most `most_bits` bits.
 
     It tells no more of the entries than a power of two above all of them.
     """
-    largest = float(np.abs(array).max())
-    return min(detail - exponent(largest), weight_scale(array, most_bits))
+    return min(detail - exponent(ends.largest), weight_scale(ends, most_bits))
 
 
 def detail_scale(array: Floats, detail: int, most_bits: int) -> int:
@@ -83,7 +105,7 @@ def detail_scale(array: Floats, detail: int, most_bits: int) -> int:
     if not entries.size:
         return 0
     scale = detail - exponent(float(entries.min()))
-    scale = min(scale, weight_scale(array, most_bits))
+    scale = min(scale, weight_scale(Ends.of(array), most_bits))
     while scale > -MAX_SCALE and _is_whole(array, scale - 1):
         scale -= 1
     return scale
@@ -94,10 +116,10 @@ def _is_whole(array: Floats, scale: int) -> bool:
     return bool((scaled == np.rint(scaled)).all())
 
 
-def _fits(array: Floats, scale: int, bits: int) -> bool:
+def _fits(ends: Ends, scale: int, bits: int) -> bool:
     half = 1 << (bits - 1)
-    low, high = np.rint(np.ldexp([array.min(), array.max()], scale))
-    return bool(low >= -half and high < half)
+    low, high = ends.integers(scale)
+    return low >= -half and high < half
 
 
 def to_integers(array: Floats, scale: int) -> Integers:
@@ -105,11 +127,11 @@ def to_integers(array: Floats, scale: int) -> Integers:
     return np.rint(np.ldexp(array, scale)).astype(np.int64)
 
 
-def declared(integers: Integers, scale: int, bits: int = 1) -> FixedTensor:
+def declared(shape: tuple[int, ...], ends: Ends, scale: int, bits: int = 1) -> FixedTensor:
     """The declaration of a constant: at least `bits` bits in two's complement."""
-    low, high = int(integers.min()), int(integers.max())
+    low, high = ends.integers(scale)
     bits = max(bits, 1 + (-low - 1).bit_length() if low < 0 else 1, 1 + max(high, 0).bit_length())
-    return FixedTensor(integers.shape, scale, -(1 << bits - 1), (1 << bits - 1) - 1)
+    return FixedTensor(shape, scale, -(1 << bits - 1), (1 << bits - 1) - 1)
 
 
 @dataclass(frozen=True)

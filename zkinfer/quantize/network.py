@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import numpy as np
-
 from zkinfer.encoding import LIMIT, Columns
 from zkinfer.errors import InternalError
 from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
@@ -25,6 +23,7 @@ from zkinfer.ops.tensor import FixedTensor, Integers
 from zkinfer.quantize.formats import (
     MAX_CONSTANT_BITS,
     OUTPUT_BITS,
+    Ends,
     Format,
     Widths,
     declared,
@@ -44,9 +43,18 @@ _T = TypeVar("_T")
 
 @dataclass
 class Rounded:
-    """Constants rounded once and used again: for each use the last scale and the integers."""
+    """What is found of constants once and used again: the ends of each, and for each use of one
+    the last scale and the integers.
+    """
 
     latest: dict[tuple[str, str], tuple[int, Integers]] = field(default_factory=dict)
+    known: dict[str, Ends] = field(default_factory=dict)
+
+    def ends(self, name: str, array: Any) -> Ends:
+        """The least and the greatest entry of a constant."""
+        if name not in self.known:
+            self.known[name] = Ends.of(array)
+        return self.known[name]
 
     def get(self, use: tuple[str, str], array: Any, scale: int) -> Integers:
         """The integers of a constant at a scale. use: its name, and the one of these integers."""
@@ -281,7 +289,7 @@ class Network:
 
     def factor(self, name: str, bits: int) -> str:
         """A constant of a sum of products, in so many bits."""
-        return self.constant(name, weight_scale(self._array(name), bits), bits)
+        return self.constant(name, weight_scale(self._ends(name), bits), bits)
 
     def factor_bits(self, name: str) -> int:
         """The bits that the constant of a sum of products is to have."""
@@ -302,14 +310,14 @@ class Network:
 
     def exponent(self, name: str) -> int:
         """The least k for which no entry of a constant exceeds 2^k."""
-        return exponent(float(np.abs(self._array(name)).max()))
+        return exponent(self._ends(name).largest)
 
     def constant(self, name: str, scale: int, bits: int = 1) -> str:
         """Declares a constant at a scale as a weight, once."""
-        array = self._array(name)
-        if np.abs(array).max() * 2.0**scale >= LIMIT:
+        array, ends = self._array(name), self._ends(name)
+        if ends.largest * 2.0**scale >= LIMIT:
             raise TooWideError(
-                f"constant {name} holds numbers up to {np.abs(array).max():.1e}, where steps of "
+                f"constant {name} holds numbers up to {ends.largest:.1e}, where steps of "
                 f"{2.0**-scale:.1e} are needed: it does not fit 62 bits; bring what it is computed "
                 "with to a similar size"
             )
@@ -318,16 +326,20 @@ class Network:
             unique = self.derived(name, f"/{scale}")
         if unique not in self.weights:
             self.weights[unique] = self.constants.get((name, unique), array, scale)
-            self.tensors[unique] = declared(self.weights[unique], scale, bits)
+            self.tensors[unique] = declared(array.shape, ends, scale, bits)
         return unique
 
     def _array(self, name: str) -> Floats:
         return self.task.graph.constants[name]
 
+    def _ends(self, name: str) -> Ends:
+        return self.constants.ends(name, self._array(name))
+
     def _elementwise_scale(self, name: str, bits: int) -> int:
         """The scale that a constant needs entry by entry, for at most so many bits."""
-        scale = even_scale if self.task.hidden else detail_scale
-        return scale(self._array(name), self.widths.detail, bits)
+        if self.task.hidden:
+            return even_scale(self._ends(name), self.widths.detail, bits)
+        return detail_scale(self._array(name), self.widths.detail, bits)
 
     def _outputs(self) -> tuple[str, ...]:
         for name in self.task.graph.outputs:

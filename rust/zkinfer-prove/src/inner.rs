@@ -54,7 +54,7 @@ struct Part<'a> {
 pub fn prove(
     messages: &mut Messages<'_>,
     circuit: &Circuit,
-    witness: &Witness,
+    witness: &Witness<'_>,
     matrices: Vec<Matrix>,
     bit_claim: &BitClaim<'_>,
     claim: Opening,
@@ -117,7 +117,7 @@ impl<'a> Part<'a> {
     fn new(
         circuit: &'a Circuit,
         segment: usize,
-        witness: &'a Witness,
+        witness: &'a Witness<'_>,
         matrices: &mut [Option<Matrix>],
         bit_claim: &'a BitClaim<'a>,
     ) -> Self {
@@ -277,7 +277,13 @@ fn depth(binding: Binding, grids: &[&Grid], variables: usize) -> usize {
 }
 
 /// Puts a tensor into the dense stretches, which begin and end at multiples of `chunk`.
-fn add_dense(stretches: &mut Vec<Dense>, grid: &Grid, data: &Data, matrix: Matrix, chunk: usize) {
+fn add_dense(
+    stretches: &mut Vec<Dense>,
+    grid: &Grid,
+    data: &Data<'_>,
+    matrix: Matrix,
+    chunk: usize,
+) {
     let start = grid.offset / chunk * chunk;
     let end = grid.end().unwrap_or(0).next_multiple_of(chunk);
     let joins = stretches.last().is_some_and(|s| chunk == 1 || s.start + s.entries.len() >= start);

@@ -21,7 +21,7 @@ pub struct Products {
 /// hold when C.z = 0 and add nothing to A, B and C.
 pub fn products(
     circuit: &Circuit,
-    witness: &mut Witness,
+    witness: &mut Witness<'_>,
     challenges: &[Vec<Scalar>],
 ) -> Vec<Products> {
     let evaluated: Vec<Products> = circuit
@@ -56,7 +56,7 @@ pub fn products(
 /// The first block with a row that does not hold.
 pub fn unsatisfied<'a>(
     circuit: &'a Circuit,
-    witness: &Witness,
+    witness: &Witness<'_>,
     challenges: &[Vec<Scalar>],
 ) -> Option<&'a Block> {
     circuit.blocks.iter().find(|block| {
@@ -79,7 +79,7 @@ fn set_sketch(
     block: &Block,
     term: &Term,
     values: Vec<Scalar>,
-    witness: &mut Witness,
+    witness: &mut Witness<'_>,
 ) {
     let grid = &circuit.tensors[term.tensor].grid;
     let mut entries = vec![Scalar::default(); grid.count()];

@@ -12,11 +12,12 @@ use crate::witness::{Arrays, Image, Witness, weighted_integers};
 use crate::zerocheck::{self, Outer, SplitEq};
 use ark_ff::Field;
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 use zkinfer_verify::circuit::{Binding, Circuit};
-use zkinfer_verify::group::{Generators, decode_points, multiscalar};
+use zkinfer_verify::group::{decode_points, multiscalar};
 use zkinfer_verify::matrix::challenge_tables;
 use zkinfer_verify::proof::{Encoding, Proof};
 use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
@@ -35,6 +36,12 @@ pub struct Instance {
     pub sent: Vec<Arrays>,
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.sent.zeroize();
+    }
+}
+
 /// A committed segment and what opens its rows.
 pub struct Opened {
     /// Its tensors.
@@ -48,7 +55,7 @@ pub struct Opened {
 /// A prover with its commitment key and all committed segments of a circuit.
 pub struct Prover {
     circuit: Circuit,
-    key: CommitmentKey,
+    key: Arc<CommitmentKey>,
     key_digest: [u8; 32],
     checked: bool,
     committed: Vec<Held>,
@@ -94,8 +101,8 @@ pub fn commit_segment(
     } else {
         Zeroizing::new(vec![Scalar::default(); count])
     };
-    let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
-    let rows = commit(&image, circuit.columns(), &blindings, |row, b| key.integers(row, b));
+    let key = CommitmentKey::shared(circuit.columns_log2);
+    let rows = encode(&key.integers(&image, circuit.columns(), &blindings));
     Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
 }
 
@@ -193,7 +200,7 @@ impl Prover {
             let image = Image::Integers(segment_image(&circuit, index, &arrays)?);
             held.push(Held { arrays, image, blindings: Zeroizing::new(blindings) });
         }
-        let key = CommitmentKey::new(Generators::new(1 << circuit.columns_log2));
+        let key = CommitmentKey::shared(circuit.columns_log2);
         Ok(Prover { circuit, key, key_digest, checked: false, committed: held, rows })
     }
 
@@ -372,7 +379,7 @@ impl Prover {
     /// A segment that is sent: its padded image, the blindings and the rows.
     fn send(
         &self,
-        witness: &Witness,
+        witness: &Witness<'_>,
         segment: usize,
         randomness: &mut Randomness,
     ) -> (Image, Zeroizing<Vec<Scalar>>, Vec<Encoding>) {
@@ -380,16 +387,17 @@ impl Prover {
         let columns = circuit.columns();
         let image = witness.image(circuit, segment);
         let blindings = randomness.scalars(circuit.rows(&circuit.segments[segment]));
-        let rows = match &image {
-            Image::Integers(image) => {
-                commit(image, columns, &blindings, |row, b| key.integers(row, b))
+        let points: Vec<Half> = match &image {
+            Image::Integers(image) => key.integers(image, columns, &blindings),
+            Image::Bits(image) => {
+                key.bits(&image.chunks_exact(columns / 8).collect::<Vec<_>>(), &blindings)
             }
-            Image::Bits(image) => commit(image, columns / 8, &blindings, |row, b| key.bits(row, b)),
             Image::Scalars(image) => {
-                commit(image, columns, &blindings, |row, b| key.scalars(row, b))
+                let rows = image.par_chunks_exact(columns).zip(blindings.par_iter());
+                rows.map(|(row, blinding)| key.scalars(row, blinding)).collect()
             }
         };
-        (image, blindings, rows)
+        (image, blindings, encode(&points))
     }
 
     /// Blindings and masks depend on the system's entropy, the statement, the blindings of what is
@@ -419,25 +427,11 @@ impl Prover {
 }
 
 /// Why a proof would not verify.
-fn unsatisfied(circuit: &Circuit, witness: &Witness, challenges: &[Vec<Scalar>]) -> String {
+fn unsatisfied(circuit: &Circuit, witness: &Witness<'_>, challenges: &[Vec<Scalar>]) -> String {
     match products::unsatisfied(circuit, witness, challenges) {
         Some(block) => format!("the witness does not satisfy {}", block.path),
         None => "the proof would not verify, although the witness satisfies every block".into(),
     }
-}
-
-fn commit<T: Sync>(
-    image: &[T],
-    columns: usize,
-    blindings: &[Scalar],
-    row: impl Fn(&[T], &Scalar) -> Half + Sync,
-) -> Vec<Encoding> {
-    let points: Vec<Half> = image
-        .par_chunks_exact(columns)
-        .zip(blindings)
-        .map(|(entries, blinding)| row(entries, blinding))
-        .collect();
-    encode(&points)
 }
 
 struct Clock<'a> {

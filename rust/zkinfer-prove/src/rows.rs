@@ -7,6 +7,7 @@
 use crate::wide::{IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use zkinfer_verify::circuit::{Block, Circuit, Component, Term, Weight};
 use zkinfer_verify::matrix::{axis_vector, visit_component};
 use zkinfer_verify::scalar::Scalar;
@@ -17,14 +18,14 @@ enum Axis {
     Row(usize),
 }
 
-enum Values {
-    Integers(Vec<i64>),
-    Scalars(Vec<Scalar>),
+enum Values<'a> {
+    Integers(Cow<'a, [i64]>),
+    Scalars(Cow<'a, [Scalar]>),
 }
 
-struct Array {
+struct Array<'a> {
     axes: Vec<(Axis, usize)>,
-    values: Values,
+    values: Values<'a>,
 }
 
 /// What a linear form is at every row of a block, row-major.
@@ -32,7 +33,7 @@ pub fn evaluate(
     circuit: &Circuit,
     block: &Block,
     terms: &[Term],
-    witness: &Witness,
+    witness: &Witness<'_>,
     challenges: &[Vec<Scalar>],
 ) -> Vec<Scalar> {
     let count = block.grid.count();
@@ -51,19 +52,19 @@ pub fn evaluate(
         match (values, small(&term.coefficient).filter(&mut fits)) {
             (Values::Integers(values), Some(factor)) => {
                 integers.resize(count, 0);
-                for (sum, value) in integers.iter_mut().zip(values) {
-                    *sum += i128::from(factor) * i128::from(value);
+                for (sum, value) in integers.iter_mut().zip(values.iter()) {
+                    *sum += i128::from(factor) * i128::from(*value);
                 }
             }
             (Values::Integers(values), None) => {
                 scalars.resize(count, Scalar::default());
-                for (sum, value) in scalars.iter_mut().zip(values) {
-                    *sum += term.coefficient * Scalar::from(value);
+                for (sum, value) in scalars.iter_mut().zip(values.iter()) {
+                    *sum += term.coefficient * Scalar::from(*value);
                 }
             }
             (Values::Scalars(values), _) => {
                 scalars.resize(count, Scalar::default());
-                for (sum, value) in scalars.iter_mut().zip(values) {
+                for (sum, value) in scalars.iter_mut().zip(values.iter()) {
                     *sum += term.coefficient * value;
                 }
             }
@@ -82,13 +83,13 @@ pub fn evaluate(
     scalars
 }
 
-fn evaluate_term(
+fn evaluate_term<'a>(
     circuit: &Circuit,
     block: &Block,
     term: &Term,
-    witness: &Witness,
+    witness: &'a Witness<'_>,
     challenges: &[Vec<Scalar>],
-) -> Values {
+) -> Values<'a> {
     let grid = &circuit.tensors[term.tensor].grid;
     let rows = block.grid.extents.len();
     let mut components = term.components();
@@ -113,18 +114,18 @@ fn evaluate_term(
 }
 
 /// The tensor as an array; a bit axis that is summed with place values is read as an integer.
-fn load(
+fn load<'a>(
     term: &Term,
     rows: usize,
     extents: &[usize],
-    data: &Data,
+    data: &'a Data<'_>,
     components: &mut Vec<Component>,
-) -> Array {
+) -> Array<'a> {
     let mut axes: Vec<(Axis, usize)> =
         extents.iter().enumerate().map(|(axis, extent)| (Axis::Tensor(axis), *extent)).collect();
     let values = match data {
-        Data::Integers(values) => Values::Integers(values.clone()),
-        Data::Scalars(values) => Values::Scalars(values.clone()),
+        Data::Integers(values) => Values::Integers(Cow::Borrowed(values)),
+        Data::Scalars(values) => Values::Scalars(Cow::Borrowed(values)),
         Data::Bits(values) => {
             let bit_axis = extents.len() - 1;
             let width = extents[bit_axis];
@@ -133,11 +134,12 @@ fn load(
                 Some(found) => {
                     let component = components.remove(found);
                     axes.pop();
-                    Values::Integers(read_integers(term, &component, bit_axis, values))
+                    Values::Integers(read_integers(term, &component, bit_axis, values).into())
                 }
-                None => Values::Integers(
-                    values.iter().flat_map(|v| (0..width).map(move |k| v >> k & 1)).collect(),
-                ),
+                None => {
+                    let bits = values.iter().flat_map(|v| (0..width).map(move |k| v >> k & 1));
+                    Values::Integers(bits.collect())
+                }
             }
         }
     };
@@ -193,14 +195,14 @@ fn read_integers(term: &Term, component: &Component, bit_axis: usize, values: &[
 }
 
 /// Replaces the tensor axes of a component by its row axes.
-fn contract(
-    array: Array,
+fn contract<'a>(
+    array: Array<'a>,
     term: &Term,
     component: &Component,
     tensor_extents: &[usize],
     rows: usize,
     challenges: &[Vec<Scalar>],
-) -> Array {
+) -> Array<'a> {
     if let Some(axes) = renamed(&array, term, component, rows) {
         return Array { axes, values: array.values };
     }
@@ -242,7 +244,7 @@ fn contract(
 
 /// The axes after a component that maps one whole tensor axis to one row axis unchanged.
 fn renamed(
-    array: &Array,
+    array: &Array<'_>,
     term: &Term,
     component: &Component,
     rows: usize,
@@ -264,7 +266,7 @@ fn renamed(
     Some(axes)
 }
 
-fn apply(values: &Values, starts: &[usize], taps: &[Vec<(usize, Scalar)>]) -> Values {
+fn apply(values: &Values<'_>, starts: &[usize], taps: &[Vec<(usize, Scalar)>]) -> Values<'static> {
     match values {
         Values::Integers(values) => {
             let small_taps: Option<Vec<Vec<(usize, i64)>>> = taps
@@ -274,23 +276,25 @@ fn apply(values: &Values, starts: &[usize], taps: &[Vec<(usize, Scalar)>]) -> Va
             if let Some(taps) = small_taps
                 && let Some(result) = apply_integers(values, starts, &taps)
             {
-                return Values::Integers(result);
+                return Values::Integers(result.into());
             }
-            Values::Scalars(apply_with(starts, taps, |start, row| {
+            Values::Scalars(Cow::Owned(apply_with(starts, taps, |start, row| {
                 let mut sum = IntegerSum::default();
                 for (offset, weight) in row {
                     sum.add(values[start + offset], weight);
                 }
                 sum.reduce()
-            }))
+            })))
         }
-        Values::Scalars(values) => Values::Scalars(apply_with(starts, taps, |start, row| {
-            let mut sum = ScalarSum::default();
-            for (offset, weight) in row {
-                sum.add(&values[start + offset], weight);
-            }
-            sum.reduce()
-        })),
+        Values::Scalars(values) => {
+            Values::Scalars(Cow::Owned(apply_with(starts, taps, |start, row| {
+                let mut sum = ScalarSum::default();
+                for (offset, weight) in row {
+                    sum.add(&values[start + offset], weight);
+                }
+                sum.reduce()
+            })))
+        }
     }
 }
 
@@ -334,7 +338,7 @@ fn apply_integers(
 }
 
 /// Sorts the row axes; axes that no component touched cannot remain.
-fn order(array: Array, rows: usize) -> Values {
+fn order(array: Array<'_>, rows: usize) -> Values<'_> {
     let strides = strides(&array.axes);
     let sorted: Vec<(usize, usize)> = (0..rows)
         .filter_map(|row| array.axes.iter().position(|(axis, _)| *axis == Axis::Row(row)))

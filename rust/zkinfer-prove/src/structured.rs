@@ -23,7 +23,7 @@ pub struct Sums {
 pub struct Structured<'a> {
     /// Its place.
     pub grid: &'a Grid,
-    data: &'a Data,
+    data: &'a Data<'a>,
     rests: Vec<Vec<Scalar>>,
     /// One per class of M.
     pub sums: Vec<Sums>,
@@ -50,7 +50,7 @@ impl Sums {
 
 impl<'a> Structured<'a> {
     /// Sums a tensor's entries under every class of M.
-    pub fn new(grid: &'a Grid, data: &'a Data, classes: Vec<Class>) -> Self {
+    pub fn new(grid: &'a Grid, data: &'a Data<'a>, classes: Vec<Class>) -> Self {
         let padded = last(grid).next_power_of_two();
         let mut rests = Vec::with_capacity(classes.len());
         let mut sums = Vec::with_capacity(classes.len());
@@ -157,7 +157,7 @@ fn byte_tables(weights: &[Scalar]) -> Vec<Vec<Scalar>> {
 }
 
 /// `S(k) = sum_i rest(i) z(i, k)`.
-fn entry_sums(grid: &Grid, data: &Data, rest: &[Scalar]) -> Vec<Scalar> {
+fn entry_sums(grid: &Grid, data: &Data<'_>, rest: &[Scalar]) -> Vec<Scalar> {
     let width = last(grid);
     match data {
         Data::Bits(values) => {

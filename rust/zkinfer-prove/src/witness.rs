@@ -8,27 +8,26 @@ use zkinfer_verify::scalar::Scalar;
 
 /// The entries of a tensor, row-major in its true extents.
 #[derive(Clone, PartialEq)]
-pub enum Data {
+pub enum Data<'a> {
     /// Integers.
-    Integers(Vec<i64>),
+    Integers(&'a [i64]),
     /// A bits tensor: entry (i, k) is bit k of the i-th integer.
-    Bits(Vec<i64>),
+    Bits(&'a [i64]),
     /// Scalars.
     Scalars(Vec<Scalar>),
 }
 
 /// Every tensor's entries.
-pub struct Witness {
+pub struct Witness<'a> {
     /// In the order of the circuit's tensors.
-    pub tensors: Vec<Data>,
+    pub tensors: Vec<Data<'a>>,
 }
 
-impl Drop for Witness {
+impl Drop for Witness<'_> {
     fn drop(&mut self) {
         for data in &mut self.tensors {
-            match data {
-                Data::Integers(values) | Data::Bits(values) => values.zeroize(),
-                Data::Scalars(values) => values.zeroize(),
+            if let Data::Scalars(values) = data {
+                values.zeroize();
             }
         }
     }
@@ -57,19 +56,22 @@ impl Drop for Image {
 /// Integer arrays of the tensors of one segment, in order.
 pub type Arrays = Vec<Vec<i64>>;
 
-impl Witness {
+impl<'a> Witness<'a> {
     /// Distributes the arrays of each segment over the circuit's tensors: one list a segment, in
     /// order, that of the public one without the constant. The array of a tensor of bits lacks the
     /// last axis. Tensors of the sketch start as zeros; its list is empty.
     ///
     /// # Errors
     /// A sentence naming the tensor when counts differ or a bit axis exceeds 64.
-    pub fn new(circuit: &Circuit, segments: &[&[Vec<i64>]]) -> Result<Self, String> {
-        let one = [vec![1i64]];
+    pub fn new(circuit: &Circuit, segments: &[&'a [Vec<i64>]]) -> Result<Self, String> {
+        const ONE: &[i64] = &[1];
         let mut sources: Vec<_> = segments
             .iter()
             .enumerate()
-            .map(|(index, arrays)| one[..usize::from(index == 0)].iter().chain(*arrays))
+            .map(|(index, arrays)| {
+                let constant = (index == 0).then_some(ONE);
+                constant.into_iter().chain(arrays.iter().map(Vec::as_slice))
+            })
             .collect();
         let mut tensors = Vec::with_capacity(circuit.tensors.len());
         for (index, tensor) in circuit.tensors.iter().enumerate() {
@@ -92,8 +94,8 @@ impl Witness {
                 ));
             }
             tensors.push(match is_bits {
-                true => Data::Bits(values.clone()),
-                false => Data::Integers(values.clone()),
+                true => Data::Bits(values),
+                false => Data::Integers(values),
             });
         }
         if sources.iter_mut().any(|source| source.next().is_some()) {
@@ -103,11 +105,11 @@ impl Witness {
     }
 
     /// The tensors of one segment with their entries.
-    pub fn segment<'a>(
-        &'a self,
-        circuit: &'a Circuit,
+    pub fn segment<'b>(
+        &'b self,
+        circuit: &'b Circuit,
         segment: usize,
-    ) -> impl Iterator<Item = (usize, &'a Grid, &'a Data)> {
+    ) -> impl Iterator<Item = (usize, &'b Grid, &'b Data<'a>)> {
         circuit.members(segment).map(|(index, tensor)| (index, &tensor.grid, &self.tensors[index]))
     }
 

@@ -10,6 +10,8 @@ use curve25519_dalek::traits::VartimeMultiscalarMul;
 use rayon::prelude::*;
 use sha3::Shake128;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An element of G.
 pub type Point = RistrettoPoint;
@@ -41,6 +43,12 @@ impl Generators {
         }
     }
 
+    /// The generators for `2^columns_log2` columns, derived once in a process.
+    pub fn shared(columns_log2: u32) -> Arc<Self> {
+        static MADE: Made<Generators> = Mutex::new(BTreeMap::new());
+        once(&MADE, columns_log2, || Generators::new(1 << columns_log2))
+    }
+
     /// `v U + b H`.
     pub fn commit(&self, value: &Scalar, blinding: &Scalar) -> Point {
         RistrettoPoint::vartime_multiscalar_mul(
@@ -48,6 +56,20 @@ impl Generators {
             [self.value, self.blinding],
         )
     }
+}
+
+/// What has been made in this process, by the logarithm of the number of columns.
+pub type Made<T> = Mutex<BTreeMap<u32, Arc<T>>>;
+
+/// What `make` makes, at the first call for a size. Whoever makes it holds no lock, so that a thread
+/// may do other work meanwhile; of what is made at the same time one is kept.
+pub fn once<T>(made: &Made<T>, columns_log2: u32, make: impl FnOnce() -> T) -> Arc<T> {
+    let known = || made.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(value) = known().get(&columns_log2) {
+        return Arc::clone(value);
+    }
+    let value = Arc::new(make());
+    Arc::clone(known().entry(columns_log2).or_insert(value))
 }
 
 fn generator(letter: u8, index: u64) -> Point {

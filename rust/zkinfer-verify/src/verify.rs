@@ -15,6 +15,7 @@ use crate::scalar::{Scalar, eq_range, eq_table, powers};
 use crate::transcript::{Kind, Transcript, label};
 use ark_ff::{AdditiveGroup, Field, Zero, batch_inversion};
 use curve25519_dalek::traits::IsIdentity;
+use std::sync::Arc;
 
 /// What one proof states about a circuit and a key.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,7 @@ pub struct Statement<'a> {
 #[derive(Debug)]
 pub struct Verifier {
     circuit: Circuit,
-    generators: Generators,
+    generators: Arc<Generators>,
     rows: Rows,
     points: Vec<Vec<Point>>,
 }
@@ -56,7 +57,7 @@ impl Verifier {
         check_rows(&circuit, &rows).map_err(Error::Statement)?;
         let decode = |rows: &Vec<Encoding>| decode_points(rows, "committed row");
         let points = rows.iter().map(decode).collect::<Result<_, _>>().map_err(Error::Statement)?;
-        let generators = Generators::new(1 << circuit.columns_log2);
+        let generators = Generators::shared(circuit.columns_log2);
         Ok(Verifier { circuit, generators, rows, points })
     }
 
