@@ -118,7 +118,10 @@ def _constrain(
             if (times > 1).any():
                 saturated[node.name] = times[times > 1]
     for name in graph.outputs:
-        _publish(b, graph, name, values[name])
+        try:
+            _publish(b, graph, name, values[name])
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(f"output {name}: {error}") from error
     b.ensure_bits()
     return {name: values[name] for name in graph.outputs}, saturated
 

@@ -26,7 +26,7 @@ Arrays = Mapping[str, np.ndarray]
 
 REFUSALS = {
     "nothing to prove": r"^nothing is to be proven",
-    "axes": r"^node .*: a (view|tensor) of \d+ axes",
+    "axes": r"^(node|output) .*: a (view|tensor) of \d+ axes",
     "64 bits": r"^node .*(beyond 64 bits|at most 64)",
     "field": r"^node .*more than the field holds",
     "bytes": r"^node .*up to here the circuit takes more than",

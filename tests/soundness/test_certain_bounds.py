@@ -79,6 +79,11 @@ def boundaries() -> Graphs:
         pool = {**POINT, "pads": pads, "kernel": (2,)}
         yield f"max_pool from {low}, pads {pads}", net.graph(net.node("max_pool", x, **pool))
     net = Net()
+    w = net.weight(1, 1, 2, low=0, high=0)
+    x = net.node("mul", net.input(1, 1, 2, low=0, high=1), w)
+    pool = {**POINT, "pads": (1, 0), "kernel": (2,)}
+    yield "max_pool of what is always zero", net.graph(net.node("max_pool", x, **pool))
+    net = Net()
     yield "label", net.graph(net.node("label", summed(net, 1, 2, low=-1, high=0)), output="label")
     net = Net()
     x = net.input(1, low=0, high=1)

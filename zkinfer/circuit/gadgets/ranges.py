@@ -15,9 +15,6 @@ from zkinfer.circuit.value import Value
 def in_range(b: Builder, path: str, x: Value, low: int, high: int) -> None:
     """States low <= x <= high for every entry, in blocks `path` and `path/upper`."""
     width = (high - low).bit_length()
-    if width == 0:
-        b.equal(path, x, linear.constant(low, x))
-        return
     nonnegative(b, path, linear.shifted(x, -low), width)
     if high - low != (1 << width) - 1:
         nonnegative(b, f"{path}/upper", linear.shifted(linear.scale(x, -1), high), width)
@@ -41,5 +38,8 @@ def floor(b: Builder, path: str, x: Value) -> int:
 
 def nonnegative(b: Builder, path: str, x: Value, width: int) -> None:
     """States 0 <= x < 2^width for every entry, in the block `path`."""
+    if width == 0:
+        b.equal(path, x, linear.constant(0, x))
+        return
     bits = b.bits(f"{path}/bits", x, width, b.integers(path, x))
     b.equal(path, x, bits.field(0, width))
