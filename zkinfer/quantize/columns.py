@@ -1,4 +1,4 @@
-"""Which inputs get a scale and a domain by column, and which.
+"""Which inputs get a scale and a domain by column, and how large each column is.
 
 A table holds ages, incomes and ratios, and no scale holds them all. Where columns of an input
 differ, each is brought to one size by a power of two, which the network's first constants take in
@@ -96,16 +96,10 @@ class Whole:
     oracle: Oracle
     powers: Mapping[str, Exponents]
 
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The outputs by name."""
-        return self.oracle.run(self._whole(inputs))
-
     def run_all(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Every tensor that a node computes, by its ONNX name."""
-        return self.oracle.run_all(self._whole(inputs))
-
-    def _whole(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        return divided(inputs, {name: -power for name, power in self.powers.items()})
+        inverse = {name: -power for name, power in self.powers.items()}
+        return self.oracle.run_all(divided(inputs, inverse))
 
 
 def _axes(rank: int) -> tuple[int, ...]:

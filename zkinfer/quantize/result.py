@@ -13,9 +13,6 @@ from zkinfer.ops.tensor import Integers
 class Oracle(Protocol):
     """The float network, for one sample in the shapes of the graph."""
 
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The outputs by name."""
-
     def run_all(self, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Every tensor that a node computes, by its ONNX name."""
 

@@ -117,9 +117,9 @@ class Search:
         graph = self.task.graph
         columns = {name: size.columns(widths.inputs[name]) for name, size in self.table.items()}
         domains: dict[str, FixedTensor] = {
-            name: columns[name].tensor(graph.shape(name), widths.inputs[name])
-            if name in columns
-            else self.domains[name].tensor(graph.shape(name), widths.inputs[name])
+            name: columns.get(name, self.domains[name]).tensor(
+                graph.shape(name), widths.inputs[name]
+            )
             for name in graph.inputs
         }
         return build(self.task, self.formats, widths, self.rounded, domains, columns, self.modes)
