@@ -76,16 +76,19 @@ def check_interval(
         for name, x in zip(node.inputs, operands, strict=True)
     ]
     around = [Interval(x - r, x + r) for x, r in zip(operands, radii, strict=True)]
-    (interval,) = layer.interval(node.attrs, around)
+    with np.errstate(all="ignore"):
+        (interval,) = layer.interval(node.attrs, around)
     slack = 1e-9 * (abs(interval.low).max() + abs(interval.high).max() + 1)
     for _ in range(4):
         chosen = [
             x + r * rng.choice([-1.0, 0.0, 0.5, 1.0], x.shape)
             for x, r in zip(operands, radii, strict=True)
         ]
-        (y,) = layer.value(node.attrs, inputs_of(node, chosen, graph))
-        assert (interval.low - slack <= y[0]).all(), node
-        assert (y[0] <= interval.high + slack).all(), node
+        with np.errstate(all="ignore"):
+            (y,) = layer.value(node.attrs, inputs_of(node, chosen, graph))
+        known = ~np.isnan(y[0])
+        assert (interval.low - slack <= y[0])[known].all(), node
+        assert (y[0] <= interval.high + slack)[known].all(), node
 
 
 def inputs_of(node: Node, operands: list[Floats], graph: Graph) -> list[Operand]:
@@ -141,8 +144,9 @@ def test_layers_are_what_they_say() -> None:
                 np.testing.assert_allclose(together[name][index], y, atol=1e-9 * scale)
                 low, high = intervals[name]
                 slack = 1e-9 * (abs(low) + abs(high) + 1)
-                assert low - slack <= y.min(), node
-                assert y.max() <= high + slack, node
+                if np.isfinite(high - low):  # what has no bounds is refused
+                    assert low - slack <= y.min(), node
+                    assert y.max() <= high + slack, node
                 check_interval(node, operands, graph, rng)
                 check_entries(node, operands, y)
                 check_rewrites(node, operands, y)

@@ -18,16 +18,13 @@ def _quotient(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return y
 
 
-def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
+def interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
     """All numbers where the divisor may be zero."""
     a, b = operands
     (ends,) = rules.hull([_quotient(attrs, x, y) for x in a for y in b])
-    bounded = np.broadcast_to((b.low > 0) | (b.high < 0), ends.low.shape)
-    return (
-        Interval(
-            *(np.where(bounded, x, end) for x, end in zip(ends, (-np.inf, np.inf))),
-        ),
-    )
+    bounded = (b.low > 0) | (b.high < 0)
+    low, high = np.where(bounded, ends.low, -np.inf), np.where(bounded, ends.high, np.inf)
+    return (Interval(low, high),)
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
@@ -43,7 +40,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 LAYER = Layer(
     shape=shapes.broadcasting,
     value=rules.lifted(lift.broadcast, _quotient),
-    interval=_interval,
+    interval=interval,
     bounds=rules.unbounded,
     entries=Entries.COMPUTED,
     constants=(),

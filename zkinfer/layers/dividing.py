@@ -92,7 +92,7 @@ def at_most(high: float, scale: int, known: int) -> int:
 
 
 def quotient(b: Emitter, node: str, a: str, by: Divisor, output: str, y: str) -> None:
-    """Fixed-point a over a divisor, as the output for the float tensor y, in its format or finer."""
+    """Fixed-point a over a divisor, as the output for float tensor y, in its format or finer."""
     entries, divisors = (math.prod(b.tensor(name).shape) for name in (a, by.tensor))
     if entries < SHARED * divisors:
         _direct(b, node, a, by, output, b.scale(y))

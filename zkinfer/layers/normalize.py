@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from zkinfer.graph import Node
-from zkinfer.layers import dividing, rules
+from zkinfer.layers import divide, dividing, rules
 from zkinfer.layers.contract import (
     Attrs,
     Emitted,
@@ -50,7 +50,7 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
         less = [end.mean(axis=tuple(attrs["axes"]), keepdims=True) - end / count for end in x]
         share = (count - 1) / count
         x = Interval(x.low * share - less[1], x.high * share - less[0])
-    return rules.hull([end / by for end in x for by in deviation])
+    return divide.interval({}, (x, deviation))
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
