@@ -2,6 +2,7 @@
 
 from zkinfer.onnx_import import (
     elementwise,
+    functions,
     gather,
     heads,
     linear,
@@ -14,6 +15,7 @@ from zkinfer.onnx_import.builder import Converters
 
 CONVERTERS: Converters = {
     **elementwise.CONVERTERS,
+    **functions.CONVERTERS,
     **gather.CONVERTERS,
     **heads.CONVERTERS,
     **linear.CONVERTERS,
