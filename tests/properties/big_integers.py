@@ -57,6 +57,16 @@ def mul(attrs: Attrs, a: Objects, b: Objects) -> Objects:
     return each(lambda p, q: p * q, a, b)
 
 
+def interpolate(attrs: Attrs, x: Objects) -> Objects:
+    values, step = attrs["values"], 2 ** attrs["shift"]
+
+    def line(p: int) -> int:
+        place, rest = divmod(p - attrs["first"], step)
+        return step * values[place] + (values[place + 1] - values[place]) * rest
+
+    return each(line, x)
+
+
 def requantize(attrs: Attrs, x: Objects) -> Objects:
     shift, low, high = attrs["shift"], attrs["low"], attrs["high"]
 
@@ -238,6 +248,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "average_pool": average_pool,
     "concat": concat,
     "conv": conv,
+    "interpolate": interpolate,
     "label": label,
     "leaky_relu": leaky_relu,
     "matmul": matmul,

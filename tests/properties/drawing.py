@@ -335,6 +335,8 @@ def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.
     opsets = [helper.make_opsetid("ai.onnx" if "ai.onnx" in domains else "", version)]
     if "ai.onnx.ml" in domains:
         opsets.append(helper.make_opsetid("ai.onnx.ml", 3))
+    if "com.microsoft" in domains:
+        opsets.append(helper.make_opsetid("com.microsoft", 1))
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 

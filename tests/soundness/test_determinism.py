@@ -147,6 +147,23 @@ def nonlinear() -> Graphs:
         yield f"label of {count} scores from {low} to {high}", net.graph(x, output="label")
 
 
+def look_ups() -> Graphs:
+    """Functions by table: with lines, without, and two that share one."""
+    net = Net()
+    x = net.input(1, low=-4, high=3)
+    hill = {"shift": 1, "scale": 0, "values": (-1, 2, 2, 0, -1)}
+    y = net.node("interpolate", x, first=-4, **hill)
+    yield "interpolate", net.graph(y)
+    net = Net()
+    y = net.node("interpolate", net.input(1, low=-4, high=3), first=-4, **hill)
+    yield "interpolate, rounded", net.graph(net.requantize(y, 1, low=-1, high=1))
+    net = Net()
+    x, z = net.input(1, low=-2, high=1), net.input(1, low=0, high=3)
+    flat = {"shift": 0, "scale": 0, "values": (1, 1, -3, 0, 0)}
+    y = net.node("interpolate", x, name="left", first=-2, **flat)
+    yield "interpolate twice", net.graph(y, net.node("interpolate", z, first=0, **flat))
+
+
 def pools() -> Graphs:
     """Maxima: stored, padded, overlapping, and over a product that is not stored."""
     for name, shape, pool in (
@@ -166,7 +183,7 @@ def pools() -> Graphs:
     yield "max_pool: product", net.graph(x)
 
 
-NETWORKS = dict(chain(rescaled(), linear(), products(), nonlinear(), pools()))
+NETWORKS = dict(chain(rescaled(), linear(), products(), nonlinear(), look_ups(), pools()))
 
 
 def every(graph: FixedGraph, names: Sequence[str]) -> Iterator[Arrays]:

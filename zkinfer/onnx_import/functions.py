@@ -5,7 +5,6 @@ has none, so that they stay hidden; exponents alone are public.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -15,14 +14,9 @@ from zkinfer.onnx_import.node import Refusal
 MICROSOFT = "com.microsoft"
 
 
-def named(function: str) -> Callable[[Site], None]:
-    """The converter of a function without attributes."""
-
-    def convert(site: Site) -> None:
-        site.finish("function", site.operand(0), function=function)
-
-    convert.__doc__ = f"The function {function}."
-    return convert
+def plain(site: Site) -> None:
+    """A function without attributes, which has its operator's name."""
+    site.finish("function", site.operand(0), function=site.node.op.lower())
 
 
 def gelu(site: Site) -> None:
@@ -98,7 +92,7 @@ def bias_gelu(site: Site) -> None:
 
 
 def shrink(site: Site) -> None:
-    """Shrink: x + bias below -lambd, x - bias above lambd, else 0, as two slopes where they meet."""
+    """Shrink without jumps: x + lambd below -lambd, x - lambd above lambd, 0 between."""
     lambd, bias = _number(site, "lambd", 0.5), _number(site, "bias", 0.0)
     if bias != lambd:
         raise Refusal(f"expected bias = lambd, where it has no jumps, got {bias:g} and {lambd:g}")
@@ -152,23 +146,33 @@ def _biased(site: Site, function: str) -> None:
 
 
 CONVERTERS: Converters = {
-    **{
-        ("", op): named(op.lower())
-        for op in (
-            *("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Cos", "Cosh", "Erf", "Exp"),
-            *("Log", "Mish", "Sin", "Sinh", "Softplus", "Softsign", "Tanh"),
-        )
-    },
+    ("", "Acos"): plain,
+    ("", "Acosh"): plain,
+    ("", "Asin"): plain,
+    ("", "Asinh"): plain,
+    ("", "Atan"): plain,
+    ("", "Atanh"): plain,
     ("", "Celu"): celu,
+    ("", "Cos"): plain,
+    ("", "Cosh"): plain,
     ("", "Elu"): elu,
+    ("", "Erf"): plain,
+    ("", "Exp"): plain,
     ("", "Gelu"): gelu,
     ("", "HardSigmoid"): hard_sigmoid,
     ("", "HardSwish"): hard_swish,
+    ("", "Log"): plain,
+    ("", "Mish"): plain,
     ("", "Selu"): selu,
     ("", "Shrink"): shrink,
+    ("", "Sin"): plain,
+    ("", "Sinh"): plain,
+    ("", "Softplus"): plain,
+    ("", "Softsign"): plain,
     ("", "Swish"): swish,
+    ("", "Tanh"): plain,
     (MICROSOFT, "BiasGelu"): bias_gelu,
     (MICROSOFT, "FastGelu"): fast_gelu,
-    (MICROSOFT, "Gelu"): named("gelu"),
+    (MICROSOFT, "Gelu"): plain,
     (MICROSOFT, "QuickGelu"): quick_gelu,
 }

@@ -35,7 +35,7 @@ def interpolate(
     """
     offset = linear.shifted(x, -low)
     numbers = b.integers(path, offset)
-    places = None if numbers is None else numbers >> shift
+    places = None if numbers is None else np.clip(numbers >> shift, 0, len(values) - 2)
     nodes = tuple(range(0, (len(values) - 1) << shift, 1 << shift))
     heights, slopes = tuple(values[:-1]), tuple(np.diff(np.array(values, np.int64)).tolist())
     v = _entry(b, f"{path}/value", x, heights, places)

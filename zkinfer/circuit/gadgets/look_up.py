@@ -12,8 +12,8 @@ Both sides of the last are then the same function of alpha (logarithmic derivati
 2022/1530). Had a tuple a fold that no row has, the left one would have a pole that the right one
 has not, as less than l tuples make no coefficient vanish. Folds of unequal tuples are unequal
 polynomials. For n tuples and a table of N rows a false look-up passes with probability at most
-(n + N) k / l, k the coordinates of the challenge vectors: each challenge is the first weight of one,
-the product of its 1 - theta. Whatever the m_j are, nothing else follows from them.
+(n + N) k / l, k the coordinates of the challenge vectors: each challenge is the first weight of
+one, the product of its 1 - theta. Whatever the m_j are, nothing else follows from them.
 
 Rows: n + N + 1; sketch: n + N; trace: N. All uses of one table are taken together.
 """
