@@ -248,10 +248,14 @@ UNITS = ("Elu", "Selu", "Celu", "Gelu", "Mish", "HardSigmoid", "HardSwish", "Swi
 def function(d: Drawing) -> None:
     """A function of one number, on numbers that it takes."""
     c = d.choices
-    op = c.one((*SIGMOIDS, *UNITS, *UNITS, "Exp", "Log", "Sinh", "Cosh", "Asin", "Acos", "Atanh"))
+    op = c.one(
+        (*SIGMOIDS, *UNITS, *UNITS, "Exp", "Log", "Sinh", "Cosh", "Asin", "Acos", "Atanh", "Acosh")
+    )
     first = {"Gelu": 20, "Mish": 18, "HardSwish": 14, "Swish": 24, "Celu": 12, "Shrink": 9}
     first |= {"Erf": 9, **dict.fromkeys(("Atan", "Sin", "Cos", "Asin", "Acos"), 7)}
     first |= dict.fromkeys(("Sinh", "Cosh", "Asinh", "Atanh", "Acosh"), 9)
+    if d.version == first["Swish"] and c.chance(40):
+        op = "Swish"
     if d.version < first.get(op, 0):
         raise Rejected(f"{op} before its first opset")
     x = d.any()
@@ -260,8 +264,8 @@ def function(d: Drawing) -> None:
         x = d.emit("Mul", x.name, d.scalar(2 / size))
     if op in ("Asin", "Acos", "Atanh"):
         x = d.emit("Mul", x.name, d.scalar(0.4 / size))
-    if op == "Log":
-        x = d.emit("Add", d.emit("Mul", x.name, d.scalar(0.3 / size)).name, d.scalar(1.0))
+    if op in ("Log", "Acosh"):
+        x = d.emit("Add", d.emit("Mul", x.name, d.scalar(0.3 / size)).name, d.scalar(1.5))
     attrs: dict[str, Any] = {}
     if op in ("Elu", "Celu", "HardSigmoid", "Swish", "Selu") and c.chance(50):
         attrs["alpha"] = c.one((0.5, 1.0, 2.0, 1.702))
