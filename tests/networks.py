@@ -334,6 +334,32 @@ def _look_ups() -> Mapping[str, FixedGraph]:
     return made
 
 
+def _divisions() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    a, c = net.input(2, 3, low=-9, high=7, scale=1), net.input(3, low=2, high=6, scale=1)
+    made["divide"] = net.graph(net.node("divide", a, c, shift=2))
+    net = Net()
+    a, c = net.input(4, low=2, high=9), net.weight(4, 1, low=1, high=4)
+    made["divide by weights"] = net.graph(net.node("divide", a, c, shift=0))
+    net = Net()
+    x = net.input(3, low=9, high=12)
+    one = net.requantize(x, 0, low=1, high=1)
+    made["divide of a constant"] = net.graph(net.node("divide", one, x, shift=6))
+    net = Net()
+    x = net.input(2, 3, low=5, high=50)
+    made["sqrt"] = net.graph(net.node("sqrt", x, shift=2))
+    net = Net()
+    x = net.node("mul", net.input(4, low=4, high=7), net.weight(1, low=1, high=2, scale=1))
+    made["sqrt of a product"] = net.graph(net.requantize(net.node("sqrt", x, shift=5), 1))
+    net = Net()
+    made["is_negative"] = net.graph(net.node("is_negative", net.input(5, low=-5, high=6)))
+    net = Net()
+    x = net.node("is_negative", net.input(2, 3, low=-5, high=6))
+    made["is_negative then mul"] = net.graph(net.node("mul", x, net.weight(3)))
+    return made
+
+
 def _networks() -> Mapping[str, FixedGraph]:
     made = {}
     net = Net()
@@ -418,6 +444,7 @@ CASES = (
     _pools,
     _nonlinear,
     _look_ups,
+    _divisions,
     _sums_of_products,
     _networks,
 )

@@ -77,6 +77,24 @@ def requantize(attrs: Attrs, x: Objects) -> Objects:
     return each(entry, x)
 
 
+def divide(attrs: Attrs, a: Objects, b: Objects) -> Objects:
+    """The integer nearest to the quotient, the greater one of two."""
+
+    def entry(p: int, q: int) -> int:
+        below = p * 2 ** attrs["shift"] // q
+        return below + (2 * (p * 2 ** attrs["shift"] - below * q) >= q)
+
+    return each(entry, a, b)
+
+
+def sqrt(attrs: Attrs, x: Objects) -> Objects:
+    return each(lambda p: math.isqrt(p * 2 ** attrs["shift"]), x)
+
+
+def is_negative(attrs: Attrs, x: Objects) -> Objects:
+    return each(lambda p: int(p < 0), x)
+
+
 def leaky_relu(attrs: Attrs, x: Objects) -> Objects:
     return each(lambda p: p * (2 ** attrs["shift"] if p > 0 else attrs["alpha"]), x)
 
@@ -249,6 +267,8 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "concat": concat,
     "conv": conv,
     "interpolate": interpolate,
+    "divide": divide,
+    "is_negative": is_negative,
     "label": label,
     "leaky_relu": leaky_relu,
     "matmul": matmul,
@@ -261,6 +281,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "requantize": requantize,
     "reshape": reshape,
     "slice": slice_,
+    "sqrt": sqrt,
     "sub": sub,
     "transpose": transpose,
 }

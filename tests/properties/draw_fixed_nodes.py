@@ -59,6 +59,33 @@ def _mul(d: Drawing) -> Drawn:
     return (a, other) if d.chance(50) else (other, a), {}
 
 
+def _divide(d: Drawing) -> Drawn:
+    a = d.operand()
+    x = d.tensors[a]
+    other = d.any(lambda t: t.low >= 1) if d.chance(50) else None
+    if other is None:
+        other = _clipped(d, d.odd(d.narrower(x.shape), d.scale(), d.integer(1, 61)), 1)
+    room = 62 - max(abs(x.low), abs(x.high)).bit_length()
+    return (a, other), {"shift": d.one((0, 1, room, d.integer(0, max(room, 0)), d.integer(0, 62)))}
+
+
+def _sqrt(d: Drawing) -> Drawn:
+    name = d.operand(0, 8)
+    x = d.tensors[name]
+    if x.low < 0:
+        name = _clipped(d, name, 0)
+    room = 62 - d.tensors[name].high.bit_length()
+    shift = d.one((0, room, d.integer(0, max(room, 0)), d.integer(0, 62)))
+    return (name,), {"shift": shift - (shift + x.scale) % 2 if d.chance(90) else shift}
+
+
+def _clipped(d: Drawing, name: str, low: int) -> str:
+    """A tensor from a bound on."""
+    high = max(low, d.tensors[name].high - d.one((0, 0, 1, d.size(61))))
+    ends = {"low_saturates": d.chance(50), "high_saturates": d.chance(50)}
+    return d.add("requantize", name, shift=0, low=low, high=high, **ends)
+
+
 def _unary(d: Drawing) -> Drawn:
     return (d.operand(0, 8),), {}
 
@@ -271,6 +298,8 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "concat": _concat,
     "conv": _conv,
     "interpolate": _interpolate,
+    "divide": _divide,
+    "is_negative": _unary,
     "label": _unary,
     "leaky_relu": _leaky_relu,
     "matmul": _matmul,
@@ -283,6 +312,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "requantize": _requantize,
     "reshape": _reshape,
     "slice": _slice,
+    "sqrt": _sqrt,
     "sub": _add,
     "transpose": _transpose,
 }
