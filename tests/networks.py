@@ -310,6 +310,15 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
     return made
 
 
+def _distances() -> Mapping[str, FixedGraph]:
+    net = Net()
+    made = {"distances": net.graph(net.node("distances", net.input(2, 3, low=-6, high=5)))}
+    net = Net()
+    flat = net.node("reshape", net.node("transpose", net.input(3, 2), perm=(1, 0)), shape=(6,))
+    made["distances of a reshaped axis"] = net.graph(net.node("distances", flat))
+    return made
+
+
 def _look_ups() -> Mapping[str, FixedGraph]:
     made = {}
     hill = {"shift": 2, "scale": 3, "values": (-3, 5, 20, 18, -7)}
@@ -443,6 +452,7 @@ CASES = (
     _convolutions,
     _pools,
     _nonlinear,
+    _distances,
     _look_ups,
     _divisions,
     _sums_of_products,

@@ -57,6 +57,10 @@ def mul(attrs: Attrs, a: Objects, b: Objects) -> Objects:
     return each(lambda p, q: p * q, a, b)
 
 
+def distances(attrs: Attrs, x: Objects) -> Objects:
+    return filled(x.shape, lambda index: max(x[index[:-1]]) - x[index])
+
+
 def interpolate(attrs: Attrs, x: Objects) -> Objects:
     values, step = attrs["values"], 2 ** attrs["shift"]
 
@@ -267,6 +271,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "concat": concat,
     "conv": conv,
     "interpolate": interpolate,
+    "distances": distances,
     "divide": divide,
     "is_negative": is_negative,
     "label": label,

@@ -120,6 +120,10 @@ def _prelu(d: Drawing) -> Drawn:
     return (name, slope), {"shift": shift}
 
 
+def _distances(d: Drawing) -> Drawn:
+    return (d.operand(1, 7),), {}
+
+
 def _interpolate(d: Drawing) -> Drawn:
     narrow = d.chance(60)
     name = d.fresh(d.extents(), d.scale(), weight=10, most=9) if narrow else d.operand(0, 8)
@@ -298,6 +302,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "concat": _concat,
     "conv": _conv,
     "interpolate": _interpolate,
+    "distances": _distances,
     "divide": _divide,
     "is_negative": _unary,
     "label": _unary,
