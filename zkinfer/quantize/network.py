@@ -244,7 +244,7 @@ class Network:
     def _bits(self, tensor: str) -> int:
         """The width of a float tensor's format."""
         shown = tensor in self.task.shown and self.task.output_mode == "public"
-        return max(self.widths.activation(tensor), OUTPUT_BITS if shown else 0)
+        return max(self.widths.activation(self.task.stands(tensor)), OUTPUT_BITS if shown else 0)
 
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
