@@ -57,6 +57,20 @@ def mul(attrs: Attrs, a: Objects, b: Objects) -> Objects:
     return each(lambda p, q: p * q, a, b)
 
 
+def distances(attrs: Attrs, x: Objects) -> Objects:
+    return filled(x.shape, lambda index: max(x[index[:-1]]) - x[index])
+
+
+def interpolate(attrs: Attrs, x: Objects) -> Objects:
+    values, step = attrs["values"], 2 ** attrs["shift"]
+
+    def line(p: int) -> int:
+        place, rest = divmod(p - attrs["first"], step)
+        return step * values[place] + (values[place + 1] - values[place]) * rest
+
+    return each(line, x)
+
+
 def requantize(attrs: Attrs, x: Objects) -> Objects:
     shift, low, high = attrs["shift"], attrs["low"], attrs["high"]
 
@@ -256,6 +270,8 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "average_pool": average_pool,
     "concat": concat,
     "conv": conv,
+    "interpolate": interpolate,
+    "distances": distances,
     "divide": divide,
     "is_negative": is_negative,
     "label": label,

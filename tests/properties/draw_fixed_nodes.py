@@ -120,6 +120,22 @@ def _prelu(d: Drawing) -> Drawn:
     return (name, slope), {"shift": shift}
 
 
+def _distances(d: Drawing) -> Drawn:
+    return (d.operand(1, 7),), {}
+
+
+def _interpolate(d: Drawing) -> Drawn:
+    narrow = d.chance(60)
+    name = d.fresh(d.extents(), d.scale(), weight=10, most=9) if narrow else d.operand(0, 8)
+    x, shift = d.tensors[name], d.one((0, 1, 3, d.integer(0, 40)))
+    low = x.low - d.one((0, 0, 1, d.integer(0, 1 << shift)))
+    count = min(((x.high - low) >> shift) + d.one((1, 1, 1, 2, 0)), 4096)
+    values = [d.one((0, d.near(0, 50), d.size(16), -d.size(39))) for _ in range(min(count, 9))]
+    values = (values * count)[: count + 1] + values[: max(0, count + 1 - len(values) * count)]
+    scale = d.one((0, 4, d.integer(-40, 62)))
+    return (name,), {"first": low, "shift": shift, "scale": scale, "values": tuple(values)}
+
+
 def _reduce_sum(d: Drawing) -> Drawn:
     name = d.operand(0, 8)
     rank = len(d.tensors[name].shape)
@@ -285,6 +301,8 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "average_pool": _average_pool,
     "concat": _concat,
     "conv": _conv,
+    "interpolate": _interpolate,
+    "distances": _distances,
     "divide": _divide,
     "is_negative": _unary,
     "label": _unary,

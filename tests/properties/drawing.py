@@ -333,9 +333,10 @@ def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.
     """The model of a graph at an opset."""
     domains = {node.domain for node in graph.node if node.op_type != "Constant"}
     opsets = [helper.make_opsetid("ai.onnx" if "ai.onnx" in domains else "", version)]
-    for domain, its_version in (("ai.onnx.ml", 3), ("com.microsoft", 1)):
-        if domain in domains:
-            opsets.append(helper.make_opsetid(domain, its_version))
+    if "ai.onnx.ml" in domains:
+        opsets.append(helper.make_opsetid("ai.onnx.ml", 3))
+    if "com.microsoft" in domains:
+        opsets.append(helper.make_opsetid("com.microsoft", 1))
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 

@@ -4,14 +4,16 @@ For toy networks of every op that has constraints, `solutions` finds all that sa
 The pairs of hidden inputs and public outputs among it are those of the integer oracle, for all
 weights and all inputs of the declared ranges: no output is missing, none is a second one, and no
 input is out of range. All of the witness is unique too, but for the selectors between equal entries
-of a max_pool, which are free. Bounds that a statement puts on public entries play no part; only an
-output of a single possible number, which has no rows, is left to them (test_removed_blocks.py).
+of a max_pool or of distances, which are free. Bounds that a statement puts on public entries play
+no part; only an output of a single possible number, which has no rows, is left to them
+(test_removed_blocks.py).
 
 Products of matrices are held by challenges, random here and with the sketch as unknowns. A product
 of one entry has none, so that its rows are exact; a wrong product of two entries passes for about
 one challenge in l.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -147,6 +149,31 @@ def nonlinear() -> Graphs:
         yield f"label of {count} scores from {low} to {high}", net.graph(x, output="label")
 
 
+def distances() -> Graphs:
+    """Below the largest; the selectors between equals are free."""
+    for low, high in ((-1, 1), (0, 3)):
+        net = Net()
+        x = net.node("distances", net.input(2, low=low, high=high))
+        yield f"distances of {low} to {high}", net.graph(x)
+
+
+def look_ups() -> Graphs:
+    """Functions by table: with lines, without, and two that share one."""
+    net = Net()
+    x = net.input(1, low=-4, high=3)
+    hill = {"shift": 1, "scale": 0, "values": (-1, 2, 2, 0, -1)}
+    y = net.node("interpolate", x, first=-4, **hill)
+    yield "interpolate", net.graph(y)
+    net = Net()
+    y = net.node("interpolate", net.input(1, low=-4, high=3), first=-4, **hill)
+    yield "interpolate, rounded", net.graph(net.requantize(y, 1, low=-1, high=1))
+    net = Net()
+    x, z = net.input(1, low=-2, high=1), net.input(1, low=0, high=3)
+    flat = {"shift": 0, "scale": 0, "values": (1, 1, -3, 0, 0)}
+    y = net.node("interpolate", x, name="left", first=-2, **flat)
+    yield "interpolate twice", net.graph(y, net.node("interpolate", z, first=0, **flat))
+
+
 def divisions() -> Graphs:
     """Quotients, roots and comparisons."""
     for name, shift, a, b in (
@@ -189,7 +216,11 @@ def pools() -> Graphs:
     yield "max_pool: product", net.graph(x)
 
 
-NETWORKS = dict(chain(rescaled(), linear(), products(), nonlinear(), divisions(), pools()))
+NETWORKS = dict(
+    chain(
+        rescaled(), linear(), products(), nonlinear(), distances(), look_ups(), divisions(), pools()
+    )
+)
 
 
 def every(graph: FixedGraph, names: Sequence[str]) -> Iterator[Arrays]:
@@ -218,12 +249,14 @@ def oracle(graph: FixedGraph, weights: Arrays) -> Counter[Pair]:
 
 
 def selectors(graph: FixedGraph, arrays: Arrays) -> int:
-    """The ways to choose a largest entry in every window of a max_pool.
+    """The ways to choose a largest entry in every line of distances, and window of a max_pool.
 
     One after a requantize takes the entries before they are rounded; the padding is the least.
     """
+    lines = [arrays[node.inputs[0]] for node in graph.nodes if node.op == "distances"]
+    lines = [line for x in lines for line in x.reshape(-1, x.shape[-1])]
     before = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "requantize"}
-    count = 1
+    count = math.prod(int(np.sum(line == line.max())) for line in lines)
     for node in graph.nodes:
         if node.op == "max_pool":
             (name,) = node.inputs

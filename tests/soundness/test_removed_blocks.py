@@ -22,7 +22,7 @@ from networks import Case, cases
 
 from tests.soundness.test_lies import UNREAD, Lie, added, advice, flipped, rolled
 from zkinfer.circuit.check import check, violations
-from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.expand import random_challenges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS, Axis, Term
@@ -86,7 +86,9 @@ def without(circuit: Circuit, path: str) -> Circuit:
     (removed,) = (block for block in circuit.blocks if block.path == path)
     tensor = sketched(removed)
     stand_in = (
-        () if tensor is None else (replace(removed, a=(), b=(), c=(whole(tensor, removed),)),)
+        ()
+        if tensor is None
+        else (replace(removed, a=(), b=(), c=(whole(tensor, removed),), defines=Defines.PRODUCT),)
     )
     blocks = [stand_in if block is removed else (block,) for block in circuit.blocks]
     return replace(circuit, blocks=tuple(chain(*blocks)))

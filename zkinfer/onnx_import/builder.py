@@ -23,7 +23,8 @@ class Builder:
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
     the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
-    outputs read. allowance: for new constants.
+    outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
+    format.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Builder:
         self.kinds: dict[str, Kind] = {}
         self.integral: set[str] = set()
         self.nodes: list[Node] = []
+        self.alike: dict[str, str] = {}
         self.used = used
         self.allowance = allowance
         self._sources: dict[str, str] = {}

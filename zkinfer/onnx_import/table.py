@@ -2,11 +2,13 @@
 
 from zkinfer.onnx_import import (
     elementwise,
+    functions,
     gather,
     heads,
     linear,
     movement,
     normalization,
+    recurrent,
     repeat,
     several,
     windows,
@@ -15,11 +17,13 @@ from zkinfer.onnx_import.builder import Converters
 
 CONVERTERS: Converters = {
     **elementwise.CONVERTERS,
+    **functions.CONVERTERS,
     **gather.CONVERTERS,
     **heads.CONVERTERS,
     **linear.CONVERTERS,
     **movement.CONVERTERS,
     **normalization.CONVERTERS,
+    **recurrent.CONVERTERS,
     **repeat.CONVERTERS,
     **several.CONVERTERS,
     **windows.CONVERTERS,
