@@ -135,7 +135,10 @@ def test_layers_are_what_they_say() -> None:
         intervals = floats.intervals(graph, ends)
         for index in range(len(next(iter(samples.values())))):
             sample = {name: array[index] for name, array in samples.items()}
-            expected = float_oracle.evaluate(graph, sample)
+            with np.errstate(all="ignore"):
+                expected = float_oracle.evaluate(graph, sample)
+            if not all(np.isfinite(x).all() for x in expected.values()):
+                continue  # compiling refuses it
             for node in graph.nodes:
                 layer, (name,) = LAYERS[node.op], node.outputs
                 operands, y = arrays_of(node, expected, graph), expected[name]
