@@ -43,7 +43,7 @@ const ROWS: usize = 2048;
 /// Sums of every subset of eight points, for consecutive groups of eight.
 struct SubsetTable(Vec<Affine>);
 
-/// The commitment key with its tables. About 3 MiB and N ms for 1,024 columns.
+/// The commitment key with its tables. About 3 MiB for 1,024 columns.
 pub struct CommitmentKey {
     /// The generators of the columns, divided by four, in the group's library.
     quarters: Vec<RistrettoPoint>,
