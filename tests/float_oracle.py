@@ -164,6 +164,7 @@ OPS: dict[str, Any] = {
     "prelu": lambda attrs, x, slope: np.where(x < 0, slope * x, x),
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
+    "gather": lambda attrs, table, index: table[index.astype(int)],
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),

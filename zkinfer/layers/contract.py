@@ -219,6 +219,7 @@ class Layer:
     emit: makes the fixed-point operators; None for a head that is not proved.
     fold: what becomes of the output when operands are divided by powers of two; None where no
     constants make up for it.
+    within: by their places, the whole numbers that operands have to be within.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -234,3 +235,4 @@ class Layer:
     weighted: Callable[[Attrs], Weighted] | None
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None
     fold: Callable[[Attrs, Sequence[Divided]], Folded | None]
+    within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}

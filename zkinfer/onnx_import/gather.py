@@ -1,7 +1,8 @@
-"""The converter of Gather with constant indices: slices end to end, or a product.
+"""The converter of Gather: by constant indices slices end to end, or a product; by others rows of a
+table.
 
-Indices fall into runs of equal steps, each a slice. A concatenation writes a column of the circuit
-for each of its parts, so that many runs are cheaper as a matrix with a one in each row.
+Constant indices fall into runs of equal steps, each a slice. A concatenation writes a column of the
+circuit for each of its parts, so that many runs are cheaper as a matrix with a one in each row.
 """
 
 from math import prod
@@ -25,6 +26,9 @@ def gather(site: Site) -> None:
     """
     shape = site.shape(0)
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
+    if not site.is_constant(1):
+        _by_index(site, axis)
+        return
     given = site.ints_at(1, "indices")
     if not given:
         raise Refusal("expected indices, got none")
@@ -37,6 +41,25 @@ def gather(site: Site) -> None:
     target = (*shape[:axis], *site.shape(1), *shape[axis + 1 :])
     joined = _joined if len(runs) <= MAX_SLICES else _product
     site.keep(reshaped(site, joined(site, x, axis, runs), target))
+
+
+def _by_index(site: Site, axis: int) -> None:
+    """Rows of a table by a computed index, which counts from the front."""
+    shape, index = site.shape(0), site.shape(1)
+    order = (axis, *(a for a in range(len(shape)) if a != axis))
+    rows = (shape[axis], prod(shape) // shape[axis])
+    if site.is_constant(0):
+        table = site.floats(0, "table").transpose(order).reshape(rows)
+        x = site.weight("table", table, 0)
+    else:
+        moved = site.step("transpose", "rows", site.any_operand(0), perm=order)
+        x = site.step("reshape", "table", moved, shape=rows)
+    y = site.step("gather", "gather", x, site.source(1))
+    wide = site.step("reshape", "wide", y, shape=(*index, *(shape[a] for a in order[1:])))
+    middle = range(len(index))
+    rest = range(len(index), len(index) + len(shape) - 1)
+    perm = (*rest[:axis], *middle, *rest[axis:])
+    site.finish("transpose", wide, perm=perm)
 
 
 def _runs(indices: list[int]) -> list[Run]:
