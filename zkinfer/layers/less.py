@@ -3,7 +3,7 @@
 Raw operands are compared as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -46,7 +46,8 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         b.emit(difference, "sub", inputs, difference, shift_a=shifts[0], shift_b=shifts[1])
         b.emit(node.name, "is_negative", (difference,), output)
 
-    b.first_that_fits([compared, partial(add.rounded, b, node, compared)])
+    attempts: list[Callable[[], None]] = [compared, partial(add.rounded, b, node, compared)]
+    b.first_that_fits(attempts)
     return (Emitted(output, raw=False),)
 
 
