@@ -42,6 +42,9 @@ EVALUATED = frozenset(
 outputs are known before.
 """
 
+OF_SHAPE = frozenset(("EyeLike", "Shape", "Size"))
+"""The standard operators that read no more of a tensor than its shape."""
+
 _SCALARS = {"value_float": np.float32, "value_int": np.int64}
 _LISTS = {"value_floats": np.float32, "value_ints": np.int64}
 
@@ -135,6 +138,27 @@ def fold(
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
     named = zip(filter(None, node.outputs), values, strict=True)
     return {name: np.asarray(value) for name, value in named}
+
+
+def of_shape(
+    node: OnnxNode, shape: Sequence[int], dtype: np.dtype[Any], allowance: Allowance
+) -> Array:
+    """The output of a node that reads a tensor's shape alone. dtype: of the tensor.
+
+    Raises Refusal.
+    """
+    attrs = node.attrs
+    if node.op == "Shape":
+        return np.array(shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
+    if node.op == "Size":
+        return np.array(math.prod(shape), dtype=np.int64)
+    if len(shape) != 2:
+        raise Refusal(f"expected a matrix, got the shape {tuple(shape)}")
+    allowance.spend(shape, "its output")
+    if "dtype" in attrs:
+        dtype = helper.tensor_dtype_to_np_dtype(attrs["dtype"])
+    rows, columns = shape
+    return np.eye(rows, columns, k=attrs.get("k", 0), dtype=dtype)
 
 
 def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:

@@ -7,8 +7,8 @@ from onnx import TensorProto
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 _UNBOUNDED = float(np.finfo(np.float32).max)

@@ -5,7 +5,6 @@ import numpy as np
 from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import broadcasts_to
-from zkinfer.onnx_import.windows import Window
 
 
 def matmul(site: Site) -> None:
@@ -75,37 +74,6 @@ def _gemm_c(site: Site, product: str, beta: float) -> str:
     return c if beta == 1 else site.step("mul", "beta", c, site.weight("beta", np.array(beta)))
 
 
-def conv(site: Site) -> None:
-    """Conv over one or two spatial axes, with constant weights [M, C/groups, kernel...]."""
-    rank = len(site.shape(0)) - 2
-    if rank not in (1, 2):
-        raise Refusal(
-            f"expected an input with 1 or 2 spatial axes, [N, C, L] or [N, C, H, W], got the shape "
-            f"{site.shape(0)}"
-        )
-    if not site.is_constant(1) or (site.has(2) and not site.is_constant(2)):
-        raise Refusal("expected constant weights and bias, got computed ones")
-    kernel = site.shape(1)[2:]
-    if len(kernel) != rank:
-        raise Refusal(f"expected weights with {rank + 2} axes, got the shape {site.shape(1)}")
-    declared = site.ints("kernel_shape")
-    if declared is not None and declared != kernel:
-        raise Refusal(f"expected weights of the kernel_shape {declared}, got {kernel}")
-    groups = int(site.attr("group", 1))
-    if groups < 1:
-        raise Refusal(f"expected a positive group, got {groups}")
-    window = Window.read(site, kernel)
-    operands = [site.operand(index) for index in range(2 + site.has(2))]
-    site.finish(
-        "conv",
-        *operands,
-        strides=window.strides,
-        pads=window.pads,
-        dilations=window.dilations,
-        groups=groups,
-    )
-
-
 def batch_normalization(site: Site) -> None:
     """BatchNormalization in inference form: x times a factor plus a shift per channel.
 
@@ -154,7 +122,6 @@ def scaler(site: Site) -> None:
 
 CONVERTERS: Converters = {
     ("", "BatchNormalization"): batch_normalization,
-    ("", "Conv"): conv,
     ("", "Gemm"): gemm,
     ("", "MatMul"): matmul,
     (ML_DOMAIN, "Scaler"): scaler,

@@ -1,27 +1,48 @@
 """Which converter handles which operator: what each file says. Any other operator is refused."""
 
 from zkinfer.onnx_import import (
+    blocks,
+    control,
+    convolution,
+    einsum,
     elementwise,
     gather,
     heads,
     linear,
+    masks,
     movement,
+    padding,
     repeat,
+    resize,
+    scatter,
     several,
+    spectra,
+    triangles,
     windows,
 )
 from zkinfer.onnx_import.builder import Converters
+from zkinfer.onnx_import.constants import OF_SHAPE
 
 CONVERTERS: Converters = {
+    **blocks.CONVERTERS,
+    **control.CONVERTERS,
+    **convolution.CONVERTERS,
+    **einsum.CONVERTERS,
     **elementwise.CONVERTERS,
     **gather.CONVERTERS,
     **heads.CONVERTERS,
     **linear.CONVERTERS,
+    **masks.CONVERTERS,
     **movement.CONVERTERS,
+    **padding.CONVERTERS,
     **repeat.CONVERTERS,
+    **resize.CONVERTERS,
+    **scatter.CONVERTERS,
     **several.CONVERTERS,
+    **spectra.CONVERTERS,
+    **triangles.CONVERTERS,
     **windows.CONVERTERS,
 }
 
-FOLDED = ("Constant", "ConstantOfShape", "Shape")
+FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 """Standard operators without a converter: their outputs are constants once shapes are fixed."""

@@ -15,6 +15,7 @@ from onnx import helper, numpy_helper, shape_inference
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
+from zkinfer.onnx_import.walk import reads
 
 _LAID_OVER = ("broadcast", "axis")
 _GONE: dict[str, tuple[str, ...]] = {
@@ -149,9 +150,9 @@ def _order(graph: onnx.GraphProto) -> list[int]:
     waiting: list[set[int]] = []
     readers: dict[int, list[int]] = {}
     for place, node in enumerate(graph.node):
-        reads = {makers[name] for name in models.reads(node) if name in makers}
-        waiting.append(reads)
-        for maker in reads:
+        before = {makers[name] for name in reads(node) if name in makers}
+        waiting.append(before)
+        for maker in before:
             readers.setdefault(maker, []).append(place)
     ready = [place for place, makers_left in enumerate(waiting) if not makers_left]
     order: list[int] = []
