@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -192,8 +193,9 @@ def _phased(weights: Floats, groups: int, axes: Sequence[_Axis], allowance: Allo
         phases = tuple(phase for _, phase in taps)
         at = tuple(axis.before - shift for axis, (shift, _) in zip(axes, taps, strict=True))
         whole = slice(None)
-        tap = grouped[(whole, whole, whole, *place)].transpose(0, 2, 1)
-        phased[(whole, whole, *phases, whole, *at)] = tap
+        source: tuple[Any, ...] = (whole, whole, whole, *place)
+        target: tuple[Any, ...] = (whole, whole, *phases, whole, *at)
+        phased[target] = grouped[source].transpose(0, 2, 1)
     return phased.reshape(groups * filters * prod(strides), channels // groups, *widths)
 
 
