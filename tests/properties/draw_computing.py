@@ -94,9 +94,9 @@ def linear(d: Drawing) -> None:
 
 
 def conv(d: Drawing) -> None:
-    """One or two spatial axes, with padding, strides, dilations and groups of any kind."""
+    """One to three spatial axes, with padding, strides, dilations and groups of any kind."""
     c = d.choices
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     rank, channels = x.rank - 2, x.shape[1]
     groups = c.one([n for n in (1, 1, 1, channels, 2, 3) if channels % n == 0])
     kernel = _kernel(d, x)
@@ -114,7 +114,7 @@ def conv(d: Drawing) -> None:
 
 def max_pool(d: Drawing) -> None:
     """MaxPool."""
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     attrs = _window(d, x.rank - 2, dilated=d.version >= 10)
     if d.version >= 10 and d.choices.chance(30):
         attrs["ceil_mode"] = 1
@@ -125,7 +125,7 @@ def max_pool(d: Drawing) -> None:
 
 def average_pool(d: Drawing) -> None:
     """AveragePool."""
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     attrs = _window(d, x.rank - 2, dilated=d.version >= 19)
     if d.version >= 10 and d.choices.chance(30):
         attrs["ceil_mode"] = 1

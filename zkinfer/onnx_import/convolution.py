@@ -82,6 +82,10 @@ def _in_space(site: Site, operands: Sequence[str], window: Window, groups: int) 
     graph, (x, w, *bias) = site.graph, operands
     weights = graph.weights[w]
     shape, kernel = graph.shape(x), weights.shape[2:]
+    if groups > 1 and shape[0] > 1:  # sample by sample: views have no axis left for samples
+        samples = [sliced(site, x, {0: (n, n + 1, 1)}) for n in range(shape[0])]
+        parts = [_in_space(site, (part, w, *bias), window, groups) for part in samples]
+        return end_to_end(site, parts, 0)
     outputs = windows(shape[2:], kernel, window.attrs, window.pads)
     batch, channels = shape[:2]
     if channels != weights.shape[1] * groups:
@@ -169,9 +173,9 @@ def _axes(site: Site, kernel: Shape) -> list[_Axis]:
         begin, end = (pads[axis], pads[axis + rank]) if mode == "NOTSET" else (0, 0)
         outputs = whole - begin - end
         if wanted is not None or mode.startswith("SAME"):
-            outputs = extent * stride if wanted is None else wanted[axis]
-            total = max(whole - outputs, 0)
+            total = max(whole - (extent * stride if wanted is None else wanted[axis]), 0)
             begin = total // 2 if mode == "SAME_UPPER" else total - total // 2
+            outputs = whole - total if wanted is None else wanted[axis]
         if outputs < 1:
             raise Refusal(f"expected pads that leave outputs, got {outputs} on spatial axis {axis}")
         axes.append(_Axis(extent, outputs, kernel[axis], stride, dilation, begin))

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
+from zkinfer.graph import Integer
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
+from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
@@ -117,8 +118,17 @@ def bounded(site: Site, x: str, low: float, high: float) -> str:
 
 
 def cast(site: Site) -> None:
-    """Cast to a float type, of floats or integers: nothing to do. Others are refused."""
+    """Cast to a float type, or of integers to a type that holds them all: nothing to do.
+
+    Floats are not rounded to a type of fewer digits. Others are refused.
+    """
     target = int(site.attr("to", TensorProto.UNDEFINED))
+    if site.is_integral(0) and target in INT_TYPES:
+        kind = site.graph.type_of(site.source(0)).kind
+        held = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
+        if isinstance(kind, Integer) and held.min <= kind.low and kind.high <= held.max:
+            site.keep(site.source(0))
+            return
     if target not in FLOAT_TYPES:
         raise Refusal(f"expected a cast to a float type, got one to {type_name(target)}")
     site.graph.alias(site.node.outputs[0], site.source(0))

@@ -131,8 +131,8 @@ def reverse_sequence(site: Site) -> None:
     if len(shape) < 2 or sorted((time, batch)) != [0, 1]:
         raise Refusal(f"expected the time and batch axes 0 and 1, got {time} and {batch}")
     lengths = site.ints_at(1, "lengths") or ()
-    if len(lengths) != shape[batch] or not all(1 <= n <= shape[time] for n in lengths):
-        raise Refusal(f"expected {shape[batch]} lengths from 1 to {shape[time]}, got {lengths}")
+    if len(lengths) != shape[batch] or not all(0 <= n <= shape[time] for n in lengths):
+        raise Refusal(f"expected {shape[batch]} lengths from 0 to {shape[time]}, got {lengths}")
     places = np.arange(shape[0] * shape[1]).reshape(shape[:2])
     places = places if batch == 0 else places.T
     for row, length in zip(places, lengths, strict=True):

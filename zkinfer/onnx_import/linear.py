@@ -1,9 +1,12 @@
-"""Converters of the operators with weights: Gemm, MatMul, Conv, BatchNormalization, Scaler."""
+"""Converters of the operators with weights: Gemm, MatMul, FusedMatMul,
+BatchNormalization, Scaler.
+"""
 
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
+from zkinfer.onnx_import.moves import permuted
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, ML_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import broadcasts_to
 
 
@@ -38,6 +41,30 @@ def gemm(site: Site) -> None:
                 return
             y = site.step("mul", "alpha", y, factor)
         site.finish("add", y, _gemm_c(site, y, beta))
+
+
+def fused_matmul(site: Site) -> None:
+    """FusedMatMul: alpha A' B', where ' transposes as transA, transB and so on say.
+
+    A batch is transposed by moving the first axis behind the others of the batch.
+    """
+    operands = [_fused_operand(site, 0, "A"), _fused_operand(site, 1, "B")]
+    alpha = float(site.attr("alpha", 1.0))
+    if alpha == 1:
+        site.finish("matmul", *operands)
+        return
+    product = site.step("matmul", "product", *operands)
+    site.finish("mul", product, site.weight("alpha", np.array(alpha)))
+
+
+def _fused_operand(site: Site, index: int, letter: str) -> str:
+    """A or B, transposed as its attributes say."""
+    perm = list(range(len(site.shape(index))))
+    if len(perm) > 1 and site.attr(f"transBatch{letter}", 0):
+        perm = [*perm[1:-1], 0, perm[-1]]
+    if len(perm) > 1 and site.attr(f"trans{letter}", 0):
+        perm[-2:] = perm[-2:][::-1]
+    return permuted(site, site.operand(index), perm)
 
 
 def _gemm_operand(site: Site, index: int, flag: str, factor: float) -> str:
@@ -125,4 +152,5 @@ CONVERTERS: Converters = {
     ("", "Gemm"): gemm,
     ("", "MatMul"): matmul,
     (ML_DOMAIN, "Scaler"): scaler,
+    (MICROSOFT_DOMAIN, "FusedMatMul"): fused_matmul,
 }

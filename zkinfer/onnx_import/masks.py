@@ -15,6 +15,11 @@ def where(site: Site) -> None:
     for index, mask in ((1, condition), (2, ~condition)):
         if not mask.any():
             continue
+        if mask.all() and site.is_constant(index):
+            array = site.array(index, "operand")
+            site.graph.allowance.spend(shape, "its output")
+            site.graph.arrays[site.node.outputs[0]] = np.broadcast_to(array, shape)
+            return
         if mask.all():
             site.keep(expanded(site, site.operand(index), shape))
             return

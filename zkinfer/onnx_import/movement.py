@@ -2,6 +2,8 @@
 
 from math import prod
 
+import numpy as np
+
 from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
 from zkinfer.onnx_import.moves import slice_attrs
 from zkinfer.onnx_import.node import Refusal
@@ -168,9 +170,17 @@ def _to_shape(site: Site, shape: Shape) -> None:
 
 
 def _to_slice(site: Site, index: int, bounds: dict[int, tuple[int, int, int]]) -> None:
-    """Makes an output a slice of input 0. bounds: start, stop, step by axis, as slice.indices."""
-    shape = site.shape(0)
-    attrs = slice_attrs(shape, bounds)
+    """Makes an output a slice of input 0; an empty one is a constant.
+
+    bounds: start, stop, step by axis, as slice.indices.
+    """
+    shape = list(site.shape(0))
+    for axis, bound in bounds.items():
+        shape[axis] = len(range(*bound))
+    if 0 in shape:
+        site.graph.arrays[site.node.outputs[index]] = np.zeros(shape, np.float32)
+        return
+    attrs = slice_attrs(site.shape(0), bounds)
     if attrs["axes"]:
         site.move("slice", site.any_operand(0), index, **attrs)
     else:

@@ -46,8 +46,16 @@ def permuted(site: Site, x: str, perm: Sequence[int]) -> str:
 
 
 def sliced(site: Site, x: str, bounds: Mapping[int, tuple[int, int, int]]) -> str:
-    """x[start:stop:step] along some axes. bounds: these by axis, as slice.indices gives them."""
-    attrs = slice_attrs(site.graph.shape(x), bounds)
+    """x[start:stop:step] along some axes; a constant stays one.
+
+    bounds: these by axis, as slice.indices gives them.
+    """
+    graph, attrs = site.graph, slice_attrs(site.graph.shape(x), bounds)
+    if x in graph.weights:
+        array = graph.weights[x]
+        for axis, bound in bounds.items():
+            array = array.take(range(*bound), axis)
+        return graph.new_weight(f"{x}.slice", array)
     return site.step("slice", "slice", x, **attrs) if attrs["axes"] else x
 
 
@@ -68,8 +76,11 @@ def slice_attrs(
 
 
 def end_to_end(site: Site, parts: Sequence[str], axis: int) -> str:
-    """Tensors end to end along an axis."""
-    parts = list(parts)
+    """Tensors end to end along an axis; of constants it is one."""
+    graph, parts = site.graph, list(parts)
+    if len(parts) > 1 and all(part in graph.weights for part in parts):
+        array = np.concatenate([graph.weights[part] for part in parts], axis)
+        return site.weight("join", array)
     while len(parts) > 1:
         groups = [parts[i : i + MAX_PARTS] for i in range(0, len(parts), MAX_PARTS)]
         parts = [
@@ -123,7 +134,12 @@ def tiled(site: Site, x: str, repeats: tuple[int, ...]) -> str:
 
 
 def taken(site: Site, x: str, axis: int, places: Sequence[int]) -> str:
-    """The entries at some places of an axis, which are not negative, in their order."""
+    """The entries at some places of an axis, which are not negative, in their order.
+
+    A constant stays one.
+    """
+    if x in site.graph.weights:
+        return site.graph.new_weight(f"{x}.taken", site.graph.weights[x].take(places, axis))
     times = gcd(*(len(list(same)) for _, same in groupby(places)))
     runs = _runs(places[::times])
     y = (_joined if len(runs) <= MAX_SLICES else _chosen)(site, x, axis, runs)

@@ -13,10 +13,19 @@ from onnx import helper
 
 from zkinfer.layers.contract import Refusal
 
-__all__ = ["DEFAULT_DOMAIN", "ML_DOMAIN", "OnnxNode", "Refusal", "canonical_domain", "read_node"]
+__all__ = [
+    "DEFAULT_DOMAIN",
+    "MICROSOFT_DOMAIN",
+    "ML_DOMAIN",
+    "OnnxNode",
+    "Refusal",
+    "canonical_domain",
+    "read_node",
+]
 
 DEFAULT_DOMAIN = "ai.onnx"
 ML_DOMAIN = "ai.onnx.ml"
+MICROSOFT_DOMAIN = "com.microsoft"
 
 
 @dataclass(frozen=True)

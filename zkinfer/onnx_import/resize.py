@@ -41,9 +41,11 @@ def _half_pixel(axis: _Axis) -> Coordinates:
 
 
 def _symmetric(axis: _Axis) -> Coordinates:
-    """As half_pixel, the center of the input in the center of the output."""
-    ratio = np.float32(axis.outputs) / (axis.scale * np.float32(axis.extent))
-    return np.float32(axis.extent) * HALF * (ONE - ratio) + _half_pixel(axis)
+    """As half_pixel, the center of the input in the center of the output; rounded once."""
+    extent = np.float32(axis.extent)
+    offset = extent * HALF * (ONE - np.float32(axis.outputs) / (axis.scale * extent))
+    places = (axis.places + 0.5).astype(np.float64) / float(axis.scale)
+    return (float(offset) + places - 0.5).astype(np.float32)
 
 
 def _corners(axis: _Axis) -> Coordinates:
@@ -104,8 +106,15 @@ def resize(site: Site) -> None:
         raise Refusal("expected either scales or sizes, got both or neither")
     if scales is None:
         policy = site.attr("keep_aspect_ratio_policy", "stretch")
+        if transform == CROP and policy != "stretch":
+            raise Refusal(f"expected the policy stretch with {CROP}, got {policy}")
         scales, sizes = _by_sizes(site, axes, sizes, policy)
     resized = _axes(site, axes, scales, sizes, roi if transform == CROP else None)
+    if transform == CROP and all(axis.outputs == axis.extent for axis in resized):
+        raise Refusal(
+            "expected another size with tf_crop_and_resize, got the input's, for which onnxruntime "
+            "does not crop; use half_pixel"
+        )
     _resized(site, resized, transform, "simple" if old else None)
 
 
@@ -166,6 +175,9 @@ def _axes(site: Site, axes: Sequence[int], scales: Any, sizes: Any, roi: Any) ->
 def _resized(site: Site, axes: Sequence[_Axis], transform: str, rounding: str | None) -> None:
     """Makes the output input 0 with its axes resized. rounding: "simple" before opset 11."""
     mode = str(site.attr("mode", "nearest"))
+    if all(axis.outputs == axis.extent for axis in axes):  # as onnxruntime has it, at any scale
+        site.keep(site.any_operand(0))
+        return
     outside: Any = np.zeros((1,) * len(site.shape(0)), bool)
     x = site.any_operand(0) if mode == "nearest" and transform != CROP else site.operand(0)
     for axis in axes:

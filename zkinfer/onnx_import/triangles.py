@@ -34,12 +34,8 @@ def trilu(site: Site) -> None:
     diagonal = given[0] if given else 0
     site.graph.allowance.check(shape[-2:], "its mask")
     cut = np.triu if site.attr("upper", 1) else np.tril
-    x = site.operand(0)
-    mask = cut(np.ones(shape[-2:]), diagonal)
-    if mask.all():
-        site.keep(x)
-    else:
-        site.finish("mul", x, site.weight("mask", mask))
+    x, mask = site.any_operand(0), cut(np.ones(shape[-2:]), diagonal)
+    site.keep(x if mask.all() else site.step("mul", "kept", x, site.weight("mask", mask)))
 
 
 CONVERTERS: Converters = {

@@ -1,0 +1,65 @@
+"""Nodes of every generator, drawn with all of their attributes, compute what onnxruntime computes."""
+
+import re
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from tests.float_oracle import evaluate
+from tests.properties.choices import Rejected, seeded
+from tests.properties.draw_models import OPERATORS, OPSETS
+from tests.properties.drawing import Drawing, finished, run, session
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.onnx_import import load
+
+COUNT = 60
+"""Attempts for each generator; onnxruntime refuses some."""
+FEWEST = 5
+
+REFUSED = (
+    r"dilations of 1 with auto_pad|window no larger than|no output that depends on an input|"
+    r"more entries may be made|onnxruntime does not crop|the policy stretch"
+)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_drawn_nodes(name: str) -> None:
+    tested = sum(agrees(name, number) for number in range(COUNT))
+    assert tested >= FEWEST
+
+
+def agrees(name: str, number: int) -> bool:
+    """Whether a case was drawn that is not refused; it computes what onnxruntime computes."""
+    c = seeded(name, number)
+    d = Drawing(c, c.one(OPSETS))
+    rank = c.one((4, 2, 3, 1, 4, 5))
+    shape = tuple(c.integer(1, 6) for _ in range(rank))
+    d.add_input("x", d.uniform(shape, -2, 2), shape)
+    try:
+        OPERATORS[name](d)
+        outputs = [t for t in d.floats() if t.name != "x"]
+        infos = [helper.make_tensor_value_info(
+            t.name, helper.np_dtype_to_tensor_dtype(t.value.dtype), None) for t in outputs]  # fmt: skip
+        graph = helper.make_graph(d.nodes, "drawn", d.inputs, infos, d.initializers)
+        model = finished(graph, d.version)
+        x = np.asarray(d.numbers.normal(size=shape), np.float32)
+        expected = run(session(model), {"x": x})
+    except Rejected:
+        return False
+    if not outputs or not all(np.isfinite(array).all() for array in expected):
+        return False
+    text = f"{name} {number}\n{onnx.printer.to_text(model)}"
+    try:
+        values = evaluate(load(model), {"x": x})
+    except UnsupportedModelError as error:
+        assert re.search(REFUSED, str(error)), f"{error}\n{text}"
+        return False
+    for tensor, wanted in zip(outputs, expected, strict=True):
+        size = np.abs(wanted).max(initial=1e-3)
+        assert values[tensor.name].shape == wanted.shape, text
+        np.testing.assert_allclose(
+            values[tensor.name], wanted, rtol=1e-4, atol=1e-5 * size, err_msg=text
+        )
+    return True
