@@ -43,7 +43,7 @@ SMALL = 1e-5
 
 SHARE = 10
 
-PASSED, UNSUPPORTED, SKIPPED = "passed", "unsupported", "skipped"
+PASSED, UNSUPPORTED, SKIPPED = GOOD = "passed", "unsupported", "skipped"
 
 
 @dataclass(frozen=True)
@@ -239,15 +239,14 @@ def shortcomings(results: Mapping[str, str], listed: Mapping[str, str]) -> list[
 
     results: outcomes by case. listed: the lines of the table about these cases.
     """
-    good = {PASSED, UNSUPPORTED, SKIPPED}
     wrong = [
         f"{name}: {result}"
         for name, result in results.items()
-        if result not in good and name not in listed
+        if result not in GOOD and name not in listed
     ]
     stale = [
         f"{name} stands in {TABLE.name}, but it is {results.get(name, 'no case')}"
         for name in listed
-        if results.get(name, PASSED) in good
+        if results.get(name, PASSED) in GOOD
     ]
     return wrong + stale
