@@ -50,11 +50,7 @@ def main() -> int:
         write(found)
     listed = {name: reason for name, reason in table().items() if re.search(given.only, name)}
     counts = Counter(
-        result
-        if result in (PASSED, UNSUPPORTED, SKIPPED)
-        else "tabled"
-        if name in listed
-        else "wrong"
+        result if result in GOOD else "tabled" if name in listed else "wrong"
         for name, result in found.items()
     )
     lacking = shortcomings(found, listed)
