@@ -16,8 +16,8 @@ from zkinfer.onnx_import.constants import Array, initializers
 from zkinfer.onnx_import.node import OnnxNode, Refusal, canonical_domain, read_node
 from zkinfer.onnx_import.walk import live_nodes, renamed, subgraphs
 
-MAX_INLINED = 1 << 14
-"""The most nodes that bodies may hold together, a loop's as often as it runs."""
+MAX_INLINED = 1 << 12
+"""The most bodies and nodes in them, those of a loop as often as it runs."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +147,11 @@ def inlined(site: Site, body: Body, inputs: Sequence[str]) -> list[str]:
         names[name] = graph.new_tensor(f"{title}/{name}")
         graph.arrays[names[name]] = array
     live = live_nodes(body.read(), body.outputs)
-    graph.inlined += len(live)
+    graph.inlined += 1 + len(live)
     if graph.inlined > MAX_INLINED:
         raise Refusal(
-            f"functions and loops come to more than {MAX_INLINED} nodes; make the loops shorter"
+            f"unrolled, the loops and functions up to here hold more than {MAX_INLINED} nodes; "
+            "make the loops shorter"
         )
     protos = []
     for node in live:

@@ -29,7 +29,7 @@ class Builder:
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
     the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
-    outputs read. allowance: for new constants. inlined: how many nodes bodies have held.
+    outputs read. allowance: for new constants. inlined: how many nodes bodies held.
     """
 
     def __init__(

@@ -12,9 +12,6 @@ from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.moves import end_to_end, reshaped, sliced
 from zkinfer.onnx_import.node import Refusal
 
-MAX_TRIPS = 1 << 12
-"""The most times that a body is unrolled."""
-
 
 def if_(site: Site) -> None:
     """If with a constant condition."""
@@ -33,7 +30,6 @@ def loop(site: Site) -> None:
     stacks: list[list[str]] = [[] for _ in body.outputs[1 + len(carried) :]]
     trip = 0
     while going and (trips is None or trip < trips[0]):
-        _check_trips(trip)
         number, condition = graph.new_tensor("trip"), graph.new_tensor("condition")
         graph.arrays[number], graph.arrays[condition] = np.array(trip), np.array(True)
         condition, *made = inlined(site, body, (number, condition, *carried))
@@ -71,7 +67,6 @@ def scan(site: Site) -> None:
     stacks: list[list[str]] = [[] for _ in range(outputs)]
     (length,) = lengths
     for step in range(length):
-        _check_trips(step)
         entries = [
             _entry(site, place, axis, length - 1 - step if back else step)
             for place, axis, back in zip(places, axes, backward, strict=True)
@@ -97,11 +92,6 @@ def _listed(site: Site, name: str, count: int) -> tuple[int, ...]:
     if len(numbers) != count:
         raise Refusal(f"expected {count} numbers as {name}, got {list(numbers)}")
     return numbers
-
-
-def _check_trips(trip: int) -> None:
-    if trip >= MAX_TRIPS:
-        raise Refusal(f"it runs more than {MAX_TRIPS} times; make the loop shorter")
 
 
 def _flag(site: Site, name: str, what: str) -> bool:

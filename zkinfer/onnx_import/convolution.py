@@ -82,10 +82,6 @@ def _in_space(site: Site, operands: Sequence[str], window: Window, groups: int) 
     graph, (x, w, *bias) = site.graph, operands
     weights = graph.weights[w]
     shape, kernel = graph.shape(x), weights.shape[2:]
-    if groups > 1 and shape[0] > 1:  # sample by sample: views have no axis left for samples
-        samples = [sliced(site, x, {0: (n, n + 1, 1)}) for n in range(shape[0])]
-        parts = [_in_space(site, (part, w, *bias), window, groups) for part in samples]
-        return end_to_end(site, parts, 0)
     outputs = windows(shape[2:], kernel, window.attrs, window.pads)
     batch, channels = shape[:2]
     if channels != weights.shape[1] * groups:
@@ -93,6 +89,10 @@ def _in_space(site: Site, operands: Sequence[str], window: Window, groups: int) 
             f"expected weights [M, C/{groups}, ...] for an input of {channels} channels, got "
             f"{weights.shape}"
         )
+    if len(weights) % groups:
+        raise Refusal(f"expected filters for {groups} groups, got {len(weights)} filters")
+    if groups > 1 and batch > 1:  # a view has axes for the samples or the groups, not for both
+        return _one_by_one(site, operands, window, groups)
     pads = window.pads
     x = fitted(site, x, (0, 0, pads[0], 0, 0), (0, 0, pads[3], 0, 0))
     parts = []
@@ -109,6 +109,24 @@ def _in_space(site: Site, operands: Sequence[str], window: Window, groups: int) 
     y = site.step("conv", "conv", *operands, groups=groups, **plane.attrs)
     y = reshaped(site, y, (batch, *outputs[:1], len(weights), *outputs[1:]))
     return permuted(site, y, (0, 2, 1, 3, 4))
+
+
+def _one_by_one(site: Site, operands: Sequence[str], window: Window, groups: int) -> str:
+    """A convolution over three axes sample by sample, or group by group if these are fewer."""
+    x, w, *bias = operands
+    batch, channels = site.graph.shape(x)[:2]
+    if batch <= groups:
+        samples = [sliced(site, x, {0: (n, n + 1, 1)}) for n in range(batch)]
+        parts = [_in_space(site, (part, w, *bias), window, groups) for part in samples]
+        return end_to_end(site, parts, 0)
+    deep, filters = channels // groups, site.graph.shape(w)[0] // groups
+    parts = []
+    for group in range(groups):
+        part = sliced(site, x, {1: (group * deep, (group + 1) * deep, 1)})
+        own = {0: (group * filters, (group + 1) * filters, 1)}
+        constants = [sliced(site, name, own) for name in (w, *bias)]
+        parts.append(_in_space(site, (part, *constants), window, 1))
+    return end_to_end(site, parts, 1)
 
 
 @dataclass(frozen=True)
