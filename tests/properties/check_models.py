@@ -20,6 +20,8 @@ REFUSALS = {
     "circuit too large": r"the circuit takes more than \d+ bytes",
     "too many axes": r"of \d+ axes; at most|do not align",
     "nothing to prove": r"nothing is to be proven",
+    "matrix too large": r"more entries may be made from the model's constants",
+    "crop of the same size": r"onnxruntime does not crop|the policy stretch with tf_crop",
     "window beyond the input": r"expected a window no larger than the padded input",
     "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",
 }
