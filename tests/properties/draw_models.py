@@ -97,6 +97,21 @@ def graph(choices: Choices) -> Drawn:
     return _drawn(d, inputs, outputs, _by_name(outputs), input_range, modes)
 
 
+def single(choices: Choices, name: str) -> tuple[onnx.ModelProto, list[Tensor]]:
+    """A model of what one generator draws of an input x, and its outputs. Raises Rejected."""
+    c = choices
+    d = Drawing(c, c.one(OPSETS))
+    shape = tuple(c.integer(1, 6) for _ in range(c.one((4, 2, 3, 1, 5))))
+    d.add_input("x", d.uniform(shape, -2, 2), shape)
+    OPERATORS[name](d)
+    outputs = [tensor for tensor in d.floats() if tensor.name != "x"]
+    if not outputs:
+        raise Rejected("no output")
+    infos = [_info(tensor, shown=False) for tensor in outputs]
+    proto = helper.make_graph(d.nodes, "drawn", d.inputs, infos, d.initializers)
+    return finished(proto, d.version), outputs
+
+
 def mlp(choices: Choices) -> Drawn:
     """Layers of widths 1 to 130 with activations between them."""
     c = choices
