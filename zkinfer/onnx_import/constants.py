@@ -11,6 +11,7 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.read import flat
 from zkinfer.onnx_import.shapes import MAX_ENTRIES
@@ -44,6 +45,8 @@ outputs are known before.
 
 OF_SHAPE = frozenset(("EyeLike", "Shape", "Size"))
 """The standard operators that read no more of a tensor than its shape."""
+
+_NUMBERS = {*FLOAT_TYPES, *INT_TYPES, onnx.TensorProto.BOOL}
 
 _SCALARS = {"value_float": np.float32, "value_int": np.int64}
 _LISTS = {"value_floats": np.float32, "value_ints": np.int64}
@@ -158,9 +161,12 @@ def of_shape(
         raise Refusal(f"expected a matrix, got the shape {tuple(shape)}")
     allowance.spend(shape, "its output")
     if "dtype" in attrs:
+        if attrs["dtype"] not in _NUMBERS:
+            raise Refusal(f"expected a dtype of numbers, got {attrs['dtype']}")
         dtype = helper.tensor_dtype_to_np_dtype(attrs["dtype"])
     rows, columns = shape
-    return np.eye(rows, columns, k=attrs.get("k", 0), dtype=dtype)
+    diagonal = min(max(attrs.get("k", 0), -rows), columns)
+    return np.eye(rows, columns, k=diagonal, dtype=dtype)
 
 
 def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zkinfer.onnx_import.bodies import inlined, stand_for, subgraph
+from zkinfer.onnx_import.bodies import Body, inlined, stand_for, subgraph
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.moves import end_to_end, reshaped, sliced
 from zkinfer.onnx_import.node import Refusal
@@ -16,7 +16,9 @@ from zkinfer.onnx_import.node import Refusal
 def if_(site: Site) -> None:
     """If with a constant condition."""
     branch = "then_branch" if _flag(site, site.node.inputs[0], "condition") else "else_branch"
-    for index, name in enumerate(inlined(site, subgraph(site, branch), ())):
+    body = subgraph(site, branch)
+    _check(site, body, 0, len(site.node.outputs))
+    for index, name in enumerate(inlined(site, body, ())):
         if site.uses_output(index):
             stand_for(site, index, name)
 
@@ -25,11 +27,12 @@ def loop(site: Site) -> None:
     """Loop whose trip count and conditions are constant."""
     body, graph = subgraph(site, "body"), site.graph
     carried = list(site.node.inputs[2:])
-    trips = site.ints_at(0, "trip count") if site.has(0) else None
+    _check(site, body, 2 + len(carried), 1 + len(site.node.outputs))
+    trips = site.scalar(0, "trip count")
     going = not site.has(1) or _flag(site, site.node.inputs[1], "condition")
     stacks: list[list[str]] = [[] for _ in body.outputs[1 + len(carried) :]]
     trip = 0
-    while going and (trips is None or trip < trips[0]):
+    while going and (trips is None or trip < trips):
         number, condition = graph.new_tensor("trip"), graph.new_tensor("condition")
         graph.arrays[number], graph.arrays[condition] = np.array(trip), np.array(True)
         condition, *made = inlined(site, body, (number, condition, *carried))
@@ -55,6 +58,7 @@ def scan(site: Site) -> None:
     states, places = list(site.node.inputs[:split]), range(split, len(site.node.inputs))
     if count < 1 or split < 0:
         raise Refusal(f"expected num_scan_inputs from 1 to its inputs, got {count}")
+    _check(site, body, len(site.node.inputs), len(site.node.outputs))
     outputs = len(body.outputs) - split
     axes = _listed(site, "scan_input_axes", count)
     backward = _listed(site, "scan_input_directions", count)
@@ -84,6 +88,17 @@ def scan(site: Site) -> None:
         if site.uses_output(split + place):
             ordered = stack[::-1] if out_backward[place] else stack
             _stack(site, split + place, ordered, out_axes[place])
+
+
+def _check(site: Site, body: Body, inputs: int, outputs: int) -> None:
+    """Raises Refusal unless a body has so many inputs and outputs, and all inputs are there."""
+    if (len(body.inputs), len(body.outputs)) != (inputs, outputs):
+        raise Refusal(
+            f"expected a body with {inputs} inputs and {outputs} outputs, got {len(body.inputs)} "
+            f"and {len(body.outputs)}"
+        )
+    if any(not name for name in site.node.inputs[2:]):
+        raise Refusal("expected a tensor for each input of its body, got one left out")
 
 
 def _listed(site: Site, name: str, count: int) -> tuple[int, ...]:

@@ -31,7 +31,8 @@ def trilu(site: Site) -> None:
     given = site.ints_at(1, "diagonal")
     if given is not None and len(given) != 1:
         raise Refusal(f"expected one number as the diagonal, got {given}")
-    diagonal = given[0] if given else 0
+    rows, columns = shape[-2:]
+    diagonal = min(max(given[0], -rows), columns) if given else 0
     site.graph.allowance.check(shape[-2:], "its mask")
     cut = np.triu if site.attr("upper", 1) else np.tril
     x, mask = site.any_operand(0), cut(np.ones(shape[-2:]), diagonal)
