@@ -61,6 +61,8 @@ def _read(site: Site) -> tuple[list[Labels], Labels, dict[str, int]]:
         shape = site.shape(place)
         if len(labels) != len(shape):
             raise Refusal(f"expected {len(labels)} axes as {equation!r} says, got {shape}")
+        if 0 in shape:
+            raise Refusal(f"expected operands with entries, got the shape {shape}")
         for label, extent in zip(labels, shape, strict=True):
             known = extents.setdefault(label, extent)
             if known != extent and 1 not in (known, extent):
