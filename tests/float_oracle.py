@@ -1,6 +1,7 @@
 """The meaning of every operator of zkinfer.graph in plain numpy, for tests to compare with."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,6 +111,29 @@ def arg_max(attrs: Mapping[str, Any], x: Array) -> Array:
     return np.argmax(x, axis, keepdims=attrs["keepdims"]).astype(float)
 
 
+def function(attrs: Mapping[str, Any], x: Array) -> Array:
+    return np.vectorize(FUNCTIONS[attrs["function"]], otypes=[float])(x)
+
+
+def normal(x: float) -> float:
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+FUNCTIONS: dict[str, Any] = {
+    **{name: getattr(math, name) for name in ("acos", "acosh", "asin", "asinh", "atan", "atanh")},
+    **{name: getattr(math, name) for name in ("cos", "cosh", "erf", "exp", "log", "sin", "sinh")},
+    "elu": lambda x: x if x > 0 else math.expm1(x),
+    "gelu": lambda x: x * normal(x),
+    "gelu_tanh": lambda x: x / (1 + math.exp(-math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))),
+    "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
+    "quick_gelu": lambda x: x / (1 + math.exp(-1.702 * x)),
+    "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "softplus": lambda x: math.log1p(math.exp(x)),
+    "softsign": lambda x: x / (1 + abs(x)),
+    "tanh": math.tanh,
+}
+
 OPS: dict[str, Any] = {
     "conv": conv,
     "matmul": matmul,
@@ -121,6 +145,7 @@ OPS: dict[str, Any] = {
     "leaky_relu": lambda attrs, x: np.where(x < 0, attrs["alpha"] * x, x),
     "prelu": lambda attrs, x, slope: np.where(x < 0, slope * x, x),
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
+    "function": function,
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),

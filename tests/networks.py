@@ -310,6 +310,65 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
     return made
 
 
+def _distances() -> Mapping[str, FixedGraph]:
+    net = Net()
+    made = {"distances": net.graph(net.node("distances", net.input(2, 3, low=-6, high=5)))}
+    net = Net()
+    flat = net.node("reshape", net.node("transpose", net.input(3, 2), perm=(1, 0)), shape=(6,))
+    made["distances of a reshaped axis"] = net.graph(net.node("distances", flat))
+    return made
+
+
+def _look_ups() -> Mapping[str, FixedGraph]:
+    made = {}
+    hill = {"shift": 2, "scale": 3, "values": (-3, 5, 20, 18, -7)}
+    net = Net()
+    made["interpolate"] = net.graph(
+        net.node("interpolate", net.input(5, low=-7, high=5), first=-8, **hill)
+    )
+    net = Net()
+    values = (0, 9, 9, 4, 4, 4, -4, -9)
+    y = net.node("interpolate", net.input(2, 3), first=-9, **hill | {"values": values})
+    made["interpolate then requantize"] = net.graph(net.requantize(y, 3))
+    net = Net()
+    x = net.input(3, low=-2, high=0)
+    made["interpolate without lines"] = net.graph(
+        net.node("interpolate", x, first=-3, shift=0, scale=0, values=(3, 5, -1, 5, 7, 0))
+    )
+    net = Net()
+    x, y = net.input(4, low=-6, high=6), net.input(3, low=1, high=14)
+    first = net.node("interpolate", x, name="left", first=-8, **hill)
+    second = net.node("interpolate", y, name="right", first=0, **hill)
+    made["two look-ups in one table"] = net.graph(first, second)
+    return made
+
+
+def _divisions() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    a, c = net.input(2, 3, low=-9, high=7, scale=1), net.input(3, low=2, high=6, scale=1)
+    made["divide"] = net.graph(net.node("divide", a, c, shift=2))
+    net = Net()
+    a, c = net.input(4, low=2, high=9), net.weight(4, 1, low=1, high=4)
+    made["divide by weights"] = net.graph(net.node("divide", a, c, shift=0))
+    net = Net()
+    x = net.input(3, low=9, high=12)
+    one = net.requantize(x, 0, low=1, high=1)
+    made["divide of a constant"] = net.graph(net.node("divide", one, x, shift=6))
+    net = Net()
+    x = net.input(2, 3, low=5, high=50)
+    made["sqrt"] = net.graph(net.node("sqrt", x, shift=2))
+    net = Net()
+    x = net.node("mul", net.input(4, low=4, high=7), net.weight(1, low=1, high=2, scale=1))
+    made["sqrt of a product"] = net.graph(net.requantize(net.node("sqrt", x, shift=5), 1))
+    net = Net()
+    made["is_negative"] = net.graph(net.node("is_negative", net.input(5, low=-5, high=6)))
+    net = Net()
+    x = net.node("is_negative", net.input(2, 3, low=-5, high=6))
+    made["is_negative then mul"] = net.graph(net.node("mul", x, net.weight(3)))
+    return made
+
+
 def _networks() -> Mapping[str, FixedGraph]:
     made = {}
     net = Net()
@@ -393,6 +452,9 @@ CASES = (
     _convolutions,
     _pools,
     _nonlinear,
+    _distances,
+    _look_ups,
+    _divisions,
     _sums_of_products,
     _networks,
 )

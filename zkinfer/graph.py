@@ -5,7 +5,7 @@ where each says what it computes, its attributes, and which operands must be con
 """
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,8 @@ class Graph:
 
     constants: float64 arrays by name. tensors: the types of all tensors, constants included.
     batch_axis: by input name, whether axis 0 is a batch axis, so that calibration samples stack
-    along it.
+    along it. alike: what stands for tensors that shall have one format, such as those of the same
+    place in repeated steps.
     """
 
     inputs: tuple[str, ...]
@@ -74,6 +75,7 @@ class Graph:
     constants: Mapping[str, npt.NDArray[np.float64]]
     tensors: Mapping[str, TensorType]
     batch_axis: Mapping[str, bool]
+    alike: Mapping[str, str] = field(default_factory=dict)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor."""

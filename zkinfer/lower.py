@@ -122,7 +122,7 @@ def _constrain(
             _publish(b, graph, name, values[name])
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"output {name}: {error}") from error
-    b.ensure_bits()
+    b.finish()
     return {name: values[name] for name in graph.outputs}, saturated
 
 

@@ -7,6 +7,7 @@ proof, or of a certificate, with 2^mu rows, 2^beta bits, 2^nu entries and C colu
     2 nu                 the inner sum-check: rounds of degree 2
     nu - log2 C          the rows, combined into one
     coordinates          of all challenge vectors (Freivalds)
+    look-ups             rows of tables and tuples, times the coordinates
     scalar commitments   combined by powers of gamma; 2 mu + 2 beta + 2 nu + 2 are sent
     10                   rho, omega, the Sigma protocol and its folding
 
@@ -24,7 +25,7 @@ from zkinfer.certificate import (
     certificate_circuit,
     certified_bound,
 )
-from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.circuit import Circuit, Defines
 from zkinfer.circuit.layout import Segment, next_power, used_entries
 from zkinfer.circuit.term import MODULUS
 from zkinfer.fixed import FixedGraph
@@ -66,9 +67,16 @@ def proof_terms(circuit: Circuit) -> dict[str, int]:
         "inner_sum_check": 2 * nu,
         "rows": nu - columns,
         "challenge_coordinates": sum(circuit.challenges),
+        "look_ups": _looked_up(circuit) * sum(circuit.challenges),
         "scalar_commitments": 2 * mu + 2 * beta + 2 * nu + 2,
         "constant": CONSTANT,
     }
+
+
+def _looked_up(circuit: Circuit) -> int:
+    """Tuples that are looked up, and rows of their tables: all that has an inverse."""
+    blocks = (block for block in circuit.blocks if block.defines == Defines.QUOTIENT)
+    return sum(math.prod(block.extents) for block in blocks)
 
 
 def logarithms(circuit: Circuit) -> tuple[int, int, int, int]:

@@ -35,24 +35,24 @@ def message(model: Any, error: type[ZkinferError] = UsageError, **options: Any) 
 def test_all_unsupported_nodes_are_listed() -> None:
     nodes = [
         node("MatMul", ["x", "w"], ["a"]),
-        node("Erf", ["a"], ["e"], name="the_erf"),
-        node("Erf", ["e"], ["b"], name="the_erf_2"),
+        node("Det", ["a"], ["e"], name="the_det"),
+        node("Det", ["e"], ["b"], name="the_det_2"),
         node("Mystery", ["b"], ["c"], name="the_mystery", domain="org.example"),
         node("MatMul", ["c", "missing_shape"], ["d"]),
-        node("Tanh", ["d"], ["y"], name=""),
+        node("Unique", ["d"], ["y"], name=""),
     ]
     constants = {**W, "missing_shape": weights(99, 3)}
     model = make(nodes, {"x": (1, "open")}, constants=constants, domains={"org.example": 1})
     text = message(model, UnsupportedModelError)
     assert text.split("\n")[1:] == [
-        "  Erf x2, first: node the_erf",
+        "  Det x2, first: node the_det",
         "  Mystery (domain org.example) x1, first: node the_mystery",
-        "  Tanh x1, first: node y",
+        "  Unique x1, first: node y",
     ]
 
 
 def test_unsupported_node_that_nothing_reads() -> None:
-    nodes = [node("MatMul", ["x", "w"]), node("Erf", ["x"], ["unread"])]
+    nodes = [node("MatMul", ["x", "w"]), node("Det", ["x"], ["unread"])]
     assert len(load(make(nodes, {"x": (1, 4)}, constants=W)).nodes) == 1
 
 

@@ -57,6 +57,20 @@ def mul(attrs: Attrs, a: Objects, b: Objects) -> Objects:
     return each(lambda p, q: p * q, a, b)
 
 
+def distances(attrs: Attrs, x: Objects) -> Objects:
+    return filled(x.shape, lambda index: max(x[index[:-1]]) - x[index])
+
+
+def interpolate(attrs: Attrs, x: Objects) -> Objects:
+    values, step = attrs["values"], 2 ** attrs["shift"]
+
+    def line(p: int) -> int:
+        place, rest = divmod(p - attrs["first"], step)
+        return step * values[place] + (values[place + 1] - values[place]) * rest
+
+    return each(line, x)
+
+
 def requantize(attrs: Attrs, x: Objects) -> Objects:
     shift, low, high = attrs["shift"], attrs["low"], attrs["high"]
 
@@ -65,6 +79,24 @@ def requantize(attrs: Attrs, x: Objects) -> Objects:
         return min(max(quotient, low), high)
 
     return each(entry, x)
+
+
+def divide(attrs: Attrs, a: Objects, b: Objects) -> Objects:
+    """The integer nearest to the quotient, the greater one of two."""
+
+    def entry(p: int, q: int) -> int:
+        below = p * 2 ** attrs["shift"] // q
+        return below + (2 * (p * 2 ** attrs["shift"] - below * q) >= q)
+
+    return each(entry, a, b)
+
+
+def sqrt(attrs: Attrs, x: Objects) -> Objects:
+    return each(lambda p: math.isqrt(p * 2 ** attrs["shift"]), x)
+
+
+def is_negative(attrs: Attrs, x: Objects) -> Objects:
+    return each(lambda p: int(p < 0), x)
 
 
 def leaky_relu(attrs: Attrs, x: Objects) -> Objects:
@@ -238,6 +270,10 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "average_pool": average_pool,
     "concat": concat,
     "conv": conv,
+    "interpolate": interpolate,
+    "distances": distances,
+    "divide": divide,
+    "is_negative": is_negative,
     "label": label,
     "leaky_relu": leaky_relu,
     "matmul": matmul,
@@ -250,6 +286,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "requantize": requantize,
     "reshape": reshape,
     "slice": slice_,
+    "sqrt": sqrt,
     "sub": sub,
     "transpose": transpose,
 }

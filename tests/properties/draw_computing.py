@@ -238,6 +238,60 @@ def unary(d: Drawing) -> None:
     d.emit(op, d.any().name, **attrs)
 
 
+SIGMOIDS = ("Sigmoid", "Tanh", "Erf", "Atan", "Asinh", "Softsign", "Softplus", "Sin", "Cos")
+"""Functions that take any number."""
+
+UNITS = ("Elu", "Selu", "Celu", "Gelu", "Mish", "HardSigmoid", "HardSwish", "Swish", "Shrink")
+"""Activations, which have attributes or a first opset."""
+
+
+def function(d: Drawing) -> None:
+    """A function of one number, on numbers that it takes."""
+    c = d.choices
+    op = c.one(
+        (*SIGMOIDS, *UNITS, *UNITS, "Exp", "Log", "Sinh", "Cosh", "Asin", "Acos", "Atanh", "Acosh")
+    )
+    first = {"Gelu": 20, "Mish": 18, "HardSwish": 14, "Swish": 24, "Celu": 12, "Shrink": 9}
+    first |= {"Erf": 9, **dict.fromkeys(("Atan", "Sin", "Cos", "Asin", "Acos"), 7)}
+    first |= dict.fromkeys(("Sinh", "Cosh", "Asinh", "Atanh", "Acosh"), 9)
+    if d.version == first["Swish"] and c.chance(40):
+        op = "Swish"
+    if d.version < first.get(op, 0):
+        raise Rejected(f"{op} before its first opset")
+    x = d.any()
+    size = max(float(np.abs(x.value).max()), 1e-3)
+    if op in ("Exp", "Sinh", "Cosh") and size > 2:
+        x = d.emit("Mul", x.name, d.scalar(2 / size))
+    if op in ("Asin", "Acos", "Atanh"):
+        x = d.emit("Mul", x.name, d.scalar(0.4 / size))
+    if op in ("Log", "Acosh"):
+        x = d.emit("Add", d.emit("Mul", x.name, d.scalar(0.3 / size)).name, d.scalar(1.5))
+    attrs: dict[str, Any] = {}
+    if op in ("Elu", "Celu", "HardSigmoid", "Swish", "Selu") and c.chance(50):
+        attrs["alpha"] = c.one((0.5, 1.0, 2.0, 1.702))
+    if op in ("HardSigmoid", "Selu") and c.chance(50):
+        attrs["beta" if op == "HardSigmoid" else "gamma"] = c.one((0.25, 1.5))
+    if op == "Gelu" and c.chance(50):
+        attrs["approximate"] = c.one(("none", "tanh"))
+    if op == "Shrink":
+        attrs |= dict.fromkeys(("lambd", "bias"), c.one((0.25, 0.5)))
+    d.emit(op, x.name, **attrs)
+
+
+def fused(d: Drawing) -> None:
+    """Activations of the domain com.microsoft, some with a bias."""
+    op = d.choices.one(("Gelu", "BiasGelu", "FastGelu", "QuickGelu"))
+    x = d.any()
+    if not x.rank or d.dtype != np.float32:
+        raise Rejected("a scalar, or doubles")
+    inputs, attrs = [x.name], {}
+    if op == "BiasGelu" or (op == "FastGelu" and d.choices.chance(50)):
+        inputs.append(d.weight(x.shape[-1:]))
+    if op == "QuickGelu" and d.choices.chance(50):
+        attrs["alpha"] = d.choices.one((1.0, 1.702, 0.5))
+    d.emit(op, *inputs, domain="com.microsoft", **attrs)
+
+
 def power(d: Drawing) -> None:
     """Pow with exponents of 1, 2 and 3, one for all or one an entry; cubes are made small again."""
     c = d.choices
@@ -393,6 +447,8 @@ COMPUTING: dict[str, Callable[[Drawing], None]] = {
     "arithmetic": arithmetic,
     "div": div,
     "unary": unary,
+    "function": function,
+    "fused": fused,
     "power": power,
     "several": several,
     "one_sided": one_sided,

@@ -59,6 +59,33 @@ def _mul(d: Drawing) -> Drawn:
     return (a, other) if d.chance(50) else (other, a), {}
 
 
+def _divide(d: Drawing) -> Drawn:
+    a = d.operand()
+    x = d.tensors[a]
+    other = d.any(lambda t: t.low >= 1) if d.chance(50) else None
+    if other is None:
+        other = _clipped(d, d.odd(d.narrower(x.shape), d.scale(), d.integer(1, 61)), 1)
+    room = 62 - max(abs(x.low), abs(x.high)).bit_length()
+    return (a, other), {"shift": d.one((0, 1, room, d.integer(0, max(room, 0)), d.integer(0, 62)))}
+
+
+def _sqrt(d: Drawing) -> Drawn:
+    name = d.operand(0, 8)
+    x = d.tensors[name]
+    if x.low < 0:
+        name = _clipped(d, name, 0)
+    room = 62 - d.tensors[name].high.bit_length()
+    shift = d.one((0, room, d.integer(0, max(room, 0)), d.integer(0, 62)))
+    return (name,), {"shift": shift - (shift + x.scale) % 2 if d.chance(90) else shift}
+
+
+def _clipped(d: Drawing, name: str, low: int) -> str:
+    """A tensor from a bound on."""
+    high = max(low, d.tensors[name].high - d.one((0, 0, 1, d.size(61))))
+    ends = {"low_saturates": d.chance(50), "high_saturates": d.chance(50)}
+    return d.add("requantize", name, shift=0, low=low, high=high, **ends)
+
+
 def _unary(d: Drawing) -> Drawn:
     return (d.operand(0, 8),), {}
 
@@ -91,6 +118,22 @@ def _prelu(d: Drawing) -> Drawn:
     if slope is None:
         slope = d.odd(d.narrower(x.shape), shift, d.small(x))
     return (name, slope), {"shift": shift}
+
+
+def _distances(d: Drawing) -> Drawn:
+    return (d.operand(1, 7),), {}
+
+
+def _interpolate(d: Drawing) -> Drawn:
+    narrow = d.chance(60)
+    name = d.fresh(d.extents(), d.scale(), weight=10, most=9) if narrow else d.operand(0, 8)
+    x, shift = d.tensors[name], d.one((0, 1, 3, d.integer(0, 40)))
+    low = x.low - d.one((0, 0, 1, d.integer(0, 1 << shift)))
+    count = min(((x.high - low) >> shift) + d.one((1, 1, 1, 2, 0)), 4096)
+    values = [d.one((0, d.near(0, 50), d.size(16), -d.size(39))) for _ in range(min(count, 9))]
+    values = (values * count)[: count + 1] + values[: max(0, count + 1 - len(values) * count)]
+    scale = d.one((0, 4, d.integer(-40, 62)))
+    return (name,), {"first": low, "shift": shift, "scale": scale, "values": tuple(values)}
 
 
 def _reduce_sum(d: Drawing) -> Drawn:
@@ -258,6 +301,10 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "average_pool": _average_pool,
     "concat": _concat,
     "conv": _conv,
+    "interpolate": _interpolate,
+    "distances": _distances,
+    "divide": _divide,
+    "is_negative": _unary,
     "label": _unary,
     "leaky_relu": _leaky_relu,
     "matmul": _matmul,
@@ -270,6 +317,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "requantize": _requantize,
     "reshape": _reshape,
     "slice": _slice,
+    "sqrt": _sqrt,
     "sub": _add,
     "transpose": _transpose,
 }

@@ -72,8 +72,8 @@ class _Input:
     draw: Callable[[], Array]
 
 
-def graph(choices: Choices) -> Drawn:
-    """A model of any operators. Raises Rejected when nothing is left of it."""
+def graph(choices: Choices, kind: str | None = None) -> Drawn:
+    """A model of any operators, or of one kind. Raises Rejected when nothing is left of it."""
     c = choices
     d = Drawing(c, c.one(OPSETS), c.one((np.float32,) * 15 + (np.float64,)))
     modes = _modes(c)
@@ -84,8 +84,8 @@ def graph(choices: Choices) -> Drawn:
         _made_float(d, value)
     names = sorted(OPERATORS)
     for _ in range(c.integer(1, c.one((9, 9, 9, 9, 30)))):
-        kind = c.one(USUAL) if c.chance(40) else c.one(names)
-        _attempt(d, OPERATORS[kind])
+        one = kind or (c.one(USUAL) if c.chance(40) else c.one(names))
+        _attempt(d, OPERATORS[one])
     if c.chance(75) and not any(array.dtype == d.dtype for array in d.weights.values()):
         _attempt(d, OPERATORS["linear"])
     if modes["output"] == "label":

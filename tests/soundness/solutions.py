@@ -7,17 +7,22 @@ equations that contradict each other, or that make a bit neither 0 nor 1. Both r
 assignment with the same bits so far, so no solution is missed. Inputs, trace, sketch and public
 entries are unknowns of the field, and nothing but rows binds them: the declared bounds of public
 tensors do not.
+
+Of look-ups what their argument proves is taken: that each tuple is a row of the table, column by
+column, and that each count is that of its row. All rows of the table are tried for each tuple. A
+table of which a block is missing binds nothing, and none of its blocks is taken.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, compress
 
 import numpy as np
 
-from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.expand import Row, addresses, expand, random_challenges
 from zkinfer.circuit.layout import Segment, strides
-from zkinfer.circuit.term import MODULUS
+from zkinfer.circuit.term import MODULUS, Challenge, Term
 from zkinfer.circuit.value import Integers
 
 Product = tuple[Row, Row, Row]
@@ -54,14 +59,124 @@ def solutions(circuit: Circuit, weights: Sequence[Integers]) -> Iterator[Solutio
     numbers = chain(*(array.flat for array in weights))
     known = {address: _constant(int(n)) for address, n in zip(fixed, numbers, strict=True)}
     known[entries[0][0]] = _constant(1)
+    circuit, tables = _tables(circuit)
     sparse = expand(circuit, random_challenges(circuit))
     rows = [*zip(sparse.a, sparse.b, sparse.c, strict=True)]
-    for found in _search(known, rows, bits):
+    starts_of = dict(enumerate(entries))
+    looked_up = [_Table.of(circuit, *blocks, starts_of, known) for blocks in tables]
+    choices = [(table, use) for table in looked_up for use in table.uses]
+    for found in _chosen(known, rows, bits, choices, looked_up, ()):
         values = {address: _meaning(address, found) for address in chain(*entries)}
         yield {
             tensor.path: tuple(values[address] for address in members)
             for tensor, members in zip(circuit.tensors, entries, strict=True)
         }
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of look-ups. rows: its numbers by row and column. uses: the tuples, an expression a
+    column. counts: the addresses of what says how often each row is found.
+    """
+
+    rows: list[list[int]]
+    uses: list[list[Row]]
+    counts: list[int]
+
+    @classmethod
+    def of(
+        cls,
+        circuit: Circuit,
+        entries: Block,
+        look_ups: Sequence[Block],
+        addresses_of: Mapping[int, list[int]],
+        known: Solved,
+    ) -> "_Table":
+        """What the blocks of a table say."""
+        columns = _columns(circuit, entries)
+        (counts,) = {term.tensor for term in entries.c}
+        return cls(
+            [[-(_value(_reduced(row, known)) or 0) % MODULUS for row in line] for line in columns],
+            [
+                [_sum((-1, row)) for row in line]
+                for use in look_ups
+                for line in _columns(circuit, use)
+            ],
+            addresses_of[counts],
+        )
+
+
+def _columns(circuit: Circuit, block: Block) -> list[list[Row]]:
+    """The summands of a fold but alpha, without their challenges, by row and column."""
+    vectors = sorted({_vector(term) for term in block.a})[1:]
+    parts = []
+    for vector in vectors:
+        terms = tuple(replace(t, sums=t.sums[1:]) for t in block.a if _vector(t) == vector)
+        alone = replace(block, a=(), b=(), c=terms, defines=Defines.NOTHING)
+        sparse = expand(replace(circuit, blocks=(alone,)), random_challenges(circuit))
+        count = int(np.prod(block.extents))
+        inside = [int(np.dot(index, strides(block.extents))) for index in np.ndindex(block.extents)]
+        assert len(inside) == count
+        parts.append([sparse.c[row] for row in inside])
+    return [list(line) for line in zip(*parts, strict=True)]
+
+
+def _vector(term: Term) -> int:
+    weight = term.sums[0].weight
+    assert isinstance(weight, Challenge)
+    return weight.vector
+
+
+def _tables(circuit: Circuit) -> tuple[Circuit, list[tuple[Block, list[Block]]]]:
+    """The tables of which every block is there, as their entries and what looks them up; and the
+    circuit without the blocks of others.
+    """
+    quotients = [block for block in circuit.blocks if block.defines == Defines.QUOTIENT]
+    totals = {block.path.removesuffix("/total"): block for block in circuit.blocks}
+    whole, kept = [], set[str]()
+    for entries in quotients:
+        name, _, tail = entries.path.rpartition("/")
+        if tail != "entries" or name not in totals:
+            continue
+        read = {term.tensor for term in totals[name].c}
+        made = {b.defined.tensor: b for b in quotients if b.defined is not None}
+        if read <= made.keys():
+            uses = [made[tensor] for tensor in sorted(read) if made[tensor] is not entries]
+            whole.append((entries, uses))
+            kept.update(block.path for block in (entries, *uses, totals[name]))
+    ends = ("/look_up", "/entries", "/table/total")
+    blocks = tuple(b for b in circuit.blocks if b.path in kept or not b.path.endswith(ends))
+    return replace(circuit, blocks=blocks), whole
+
+
+def _chosen(
+    solved: Solved,
+    rows: Sequence[Product],
+    bits: Sequence[int],
+    choices: Sequence[tuple[_Table, list[Row]]],
+    tables: Sequence[_Table],
+    found: tuple[int, ...],
+) -> Iterator[Solved]:
+    """All rows of the table for each tuple that is looked up, and then all bits."""
+    if choices:
+        (table, use), rest = choices[0], choices[1:]
+        for place, line in enumerate(table.rows):
+            state: Solved | None = solved
+            for expression, number in zip(use, line, strict=True):
+                if state is not None:
+                    state = _with(state, _sum((1, expression), (-1, _constant(number))))
+            if state is not None:
+                yield from _chosen(state, rows, bits, rest, tables, (*found, place))
+        return
+    for table in tables:
+        mine, found = found[: len(table.uses)], found[len(table.uses) :]
+        for place, address in enumerate(table.counts):
+            count = _constant(mine.count(place))
+            counted = _with(solved, _sum((1, {address: 1}), (-1, count)))
+            if counted is None:
+                return
+            solved = counted
+    yield from _search(solved, rows, bits)
 
 
 def _search(solved: Solved, rows: Sequence[Product], bits: Sequence[int]) -> Iterator[Solved]:

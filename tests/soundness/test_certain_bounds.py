@@ -73,6 +73,21 @@ def boundaries() -> Graphs:
         "leaky_relu of what is not positive",
         net.graph(net.node("leaky_relu", x, alpha=1, shift=1)),
     )
+    for low, high in ((-2, 1), (0, 3), (-3, -1)):
+        net = Net()
+        x = summed(net, 1, low=low, high=high)
+        yield f"is_negative from {low} to {high}", net.graph(net.node("is_negative", x))
+    for low, high in ((1, 2), (1, 3), (3, 3)):
+        net = Net()
+        a, w = net.input(1, low=-1, high=1), summed(net, 1, low=low, high=high)
+        yield f"divide by {low} to {high}", net.graph(net.node("divide", a, w, shift=1))
+    net = Net()
+    quotient = net.node("divide", summed(net, 1), net.input(1, low=1, high=2), shift=0)
+    yield "divide", net.graph(quotient)
+    for low, high in ((0, 2), (0, 3), (4, 7)):
+        net = Net()
+        x = summed(net, 1, low=low, high=high)
+        yield f"sqrt from {low} to {high}", net.graph(net.node("sqrt", x, shift=0))
     for low, pads in ((-2, (1, 0)), (0, (1, 0)), (-2, (0, 0))):
         net = Net()
         x = summed(net, 1, 1, 2, low=low, high=low + 1)
@@ -169,8 +184,11 @@ def test_networks_meet_every_gadget() -> None:
     ops = {node.op for graph in GRAPHS.values() for node in graph.nodes}
     assert ops >= {
         "requantize",
+        "divide",
+        "is_negative",
         "leaky_relu",
         "prelu",
+        "sqrt",
         "max_pool",
         "label",
         "mul",

@@ -31,21 +31,33 @@ CASES = networks.cases()
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def counted(circuit: Circuit, run: Argument) -> dict[str, int]:
-    """The terms of a proof, or of a certificate, as the reference verifier meets them."""
+def counted(circuit: Circuit, run: Argument, looked_up: int = 0) -> dict[str, int]:
+    """The terms of a proof, or of a certificate, as the reference verifier meets them.
+
+    looked_up: the tuples, and the rows of tables.
+    """
     return {
         "outer_zero_check": 3 * circuit.mu,
         "booleanity": 3 * circuit.bound(BITS)[0].log2,
         "inner_sum_check": 2 * circuit.nu,
         "rows": circuit.nu - circuit.columns_log2,
         "challenge_coordinates": sum(circuit.challenges),
+        "look_ups": looked_up * sum(circuit.challenges),
         "scalar_commitments": len(run.scalar_commitments),
         "constant": 10,
     }
 
 
-@pytest.mark.parametrize("name", ["perceptron", "convolutional network", "add of public inputs"])
-def test_terms_are_those_of_a_run(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "looked_up"),
+    [
+        ("perceptron", 0),
+        ("convolutional network", 0),
+        ("add of public inputs", 0),
+        ("two look-ups in one table", 4 + 3 + 4),
+    ],
+)
+def test_terms_are_those_of_a_run(name: str, looked_up: int) -> None:
     case = CASES[name]
     weights, inputs = case.random(1)
     key = make_keys(case.graph, weights)
@@ -54,7 +66,7 @@ def test_terms_are_those_of_a_run(name: str) -> None:
     run: Argument = listening.Listening(read, reference.read_proof(proof.to_bytes()))
     run.run()
     found = soundness(case.graph)
-    assert found["proof"]["terms_over_l"] == counted(read.circuit, run)
+    assert found["proof"]["terms_over_l"] == counted(read.circuit, run, looked_up)
     if read.certificate:
         run = listening.certificate(read)
         run.run()

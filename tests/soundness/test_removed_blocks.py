@@ -22,7 +22,7 @@ from networks import Case, cases
 
 from tests.soundness.test_lies import UNREAD, Lie, added, advice, flipped, rolled
 from zkinfer.circuit.check import check, violations
-from zkinfer.circuit.circuit import Block, Circuit
+from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.expand import random_challenges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS, Axis, Term
@@ -45,6 +45,7 @@ DELTAS = tuple(sign << k for k in range(6) for sign in (1, -1))
 SHOWN = ("neg", "reshape", "reshape that fits", "transpose", "concat", "pad", "pad of one entry")
 SUMMED = {
     *(*SHOWN, "leaky_relu", "leaky_relu of positives"),
+    *("divide", "divide by weights", "divide of a constant"),
     *("requantize with a range of no power of two", "requantize upwards only"),
 }
 """The cases whose output's bounds imply a range: that of the input, or of the result itself."""
@@ -85,7 +86,9 @@ def without(circuit: Circuit, path: str) -> Circuit:
     (removed,) = (block for block in circuit.blocks if block.path == path)
     tensor = sketched(removed)
     stand_in = (
-        () if tensor is None else (replace(removed, a=(), b=(), c=(whole(tensor, removed),)),)
+        ()
+        if tensor is None
+        else (replace(removed, a=(), b=(), c=(whole(tensor, removed),), defines=Defines.PRODUCT),)
     )
     blocks = [stand_in if block is removed else (block,) for block in circuit.blocks]
     return replace(circuit, blocks=tuple(chain(*blocks)))
@@ -260,7 +263,8 @@ def repaired(
     wrong = [int(row) for row in failing[block].reshape(-1) if row] if block in failing else []
     yield inputs, lies
     for delta in wrong[:1]:
-        for moved in (delta, delta - MODULUS, -delta, MODULUS - delta):
+        quarter = delta * pow(4, -1, MODULUS) % MODULUS
+        for moved in chain(*((m, m - MODULUS, -m, MODULUS - m) for m in (delta, quarter))):
             if abs(moved) < 1 << 40:
                 yield inputs, lies | {path: added(index, moved)}
 
@@ -273,10 +277,68 @@ def signs(
     if tail != "sign":
         return
     _, width = advice(circuit)[f"{head}/bits"]
-    for index in range(mine[head].size):
+    for index in range(mine[f"{head}/bits"].size):
         lies = {f"{head}/bits": flipped(index, width - 1)}
         at = f"{head}/part", index
         yield from repaired(case, circuit, weights, (inputs, lies), head, at)
+
+
+def remainders(
+    case: Case, circuit: Circuit, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """Another quotient or root, and the remainder that goes with it."""
+    head, _, tail = path.rpartition("/")
+    if tail != "remainder" or head not in mine:
+        return
+    (at,) = {f"{head}/division", f"{head}/square"} & {block.path for block in circuit.blocks}
+    for index, delta in product(range(mine[head].size), DELTAS):
+        lies = {head: added(index, delta)}
+        attempt = inputs, lies
+        yield from repaired(case, circuit, weights, attempt, f"{head}/bits", (at, index))
+
+
+def fractions(
+    case: Case, circuit: Circuit, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """Other remainders of two numbers by one divisor, and the quotients in the field that go with
+    them: no integers, but their sum is one, and another one.
+    """
+    head, _, tail = path.rpartition("/")
+    if tail != "range" or head not in mine:
+        return
+
+    def twice(index: int) -> int:
+        """Two times the divisor: by how much the row is wrong for the next quotient."""
+        witness = solve(case.graph, weights, inputs, lies={head: added(index, 1)})
+        return int(dict(violations(circuit, witness.segments))[f"{head}/division"].sum())
+
+    remainders = mine[f"{head}/bits"].reshape(-1)
+    divisors = [twice(index) for index in range(len(remainders))]
+    for one, two in combinations(range(len(remainders)), 2):
+        divisor, total = divisors[one], int(remainders[one] + remainders[two])
+        if divisors[two] != divisor or not 1 <= total < 2 * divisor - 2:
+            continue
+        more = 1 if total + divisor <= 2 * divisor - 2 else -1
+        total += more * divisor
+        for new in range(max(0, total - divisor + 1), min(total + 1, divisor)):
+            changed = {one: new - int(remainders[one]), two: total - new - int(remainders[two])}
+
+            def bits(array: np.ndarray, changed: dict[int, int] = changed) -> np.ndarray:
+                array = np.array(array)
+                for index, delta in changed.items():
+                    array.flat[index] += delta
+                return array
+
+            moved = -changed[one] * pow(divisor, -1, MODULUS) % MODULUS
+            shares = {one: moved, two: -more - moved}
+
+            def quotients(array: np.ndarray, shares: dict[int, int] = shares) -> np.ndarray:
+                array = np.array(array, dtype=object)
+                for index, delta in shares.items():
+                    array.flat[index] += delta
+                return array
+
+            yield inputs, {f"{head}/bits": bits, head: quotients}
 
 
 def digits(
@@ -334,6 +396,8 @@ def aimed(case: Case, circuit: Circuit, path: str, seed: int) -> Tries:
         selectors(path, inputs, mine),
         raised(case, path, inputs, mine),
         signs(case, circuit, path, weights, inputs, mine),
+        remainders(case, circuit, path, weights, inputs, mine),
+        fractions(case, circuit, path, weights, inputs, mine),
         digits(case, circuit, path, weights, inputs, mine),
     )
     yield from ((weights, attempt) for attempt in chain(*tries))

@@ -7,8 +7,9 @@ What is made of integers otherwise than by sums, products and views is made of `
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,13 @@ MAX_TERM_BYTES = 1 << 21
 """What the terms of all blocks and of all named values may take, encoded."""
 
 
+class Shared(Protocol):
+    """What several nodes use, and what is stated of it once all have."""
+
+    def finish(self) -> None:
+        """States it."""
+
+
 class Builder:
     """Collects tensors, challenge vectors and blocks, and while solving the witness.
 
@@ -43,6 +51,7 @@ class Builder:
         self._blocks: list[Block] = []
         self._coordinates: list[int] = []
         self._term_bytes = 0
+        self._shared: dict[Hashable, Shared] = {}
         self._declare("one", Segment.PUBLIC, (), 1, 1)
 
     def circuit(self) -> Circuit:
@@ -169,6 +178,18 @@ class Builder:
             )
             self.bits("unread", one, 1, one.array if self.solving else None)
 
+    def shared(self, key: Hashable, make: Callable[[], Shared]) -> Shared:
+        """What is known by a key, made when it is first asked for."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
+    def finish(self) -> None:
+        """What remains to be stated when every node and output is there."""
+        for shared in self._shared.values():
+            shared.finish()
+        self.ensure_bits()
+
     def integers(self, path: str, value: Value) -> Integers | None:
         """The integers of a value while solving, else None; they are exact.
 
@@ -227,15 +248,30 @@ class Builder:
         if self.solving:
             return ()
         extents, (a, b) = canonical_rows(rows, (tuple(a), tuple(b)))
+        stored, total = self._stored(path, extents)
+        self._append(Block(path, extents, a, b, (stored,), Defines.PRODUCT))
+        return (total,)
+
+    def quotients(
+        self, path: str, rows: tuple[int, ...], a: Sequence[Term], c: Sequence[Term]
+    ) -> tuple[Term, ...]:
+        """Rows (sum of c) / (sum of a), stored in the sketch; returns the term of their total."""
+        if self.solving:
+            return ()
+        extents, (a, c) = canonical_rows(rows, (tuple(a), tuple(c)))
+        stored, total = self._stored(path, extents)
+        self._append(Block(path, extents, a, (stored,), c, Defines.QUOTIENT))
+        return (total,)
+
+    def _stored(self, path: str, extents: tuple[int, ...]) -> tuple[Term, Term]:
+        """A tensor of the sketch: the term of a row's entry, and that of the sum of all."""
         tensor = self._declare(path, Segment.SKETCH, extents)
         identity = tuple(
             Axis(extent, None, tuple(int(q == axis) for q in range(len(extents))))
             for axis, extent in enumerate(extents)
         )
         bases = (0,) * len(extents)
-        stored = Term(tensor, 1, bases, identity)
-        self._append(Block(path, extents, a, b, (stored,), Defines.PRODUCT))
-        return (Term(tensor, 1, bases, (), identity),)
+        return Term(tensor, 1, bases, identity), Term(tensor, 1, bases, (), identity)
 
     def _append(self, block: Block) -> None:
         sums = [len(t.sums) for terms in (block.a, block.b, block.c) for t in terms]

@@ -66,19 +66,25 @@ def violations(
         defined = block.defined
         if defined is not None and block.defines == Defines.QUOTIENT:
             quotients = _quotients(circuit, block, entries, tables)
-            entries[defined.tensor] = _defined(circuit, defined, quotients)
+            array = _defined(circuit, defined, quotients)
+            entries[defined.tensor] = _lied(circuit, defined, array, lies)
         left, right = (
             _sum(circuit, ts, block.extents, entries, tables) for ts in (block.a, block.b)
         )
         product = left * right % MODULUS
         if defined is not None and block.defines == Defines.PRODUCT:
             array = _defined(circuit, defined, product)
-            lie = (lies or {}).get(circuit.tensors[defined.tensor].path)
-            entries[defined.tensor] = array if lie is None else lie(array)
+            entries[defined.tensor] = _lied(circuit, defined, array, lies)
         total = _sum(circuit, block.c, block.extents, entries, tables)
         wrong = (product - total) % MODULUS
         if np.any(wrong):
             yield block.path, wrong.reshape(block.extents)
+
+
+def _lied(circuit: Circuit, term: Term, array: Objects, lies: Lies | None) -> Objects:
+    """What a prover puts into a tensor of the sketch: what it should be, or a lie about that."""
+    lie = (lies or {}).get(circuit.tensors[term.tensor].path)
+    return array if lie is None else lie(array)
 
 
 def _defined(circuit: Circuit, term: Term, values: Objects) -> Objects:

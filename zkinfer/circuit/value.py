@@ -132,6 +132,10 @@ class Value:
         """The same value with other bounds of an honest witness."""
         return replace(self, low=low, high=high)
 
+    def within(self, ends: Interval) -> "Value":
+        """The same value, which no witness that satisfies the rows has outside of these ends."""
+        return replace(self, low=ends.low, high=ends.high, certain=ends)
+
 
 def wrapped(number: int) -> int:
     """The number modulo 2^64, as int64 arithmetic has it."""

@@ -107,10 +107,10 @@ class Folded:
 
 @dataclass(frozen=True)
 class Head:
-    """What classifiers end with: it stands before outputs of the model and before other heads only.
+    """What classifiers end with, where a label says as much as its output.
 
-    The output is not proved: its entries have the order of those of operand 0, the scores, or are
-    the place of the largest, so that a label says as much.
+    The output's entries have the order of those of operand 0, the scores, or are the place of the
+    largest. A head that emits nothing stands before outputs of the model and other heads only.
 
     title: its name in ONNX. axis: that along which this is so; None if it is so of all entries.
     """
@@ -211,7 +211,7 @@ class Layer:
     head: what a head says of the order of the scores; None for a layer that is no head.
     weighted: where weights are hidden, the operator that reads its attributes' numbers as weights;
     None if they are no secret.
-    emit: makes the fixed-point operators; None for a head.
+    emit: makes the fixed-point operators; None for a head that is not proved.
     fold: what becomes of the output when operands are divided by powers of two; None where no
     constants make up for it.
     """

@@ -1,18 +1,17 @@
-"""sigmoid(x): 1 / (1 + exp(-x)).
+"""sigmoid(x): 1 / (1 + exp(-x)), by a table.
 
-No attributes. It is a head: only the order of its scores can be proved.
+No attributes. It is a head: where a label is proved, only the order of its scores is.
 """
-
-import numpy as np
 
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import Attrs, Bounds, Entries, Floats, Head, Layer
+from zkinfer.layers.functions import sigmoid
+from zkinfer.layers.tabulated import tabulated
 from zkinfer.ops import lift
 
 
 def _sigmoid(attrs: Attrs, x: Floats) -> Floats:
-    """By the hyperbolic tangent, for which no x is too large."""
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
+    return sigmoid(x)
 
 
 def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
@@ -35,6 +34,6 @@ LAYER = Layer(
     reads_raw=False,
     head=Head("Sigmoid", _axis),
     weighted=None,
-    emit=None,
+    emit=tabulated(lambda node: sigmoid),
     fold=rules.whole,
 )

@@ -1,15 +1,31 @@
 """softmax(x): exp(x) over its sum along an axis.
 
-Attributes: axis, not negative. It is a head: only the order of its scores can be proved.
+Attributes: axis, not negative. It is a head: where a label is proved, only the order of its scores
+is. With d the distances to the largest score, e = exp(-d) by a table, S its sum along the axis, and
+r = 1 / S, it is e r. Two bits more than its format has keep it within one step of it.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
-from zkinfer.layers.contract import Attrs, Bounds, Entries, Floats, Head, Interval, Layer
+from zkinfer.layers.contract import (
+    Attrs,
+    Bounds,
+    Emitted,
+    Emitter,
+    Entries,
+    Floats,
+    Head,
+    Interval,
+    Layer,
+)
+from zkinfer.layers.exponentials import back, exponentials, last, reciprocal
 from zkinfer.ops import lift
+
+GUARD = 2
 
 
 def _softmax(attrs: Attrs, x: Floats) -> Floats:
@@ -27,6 +43,18 @@ def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
     return ((0.0, 1.0),)
 
 
+def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    (tensor,), output = node.outputs, b.raw(node.outputs[0])
+    axis, scale = node.attrs["axis"], b.scale(tensor)
+    x = last(b, node.name, b.fixed(node.inputs[0]), axis)
+    _, e, total = exponentials(b, node.name, x, scale + GUARD)
+    r = reciprocal(b, node.name, total, scale + GUARD)
+    product = b.derived(node.name, "/product")
+    b.emit(product, "mul", (e, r), product)
+    back(b, node.name, product, axis, output)
+    return (Emitted(output, raw=True),)
+
+
 LAYER = Layer(
     shape=shapes.same,
     value=rules.lifted(lift.along_axis, _softmax),
@@ -39,6 +67,6 @@ LAYER = Layer(
     reads_raw=False,
     head=Head("Softmax", rules.axis),
     weighted=None,
-    emit=None,
+    emit=_emit,
     fold=rules.whole,
 )

@@ -29,7 +29,8 @@ class Builder:
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
     the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
-    outputs read. allowance: for new constants. inlined: how many nodes bodies held.
+    outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
+    format. inlined: how many nodes bodies held.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Builder:
         self.kinds: dict[str, Kind] = {}
         self.integral: set[str] = set()
         self.nodes: list[Node] = []
+        self.alike: dict[str, str] = {}
         self.used = set(used)
         self.allowance = allowance
         self.inlined = 0

@@ -135,10 +135,12 @@ class Conversion:
 
 
 def inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
-    """The heads whose outputs others than heads read, and those whose label any node reads."""
+    """The heads that are not proved whose outputs others than heads read, and those whose label any
+    node reads.
+    """
     heads, labels = set[str](), set[str]()
     for node in builder.nodes:
-        if LAYERS[node.op].head is not None:
+        if LAYERS[node.op].emit is None:
             heads.update(node.outputs)
             if LAYERS[node.op].entries is Entries.PLACE:
                 labels.update(node.outputs)

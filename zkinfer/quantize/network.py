@@ -19,7 +19,7 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
 from zkinfer.layers.emitting import copying, ranking, refined, rounding
 from zkinfer.ops import OPS
-from zkinfer.ops.tensor import FixedTensor, Integers
+from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 from zkinfer.quantize.formats import (
     MAX_CONSTANT_BITS,
     OUTPUT_BITS,
@@ -244,7 +244,7 @@ class Network:
     def _bits(self, tensor: str) -> int:
         """The width of a float tensor's format."""
         shown = tensor in self.task.shown and self.task.output_mode == "public"
-        return max(self.widths.activation(tensor), OUTPUT_BITS if shown else 0)
+        return max(self.widths.activation(self.task.stands(tensor)), OUTPUT_BITS if shown else 0)
 
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
@@ -256,8 +256,11 @@ class Network:
         return self.derived(tensor, "/raw")
 
     def emit(self, name: str, op: str, inputs: Sequence[str], output: str, **attrs: Any) -> None:
-        """Appends a node. Raises TooWideError instead when its output could reach 2^62."""
-        (tensor,) = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
+        """Appends a node. Raises TooWideError instead when its numbers are beyond the limits."""
+        try:
+            (tensor,) = OPS[op].infer(attrs, *(self.tensors[tensor] for tensor in inputs))
+        except ShapeError as error:
+            raise TooWideError(f"node {name} ({op}): {error}") from error
         self._check_scale(output, tensor)
         if tensor.low <= -LIMIT or tensor.high >= LIMIT:
             bits = max(-tensor.low, tensor.high).bit_length()

@@ -80,7 +80,7 @@ def _not_one_vector(graph: Graph, name: str) -> str:
 
 def _check_node(graph: Graph, node: Node) -> None:
     layer = LAYERS[node.op]
-    if layer.head is not None:
+    if layer.head is not None and layer.emit is None:
         raise UnsupportedModelError(_unproved(graph, node, layer.head))
     for place in layer.constants:
         if place < len(node.inputs) and node.inputs[place] not in graph.constants:

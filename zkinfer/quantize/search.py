@@ -10,6 +10,7 @@ it finds is measured on all. Everything is deterministic.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -236,11 +237,12 @@ def _narrower(widths: Widths, kind: str, name: str, step: int) -> Widths | None:
 def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
     """What can be narrowed, the largest cost first: activations, and constants in products."""
     makers = {name: node for node in built.graph.nodes for name in node.outputs}
-    found: list[tuple[int, str, str]] = []
+    costs: Counter[str] = Counter()
     for tensor in (tensor for node in task.graph.nodes for tensor in node.outputs):
         name = built.names[tensor]
         if name in built.rounded:
-            found.append((node_cost(built.graph, makers[name]), "activation", tensor))
+            costs[task.stands(tensor)] += node_cost(built.graph, makers[name])
+    found = [(size, "activation", tensor) for tensor, size in costs.items()]
     for node in task.graph.nodes:
         count = sum(math.prod(task.graph.shape(tensor)) for tensor in node.outputs)
         factors = (node.inputs[place] for place in LAYERS[node.op].factors)

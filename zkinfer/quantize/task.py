@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,10 @@ class Task:
     readers: Mapping[str, int]
     reader: Mapping[str, Node]
     shown: frozenset[str]
+
+    def stands(self, tensor: str) -> str:
+        """What stands for the width of a tensor: its own name, or that of all that are alike."""
+        return self.graph.alike.get(tensor, tensor)
 
     def only_reader(self, tensor: str) -> Node | None:
         """The node that alone reads a tensor."""
@@ -78,4 +82,20 @@ def formats(task: Task, ranges: Ranges, *, guaranteed: bool) -> dict[str, Format
             margin = 1.0 if guaranteed else MARGIN
             most = min(max(-low, high) * margin, max(-floor, ceiling))
             found[tensor] = Format(exponent(most), floor < 0, floor, ceiling, not guaranteed)
-    return found
+    return _alike(task.graph.alike, found)
+
+
+def _alike(alike: Mapping[str, str], found: Mapping[str, Format]) -> dict[str, Format]:
+    """The formats with the widest range of all tensors that are alike."""
+    powers: dict[tuple[str, bool, float, float], int] = {}
+    keys = {
+        tensor: (alike[tensor], form.signed, form.low, form.high)
+        for tensor, form in found.items()
+        if tensor in alike
+    }
+    for tensor, key in keys.items():
+        powers[key] = max(powers.get(key, found[tensor].power), found[tensor].power)
+    return {
+        tensor: replace(form, power=powers[keys[tensor]]) if tensor in keys else form
+        for tensor, form in found.items()
+    }

@@ -30,8 +30,16 @@ def maximum(b: Builder, path: str, x: Value) -> Value:
     """The maximum over the last logical axis, which is dropped; stored."""
     if x.shape[-1] == 1:
         return views.drop(x, (len(x.factors) - 1,))
-    m, _ = _choose(b, path, x)
+    m, _, _ = _choose(b, path, x)
     return m
+
+
+def distances(b: Builder, path: str, x: Value) -> Value:
+    """The distances of the entries of a stored x to the maximum over its last logical axis."""
+    if len(x.factors[-1]) != 1:
+        x = b.store(f"{path}/copy", x)
+    _, d, _ = _choose(b, path, x)
+    return d
 
 
 def arg_max(b: Builder, path: str, x: Value) -> Value:
@@ -41,7 +49,7 @@ def arg_max(b: Builder, path: str, x: Value) -> Value:
     if ranks is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
     keys = linear.add(linear.scale(x, count), ranks.bounded(1 - count, 0))
-    _, choice = _choose(b, path, keys)
+    _, _, choice = _choose(b, path, keys)
     ranked = linear.weight(choice, 0, range(count))
     if ranked is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
@@ -116,8 +124,8 @@ def _choice(b: Builder, path: str, distance: Value) -> tuple[Value, Value]:
     return d, c
 
 
-def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
-    """The maximum over the last axis, stored, and the selectors."""
+def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value, Value]:
+    """The maximum over the last axis, stored, the distances to it, and the selectors."""
     array = b.integers(path, x)
     largest = None if array is None else np.asarray(array.max(axis=-1))
     stored = b.advice(path, Segment.TRACE, x.shape[:-1], x.low, x.high, largest, certain=x.certain)
@@ -126,4 +134,4 @@ def _choose(b: Builder, path: str, x: Value) -> tuple[Value, Value]:
     difference = linear.add(wide, linear.scale(x, -1))
     d, c = _choice(b, path, difference.bounded(0, x.high - x.low))
     b.equal(f"{path}/order", difference, d)
-    return stored, c
+    return stored, d, c

@@ -1,9 +1,10 @@
-"""Products of two values, and the negative part.
+"""Products of two values, the sign and the negative part.
 
 a b = y                                                          one row a number
-x = bits in two's complement, with sign bit s;  s x = -n         n = max(-x, 0): two rows
+x = bits in two's complement, with sign bit s                    s = 1 where x < 0: one row
+s x = -n                                                         n = max(-x, 0): one row more
 
-An x that its bits do not hold has no solution. One that is certainly not negative needs no rows.
+An x that its bits do not hold has no solution. One whose sign is certain needs no rows.
 """
 
 from dataclasses import dataclass, replace
@@ -45,22 +46,36 @@ def multiply(b: Builder, path: str, x: Value, y: Value) -> Value:
     return Value(x.factors, (), min(ends), max(ends), certain, numbers, ((1, part),))
 
 
+def sign_bit(b: Builder, path: str, x: Value) -> Value:
+    """1 where x < 0, else 0: a bit, or a constant. Block: `path/sign`."""
+    if x.certain.low >= 0 or x.certain.high < 0:
+        return linear.constant(int(x.certain.high < 0), x)
+    sign, _ = _signed(b, path, x)
+    return sign
+
+
 def negative_part(b: Builder, path: str, x: Value) -> Value:
     """max(-x, 0), stored. Blocks: `path/sign`, `path/part`."""
     if x.certain.low >= 0:
         return linear.constant(0, x)
-    magnitude = max((-x.low - 1).bit_length() if x.low < 0 else 0, max(x.high, 0).bit_length(), 1)
+    sign, magnitude = _signed(b, path, x)
     numbers = b.integers(path, x)
-    bits = b.bits(f"{path}/bits", x, magnitude + 1, numbers)
-    sign = bits.bit(magnitude)
-    b.equal(
-        f"{path}/sign",
-        x,
-        linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
-    )
     negative = None if numbers is None else np.maximum(-numbers, 0)
     certain = Interval(0, 1 << magnitude)
     stored = b.advice(path, Segment.TRACE, x.shape, 0, max(-x.low, 0), negative, certain=certain)
     part = views.matched(stored, x.factors)
     b.product(f"{path}/part", sign, x, linear.scale(part, -1))
     return part
+
+
+def _signed(b: Builder, path: str, x: Value) -> tuple[Value, int]:
+    """The sign bit of x in two's complement, and how many bits there are below it."""
+    magnitude = max((-x.low - 1).bit_length() if x.low < 0 else 0, max(x.high, 0).bit_length(), 1)
+    bits = b.bits(f"{path}/bits", x, magnitude + 1, b.integers(path, x))
+    sign = bits.bit(magnitude)
+    b.equal(
+        f"{path}/sign",
+        x,
+        linear.add(bits.field(0, magnitude), linear.scale(sign, -1 << magnitude)),
+    )
+    return sign, magnitude

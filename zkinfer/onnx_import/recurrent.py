@@ -1,0 +1,383 @@
+"""Converters of RNN, GRU and LSTM: every step written out with other operators.
+
+The products of all inputs with their weights are one matrix product; a step slices its part of it
+and adds the product of the state. Tensors of a step are [1, batch, ...].
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
+from zkinfer.onnx_import.node import Refusal
+
+MOST_STEPS = 512
+
+Step = Callable[[str, str | None, str | None], tuple[str, str | None]]
+"""From the step's inputs times weights, the state and the cell the next two; None for zeros."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of a node.
+
+    weights: of the state, [hidden, gates * hidden], for each gate in order. bias: of the state
+    where it is apart. activations: their ONNX names, with alpha and beta. peephole: of the gates
+    i, o and f, or nothing. clip: of what activations take. number: 0 or 1.
+    """
+
+    site: Site
+    number: int
+    reverse: bool
+    hidden: int
+    inputs: Floats
+    states: Floats
+    input_bias: Floats
+    state_bias: Floats
+    activations: tuple[tuple[str, float, float], ...]
+    peephole: Floats | None
+    clip: float | None
+
+    def step(self, op: str, suffix: str, *inputs: str, **attrs: object) -> str:
+        """A node named after the direction, whose output is like those of all of its suffix."""
+        output = self.site.step(op, f"{self.number}/{suffix}", *inputs, **attrs)
+        self.site.graph.alike[output] = f"{self.site.node.name}/{self.number}/{suffix}"
+        return output
+
+    def weight(self, suffix: str, array: Floats) -> str:
+        """A constant named after the direction."""
+        return self.site.weight(f"{self.number}.{suffix}", array)
+
+    def gate(self, x: str, place: int, count: int = 1) -> str:
+        """Some neighbouring gates of the last axis."""
+        bounds = {"starts": (place * self.hidden,), "stops": ((place + count) * self.hidden,)}
+        return self.step("slice", f"gate{place}", x, **bounds, axes=(2,), steps=(1,))
+
+    def activate(self, which: int, x: str) -> str:
+        """An activation of clipped numbers."""
+        if self.clip is not None:
+            x = self.step("clip", "clip", x, low=-self.clip, high=self.clip)
+        name, alpha, beta = self.activations[which]
+        return ACTIVATIONS[name](self, x, alpha, beta)
+
+    def affine(self, x: str, alpha: float, beta: float) -> str:
+        """alpha x + beta."""
+        if alpha != 1:
+            x = self.step("mul", "alpha", x, self.weight("alpha", np.array(alpha)))
+        return self.step("add", "beta", x, self.weight("beta", np.array(beta))) if beta else x
+
+    def complement(self, x: str) -> str:
+        """1 - x."""
+        return self.step("sub", "complement", self.weight("one", np.array(1.0)), x)
+
+
+def _named(function: str) -> Callable[[Direction, str, float, float], str]:
+    return lambda d, x, alpha, beta: d.step("function", function, x, function=function)
+
+
+def _scaled_tanh(d: Direction, x: str, alpha: float, beta: float) -> str:
+    inner = d.step("function", "tanh", d.affine(x, beta, 0.0), function="tanh")
+    return d.affine(inner, alpha, 0.0)
+
+
+def _hard_sigmoid(d: Direction, x: str, alpha: float, beta: float) -> str:
+    return d.step("clip", "hard", d.affine(x, alpha, beta), low=0.0, high=1.0)
+
+
+ACTIVATIONS: dict[str, Callable[[Direction, str, float, float], str]] = {
+    "affine": lambda d, x, alpha, beta: d.affine(x, alpha, beta),
+    "hardsigmoid": _hard_sigmoid,
+    "leakyrelu": lambda d, x, alpha, beta: d.step("leaky_relu", "leaky", x, alpha=alpha),
+    "relu": lambda d, x, alpha, beta: d.step("relu", "relu", x),
+    "scaledtanh": _scaled_tanh,
+    "sigmoid": lambda d, x, alpha, beta: d.step("sigmoid", "sigmoid", x),
+    "softplus": _named("softplus"),
+    "softsign": _named("softsign"),
+    "tanh": _named("tanh"),
+}
+
+DEFAULTS = {
+    "affine": (1.0, 0.0),
+    "hardsigmoid": (0.2, 0.5),
+    "leakyrelu": (0.01, 0.0),
+    "scaledtanh": (1.0, 1.0),
+}
+"""Alpha and beta of activations that have them, where the node has none."""
+
+
+def rnn(site: Site) -> None:
+    """RNN."""
+
+    def steps(d: Direction) -> Step:
+        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
+            return d.activate(0, _with_state(d, xw, h)), None
+
+        return step
+
+    _recurrent(site, 1, ("tanh",), steps)
+
+
+def gru(site: Site) -> None:
+    """GRU, whose reset gate is applied before the product with the weights or after it."""
+    after = bool(site.attr("linear_before_reset", 0))
+
+    def steps(d: Direction) -> Step:
+        width = d.hidden
+        gates = replace(d, states=d.states[:, : 2 * width])
+        inner = replace(d, states=d.states[:, 2 * width :])
+
+        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
+            both = d.activate(0, _with_state(gates, d.gate(xw, 0, 2), h))
+            z, x = d.gate(both, 0), d.gate(xw, 2)
+            if after:
+                r = d.gate(both, 1)
+                bias = d.weight("reset bias", d.state_bias)
+                if h is None:
+                    part = d.step("mul", "reset", r, bias)
+                else:
+                    states = d.weight("R inner", inner.states)
+                    product = d.step("matmul", "state", h, states, bias)
+                    part = d.step("mul", "reset", r, product)
+                new = d.activate(1, d.step("add", "inner", x, part))
+            else:
+                kept = None if h is None else d.step("mul", "reset", d.gate(both, 1), h)
+                new = d.activate(1, _with_state(inner, x, kept))
+            moved = d.step("mul", "new", d.complement(z), new)
+            if h is None:
+                return moved, None
+            return d.step("add", "state", moved, d.step("mul", "old", z, h)), None
+
+        return step
+
+    _recurrent(site, 3, ("sigmoid", "tanh"), steps, apart=after)
+
+
+def lstm(site: Site) -> None:
+    """LSTM, with peepholes and coupled gates if it has them; cells are not clipped."""
+    coupled = bool(site.attr("input_forget", 0))
+
+    def steps(d: Direction) -> Step:
+        free = replace(d, clip=None)
+
+        def seen(x: str, cell: str | None, gate: int) -> str:
+            """What a gate sees, with its peephole."""
+            if d.peephole is None or cell is None:
+                return x
+            weights = d.peephole[gate * d.hidden : (gate + 1) * d.hidden]
+            peep = d.step("mul", f"peep{gate}", cell, d.weight(f"P{gate}", weights))
+            return d.step("add", f"seen{gate}", x, peep)
+
+        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
+            total = _with_state(d, xw, h)
+            if d.peephole is None:
+                three = d.activate(0, d.gate(total, 0, 3))
+                i, o, f = (d.gate(three, gate) for gate in range(3))
+            else:
+                i = d.activate(0, seen(d.gate(total, 0), c, 0))
+                o, f = "", d.activate(0, seen(d.gate(total, 2), c, 2))
+            f = d.complement(i) if coupled else f
+            cell = d.step("mul", "new", i, d.activate(1, d.gate(total, 3)))
+            if c is not None:
+                cell = d.step("add", "cell", cell, d.step("mul", "old", f, c))
+            if d.peephole is not None:
+                o = d.activate(0, seen(d.gate(total, 1), cell, 1))
+            return d.step("mul", "output", o, free.activate(2, cell)), cell
+
+        return step
+
+    _recurrent(site, 4, ("sigmoid", "tanh", "tanh"), steps)
+
+
+def _with_state(d: Direction, xw: str, h: str | None) -> str:
+    """The inputs' part plus the state times its weights."""
+    if h is None:
+        return xw
+    product = d.step("matmul", "state", h, d.weight(f"R{d.states.shape[1]}", d.states))
+    return d.step("add", "total", xw, product)
+
+
+def _recurrent(
+    site: Site,
+    gates: int,
+    usual: Sequence[str],
+    steps: Callable[[Direction], Step],
+    *,
+    apart: bool = False,
+) -> None:
+    """All directions and outputs.
+
+    usual: activations of a direction. apart: whether the last gate's bias of the state is not added
+    to that of the inputs.
+    """
+    batch_first = bool(site.attr("layout", 0))
+    x = site.operand(0)
+    if batch_first:
+        x = site.step("transpose", "steps first", x, perm=(1, 0, 2))
+    length, batch, _ = site.graph.shape(x)
+    lengths = _lengths(site, length, batch)
+    if max(lengths) > MOST_STEPS:
+        raise Refusal(f"expected at most {MOST_STEPS} steps, got {max(lengths)}; shorten the input")
+    made = [
+        _run(site, d, steps(d), x, lengths, lstm=gates == 4)
+        for d in _directions(site, gates, usual, apart=apart)
+    ]
+    hidden = made[0][1][0]
+    size = site.graph.shape(hidden)[-1]
+    if site.uses_output(0):
+        parts = [
+            site.step("reshape", "direction", y, shape=(length, 1, batch, size)) for y, _ in made
+        ]
+        y = site.step("concat", "directions", *parts, axis=1) if len(parts) > 1 else parts[0]
+        site.finish("transpose", y, perm=(2, 0, 1, 3) if batch_first else (0, 1, 2, 3))
+    for index in range(1, 3 if gates == 4 else 2):
+        if site.uses_output(index):
+            last = [state[index - 1] for _, state in made]
+            y = site.step("concat", "last", *last, axis=0) if len(last) > 1 else last[0]
+            perm = (1, 0, 2) if batch_first else (0, 1, 2)
+            site.finish("transpose", y, index=index, perm=perm)
+
+
+def _lengths(site: Site, length: int, batch: int) -> tuple[int, ...]:
+    """The steps of each sequence."""
+    lengths = site.ints_at(4, "sequence_lens") or (length,) * batch
+    if len(lengths) != batch or not all(0 < n <= length for n in lengths):
+        raise Refusal(f"expected {batch} sequence_lens from 1 to {length}, got {lengths}")
+    return lengths
+
+
+def _directions(site: Site, gates: int, usual: Sequence[str], *, apart: bool) -> list[Direction]:
+    """What the node says of each direction."""
+    word = site.attr("direction", b"forward")
+    word = word.decode() if isinstance(word, bytes) else str(word)
+    reverse = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(word)
+    if reverse is None:
+        raise Refusal(f"expected direction to be forward, reverse or bidirectional, got {word}")
+    w, r = site.floats(1, "weights"), site.floats(2, "weights")
+    count, hidden = len(reverse), r.shape[-1]
+    b = site.floats(3, "bias") if site.has(3) else np.zeros((count, 2 * gates * hidden))
+    peephole = site.floats(7, "peepholes") if gates == 4 and site.has(7) else None
+    shapes = (w.shape[:2], r.shape, b.shape)
+    rows = gates * hidden
+    expected = ((count, rows), (count, rows, hidden), (count, 2 * rows))
+    if shapes != expected:
+        raise Refusal(f"expected W, R and B of the shapes {expected}, got {shapes}")
+    clip = site.attr("clip", None)
+    names = _activations(site, usual, count)
+    found = []
+    for number, backwards in enumerate(reverse):
+        own = (gates - 1) * hidden if apart else rows
+        bias = np.array(b[number, :rows])
+        bias[:own] += b[number, rows : rows + own]
+        found.append(
+            Direction(
+                site=site,
+                number=number,
+                reverse=backwards,
+                hidden=hidden,
+                inputs=w[number].T,
+                states=r[number].T,
+                input_bias=bias,
+                state_bias=b[number, rows + own :],
+                activations=names[number * len(usual) : (number + 1) * len(usual)],
+                peephole=None if peephole is None else peephole[number],
+                clip=None if clip is None or clip <= 0 else float(clip),
+            )
+        )
+    return found
+
+
+def _activations(
+    site: Site, usual: Sequence[str], count: int
+) -> tuple[tuple[str, float, float], ...]:
+    """Names, alphas and betas, of all directions."""
+    given = site.attr("activations", None) or list(usual) * count
+    names = [(n.decode() if isinstance(n, bytes) else str(n)).lower() for n in given]
+    unknown = [name for name in names if name not in ACTIVATIONS]
+    if unknown or len(names) != len(usual) * count:
+        raise Refusal(
+            f"expected {len(usual) * count} activations of {', '.join(ACTIVATIONS)}, got "
+            f"{', '.join(names)}"
+        )
+    alphas = list(site.attr("activation_alpha", None) or [])
+    betas = list(site.attr("activation_beta", None) or [])
+    found = []
+    for name in names:
+        alpha, beta = DEFAULTS.get(name, (1.0, 0.0))
+        if name in DEFAULTS and alphas:
+            alpha = float(alphas.pop(0))
+        if name in DEFAULTS and name != "leakyrelu" and betas:
+            beta = float(betas.pop(0))
+        finite(np.array([alpha, beta]), "activation_alpha")
+        found.append((name, alpha, beta))
+    return tuple(found)
+
+
+def _run(
+    site: Site, d: Direction, step: Step, x: str, lengths: Sequence[int], *, lstm: bool
+) -> tuple[str, list[str]]:
+    """One direction: all its outputs [steps, batch, hidden], and its last state and cell."""
+    length, batch, _ = site.graph.shape(x)
+    xw = d.step("matmul", "inputs", x, d.weight("W", d.inputs), d.weight("b", d.input_bias))
+    groups = [range(batch)] if len(set(lengths)) == 1 else [range(i, i + 1) for i in range(batch)]
+    outputs, states = [], []
+    for group in groups:
+        first, steps = group[0], lengths[group[0]]
+        h, c = (_initial(d, xw, place, group, batch, given=lstm or place == 5) for place in (5, 6))
+        own = _part(d, xw, 1, first, len(group)) if len(groups) > 1 else xw
+        known = []
+        for t in reversed(range(steps)) if d.reverse else range(steps):
+            h, c = step(_part(d, own, 0, t, 1), h, c)
+            known.append(h)
+        if d.reverse:
+            known.reverse()
+        y = d.step("concat", "outputs", *known, axis=0) if steps > 1 else known[0]
+        if steps < length:
+            pads = (0, 0, 0, length - steps, 0, 0)
+            y = d.step("pad", "padded", y, pads=pads, value=0.0)
+        outputs.append(y)
+        states.append([name for name in (h, c) if name is not None])
+    if len(groups) == 1:
+        return outputs[0], states[0]
+    joined = [d.step("concat", "batch", *parts, axis=1) for parts in zip(*states, strict=True)]
+    return d.step("concat", "batch", *outputs, axis=1), joined
+
+
+def _part(d: Direction, x: str, axis: int, start: int, count: int) -> str:
+    """Some positions of an axis."""
+    bounds = {"starts": (start,), "stops": (start + count,), "axes": (axis,), "steps": (1,)}
+    return d.step("slice", "part", x, **bounds)
+
+
+def _initial(
+    d: Direction, xw: str, place: int, group: range, batch: int, *, given: bool
+) -> str | None:
+    """The first state, or cell, of some sequences: [1, batch, hidden]; None for zeros.
+
+    A constant one is added to zeros of xw, so that it is computed like those after it.
+    """
+    site = d.site
+    if not given or not site.has(place):
+        return None
+    if site.is_constant(place):
+        array = site.floats(place, "initial states")
+        if site.attr("layout", 0):
+            array = array.transpose(1, 0, 2)
+        array = array[d.number : d.number + 1, group[0] : group[-1] + 1]
+        if not array.any():
+            return None
+        zero = d.step("clip", "zero", _part(d, d.gate(xw, 0), 0, 0, 1), low=0.0, high=0.0)
+        first = _part(d, zero, 1, 0, 1)
+        return d.step("add", "initial", first, d.weight(f"initial {place} {group[0]}", array))
+    name = site.operand(place)
+    if site.attr("layout", 0):
+        name = d.step("transpose", "initial", name, perm=(1, 0, 2))
+    name = _part(d, name, 0, d.number, 1)
+    return name if len(group) == batch else _part(d, name, 1, group[0], len(group))
+
+
+CONVERTERS: Converters = {
+    ("", "GRU"): gru,
+    ("", "LSTM"): lstm,
+    ("", "RNN"): rnn,
+}
