@@ -176,8 +176,10 @@ def test_scan_of_two_inputs(backward: int) -> None:
     }
     nodes = [node("Scan", "h0 x c", "last all", body=body, **attrs)]
     constants = {"h0": normal(2, 3), "c": normal(5, 2, 3)}
-    made = model(nodes, {"x": (2, 5, 3)}, constants, ("last", "all"))
-    assert agrees(made).shape("all") == (2, 3, 5)
+    made = agrees(model(nodes, {"x": (2, 5, 3)}, constants, ("last", "all")))
+    assert made.shape("all") == (2, 3, 5)
+    products = [made.alike[n.outputs[0]] for n in made.nodes if n.op == "matmul"]
+    assert products == ["the_scan/the_matmul"] * 4  # the first state is constant
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, TensorProto.BFLOAT16])

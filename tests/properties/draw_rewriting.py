@@ -296,11 +296,15 @@ def where(d: Drawing) -> None:
     if d.version < 9:
         raise Rejected("no Where")
     shape = tuple(n if c.chance(70) else 1 for n in x.shape)
-    condition = d.constant(d.numbers.random(shape) < c.one((0.5, 0.5, 1.1, -1)))
+    condition = d.numbers.random(shape) < c.one((0.5, 0.5, 1.1, -1))
     fitting = [t.name for t in d.floats() if t.shape == x.shape]
     other = c.one(fitting) if c.chance(40) else d.weight(c.one((x.shape, ())))
-    pair = (x.name, other)
-    d.emit("Where", condition, *(pair if c.chance(60) else pair[::-1]))
+    pair = (x.name, other) if c.chance(60) else (other, x.name)
+    y = d.emit("Where", d.constant(condition), *pair)
+    if {name for name, mask in zip(pair, (condition, ~condition), strict=True) if mask.any()} <= {
+        *d.weights
+    }:
+        d.pool.remove(y)  # depends on no input
 
 
 def spectrum(d: Drawing) -> None:

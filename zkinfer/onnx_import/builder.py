@@ -30,7 +30,8 @@ class Builder:
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
     the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
     outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
-    format. inlined: how many nodes bodies held.
+    format. inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in
+    another; tensors of nodes of one name in them are alike.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Builder:
         self.used = set(used)
         self.allowance = allowance
         self.inlined = 0
+        self.loops = 0
         self._sources: dict[str, str] = {}
         self._tensor_names = _Names(names)
         self._node_names = _Names()
@@ -125,6 +127,8 @@ class Builder:
         kind = kind_of(op, [operand.kind for operand in types])
         self.shapes.update(zip(outputs, shapes, strict=True))
         self.kinds.update(dict.fromkeys(outputs, kind))
+        if self.loops:
+            self.alike.update(dict.fromkeys(outputs, name))
         self.nodes.append(
             Node(self._node_names.new(name), op, tuple(inputs), tuple(outputs), attrs)
         )

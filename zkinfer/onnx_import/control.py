@@ -32,6 +32,7 @@ def loop(site: Site) -> None:
     going = not site.has(1) or _flag(site, site.node.inputs[1], "condition")
     stacks: list[list[str]] = [[] for _ in body.outputs[1 + len(carried) :]]
     trip = 0
+    graph.loops += 1
     while going and (trips is None or trip < trips):
         number, condition = graph.new_tensor("trip"), graph.new_tensor("condition")
         graph.arrays[number], graph.arrays[condition] = np.array(trip), np.array(True)
@@ -41,6 +42,7 @@ def loop(site: Site) -> None:
         for stack, name in zip(stacks, rest, strict=True):
             stack.append(name)
         trip += 1
+    graph.loops -= 1
     for index, name in enumerate(carried):
         if site.uses_output(index):
             stand_for(site, index, name)
@@ -70,6 +72,7 @@ def scan(site: Site) -> None:
         raise Refusal(f"expected scanned axes of one length, got {sorted(lengths)}")
     stacks: list[list[str]] = [[] for _ in range(outputs)]
     (length,) = lengths
+    site.graph.loops += 1
     for step in range(length):
         entries = [
             _entry(site, place, axis, length - 1 - step if back else step)
@@ -79,6 +82,7 @@ def scan(site: Site) -> None:
         states = made[:split]
         for stack, name in zip(stacks, made[split:], strict=True):
             stack.append(name)
+    site.graph.loops -= 1
     for index, name in enumerate(states):
         if site.uses_output(index):
             stand_for(site, index, name)
