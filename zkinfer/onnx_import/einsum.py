@@ -152,6 +152,7 @@ def _product(site: Site, a: _Operand, b: _Operand, later: set[str]) -> _Operand:
     op = "matmul" if summed else "mul"  # [.., n, 1] by [.., 1, m] entry by entry where nothing is
     left, right = arranged(a, batch, rows, summed), arranged(b, batch, summed, columns)
     if left in graph.weights and right in graph.weights:
+        graph.allowance.check([extents[n] for n in (*batch, *rows, *columns)], "a product")
         array = np.matmul(graph.weights[left], graph.weights[right])
         y = site.weight("product", array)
     else:
