@@ -74,6 +74,8 @@ def resize(d: Drawing) -> None:
     transform = c.one(transforms)
     if c.chance(80):
         attrs["coordinate_transformation_mode"] = transform
+    if d.version >= 18 and mode != "nearest" and c.chance(30):
+        attrs["antialias"] = 1
     crops = attrs.get("coordinate_transformation_mode") == "tf_crop_and_resize"
     if mode == "nearest" and c.chance(60):
         names = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")

@@ -58,8 +58,7 @@ def _cropped(axis: _Axis) -> Coordinates:
     (begin, end), last = axis.roi, np.float32(axis.extent - 1)
     if axis.outputs == 1:
         return HALF * (begin + end) * last * np.ones(1, np.float32)
-    step = (end - begin) * last / np.float32(axis.outputs - 1)
-    return begin * last + axis.places * step
+    return begin * last + axis.places * (end - begin) * last / np.float32(axis.outputs - 1)
 
 
 CROP = "tf_crop_and_resize"
@@ -85,8 +84,6 @@ ROUND: Mapping[str, Callable[[Coordinates], Coordinates]] = {
 
 def resize(site: Site) -> None:
     """Resize; of opset 10 it is asymmetric, and its nearest place is below when scaling up."""
-    if site.attr("antialias", 0):
-        raise Refusal("expected antialias = 0, got 1; resize before the model")
     rank, old = len(site.shape(0)), site.version < 11
     given = site.ints("axes")
     axes = axes_in(given, rank) if given is not None else tuple(range(rank))
@@ -219,22 +216,30 @@ def _nearest(
 
 
 def _weights(site: Site, axis: _Axis, at: Coordinates, mode: str) -> Floats:
-    """The matrix [outputs, extent] of linear or cubic interpolation. Raises Refusal."""
-    whole = np.floor(at)
-    r = (at - whole).astype(np.float64)
-    if mode == "linear":
-        taps, weights = np.arange(2), np.stack([1 - r, r], axis=1)
-    elif mode == "cubic":
-        a = float(site.attr("cubic_coeff_a", -0.75))
-        near = [(a + 2) * d**3 - (a + 3) * d**2 + 1 for d in (r, 1 - r)]
-        far = [a * (d**3 - 5 * d**2 + 8 * d - 4) for d in (1 + r, 2 - r)]
-        taps, weights = np.arange(-1, 3), np.stack([far[0], *near, far[1]], axis=1)
-    else:
+    """The matrix [outputs, extent] of linear or cubic interpolation. Raises Refusal.
+
+    A tap's weight follows from its distance to the coordinate, over the scale where antialias asks
+    for it and entries are fewer.
+    """
+    if mode not in ("linear", "cubic"):
         raise Refusal(f"expected the mode nearest, linear or cubic, got {mode}")
+    shrunk = min(float(axis.scale), 1.0) if site.attr("antialias", 0) else 1.0
+    reach = (1 if mode == "linear" else 2) / shrunk
+    site.graph.allowance.check((axis.outputs, int(2 * reach) + 1), "the weights of its taps")
+    taps = np.arange(int(np.floor(-reach)) + 1, int(np.ceil(reach)) + 1)
+    whole = np.floor(at)
+    rest = (at - whole).astype(np.float64)
+    d = np.abs(taps - rest[:, None]) * shrunk
+    if mode == "linear":
+        weights = np.maximum(1 - d, 0)
+    else:
+        a = float(site.attr("cubic_coeff_a", -0.75))
+        near = (a + 2) * d**3 - (a + 3) * d**2 + 1
+        weights = np.where(d <= 1, near, np.where(d < 2, a * (d**3 - 5 * d**2 + 8 * d - 4), 0))
     places = whole.astype(np.int64)[:, None] + taps
-    if mode == "cubic" and site.attr("exclude_outside", 0):
+    if site.attr("exclude_outside", 0):
         weights *= (places >= 0) & (places < axis.extent)
-        weights /= weights.sum(axis=1, keepdims=True)
+    weights /= weights.sum(axis=1, keepdims=True)
     return _matrix(site, axis, places.clip(0, axis.extent - 1), weights)
 
 
