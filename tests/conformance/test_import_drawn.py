@@ -19,7 +19,7 @@ FEWEST = 5
 
 REFUSED = (
     r"dilations of 1 with auto_pad|window no larger than|no output that depends on an input|"
-    r"more entries may be made|onnxruntime does not crop|the policy stretch"
+    r"more entries may be made|onnxruntime does not crop|the policy stretch|antialias = 0 with"
 )
 
 

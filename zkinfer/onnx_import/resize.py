@@ -103,15 +103,19 @@ def resize(site: Site) -> None:
         raise Refusal("expected either scales or sizes, got both or neither")
     if scales is None:
         policy = site.attr("keep_aspect_ratio_policy", "stretch")
-        if transform == CROP and policy != "stretch":
-            raise Refusal(f"expected the policy stretch with {CROP}, got {policy}")
+        if policy != "stretch" and (transform == CROP or min(given or (0,)) < 0):
+            raise Refusal(
+                f"expected the policy stretch with {CROP} and with negative axes, which onnxruntime "
+                f"takes for others, got {policy}"
+            )
         scales, sizes = _by_sizes(site, axes, sizes, policy)
     resized = _axes(site, axes, scales, sizes, roi if transform == CROP else None)
-    if transform == CROP and all(axis.outputs == axis.extent for axis in resized):
-        raise Refusal(
-            "expected another size with tf_crop_and_resize, got the input's, for which onnxruntime "
-            "does not crop; use half_pixel"
-        )
+    for axis in resized:
+        if axis.outputs == axis.extent and axis.roi != (0, 1):
+            raise Refusal(
+                f"expected another size of the cropped axis {axis.axis}, got the input's, for "
+                "which onnxruntime does not crop; use Slice"
+            )
     _resized(site, resized, transform, "simple" if old else None)
 
 
@@ -171,14 +175,16 @@ def _axes(site: Site, axes: Sequence[int], scales: Any, sizes: Any, roi: Any) ->
 
 def _resized(site: Site, axes: Sequence[_Axis], transform: str, rounding: str | None) -> None:
     """Makes the output input 0 with its axes resized. rounding: "simple" before opset 11."""
-    mode = str(site.attr("mode", "nearest"))
+    mode, antialias = str(site.attr("mode", "nearest")), bool(site.attr("antialias", 0))
+    if antialias and transform == CROP:
+        raise Refusal(f"expected antialias = 0 with {CROP}, got 1")
     if all(axis.outputs == axis.extent for axis in axes):  # as onnxruntime has it, at any scale
         site.keep(site.any_operand(0))
         return
     outside: Any = np.zeros((1,) * len(site.shape(0)), bool)
     x = site.any_operand(0) if mode == "nearest" and transform != CROP else site.operand(0)
     for axis in axes:
-        if axis.outputs == axis.extent and axis.scale == 1 and transform != CROP:
+        if axis.outputs == axis.extent and (antialias or axis.scale == 1):
             continue
         at = COORDINATES[transform](axis)
         beyond = (at < 0) | (at > axis.extent - 1) if transform == CROP else np.zeros(len(at), bool)
