@@ -120,7 +120,7 @@ def max_pool(d: Drawing) -> None:
         attrs["ceil_mode"] = 1
     if d.version >= 8 and d.choices.chance(15):
         attrs["storage_order"] = 1
-    d.emit("MaxPool", x.name, kernel_shape=_kernel(d, x), **attrs)
+    d.emit("MaxPool", x.name, kernel_shape=_pool_kernel(d, x, attrs), **attrs)
 
 
 def average_pool(d: Drawing) -> None:
@@ -131,7 +131,7 @@ def average_pool(d: Drawing) -> None:
         attrs["ceil_mode"] = 1
     if d.choices.chance(50):
         attrs["count_include_pad"] = d.choices.one((0, 1, 1))
-    d.emit("AveragePool", x.name, kernel_shape=_kernel(d, x), **attrs)
+    d.emit("AveragePool", x.name, kernel_shape=_pool_kernel(d, x, attrs), **attrs)
 
 
 def global_pool(d: Drawing) -> None:
@@ -142,6 +142,19 @@ def global_pool(d: Drawing) -> None:
 
 def _kernel(d: Drawing, x: Tensor) -> list[int]:
     return [d.choices.integer(1, min(extent + 1, 5)) for extent in x.shape[2:]]
+
+
+def _pool_kernel(d: Drawing, x: Tensor, attrs: dict[str, Any]) -> list[int]:
+    """A pool's kernel.
+
+    Where it leaves out entries of three axes, onnxruntime begins with another than ONNX if they are
+    to be padded to the same extent.
+    """
+    kernel = _kernel(d, x)
+    steps = zip(kernel, attrs.get("strides", ()), strict=False)
+    if x.rank == 5 and "auto_pad" in attrs and any(stride > size for size, stride in steps):
+        raise Rejected("a stride beyond the kernel")
+    return kernel
 
 
 def _window(d: Drawing, rank: int, *, dilated: bool) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def resize(site: Site) -> None:
         policy = site.attr("keep_aspect_ratio_policy", "stretch")
         if policy != "stretch" and (transform == CROP or min(given or (0,)) < 0):
             raise Refusal(
-                f"expected the policy stretch with {CROP} and with negative axes, which onnxruntime "
-                f"takes for others, got {policy}"
+                f"expected the policy stretch with {CROP} and with negative axes, which "
+                f"onnxruntime takes for others, got {policy}"
             )
         scales, sizes = _by_sizes(site, axes, sizes, policy)
     resized = _axes(site, axes, scales, sizes, roi if transform == CROP else None)
