@@ -340,6 +340,16 @@ def _look_ups() -> Mapping[str, FixedGraph]:
     first = net.node("interpolate", x, name="left", first=-8, **hill)
     second = net.node("interpolate", y, name="right", first=0, **hill)
     made["two look-ups in one table"] = net.graph(first, second)
+    net = Net()
+    w, x = net.weight(7, 3), net.input(2, 2, low=1, high=5)
+    made["gather"] = net.graph(net.node("gather", w, x))
+    net = Net()
+    w, x, y = net.weight(5, 1), net.input(3, low=0, high=3), net.input(2, low=1, high=4)
+    one = net.node("gather", w, x, name="one")
+    made["two gathers from one table"] = net.graph(one, net.node("gather", w, y, name="other"))
+    net = Net()
+    table, x = net.input(6, 2), net.input(2, low=1, high=4)
+    made["gather from activations"] = net.graph(net.node("gather", table, x))
     return made
 
 

@@ -250,7 +250,10 @@ def _is_kind(value: Any, kind: str) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if not isinstance(value, tuple):
         return False
-    return all(_is_kind(item, "int" if kind == "ints" else "ints") for item in value)
+    if kind == "ints":
+        whole = set(map(type, value)) <= {int}
+        return whole and all(abs(end(value, default=0)) < 2**63 for end in (min, max))
+    return all(_is_kind(item, "ints") for item in value)
 
 
 def _graph(document: Any) -> FixedGraph:

@@ -72,7 +72,8 @@ def maxima_first(graph: FixedGraph) -> FixedGraph:
         if alone and OPS[second.op].takes_maxima(second.attrs, between):
             nodes[first.outputs] = replace(second, inputs=first.inputs, outputs=first.outputs)
             nodes[second.outputs] = replace(first, inputs=second.inputs, outputs=second.outputs)
-    return replace(graph, nodes=tuple(nodes.values()))
+    ordered = tuple(nodes.values())
+    return graph if ordered == graph.nodes else replace(graph, nodes=ordered)
 
 
 def open_tensors(graph: FixedGraph) -> dict[str, Open]:

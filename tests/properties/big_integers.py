@@ -61,6 +61,11 @@ def distances(attrs: Attrs, x: Objects) -> Objects:
     return filled(x.shape, lambda index: max(x[index[:-1]]) - x[index])
 
 
+def gather(attrs: Attrs, table: Objects, index: Objects) -> Objects:
+    shape = (*index.shape, table.shape[1])
+    return filled(shape, lambda place: table[index[place[:-1]], place[-1]])
+
+
 def interpolate(attrs: Attrs, x: Objects) -> Objects:
     values, step = attrs["values"], 2 ** attrs["shift"]
 
@@ -270,6 +275,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "average_pool": average_pool,
     "concat": concat,
     "conv": conv,
+    "gather": gather,
     "interpolate": interpolate,
     "distances": distances,
     "divide": divide,

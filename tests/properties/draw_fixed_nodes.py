@@ -124,6 +124,23 @@ def _distances(d: Drawing) -> Drawn:
     return (d.operand(1, 7),), {}
 
 
+def _gather(d: Drawing) -> Drawn:
+    table = d.any(lambda t: len(t.shape) == 2) if d.chance(40) else None
+    if table is None:
+        table = d.fresh((d.integer(1, 9), d.integer(1, 4)), d.scale(), weight=70)
+    rows = d.tensors[table].shape[0]
+    old = d.any(lambda t: not t.scale and 0 <= t.low and t.high < rows) if d.chance(40) else None
+    if old is None:
+        name = d.operand(0, 7)
+        ends = {"low": d.one((0, 0, 1)), "high": rows - d.one((1, 1, 2, 0))}
+        ends["low"] = min(ends.values())
+        shift = max(min(d.tensors[name].scale, 62), 0)
+        old = d.add(
+            "requantize", name, shift=shift, **ends, low_saturates=True, high_saturates=True
+        )
+    return (table, old), {}
+
+
 def _interpolate(d: Drawing) -> Drawn:
     narrow = d.chance(60)
     name = d.fresh(d.extents(), d.scale(), weight=10, most=9) if narrow else d.operand(0, 8)
@@ -301,6 +318,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "average_pool": _average_pool,
     "concat": _concat,
     "conv": _conv,
+    "gather": _gather,
     "interpolate": _interpolate,
     "distances": _distances,
     "divide": _divide,

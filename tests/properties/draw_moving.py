@@ -165,6 +165,24 @@ def gather(d: Drawing) -> None:
     d.emit("Gather", x.name, d.constant(np.asarray(indices, kind)), **attrs)
 
 
+def embedding(d: Drawing) -> None:
+    """Gather with computed indices, into constants or computed tensors, along any axis."""
+    c = d.choices
+    whole = [t for t in d.pool if t.value.dtype in (np.int64, np.int32) and t.value.size]
+    whole = [t for t in whole if t.value.min() >= 0 and t.value.max() < 300]
+    if not whole:
+        raise Rejected("no indices")
+    index = c.one(whole)
+    rows = int(index.value.max()) + c.one((1, 1, 2, 9))
+    fitting = [t for t in d.floats() if t.rank and rows in t.shape]
+    if fitting and c.chance(30):
+        x = c.one(fitting)
+        d.emit("Gather", x.name, index.name, axis=x.shape.index(rows))
+        return
+    shape = c.one(((rows,), (rows, d.extent()), (2, rows), (rows, 2, 3), (2, rows, 3)))
+    d.emit("Gather", d.weight(shape), index.name, axis=shape.index(rows))
+
+
 def repeat(d: Drawing) -> None:
     """Expand to a wider shape, Tile along some axes."""
     c = d.choices
@@ -321,6 +339,7 @@ MOVING: dict[str, Callable[[Drawing], None]] = {
     "concat": concat,
     "token": token,
     "gather": gather,
+    "embedding": embedding,
     "repeat": repeat,
     "slice": slice_,
     "split": split,

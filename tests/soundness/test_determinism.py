@@ -197,6 +197,13 @@ def divisions() -> Graphs:
         yield f"is_negative of {low} to {high}", net.graph(x)
 
 
+def gathers() -> Graphs:
+    """Numbers of a hidden table."""
+    net = Net()
+    w, x = net.weight(2, 1, low=-1, high=1), net.input(1, low=0, high=1)
+    yield "gather", net.graph(net.node("gather", w, x))
+
+
 def pools() -> Graphs:
     """Maxima: stored, padded, overlapping, and over a product that is not stored."""
     for name, shape, pool in (
@@ -218,7 +225,15 @@ def pools() -> Graphs:
 
 NETWORKS = dict(
     chain(
-        rescaled(), linear(), products(), nonlinear(), distances(), look_ups(), divisions(), pools()
+        rescaled(),
+        linear(),
+        products(),
+        nonlinear(),
+        distances(),
+        look_ups(),
+        gathers(),
+        divisions(),
+        pools(),
     )
 )
 

@@ -167,6 +167,11 @@ class Emitter(Protocol):
     def elementwise(self, name: str, bits: int) -> str:
         """A constant of a product entry by entry, in at most so many bits."""
 
+    def ends(self, tensor: str) -> tuple[Bounds, bool]:
+        """The least and the greatest value that a float tensor may have, and whether both are by
+        the data, so that values may leave them.
+        """
+
     def scale(self, tensor: str) -> int:
         """The scale of a float tensor's format."""
 
@@ -214,6 +219,7 @@ class Layer:
     emit: makes the fixed-point operators; None for a head that is not proved.
     fold: what becomes of the output when operands are divided by powers of two; None where no
     constants make up for it.
+    within: by their places, the whole numbers that operands have to be within.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -229,3 +235,4 @@ class Layer:
     weighted: Callable[[Attrs], Weighted] | None
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None
     fold: Callable[[Attrs, Sequence[Divided]], Folded | None]
+    within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}

@@ -1,5 +1,5 @@
-"""Converters of what takes entries at constant places: Gather, GatherElements, GatherND, Compress,
-ReverseSequence.
+"""Converters of what takes entries at places: Gather, by computed indices too, GatherElements,
+GatherND, Compress, ReverseSequence.
 """
 
 from math import prod
@@ -19,10 +19,32 @@ def gather(site: Site) -> None:
     """Gather of the entries at indices of any shape along an axis."""
     shape = site.shape(0)
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
+    if not site.is_constant(1):
+        _by_index(site, axis)
+        return
     places = indices(site, 1, shape[axis])
     target = (*shape[:axis], *places.shape, *shape[axis + 1 :])
     y = taken(site, site.any_operand(0), axis, places.reshape(-1).tolist())
     site.keep(reshaped(site, y, target))
+
+
+def _by_index(site: Site, axis: int) -> None:
+    """Rows of a table by a computed index, which counts from the front."""
+    shape, index = site.shape(0), site.shape(1)
+    order = (axis, *(a for a in range(len(shape)) if a != axis))
+    rows = (shape[axis], prod(shape) // shape[axis])
+    if site.is_constant(0):
+        table = site.floats(0, "table").transpose(order).reshape(rows)
+        x = site.weight("table", table, 0)
+    else:
+        moved = site.step("transpose", "rows", site.any_operand(0), perm=order)
+        x = site.step("reshape", "table", moved, shape=rows)
+    y = site.step("gather", "gather", x, site.source(1))
+    wide = site.step("reshape", "wide", y, shape=(*index, *(shape[a] for a in order[1:])))
+    middle = range(len(index))
+    rest = range(len(index), len(index) + len(shape) - 1)
+    perm = (*rest[:axis], *middle, *rest[axis:])
+    site.finish("transpose", wide, perm=perm)
 
 
 def indices(site: Site, index: int, extent: int) -> Places:

@@ -9,6 +9,7 @@ from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Integer, Node
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import Builder, Unfinished, finite
+from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
 from zkinfer.onnx_import.convert import Conversion, inner_heads
 from zkinfer.onnx_import.fuse import fuse
@@ -105,6 +106,7 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
+    nodes = recognized(nodes, builder.weights)
     nodes = fuse(nodes, outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}

@@ -18,6 +18,8 @@ from zkinfer.onnx_import.node import Refusal
 
 Coordinates = npt.NDArray[np.float32]
 ONE, HALF = np.float32(1), np.float32(0.5)
+WHOLE = np.float32(0), ONE
+"""The region of an axis that is not cropped."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def resize(site: Site) -> None:
         scales, sizes = _by_sizes(site, axes, sizes, policy)
     resized = _axes(site, axes, scales, sizes, roi if transform == CROP else None)
     for axis in resized:
-        if axis.outputs == axis.extent and axis.roi != (0, 1):
+        if axis.outputs == axis.extent and axis.roi != WHOLE:
             raise Refusal(
                 f"expected another size of the cropped axis {axis.axis}, got the input's, for "
                 "which onnxruntime does not crop; use Slice"
@@ -162,7 +164,7 @@ def _axes(site: Site, axes: Sequence[int], scales: Any, sizes: Any, roi: Any) ->
     made = []
     for place, axis in enumerate(axes):
         extent, scale = site.shape(0)[axis], np.float32(scales[place])
-        ends = (np.float32(0), np.float32(1))
+        ends = WHOLE
         if roi is not None:
             ends = (roi[place], roi[place + len(axes)])
         outputs = int(sizes[place]) if sizes is not None else int(np.float32(extent) * scale)

@@ -6,6 +6,7 @@ values at scale `scale`; y is exact, at the scale of the values plus shift.
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,11 +28,16 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     first, shift, values = attrs["first"], attrs["shift"], attrs["values"]
     require(0 <= shift <= 40, f"nodes 2^{shift} steps apart")
     require(1 < len(values) <= MAX_CONSTANTS + 1, f"a table of {len(values)} values")
-    require(max(map(abs, values)) < 2**40, "values beyond 40 bits")
+    least, most = _ends(values)
+    require(max(-least, most) < 2**40, "values beyond 40 bits")
     end = first + ((len(values) - 1) << shift)
     require(first <= x.low and x.high < end, f"{x.low} to {x.high} in a table of {first} to {end}")
-    ends = min(values) << shift, max(values) << shift
-    return (FixedTensor(x.shape, attrs["scale"] + shift, *ends),)
+    return (FixedTensor(x.shape, attrs["scale"] + shift, least << shift, most << shift),)
+
+
+@lru_cache(maxsize=256)
+def _ends(values: tuple[int, ...]) -> tuple[int, int]:
+    return min(values), max(values)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:

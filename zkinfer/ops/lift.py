@@ -63,6 +63,18 @@ def contracted(
     return (y + operands[2][0] if len(operands) == 3 else y,)
 
 
+def gathered(
+    forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
+) -> _Arrays[_Number]:
+    """Rows of operand 0, which are constants or of each sample, by operand 1."""
+    (table, sampled), (index, _) = operands
+    if not sampled:
+        return forward(attrs, table, index)
+    index = _repeated(index, len(table), operands[1][1])
+    rows = [forward(attrs, *pair)[0] for pair in zip(table, index, strict=True)]
+    return (np.stack(rows),)
+
+
 def joined(
     forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
 ) -> _Arrays[_Number]:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from zkinfer.errors import UsageError
 from zkinfer.graph import Graph, Integer, Kind
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
 from zkinfer.ops.tensor import FixedTensor
 from zkinfer.quantize.formats import MARGIN, exponent
 
@@ -70,11 +72,34 @@ def domains(
     """The declared domain of every input.
 
     With an input range that; else MARGIN times what the data hold, and on to the next power of two,
-    without negative numbers if the data have none, and within the input's type.
+    without negative numbers if the data have none, and within the input's type. Whole numbers that
+    are places in a table are all of the table's, whatever else is said of them.
     """
-    if input_range is not None:
-        return {name: Domain(*input_range, input_range[1], exact=True) for name in graph.inputs}
-    return {name: _calibrated(data[name], graph.tensors[name].kind) for name in graph.inputs}
+    found = {
+        name: Domain(*input_range, input_range[1], exact=True)
+        if input_range is not None
+        else _calibrated(data[name], graph.tensors[name].kind)
+        for name in graph.inputs
+    }
+    return found | _places(graph)
+
+
+def _places(graph: Graph) -> dict[str, Domain]:
+    """The inputs, or what is made of them by moving entries alone, that are places in a table."""
+    source = {name: name for name in graph.inputs}
+    ends: dict[str, list[tuple[float, float]]] = {}
+    for node in graph.nodes:
+        layer = LAYERS[node.op]
+        shapes = [graph.shape(name) for name in node.inputs]
+        for place, bounds in layer.within(node.attrs, shapes).items():
+            if node.inputs[place] in source:
+                ends.setdefault(source[node.inputs[place]], []).append(bounds)
+        if layer.entries is Entries.MOVED and len(node.inputs) == 1 and node.inputs[0] in source:
+            source.update(dict.fromkeys(node.outputs, source[node.inputs[0]]))
+    return {
+        name: Domain(max(low), min(high), min(high), exact=True)
+        for name, (low, high) in ((n, tuple(zip(*b, strict=True))) for n, b in ends.items())
+    }
 
 
 def _calibrated(data: Floats, kind: Kind) -> Domain:

@@ -1,7 +1,8 @@
-//! Booleanity of `bits`: the zero-check of `b~^2 - b~`, its first three rounds on bytes.
+//! Booleanity of `bits`: the zero-check of `b~^2 - b~`, its first four rounds on bytes.
 //!
 //! Eight neighbouring bits are one byte, so after any of the first three rounds a value is one of
-//! 256: each round's coefficients are sums over byte values weighted by a histogram of eq.
+//! 256: each round's coefficients are sums over byte values weighted by a histogram of eq. In the
+//! fourth a pair of values is a pair of bytes: its constant and its fold are looked up.
 
 use crate::witness::parallel_sum;
 use crate::zerocheck::{Polynomial, SplitEq, fold, pair};
@@ -41,7 +42,12 @@ impl<'a> Boolean<'a> {
 
     /// `b~(s)` after the last round.
     pub fn value(&self) -> Scalar {
-        pair(&self.table, 0).0
+        self.table.first().copied().unwrap_or_else(|| self.of_byte(0))
+    }
+
+    /// What a byte's bits became in the first three rounds; zero behind the last byte.
+    fn of_byte(&self, place: usize) -> Scalar {
+        self.values[self.bytes.get(place).map_or(0, |byte| usize::from(*byte))][0]
     }
 }
 
@@ -82,10 +88,17 @@ pub fn histogram(bytes: &[u8], eq: &SplitEq, first: usize) -> Vec<Scalar> {
 
 impl Polynomial for Boolean<'_> {
     fn coefficients(&self, eq: &SplitEq, round: usize) -> (Scalar, Scalar) {
-        if round >= BYTE {
+        if round > BYTE {
             return eq.sum(round + 1, self.table.len().div_ceil(2), |x| {
                 let (zero, one) = pair(&self.table, x);
                 (zero.square() - zero, (one - zero).square())
+            });
+        }
+        if round == BYTE {
+            let constants: Vec<Scalar> = self.values.iter().map(|v| v[0].square() - v[0]).collect();
+            return eq.sum(round + 1, self.bytes.len().div_ceil(2), |x| {
+                let lead = (self.of_byte(2 * x + 1) - self.of_byte(2 * x)).square();
+                (constants[usize::from(self.bytes[2 * x])], lead)
             });
         }
         let inside = zkinfer_verify::scalar::eq_table(&self.sigma[round + 1..BYTE]);
@@ -107,16 +120,22 @@ impl Polynomial for Boolean<'_> {
     }
 
     fn bind(&mut self, round: usize, r: Scalar) {
-        if round >= BYTE {
+        if round > BYTE {
             self.table = fold(&self.table, r);
-            return;
-        }
-        for value in &mut self.values {
-            *value = value.chunks(2).map(|pair| pair[0] + r * (pair[1] - pair[0])).collect();
-        }
-        if round + 1 == BYTE {
-            self.table =
-                self.bytes.par_iter().map(|byte| self.values[usize::from(*byte)][0]).collect();
+        } else if round == BYTE {
+            let ones: Vec<Scalar> = self.values.iter().map(|value| r * value[0]).collect();
+            let zeros: Vec<Scalar> =
+                self.values.iter().zip(&ones).map(|(value, one)| value[0] - one).collect();
+            let folded = |pair: &[u8]| match pair {
+                [zero, one] => zeros[usize::from(*zero)] + ones[usize::from(*one)],
+                [zero, ..] => zeros[usize::from(*zero)],
+                [] => Scalar::default(),
+            };
+            self.table = self.bytes.par_chunks(2).with_min_len(1024).map(folded).collect();
+        } else {
+            for value in &mut self.values {
+                *value = value.chunks(2).map(|pair| pair[0] + r * (pair[1] - pair[0])).collect();
+            }
         }
     }
 }

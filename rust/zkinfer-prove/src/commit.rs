@@ -4,28 +4,35 @@
 //! addition a group, and a row of w-bit integers w of these and a doubling per bit plane. Rows are
 //! taken together, a group at a time: its table stays in the cache, and many rows pay for tables of
 //! larger groups. Tables hold halves of the generators: the results are doubled for free when they
-//! are encoded in batches (one inversion for all).
+//! are encoded in batches (one inversion for all), so no encoding takes a root.
 //!
 //! Table look-ups depend on secrets, so this is not constant time.
 
+use crate::edwards::{self, Affine, decode_doubles};
 use ark_ff::Field;
 use curve25519_dalek::RistrettoPoint;
-use curve25519_dalek::traits::{Identity, VartimeMultiscalarMul};
+use curve25519_dalek::traits::VartimeMultiscalarMul;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Add;
 use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 use zkinfer_verify::group::{Generators, Made, Point, once};
 use zkinfer_verify::scalar::{Scalar, to_bytes, to_group};
 
+pub use crate::edwards::encode_doubles as encode;
+
 /// A point whose double is meant: see [`encode`].
-pub type Half = RistrettoPoint;
+pub type Half = edwards::Point;
 
 /// Points of a group whose table is kept.
 const BYTE: usize = 8;
 
-/// Points of the largest group that many rows get a table for: 640 KiB of subset sums.
-const LARGEST: usize = 12;
+/// Points of the largest group that many rows get a table for: 768 KiB of subset sums.
+const LARGEST: usize = 13;
+
+/// Additions that an entry of a table costs: its own, and as much to make it affine.
+const ENTRY: usize = 2;
 
 /// How many tables for many rows there are at a time.
 const TABLES: usize = 8;
@@ -34,20 +41,22 @@ const TABLES: usize = 8;
 const ROWS: usize = 2048;
 
 /// Sums of every subset of eight points, for consecutive groups of eight.
-struct SubsetTable(Vec<Half>);
+struct SubsetTable(Vec<Affine>);
 
-/// The commitment key with its tables. About 5 MiB and 4 ms for 1,024 columns.
+/// The commitment key with its tables. About 3 MiB for 1,024 columns.
 pub struct CommitmentKey {
-    halves: Vec<Half>,
+    /// The generators of the columns, divided by four, in the group's library.
+    quarters: Vec<RistrettoPoint>,
+    halves: Vec<Affine>,
     columns: SubsetTable,
     value: SubsetTable,
     blinding: SubsetTable,
 }
 
 /// The sums of every subset of some points: bit i of a place stands for point i.
-fn subsets(points: &[Half]) -> Vec<Half> {
+fn subsets(points: &[Affine]) -> Vec<Affine> {
     let mut sums = Vec::with_capacity(1 << points.len());
-    sums.push(RistrettoPoint::identity());
+    sums.push(Half::IDENTITY);
     for point in points {
         sums.extend_from_within(..);
         let half = sums.len() / 2;
@@ -55,12 +64,18 @@ fn subsets(points: &[Half]) -> Vec<Half> {
             *sum += point;
         }
     }
-    sums
+    edwards::affine(&sums)
 }
 
 /// Adds to each sum what its row of bits selects of consecutive groups of `size` points, the first
 /// of which belongs to bit `start`.
-fn add_selected(sums: &mut [Half], rows: &[&[u8]], tables: &[&[Half]], start: usize, size: usize) {
+fn add_selected(
+    sums: &mut [Half],
+    rows: &[&[u8]],
+    tables: &[&[Affine]],
+    start: usize,
+    size: usize,
+) {
     for (group, table) in tables.iter().enumerate() {
         let at = start + group * size;
         for (sum, row) in sums.iter_mut().zip(rows) {
@@ -75,12 +90,12 @@ fn add_selected(sums: &mut [Half], rows: &[&[u8]], tables: &[&[Half]], start: us
 }
 
 impl SubsetTable {
-    fn new(points: &[Half]) -> Self {
-        let tables: Vec<Vec<Half>> = points
+    fn new(points: &[Affine]) -> Self {
+        let tables: Vec<Vec<Affine>> = points
             .par_chunks(BYTE)
             .map(|group| {
                 let mut sums = subsets(group);
-                sums.resize(1 << BYTE, RistrettoPoint::identity());
+                sums.resize(1 << BYTE, sums[0]);
                 sums
             })
             .collect();
@@ -88,13 +103,13 @@ impl SubsetTable {
     }
 
     /// The table of each group.
-    fn groups(&self) -> Vec<&[Half]> {
+    fn groups(&self) -> Vec<&[Affine]> {
         self.0.chunks_exact(1 << BYTE).collect()
     }
 
     /// The sum of the points selected by the bits, eight to a byte.
     fn sum(&self, bytes: &[u8]) -> Half {
-        let mut sum = [RistrettoPoint::identity()];
+        let mut sum = [Half::IDENTITY];
         add_selected(&mut sum, &[bytes], &self.groups(), 0, BYTE);
         sum[0]
     }
@@ -109,13 +124,17 @@ impl CommitmentKey {
 
     /// Builds the tables.
     pub fn new(generators: &Generators) -> Self {
-        let half = to_group(&Scalar::from(2u64).inverse().unwrap_or_default());
-        let halves: Vec<Half> = generators.columns.par_iter().map(|g| g * half).collect();
-        let doublings = |point: Point| -> Vec<Half> {
-            std::iter::successors(Some(point * half), |p| Some(p + p)).take(256).collect()
+        let quarter = to_group(&Scalar::from(4u64).inverse().unwrap_or_default());
+        let quarters: Vec<_> = generators.columns.par_iter().map(|g| g * quarter).collect();
+        let halves = edwards::affine(&decode_doubles(&quarters));
+        let doublings = |point: Point| -> Vec<Affine> {
+            let half = decode_doubles(&[point * quarter]);
+            let doublings = std::iter::successors(half.first().copied(), |p| Some(*p + *p));
+            edwards::affine(&doublings.take(256).collect::<Vec<_>>())
         };
         CommitmentKey {
             columns: SubsetTable::new(&halves),
+            quarters,
             halves,
             value: SubsetTable::new(&doublings(generators.value)),
             blinding: SubsetTable::new(&doublings(generators.blinding)),
@@ -140,23 +159,23 @@ impl CommitmentKey {
 
     /// The sums of the columns that rows of bits select.
     fn selected(&self, rows: &[&[u8]]) -> Vec<Half> {
-        let mut sums = vec![RistrettoPoint::identity(); rows.len()];
+        let mut sums = vec![Half::IDENTITY; rows.len()];
         let share = rows.len().div_ceil(4 * rayon::current_num_threads()).clamp(1, 1024);
-        let mut add = |tables: &[&[Half]], start, size| {
+        let mut add = |tables: &[&[Affine]], start, size| {
             sums.par_chunks_mut(share)
                 .zip(rows.par_chunks(share))
                 .for_each(|(sums, rows)| add_selected(sums, rows, tables, start, size));
         };
         // Additions a column, in thousandths: for the rows, and to make the table.
-        let additions = |size: &usize| 1000 * ((1 << size) + rows.len()) / size;
+        let additions = |size: &usize| 1000 * ((ENTRY << size) + rows.len()) / size;
         let size = (BYTE + 1..=LARGEST).min_by_key(additions).unwrap_or(LARGEST);
         if 1000 * rows.len() / BYTE <= additions(&size) {
             add(&self.columns.groups(), 0, BYTE);
             return sums;
         }
         for (place, points) in self.halves.chunks(size * TABLES).enumerate() {
-            let tables: Vec<Vec<Half>> = points.par_chunks(size).map(subsets).collect();
-            let tables: Vec<&[Half]> = tables.iter().map(Vec::as_slice).collect();
+            let tables: Vec<Vec<Affine>> = points.par_chunks(size).map(subsets).collect();
+            let tables: Vec<&[Affine]> = tables.iter().map(Vec::as_slice).collect();
             add(&tables, place * size * TABLES, size);
         }
         sums
@@ -184,12 +203,12 @@ impl CommitmentKey {
     /// A row of scalars.
     pub fn scalars(&self, row: &[Scalar], blinding: &Scalar) -> Half {
         let share = row.len().div_ceil(rayon::current_num_threads()).max(64);
-        let sum: Half = row
+        let sum: RistrettoPoint = row
             .par_chunks(share)
-            .zip(self.halves.par_chunks(share))
+            .zip(self.quarters.par_chunks(share))
             .map(|(s, p)| RistrettoPoint::vartime_multiscalar_mul(s.iter().map(to_group), p))
             .sum();
-        sum + self.blind(blinding)
+        decode_doubles(&[sum]).into_iter().fold(self.blind(blinding), Half::add)
     }
 }
 
@@ -208,17 +227,8 @@ fn bit_planes(row: &[i64]) -> Zeroizing<Vec<u8>> {
 
 /// `sum_k 2^k planes_k`, where the last plane of a two's complement integer is negative.
 fn weighted(planes: &[Half]) -> Half {
-    let Some((top, others)) = planes.split_last() else { return RistrettoPoint::identity() };
-    others.iter().rev().fold(-top, |sum, plane| sum + sum + plane)
-}
-
-/// Canonical encodings of the doubles of points.
-pub fn encode(points: &[Half]) -> Vec<[u8; 32]> {
-    points
-        .par_chunks(64)
-        .flat_map_iter(RistrettoPoint::double_and_compress_batch)
-        .map(|encoding| encoding.to_bytes())
-        .collect()
+    let Some((top, others)) = planes.split_last() else { return Half::IDENTITY };
+    others.iter().rev().fold(-*top, |sum, plane| sum + sum + *plane)
 }
 
 #[cfg(test)]
@@ -251,8 +261,8 @@ mod tests {
                 .map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8)
                 .collect();
             let rows: Vec<&[u8]> = image.chunks_exact(13).collect();
-            let few = rows.iter().map(|row| key.columns.sum(row));
-            assert!(key.selected(&rows).into_iter().eq(few));
+            let few: Vec<_> = rows.iter().map(|row| key.columns.sum(row)).collect();
+            assert_eq!(encode(&key.selected(&rows)), encode(&few));
         }
     }
 

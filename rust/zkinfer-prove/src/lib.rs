@@ -2,8 +2,10 @@
 //!
 //! Depends on `zkinfer-verify` for everything that both sides must agree on, never the other way.
 
+pub mod base_field;
 pub mod boolean;
 pub mod commit;
+pub mod edwards;
 pub mod inner;
 pub mod matrix;
 pub mod messages;

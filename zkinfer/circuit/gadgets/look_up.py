@@ -15,38 +15,55 @@ polynomials. For n tuples and a table of N rows a false look-up passes with prob
 (n + N) k / l, k the coordinates of the challenge vectors: each challenge is the first weight of
 one, the product of its 1 - theta. Whatever the m_j are, nothing else follows from them.
 
+A column may hold vectors: they are folded by a challenge vector of their own, so that a row of any
+length costs one look-up. The table of `row` is any stored value, with the numbers n_j of its rows
+as another column, advice that counts from 1:
+
+    n_j - n_{j-1} = 1, with 0 before the first               `table/numbers`
+
 Rows: n + N + 1; sketch: n + N; trace: N. All uses of one table are taken together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from zkinfer.circuit import linear
+from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS, Axis, Challenge, Term
-from zkinfer.circuit.value import Integers, Interval, Value, factors_of
+from zkinfer.circuit.value import Integers, Interval, Value
 
 
 @dataclass
 class Table:
-    """A table of public integers, and what looks its rows up.
+    """A table, and what looks its rows up.
 
-    path: its name. columns: of equal lengths. counts: while solving, how often each row is found.
+    path: its name. columns: [rows], or [rows, length] of vectors. counts: while solving, how often
+    each row is found.
     """
 
     b: Builder
     path: str
-    columns: tuple[tuple[int, ...], ...]
+    columns: tuple[Value, ...]
     counts: Integers
     totals: list[Term] = field(default_factory=list)
+
+    def take(self, path: str, values: Sequence[Value], places: Integers | None) -> None:
+        """Takes in tuples: values with the same factors, but for a last axis of vectors."""
+        if places is not None:
+            self.counts += np.bincount(places.ravel(), minlength=len(self.counts))
+            return
+        rows = values[0].rows
+        one = Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
+        a = _folded(self.b, rows, values)
+        self.totals.extend(self.b.quotients(f"{path}/look_up", rows, a, [one]))
 
     def finish(self) -> None:
         """The blocks `entries` and `total`."""
         rows = len(self.counts)
-        any_number = Interval(-(MODULUS // 2), MODULUS // 2)
         counts = self.b.advice(
             f"{self.path}/counts",
             Segment.TRACE,
@@ -54,12 +71,11 @@ class Table:
             0,
             2**62,
             self.counts if self.b.solving else None,
-            certain=any_number,
+            certain=Interval(-(MODULUS // 2), MODULUS // 2),
         )
         if self.b.solving:
             return
-        columns = [_constants(series) for series in self.columns]
-        a = _folded(self.b, counts.rows, columns)
+        a = _folded(self.b, counts.rows, self.columns)
         quotients = self.b.quotients(f"{self.path}/entries", counts.rows, a, counts.terms)
         less = [replace(term, coefficient=-1) for term in quotients]
         self.b.block(f"{self.path}/total", (), (), (), [*self.totals, *less])
@@ -72,28 +88,71 @@ def look_up(
     values: Sequence[Value],
     places: Integers | None,
 ) -> None:
-    """States that the values, one a column, are a row of a table at every index.
+    """States that the values, one a column, are a row of a public table at every index.
 
     columns: the table, all of one length. values: of one shape. places: while solving, the rows
     that they are, int64 of any shape.
     """
     key = tuple(columns)
-    rows = len(key[0])
-    table = b.shared(key, lambda: Table(b, f"{path}/table", key, np.zeros(rows, np.int64)))
+    table = _table(b, path, key, lambda: tuple(map(_constants, key)), len(key[0]))
+    table.take(path, b.aligned(path, *values), places)
+
+
+def row(b: Builder, path: str, table: Value, index: Value) -> Value:
+    """The rows of a stored table [N, length] that a stored index of any shape names, stored."""
+    if table.factors != views.factors_of(table.shape) or table.parts or table.is_weighted:
+        table = b.store(f"{path}/copy", table)
+    if index.factors != views.factors_of(index.shape):
+        index = b.store(f"{path}/index", index)
+    rows, length = table.shape
+    places = b.integers(path, index)
+    if places is not None:
+        places = np.clip(places, 0, rows - 1)
+    array = table.array[places] if places is not None else None
+    shape = (*index.shape, length)
+    ends, certain = (table.low, table.high), table.certain
+    y = b.advice(f"{path}/rows", Segment.TRACE, shape, *ends, array, certain=certain)
+    known = _table(b, path, table.terms, lambda: (_counted(b, f"{path}/table", rows), table), rows)
+    known.take(path, (linear.shifted(index, 1), y), places)
+    return y
+
+
+def _counted(b: Builder, path: str, rows: int) -> Value:
+    """The numbers from 1 to `rows`."""
+    array = np.arange(1, rows + 1) if b.solving else None
+    ends = Interval(1, rows)
+    path = f"{path}/numbers"
+    n = b.advice(path, Segment.TRACE, (rows,), *ends, array, certain=ends)
+    if rows > 1:
+        (term,) = n.terms
+        before = replace(term, coefficient=-1, bases=(-1,))
+        b.block(path, n.rows, (), (), [*n.terms, before, *linear.constant(-1, n).terms])
+    else:
+        b.equal(path, n, linear.constant(1, n))
+    return n
+
+
+def _table(
+    b: Builder,
+    path: str,
+    key: Hashable,
+    columns: Callable[[], tuple[Value, ...]],
+    rows: int,
+) -> Table:
+    """The table that is known by a key."""
+
+    def make() -> Table:
+        return Table(b, f"{path}/table", columns(), np.zeros(rows, np.int64))
+
+    table = b.shared(key, make)
     if not isinstance(table, Table):
         raise TypeError(f"{path}: its table is known as something else")
-    if places is not None:
-        table.counts += np.bincount(places.ravel(), minlength=rows)
-        return
-    aligned = b.aligned(path, *values)
-    one = linear.constant(1, aligned[0])
-    a = _folded(b, one.rows, aligned)
-    table.totals.extend(b.quotients(f"{path}/look_up", one.rows, a, one.terms))
+    return table
 
 
 def _constants(series: Sequence[int]) -> Value:
     """Public integers along an axis."""
-    nothing = Value(factors_of((len(series),)), (), 0, 0, Interval(0, 0))
+    nothing = Value(views.factors_of((len(series),)), (), 0, 0, Interval(0, 0))
     weighted = linear.weight(linear.constant(1, nothing), 0, series)
     if weighted is None:
         raise ValueError("a constant without axes of several factors takes weights")
@@ -101,12 +160,20 @@ def _constants(series: Sequence[int]) -> Value:
 
 
 def _folded(b: Builder, rows: tuple[int, ...], columns: Sequence[Value]) -> list[Term]:
-    """alpha - sum_c w_c column_c, at every row."""
-    alpha, *others = b.challenges([2] * (1 + len(columns)))
+    """alpha - sum_c w_c column_c, at every row; vectors are folded first."""
+    lengths = [extent for column in columns for extent in column.rows[len(rows) :]]
+    alpha, *others = b.challenges([2] * (1 + len(columns)) + lengths)
     one = Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
     terms = [_times(one, alpha)]
-    for column, challenge in zip(columns, others, strict=True):
-        terms += [_times(term, challenge) for term in linear.scale(column, -1).terms]
+    scalars, vectors = others[: len(columns)], iter(others[len(columns) :])
+    for column, challenge in zip(columns, scalars, strict=True):
+        count = len(column.rows) - len(rows)
+        inner = [next(vectors) for _ in range(count)]
+        for term in linear.scale(column, -1).terms:
+            outer, axes = term.rows[: len(rows)], term.rows[len(rows) :]
+            sums = [axis._replace(weight=w) for axis, w in zip(axes, inner, strict=True)]
+            flat = replace(term, rows=outer, sums=(*sums, *term.sums))
+            terms.append(_times(flat, challenge))
     return terms
 
 
