@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 _UNBOUNDED = float(np.finfo(np.float32).max)

@@ -9,8 +9,8 @@ from onnx import TensorProto, helper
 from zkinfer.graph import Integer
 from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 
@@ -65,6 +65,9 @@ def xor(site: Site) -> None:
 
 def where(site: Site) -> None:
     """Where: b + c (a - b), or c a and (1 - c) b where the other choice is always zero."""
+    if site.is_constant(0):
+        _where_known(site)
+        return
     shape = broadcast(*(site.shape(place) for place in range(3)))
     chosen, *choices = (site.any_operand(place) for place in range(3))
     zero = [site.is_constant(place) and not np.any(site.array(place, "choice")) for place in (1, 2)]
@@ -82,6 +85,29 @@ def where(site: Site) -> None:
     _result(site, expanded(site, y, shape))
     if any(site.is_integral(place) for place in (1, 2)):
         site.graph.integral.add(site.node.outputs[0])
+
+
+def _where_known(site: Site) -> None:
+    """By a constant condition: each operand times its entries; constants are chosen."""
+    condition = site.array(0, "condition").astype(bool)
+    shape = broadcast(condition.shape, site.shape(1), site.shape(2))
+    kept = []
+    for index, mask in ((1, condition), (2, ~condition)):
+        if not mask.any():
+            continue
+        if mask.all() and site.is_constant(index):
+            array = site.array(index, "operand")
+            site.graph.allowance.spend(shape, "its output")
+            site.graph.arrays[site.node.outputs[0]] = np.broadcast_to(array, shape)
+            return
+        if mask.all():
+            site.keep(expanded(site, site.operand(index), shape))
+            return
+        if site.is_constant(index):
+            kept.append(site.weight("chosen", np.where(mask, site.array(index, "operand"), 0)))
+        else:
+            kept.append(site.step("mul", "kept", site.operand(index), site.weight("mask", mask)))
+    site.finish("add", *kept)
 
 
 def sign(site: Site) -> None:

@@ -6,9 +6,9 @@ from functools import reduce
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axes_in
+from zkinfer.onnx_import.moves import reshaped
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.normalization import absolute
-from zkinfer.onnx_import.repeat import reshaped
 from zkinfer.onnx_import.shapes import Shape
 
 MOST_FACTORS = 64

@@ -12,8 +12,8 @@ import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
 from zkinfer.onnx_import.elementwise import bounded, larger, smaller
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 Joined = Callable[[Floats, Floats], Floats]

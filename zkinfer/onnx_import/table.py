@@ -1,6 +1,10 @@
 """Which converter handles which operator: what each file says. Any other operator is refused."""
 
 from zkinfer.onnx_import import (
+    blocks,
+    control,
+    convolution,
+    einsum,
     elementwise,
     functions,
     gather,
@@ -9,15 +13,25 @@ from zkinfer.onnx_import import (
     logic,
     movement,
     normalization,
+    padding,
     recurrent,
     reductions,
     repeat,
+    resize,
+    scatter,
     several,
+    spectra,
+    triangles,
     windows,
 )
 from zkinfer.onnx_import.builder import Converters
+from zkinfer.onnx_import.constants import OF_SHAPE
 
 CONVERTERS: Converters = {
+    **blocks.CONVERTERS,
+    **control.CONVERTERS,
+    **convolution.CONVERTERS,
+    **einsum.CONVERTERS,
     **elementwise.CONVERTERS,
     **functions.CONVERTERS,
     **gather.CONVERTERS,
@@ -26,12 +40,17 @@ CONVERTERS: Converters = {
     **logic.CONVERTERS,
     **movement.CONVERTERS,
     **normalization.CONVERTERS,
+    **padding.CONVERTERS,
     **recurrent.CONVERTERS,
     **reductions.CONVERTERS,
     **repeat.CONVERTERS,
+    **resize.CONVERTERS,
+    **scatter.CONVERTERS,
     **several.CONVERTERS,
+    **spectra.CONVERTERS,
+    **triangles.CONVERTERS,
     **windows.CONVERTERS,
 }
 
-FOLDED = ("Constant", "ConstantOfShape", "Shape")
+FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 """Standard operators without a converter: their outputs are constants once shapes are fixed."""
