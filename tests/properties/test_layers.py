@@ -19,15 +19,18 @@ from zkinfer.layers.contract import Entries, Floats, Interval, Operand
 from zkinfer.onnx_import import load
 from zkinfer.quantize import floats
 
-MODELS = 150
+MODELS = 40
+MODELS_OF_A_KIND = 4
 """Among the nodes of so many models there are all operators."""
 
 
 def drawn() -> Iterator[tuple[Graph, dict[str, Floats]]]:
     """Graphs with samples of their inputs."""
-    for number in range(MODELS):
+    kinds: list[str | None] = [None] * MODELS
+    kinds += [kind for kind in draw_models.OPERATORS for _ in range(MODELS_OF_A_KIND)]
+    for number, kind in enumerate(kinds):
         try:
-            case = draw_models.graph(seeded(3, number))
+            case = draw_models.graph(seeded(3, number), kind)
             graph = load(case.model, case.shapes)
         except (Rejected, UnsupportedModelError, UsageError):
             continue
