@@ -74,9 +74,14 @@ def check_interval(
 ) -> None:
     """Operands within intervals around these give outputs within the layer's."""
     layer = LAYERS[node.op]
+    places = layer.within(node.attrs, [x.shape for x in operands])
+    moves = [
+        name not in graph.constants and place not in places
+        for place, name in enumerate(node.inputs)
+    ]
     radii = [
-        rng.random(x.shape) * (name not in graph.constants) * abs(x).max() * 2
-        for name, x in zip(node.inputs, operands, strict=True)
+        rng.random(x.shape) * moved * abs(x).max() * 2
+        for moved, x in zip(moves, operands, strict=True)
     ]
     around = [Interval(x - r, x + r) for x, r in zip(operands, radii, strict=True)]
     with np.errstate(all="ignore"):
