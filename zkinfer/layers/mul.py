@@ -1,6 +1,10 @@
-"""mul(a, b): the product entry by entry, with numpy's broadcasting. No attributes."""
+"""mul(a, b): the product entry by entry, with numpy's broadcasting. No attributes.
 
-from collections.abc import Sequence
+Raw operands are taken raw where 62 bits hold the product: one rounding serves all.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -40,14 +44,26 @@ def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    """The product of operands as they are, or of rounded ones where that is too wide."""
     output = b.raw(node.outputs[0])
-    operands = [name if b.is_constant(name) else b.fixed(name) for name in node.inputs]
 
     def attempt(bits: int) -> None:
-        inputs = [b.elementwise(x, bits) if b.is_constant(x) else x for x in operands]
+        inputs = [
+            b.elementwise(name, bits) if b.is_constant(name) else b.as_it_is(name)
+            for name in node.inputs
+        ]
         b.emit(node.name, "mul", inputs, output)
 
-    narrowing(b, b.most_bits, FEWEST_BITS, attempt)
+    def rounded() -> None:
+        for name in node.inputs:
+            if not b.is_constant(name):
+                b.fixed(name)
+        narrowing(b, b.most_bits, FEWEST_BITS, attempt)
+
+    attempts: list[Callable[[], None]] = [rounded]
+    if any(b.is_raw(name) for name in node.inputs):
+        attempts.insert(0, partial(attempt, b.most_bits))
+    b.first_that_fits(attempts)
     return (Emitted(output, raw=True),)
 
 
@@ -60,7 +76,7 @@ LAYER = Layer(
     constants=(),
     factors=(),
     products=rules.one,
-    reads_raw=False,
+    reads_raw=True,
     head=None,
     weighted=None,
     emit=_emit,

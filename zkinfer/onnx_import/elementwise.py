@@ -3,11 +3,8 @@
 import math
 
 import numpy as np
-from onnx import TensorProto, helper
 
-from zkinfer.graph import Integer
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
@@ -124,6 +121,11 @@ def prelu(site: Site) -> None:
 
 def clip(site: Site) -> None:
     """Clip; the bounds are attributes before opset 11. Where low exceeds high, high wins."""
+    if site.version >= 11 and any(site.has(k) and not site.is_constant(k) for k in (1, 2)):
+        y = site.operand(0)
+        y = larger(site, y, site.operand(1)) if site.has(1) else y
+        site.keep(smaller(site, y, site.operand(2)) if site.has(2) else y)
+        return
     if site.version < 11:
         low, high = site.attr("min", -math.inf), site.attr("max", math.inf)
     else:
@@ -144,21 +146,16 @@ def bounded(site: Site, x: str, low: float, high: float) -> str:
     return site.step("clip", "clip", x, low=min(low, high), high=high)
 
 
-def cast(site: Site) -> None:
-    """Cast to a float type, or of integers to a type that holds them all: nothing to do.
+def larger(site: Site, a: str, b: str) -> str:
+    """b + relu(a - b)."""
+    beyond = site.step("relu", "beyond", site.step("sub", "difference", a, b))
+    return site.step("add", "larger", b, beyond)
 
-    Floats are not rounded to a type of fewer digits. Others are refused.
-    """
-    target = int(site.attr("to", TensorProto.UNDEFINED))
-    if site.is_integral(0) and target in INT_TYPES:
-        kind = site.graph.type_of(site.source(0)).kind
-        held = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
-        if isinstance(kind, Integer) and held.min <= kind.low and kind.high <= held.max:
-            site.keep(site.source(0))
-            return
-    if target not in FLOAT_TYPES:
-        raise Refusal(f"expected a cast to a float type, got one to {type_name(target)}")
-    site.graph.alias(site.node.outputs[0], site.source(0))
+
+def smaller(site: Site, a: str, b: str) -> str:
+    """b - relu(b - a)."""
+    beyond = site.step("relu", "beyond", site.step("sub", "difference", b, a))
+    return site.step("sub", "smaller", b, beyond)
 
 
 def identity(site: Site) -> None:
@@ -179,7 +176,6 @@ def dropout(site: Site) -> None:
 CONVERTERS: Converters = {
     ("", "Abs"): abs_,
     ("", "Add"): add,
-    ("", "Cast"): cast,
     ("", "Clip"): clip,
     ("", "Div"): div,
     ("", "Dropout"): dropout,

@@ -8,6 +8,7 @@ from typing import Any
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Integer, Node
 from zkinfer.onnx_import import model as models
+from zkinfer.onnx_import.absorb import absorb
 from zkinfer.onnx_import.builder import Builder, Unfinished, finite
 from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
@@ -107,7 +108,7 @@ def _finish(
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
     nodes = recognized(nodes, builder.weights)
-    nodes = fuse(nodes, outputs, builder)
+    nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
     made = [name for node in nodes for name in node.outputs]

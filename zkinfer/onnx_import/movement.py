@@ -133,29 +133,6 @@ def split(site: Site) -> None:
         start += size
 
 
-def reduce_mean(site: Site) -> None:
-    """ReduceMean; the axes are an attribute before opset 18."""
-    _reduce(site, "reduce_mean", 18)
-
-
-def reduce_sum(site: Site) -> None:
-    """ReduceSum; the axes are an attribute before opset 13."""
-    _reduce(site, "reduce_sum", 13)
-
-
-def _reduce(site: Site, op: str, since: int) -> None:
-    rank = len(site.shape(0))
-    axes = site.ints("axes") if site.version < since else site.ints_at(1, "axes")
-    if not axes:
-        axes = () if site.attr("noop_with_empty_axes", 0) else tuple(range(rank))
-    axes = tuple(sorted(axes_in(axes, rank)))
-    x = site.operand(0)
-    if axes:
-        site.finish(op, x, axes=axes, keepdims=bool(site.attr("keepdims", 1)))
-    else:
-        site.keep(x)
-
-
 def _axes(site: Site) -> tuple[int, ...] | None:
     """The axes of Squeeze and Unsqueeze: an attribute before opset 13."""
     return site.ints("axes") if site.version < 13 else site.ints_at(1, "axes")
@@ -190,8 +167,6 @@ def _to_slice(site: Site, index: int, bounds: dict[int, tuple[int, int, int]]) -
 CONVERTERS: Converters = {
     ("", "Concat"): concat,
     ("", "Flatten"): flatten,
-    ("", "ReduceMean"): reduce_mean,
-    ("", "ReduceSum"): reduce_sum,
     ("", "Reshape"): reshape,
     ("", "Slice"): slice_,
     ("", "Split"): split,

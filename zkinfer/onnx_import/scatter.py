@@ -11,10 +11,10 @@ from math import prod
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
+from zkinfer.onnx_import.elementwise import larger, smaller
 from zkinfer.onnx_import.gather import Places, check_fits, flat_places, indices, rows_of
 from zkinfer.onnx_import.moves import end_to_end, mixed, reshaped, taken
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.several import larger, smaller
 
 Pair = Callable[[Site, str, str], str]
 PAIRS: dict[str, Pair] = {

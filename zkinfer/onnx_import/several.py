@@ -11,7 +11,7 @@ from functools import reduce
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
-from zkinfer.onnx_import.elementwise import bounded
+from zkinfer.onnx_import.elementwise import bounded, larger, smaller
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
@@ -57,6 +57,8 @@ def _extreme(site: Site, joined: Joined, pair: Callable[[Site, str, str], str]) 
     if constant is None:
         site.keep(y)
         return
+    if not constant.size:
+        raise Refusal("expected operands with entries, got an empty constant")
     bound = float(constant.flat[0])
     if np.any(constant != bound):
         site.keep(pair(site, y, _constant(site, constant)))
@@ -64,18 +66,6 @@ def _extreme(site: Site, joined: Joined, pair: Callable[[Site, str, str], str]) 
     low, high = (bound, math.inf) if joined is np.maximum else (-math.inf, bound)
     y = bounded(site, y, low, high)
     site.keep(expanded(site, y, broadcast(site.graph.shape(y), constant.shape)))
-
-
-def larger(site: Site, a: str, b: str) -> str:
-    """b + relu(a - b)."""
-    beyond = site.step("relu", "beyond", site.step("sub", "difference", a, b))
-    return site.step("add", "larger", b, beyond)
-
-
-def smaller(site: Site, a: str, b: str) -> str:
-    """b - relu(b - a)."""
-    beyond = site.step("relu", "beyond", site.step("sub", "difference", b, a))
-    return site.step("sub", "smaller", b, beyond)
 
 
 def _constant(site: Site, array: Floats) -> str:
