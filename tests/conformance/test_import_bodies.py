@@ -58,9 +58,9 @@ def test_function_of_an_unknown_operator_is_named_itself() -> None:
 
 def test_refused_node_of_a_function() -> None:
     """It is called by the node and its own output."""
-    nodes = [node("ArgMax", "x", "i", keepdims=0), node("ReduceSumSquare", "x i", name="squares")]
+    nodes = [node("ArgMax", "x", "i", keepdims=0), node("ReduceLogSum", "x i", name="logs")]
     text = message(model(nodes, {"x": (2, 3)}, opset=18))
-    assert "node squares/reduced (ReduceSum, " in text
+    assert "node logs/reduced_sum (ReduceSum, " in text
     assert "constant axes" in text
 
 
@@ -107,7 +107,7 @@ def test_condition_that_is_computed() -> None:
     inner = graph([node("Neg", "x", "n")], "n")
     nodes = [node("Cast", "x", "c", to=TensorProto.BOOL, name="to_bool"),
              node("If", "c", then_branch=inner, else_branch=inner)]  # fmt: skip
-    assert "to_bool" in message(model(nodes, {"x": ()}))
+    assert "expected a constant condition" in message(model(nodes, {"x": ()}))
     nodes = [node("ArgMax", "x", "c", keepdims=0), node("If", "c", then_branch=inner,
              else_branch=inner, name="the_if")]  # fmt: skip
     assert "the_if (If, domain ai.onnx): expected a constant cond" in message(
