@@ -10,6 +10,7 @@ import onnx
 from onnx import helper
 
 from tests.properties.choices import Choices, Rejected
+from tests.properties.draw_bodies import BODIES
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_deciding import DECIDING
 from tests.properties.draw_moving import MOVING
@@ -20,7 +21,7 @@ from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, r
 OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
-OPERATORS = {**COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING}
+OPERATORS = {**COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING, **BODIES}
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 
