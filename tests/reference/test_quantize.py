@@ -361,13 +361,11 @@ def refused(graph: Graph, error: type[Exception] = UsageError, **changes: Any) -
     return str(caught.value)
 
 
-def test_softmax_is_refused() -> None:
+def test_arg_max_is_refused_but_for_a_label() -> None:
     net = Net(1, 4)
-    soft = net.add("softmax", net.add("matmul", "x", net.constant(4, 5)), axis=1)
-    assert "--output label" in refused(net.graph(soft), UnsupportedModelError)
-    last = net.add("matmul", soft, net.constant(5, 3))
-    assert "softmax" in refused(net.graph(last), UnsupportedModelError)
-    assert "softmax" in refused(net.graph(last), UnsupportedModelError, output_mode="label")
+    attrs = {"axes": (1,), "keepdims": True}
+    place = net.add("arg_max", net.add("matmul", "x", net.constant(4, 5)), **attrs)
+    assert "--output label" in refused(net.graph(place), UnsupportedModelError)
 
 
 def test_label_needs_one_vector() -> None:
