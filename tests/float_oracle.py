@@ -111,6 +111,20 @@ def arg_max(attrs: Mapping[str, Any], x: Array) -> Array:
     return np.argmax(x, axis, keepdims=attrs["keepdims"]).astype(float)
 
 
+def around(attrs: Mapping[str, Any], x: Array) -> Array:
+    axes = tuple(attrs["axes"])
+    return (
+        x - np.sum(x, axes, keepdims=True) / np.prod([x.shape[a] for a in axes])
+        if attrs["centered"]
+        else x
+    )
+
+
+def deviation(attrs: Mapping[str, Any], x: Array) -> Array:
+    square = around(attrs, x) ** 2
+    return np.sqrt(np.mean(square, tuple(attrs["axes"]), keepdims=True) + attrs["epsilon"])
+
+
 def function(attrs: Mapping[str, Any], x: Array) -> Array:
     return np.vectorize(FUNCTIONS[attrs["function"]], otypes=[float])(x)
 
@@ -140,6 +154,10 @@ OPS: dict[str, Any] = {
     "add": lambda attrs, a, b: a + b,
     "sub": lambda attrs, a, b: a - b,
     "mul": lambda attrs, a, b: a * b,
+    "divide": lambda attrs, a, b: a / b,
+    "sqrt": lambda attrs, x: x**0.5,
+    "deviation": deviation,
+    "normalize": lambda attrs, x, by: around(attrs, x) / by,
     "neg": lambda attrs, x: -x,
     "relu": lambda attrs, x: np.maximum(x, 0),
     "leaky_relu": lambda attrs, x: np.where(x < 0, attrs["alpha"] * x, x),

@@ -28,7 +28,17 @@ def test_pow(opset: int) -> None:
         one("Pow", (2, 3), {"e": np.array([[3], [2]], np.int64)}, opset)
 
 
-@pytest.mark.parametrize("exponent", [0.5, -1.0, 0.0, 4.0, [2.0, 0.5], np.nan])
+@pytest.mark.parametrize("opset", [7, 13, NEWEST])
+def test_quotients_and_roots(opset: int) -> None:
+    positive = [node("Mul", "x x", "q"), node("Add", "q c", "p")]
+    for last in ("Sqrt p", "Reciprocal p", "Div x p", "Div c p", "Pow p r", "Pow p i", "Pow p n"):
+        op, inputs = last.split(" ", 1)
+        constants = {"c": np.float32(2), "r": np.float32(0.5), "i": np.float32(-1)}
+        made = [*positive, node(op, inputs)]
+        agrees(model(made, {"x": (2, 3)}, {**constants, "n": np.float32([[-0.5]])}, opset=opset))
+
+
+@pytest.mark.parametrize("exponent", [0.0, 4.0, [2.0, 0.5], np.nan])
 def test_pow_with_other_exponents(exponent: Any) -> None:
     made = model([node("Pow", "x e")], {"x": (3, 2)}, {"e": np.array(exponent, np.float32)})
     assert "the_pow" in message(made, UnsupportedModelError)

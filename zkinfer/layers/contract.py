@@ -167,6 +167,11 @@ class Emitter(Protocol):
     def elementwise(self, name: str, bits: int) -> str:
         """A constant of a product entry by entry, in at most so many bits."""
 
+    def ends(self, tensor: str) -> tuple[Bounds, bool]:
+        """The least and the greatest value that a float tensor may have, and whether both are by
+        the data, so that values may leave them.
+        """
+
     def scale(self, tensor: str) -> int:
         """The scale of a float tensor's format."""
 

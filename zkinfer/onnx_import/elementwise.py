@@ -14,6 +14,9 @@ from zkinfer.onnx_import.shapes import broadcast
 _UNBOUNDED = float(np.finfo(np.float32).max)
 """What exporters write for no bound at all."""
 
+ROOTS = (0.5, -0.5, -1.0)
+"""Exponents of roots and reciprocals."""
+
 
 def add(site: Site) -> None:
     """Add, with numpy's broadcasting."""
@@ -31,9 +34,10 @@ def mul(site: Site) -> None:
 
 
 def div(site: Site) -> None:
-    """Div by a constant: a product with its reciprocal."""
+    """Div: a product with the reciprocal of a constant, else a quotient."""
     if not site.is_constant(1):
-        raise Refusal(f"expected a constant divisor, got the computed {site.node.inputs[1]}")
+        site.finish("divide", site.operand(0), site.operand(1))
+        return
     x = site.operand(0)
     divisor = site.floats(1, "divisor")
     if not divisor.all():
@@ -41,6 +45,21 @@ def div(site: Site) -> None:
     with np.errstate(over="ignore"):
         reciprocal = finite(1 / divisor, f"1 / {site.node.inputs[1]}")
     site.finish("mul", x, site.weight("reciprocal", reciprocal, 1))
+
+
+def reciprocal(site: Site) -> None:
+    """Reciprocal."""
+    site.keep(_inverse(site, site.operand(0)))
+
+
+def sqrt(site: Site) -> None:
+    """Sqrt."""
+    site.finish("sqrt", site.operand(0))
+
+
+def _inverse(site: Site, x: str) -> str:
+    """1 / x."""
+    return site.step("divide", "inverse", site.weight("one", np.ones(())), x)
 
 
 def neg(site: Site) -> None:
@@ -56,15 +75,23 @@ def abs_(site: Site) -> None:
 
 
 def pow_(site: Site) -> None:
-    """Pow with constant exponents of 1, 2 and 3: products of x with itself."""
+    """Pow with constant exponents: 1, 2 and 3, one an entry, or 0.5, -0.5 and -1 for all."""
     if not site.is_constant(1):
         raise Refusal(f"expected a constant exponent, got the computed {site.node.inputs[1]}")
     exponents = site.floats(1, "exponent")
+    x, shape = site.operand(0), broadcast(site.shape(0), exponents.shape)
+    if exponents.size and np.all(exponents == exponents.flat[0]) and exponents.flat[0] in ROOTS:
+        power = float(exponents.flat[0])
+        y = x if power == -1 else site.step("sqrt", "root", x)
+        site.keep(expanded(site, _inverse(site, y) if power < 0 else y, shape))
+        return
     wrong = exponents[~np.isin(exponents, (1, 2, 3))]
     if wrong.size:
-        raise Refusal(f"expected exponents of 1, 2 or 3, got {wrong.flat[0]:g}")
-    x = site.operand(0)
-    y = expanded(site, x, broadcast(site.shape(0), exponents.shape))
+        raise Refusal(
+            "expected exponents of 1, 2 or 3, or one of 0.5, -0.5 or -1 for all entries, got "
+            f"{wrong.flat[0]:g}"
+        )
+    y = expanded(site, x, shape)
     for power in range(2, int(exponents.max()) + 1):
         more = exponents >= power
         factor = x
@@ -152,6 +179,8 @@ CONVERTERS: Converters = {
     ("", "Neg"): neg,
     ("", "PRelu"): prelu,
     ("", "Pow"): pow_,
+    ("", "Reciprocal"): reciprocal,
     ("", "Relu"): relu,
+    ("", "Sqrt"): sqrt,
     ("", "Sub"): sub,
 }

@@ -13,6 +13,7 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import Builder, Site, finite
+from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, fold, initializers
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
@@ -180,6 +181,7 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
+    nodes = recognized(nodes, builder.weights)
     nodes = fuse(nodes, outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}

@@ -43,7 +43,10 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
 
 
 def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
-    """How many times the calibrated range each number is; 1 where it loses a step at most."""
+    """How many times the calibrated range each number is; 1 where it loses a step at most.
+
+    Below a range that ends above 0 it is 1 and the part of that end that is lacking.
+    """
     low, high = attrs["low"], attrs["high"]
     ends = np.array([x.min(), x.max()])
     quotients = np.ldexp(ends.astype(np.float64), -attrs["shift"])
@@ -56,7 +59,8 @@ def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
     if above:
         times = np.where(quotients > high + 1.5, quotients / max(high + 1, 1), times)
     if below:
-        times = np.where(quotients < low - 1.5, quotients / min(low, -1), times)
+        lacking = 2 - quotients / low if low > 0 else quotients / min(low, -1)
+        times = np.where(quotients < low - 1.5, lacking, times)
     return times
 
 

@@ -22,8 +22,8 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     require(x.low >= 0, f"a number that may be {x.low}; expected one of at least 0")
     require(x.high << shift < 1 << 62, f"x 2^shift that could be {x.high << shift}, beyond 2^62")
     require((x.scale + shift) % 2 == 0, f"a shift of {shift} for a scale of {x.scale}; both even")
-    ends = (math.isqrt(end << shift) for end in (x.low, x.high))
-    return (FixedTensor(x.shape, (x.scale + shift) // 2, *ends),)
+    low, high = (math.isqrt(end << shift) for end in (x.low, x.high))
+    return (FixedTensor(x.shape, (x.scale + shift) // 2, low, high),)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:

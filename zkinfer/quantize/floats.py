@@ -1,6 +1,7 @@
 """The float network in numpy: float64 values of every tensor, and their intervals.
 
 Values serve to calibrate ranges; intervals bound the ranges when only the input's range is known.
+What is no finite number is kept: it is refused where formats are chosen.
 """
 
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ def values(
             else (graph.constants[name], False)
             for name in node.inputs
         ]
-        made = LAYERS[node.op].value(node.attrs, operands)
+        with np.errstate(all="ignore"):
+            made = LAYERS[node.op].value(node.attrs, operands)
         arrays.update(zip(node.outputs, made, strict=True))
     return arrays
 
@@ -51,6 +53,7 @@ def intervals(
             found[name] if name in found else Interval(graph.constants[name], graph.constants[name])
             for name in node.inputs
         ]
-        made = LAYERS[node.op].interval(node.attrs, operands)
+        with np.errstate(all="ignore"):
+            made = LAYERS[node.op].interval(node.attrs, operands)
         found.update(zip(node.outputs, made, strict=True))
     return {name: (float(low.min()), float(high.max())) for name, (low, high) in found.items()}

@@ -138,7 +138,8 @@ def declared(shape: tuple[int, ...], ends: Ends, scale: int, bits: int = 1) -> F
 class Format:
     """The range 2^power of an activation, with or without negative values, and the float clip.
 
-    calibrated: whether the range comes from data, so that values may leave it.
+    calibrated: whether the range comes from data, so that values may leave it. ends: the least and
+    the greatest value, by the data with their margin.
     """
 
     power: int
@@ -146,6 +147,7 @@ class Format:
     low: float = -math.inf
     high: float = math.inf
     calibrated: bool = True
+    ends: tuple[float, float] = (-math.inf, math.inf)
 
     @property
     def saturates(self) -> tuple[bool, bool]:

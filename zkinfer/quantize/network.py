@@ -7,6 +7,7 @@ Layers whose entries are those of their operands keep the operands' format. Wher
 reach 2^62 narrower constants are tried, then the model is refused.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from zkinfer.errors import InternalError
 from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
 from zkinfer.graph import Node, unused
 from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Emitted, Entries, Floats, TooWideError
+from zkinfer.layers.contract import Bounds, Emitted, Entries, Floats, TooWideError
 from zkinfer.layers.emitting import copying, ranking, refined, rounding
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
@@ -237,6 +238,16 @@ class Network:
         self.names[target] = output
         return output
 
+    def ends(self, tensor: str) -> tuple[Bounds, bool]:
+        """The least and the greatest value that a float tensor may have, and whether both are by
+        the data, so that values may leave them.
+        """
+        if tensor in self.formats:
+            form = self.formats[tensor]
+            return form.ends, form.calibrated
+        x = self.tensors[self.names[tensor]]
+        return (math.ldexp(x.low, -x.scale), math.ldexp(x.high, -x.scale)), False
+
     def scale(self, tensor: str) -> int:
         """The scale of a float tensor's format."""
         return self.formats[tensor].scale(self._bits(tensor))
@@ -281,13 +292,16 @@ class Network:
 
     def first_that_fits(self, attempts: Sequence[Callable[[], _T]]) -> _T:
         """The result of the first attempt that is not too wide; the last error if all are."""
-        before = len(self.weights)
+        weights, nodes = len(self.weights), len(self.nodes)
         for attempt in attempts[:-1]:
             try:
                 return attempt()
             except TooWideError:
-                for name in list(self.weights)[before:]:
+                for name in list(self.weights)[weights:]:
                     del self.weights[name], self.tensors[name]
+                for node in self.nodes[nodes:]:
+                    del self.tensors[node.outputs[0]]
+                del self.nodes[nodes:]
         return attempts[-1]()
 
     def factor(self, name: str, bits: int) -> str:

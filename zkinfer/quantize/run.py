@@ -10,6 +10,7 @@ from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import Integers
 from zkinfer.quantize.network import Built
+from zkinfer.saturation import excesses
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +26,10 @@ class Run:
         """A float tensor as the fixed-point network has it."""
         name = self.built.names[tensor]
         return np.ldexp(self.arrays[name].astype(np.float64), -self.built.graph.tensors[name].scale)
+
+    def saturates(self) -> bool:
+        """Whether a value leaves its calibrated range."""
+        return any((times > 1).any() for _, times in excesses(self.built.graph, self.arrays))
 
 
 def round_inputs(graph: FixedGraph, samples: Mapping[str, Floats]) -> dict[str, Integers]:

@@ -89,8 +89,11 @@ class Search:
         reference = {name: array[chosen] for name, array in self.reference.items()}
 
         def error(built: Built) -> float:
+            """Of a network, infinite if these samples saturate, which it could not prove."""
             self.last = run(built, samples, self.last)
-            return output_error(self.last.value, reference, self.magnitude)
+            reached = output_error(self.last.value, reference, self.magnitude)
+            near = reached <= self.max_error
+            return math.inf if near and self.last.saturates() else reached
 
         inputs = self._input_bits(samples)
         start, best = self._start(inputs, error)

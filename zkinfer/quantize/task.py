@@ -1,5 +1,6 @@
 """What is to be quantized: the prepared float graph, who reads its tensors, and their formats."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -72,17 +73,36 @@ def formats(task: Task, ranges: Ranges, *, guaranteed: bool) -> dict[str, Format
     """The format of every tensor of the graph, should it be requantized.
 
     ranges: least and greatest float value of each. guaranteed: no input exceeds them, so that no
-    margin is needed.
+    margin is needed. Raises UnsupportedModelError, naming the node, where a value has no bounds.
     """
     found: dict[str, Format] = {}
     for node in task.graph.nodes:
         bounds = LAYERS[node.op].bounds(node.attrs)
         for tensor, (floor, ceiling) in zip(node.outputs, bounds, strict=True):
             low, high = ranges[tensor]
+            if not math.isfinite(high - low):
+                raise UnsupportedModelError(_boundless(node, guaranteed=guaranteed))
             margin = 1.0 if guaranteed else MARGIN
             most = min(max(-low, high) * margin, max(-floor, ceiling))
-            found[tensor] = Format(exponent(most), floor < 0, floor, ceiling, not guaranteed)
+            ends = (low / margin if low > 0 else low * margin, high * margin)
+            ends = (max(ends[0], floor), min(high / margin if high < 0 else ends[1], ceiling))
+            power, signed = exponent(most), floor < 0
+            found[tensor] = Format(power, signed, floor, ceiling, not guaranteed, ends)
     return _alike(task.graph.alike, found)
+
+
+def _boundless(node: Node, *, guaranteed: bool) -> str:
+    """What to say of a node whose values have no bounds."""
+    if guaranteed:
+        return (
+            f"node {node.name} ({node.op}): on the declared range of the inputs its values have no "
+            "bounds, as those of a division by what may be zero; give calibration data, or a "
+            "range on which they have"
+        )
+    return (
+        f"node {node.name} ({node.op}): on the calibration data it gives NaN or infinity, as a "
+        "division by zero does; expected finite numbers: leave these samples out"
+    )
 
 
 def _alike(alike: Mapping[str, str], found: Mapping[str, Format]) -> dict[str, Format]:

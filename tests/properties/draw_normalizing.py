@@ -1,0 +1,154 @@
+"""How normalizations are drawn, and the divisions and roots that they are made of."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.properties.choices import Rejected
+from tests.properties.draw_computing import operand
+from tests.properties.drawing import Drawing, Tensor
+
+EPSILONS = (1e-5, 1e-5, 1e-12, 1e-3, 0.1)
+
+
+def quotient(d: Drawing) -> None:
+    """Div by a computed tensor, of one sign or of both, and of a constant."""
+    c = d.choices
+    x = d.any()
+    divisor = away_from_zero(d, d.any() if c.chance(30) else x)
+    if c.chance(20):
+        d.emit("Div", d.weight(c.one(((), x.shape))), divisor.name)
+        return
+    d.emit("Div", x.name if c.chance(60) else operand(d, divisor), divisor.name)
+
+
+def away_from_zero(d: Drawing, x: Tensor) -> Tensor:
+    """A tensor like another, mostly without numbers near zero."""
+    c = d.choices
+    kind = c.one(("positive", "positive", "negative", "either", "sum", "anything"))
+    if kind == "anything":
+        return x
+    if kind == "either":
+        sign = d.constant(np.asarray(d.numbers.choice([-1, 1], x.shape), d.dtype))
+        return d.emit("Mul", away_from_zero(d, x).name, sign)
+    positive = d.emit("Add", d.emit(c.one(("Abs", "Relu")), x.name).name, d.scalar(0.5))
+    if kind == "sum" and x.rank:
+        axes = [c.integer(0, x.rank - 1)]
+        if d.version >= 13:
+            return d.emit("ReduceSum", positive.name, d.integers(axes))
+        return d.emit("ReduceSum", positive.name, axes=axes)
+    return d.emit("Neg", positive.name) if kind == "negative" else positive
+
+
+def roots(d: Drawing) -> None:
+    """Sqrt, Reciprocal, and Pow with exponents of their kind."""
+    c = d.choices
+    op = c.one(("Sqrt", "Reciprocal", "Pow"))
+    x = d.any()
+    if op == "Reciprocal":
+        d.emit("Reciprocal", away_from_zero(d, x).name)
+        return
+    positive = d.emit("Add", d.emit("Abs", x.name).name, d.scalar(c.one((0.25, 1.0, 0.0))))
+    if op == "Sqrt":
+        d.emit("Sqrt", positive.name)
+    else:
+        d.emit("Pow", positive.name, d.scalar(c.one((0.5, -0.5, -1.0))))
+
+
+def layers(d: Drawing) -> None:
+    """LayerNormalization and RMSNormalization over the last axes."""
+    c = d.choices
+    x = d.any()
+    if not x.rank or d.version < 17:
+        raise Rejected("a scalar, or an opset without it")
+    axis = c.integer(0, x.rank - 1)
+    attrs: dict[str, Any] = {"axis": axis if c.chance(50) else axis - x.rank}
+    if c.chance(50):
+        attrs["epsilon"] = c.one(EPSILONS)
+    op = "RMSNormalization" if d.version >= 23 and c.chance(50) else "LayerNormalization"
+    inputs = [x.name, d.weight(x.shape[axis:])]
+    if op == "LayerNormalization" and c.chance(60):
+        inputs.append(d.weight(x.shape[axis:]))
+    if op == "LayerNormalization" and c.chance(25):
+        d.emit_many(op, inputs, 3, **attrs)
+    else:
+        d.emit(op, *inputs, **attrs)
+
+
+def skips(d: Drawing) -> None:
+    """SkipLayerNormalization of com.microsoft, with a mean or without."""
+    c = d.choices
+    x = d.of_rank(3)
+    width = x.shape[-1:]
+    inputs = [x.name, c.one([t.name for t in d.floats() if t.shape == x.shape]), d.weight(width)]
+    op = c.one(("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"))
+    if c.chance(50):
+        if op == "SkipLayerNormalization":
+            inputs.append(d.weight(width))
+        if c.chance(50):
+            inputs.append(d.weight(width))
+    d.emit(op, *inputs, domain="com.microsoft", epsilon=c.one(EPSILONS))
+
+
+def channels(d: Drawing) -> None:
+    """InstanceNormalization and GroupNormalization."""
+    c = d.choices
+    x = d.of_rank(3, 4)
+    attrs: dict[str, Any] = {"epsilon": c.one(EPSILONS)} if c.chance(60) else {}
+    groups = x.shape[1]
+    op = "GroupNormalization" if d.version >= 21 and c.chance(60) else "InstanceNormalization"
+    if op == "GroupNormalization":
+        attrs["num_groups"] = c.one([n for n in range(1, groups + 1) if groups % n == 0])
+    d.emit(op, x.name, d.weight((groups,)), d.weight((groups,)), **attrs)
+
+
+def others(d: Drawing) -> None:
+    """MeanVarianceNormalization and LpNormalization."""
+    c = d.choices
+    if c.chance(50):
+        x = d.of_rank(4)
+        axes = sorted(c.shuffled(range(4))[: c.integer(1, 4)])
+        d.emit("MeanVarianceNormalization", x.name, **({"axes": axes} if c.chance(60) else {}))
+        return
+    x = d.any()
+    if not x.rank:
+        raise Rejected("a scalar")
+    d.emit("LpNormalization", x.name, axis=d.axis(x.rank), p=c.one((2, 2, 1)))
+
+
+def spelt_out(d: Drawing) -> None:
+    """What exporters make of a normalization: means, a square, a root and a quotient."""
+    c = d.choices
+    x = d.any()
+    if not x.rank or d.version >= 18:
+        raise Rejected("no axes, or axes that are an input")
+    axes = sorted(c.shuffled(range(x.rank))[: c.integer(1, x.rank)])
+    centered = x
+    if c.chance(70):
+        mean = d.emit("ReduceMean", x.name, axes=axes)
+        centered = d.emit("Sub", x.name, mean.name)
+    if c.chance(50):
+        square = d.emit("Pow", centered.name, d.scalar(2.0))
+    else:
+        square = d.emit("Mul", centered.name, centered.name)
+    variance = d.emit("ReduceMean", square.name, axes=axes)
+    variance = d.emit("Add", variance.name, d.scalar(c.one(EPSILONS)))
+    root = d.emit("Sqrt", variance.name)
+    if c.chance(60):
+        d.emit("Div", centered.name, root.name)
+    else:
+        inverse = d.emit("Reciprocal", root.name)
+        pair = (centered.name, inverse.name)
+        d.emit("Mul", *(pair if c.chance(50) else pair[::-1]))
+
+
+NORMALIZING: dict[str, Callable[[Drawing], None]] = {
+    "quotient": quotient,
+    "roots": roots,
+    "layers": layers,
+    "skips": skips,
+    "channels": channels,
+    "others": others,
+    "spelt_out": spelt_out,
+}
