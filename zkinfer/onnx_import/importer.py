@@ -24,6 +24,7 @@ from zkinfer.onnx_import.inputs import (
     read_inputs,
     unknown_dimensions,
 )
+from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
@@ -182,6 +183,10 @@ def _finish(
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
     nodes = recognized(nodes, builder.weights)
+    try:
+        nodes = masked(nodes, outputs, builder)
+    except Refusal as refusal:
+        raise Problems(refused=[str(refusal)]).error() from refusal
     nodes = fuse(nodes, outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
