@@ -29,6 +29,7 @@ from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.spelt import named
 from zkinfer.onnx_import.table import CONVERTERS
 from zkinfer.onnx_import.upgrade import upgraded
 
@@ -182,7 +183,7 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
-    nodes = recognized(nodes, builder.weights)
+    nodes = named(recognized(nodes, builder.weights), outputs, builder)
     try:
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
