@@ -5,6 +5,7 @@ import math
 import numpy as np
 from onnx import TensorProto
 
+from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
 from zkinfer.onnx_import.node import Refusal
@@ -143,8 +144,17 @@ def bounded(site: Site, x: str, low: float, high: float) -> str:
     return site.step("clip", "clip", x, low=min(low, high), high=high)
 
 
+def not_(site: Site) -> None:
+    """Not: one less what is 0 or 1."""
+    if not isinstance(site.graph.type_of(site.source(0)).kind, Boolean):
+        raise Refusal(f"expected booleans, got the numbers {site.node.inputs[0]}")
+    y = site.step("sub", "not", site.weight("one", np.ones(())), site.source(0))
+    site.graph.kinds[y] = Boolean()
+    site.keep(y)
+
+
 def cast(site: Site) -> None:
-    """Cast to a float type, of floats or integers: nothing to do. Others are refused."""
+    """Cast to a float type, of any numbers: nothing to do. Others are refused."""
     target = int(site.attr("to", TensorProto.UNDEFINED))
     if target not in FLOAT_TYPES:
         raise Refusal(f"expected a cast to a float type, got one to {type_name(target)}")
@@ -177,6 +187,7 @@ CONVERTERS: Converters = {
     ("", "LeakyRelu"): leaky_relu,
     ("", "Mul"): mul,
     ("", "Neg"): neg,
+    ("", "Not"): not_,
     ("", "PRelu"): prelu,
     ("", "Pow"): pow_,
     ("", "Reciprocal"): reciprocal,

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.graph import Graph, Integer, Node
+from zkinfer.graph import Graph, Node, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
@@ -70,9 +70,8 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
-    kinds = {value.name: Integer(*value.integers) for value in inputs if value.integers is not None}
-    builder.kinds.update(kinds)
-    builder.integral.update(kinds)
+    builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
+    builder.integral.update(name for name, kind in builder.kinds.items() if kind != Real())
     problems.refused += _convert(model, nodes, fixed, builder, opsets)
     problems.inner = _inner_heads(nodes, builder)
     if problems:
@@ -82,9 +81,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
     return [
-        f"input {value.name}: expected floats or integers, got {value.type_name}"
+        f"input {value.name}: expected floats, integers or booleans, got {value.type_name}"
         for value in inputs
-        if not value.usable
+        if value.kind is None
     ]
 
 

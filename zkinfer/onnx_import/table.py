@@ -1,6 +1,7 @@
 """Which converter handles which operator: what each file says. Any other operator is refused."""
 
 from zkinfer.onnx_import import (
+    attention,
     elementwise,
     functions,
     gather,
@@ -16,6 +17,7 @@ from zkinfer.onnx_import import (
 from zkinfer.onnx_import.builder import Converters
 
 CONVERTERS: Converters = {
+    **attention.CONVERTERS,
     **elementwise.CONVERTERS,
     **functions.CONVERTERS,
     **gather.CONVERTERS,
