@@ -191,13 +191,15 @@ def test_one_float_operator_one_file() -> None:
 
 
 def test_every_layer_says_everything() -> None:
-    """The contract has no default for anything, and no layer leaves a rule out."""
+    """The contract has no default but for bounds of operands, and no layer leaves a rule out."""
     for member in dataclasses.fields(Layer):
+        if member.name == "within":
+            continue
         assert member.default is member.default_factory is dataclasses.MISSING, member.name
     for name, layer in LAYERS.items():
         for rule in ("shape", "value", "interval", "bounds", "products"):
             assert callable(getattr(layer, rule)), f"{name}: {rule}"
-        assert (layer.emit is None) == (layer.head is not None), f"{name} is proved or a head"
+        assert layer.emit or layer.head, f"{name} is proved or a head"
 
 
 def loaded(program: str) -> set[str]:

@@ -292,6 +292,46 @@ def fused(d: Drawing) -> None:
     d.emit(op, *inputs, domain="com.microsoft", **attrs)
 
 
+def recurrent(d: Drawing) -> None:
+    """RNN, GRU and LSTM of a few steps, with all that they may have."""
+    c = d.choices
+    x = d.of_rank(3)
+    gates, op = c.one(((1, "RNN"), (3, "GRU"), (4, "LSTM")))
+    if d.dtype != np.float32 or d.version < 7 or x.shape[0] > 6 or x.shape[1] > 3:
+        raise Rejected("long sequences, many of them, or doubles")
+    direction = c.one(("forward", "forward", "reverse", "bidirectional"))
+    count, batch, hidden = 1 + (direction == "bidirectional"), x.shape[1], c.integer(1, 4)
+    attrs: dict[str, Any] = {"hidden_size": hidden, "direction": direction}
+
+    def small(*shape: int) -> str:
+        return d.constant(d.uniform(shape, -0.7, 0.7))
+
+    inputs = [
+        x.name,
+        small(count, gates * hidden, x.shape[2]),
+        small(count, gates * hidden, hidden),
+    ]
+    inputs.append(small(count, 2 * gates * hidden) if c.chance(70) else "")
+    lengths = d.numbers.integers(1, x.shape[0] + 1, batch)
+    inputs.append(d.integers(lengths, np.int32) if c.chance(25) else "")
+    inputs += [small(count, batch, hidden) if c.chance(30) else "" for _ in range(gates // 4 + 1)]
+    if op == "LSTM" and c.chance(20):
+        inputs += [""] * (7 - len(inputs)) + [small(count, 3 * hidden)]
+    if c.chance(20):
+        attrs["clip"] = c.one((0.5, 2.0))
+    if op == "GRU" and c.chance(50):
+        attrs["linear_before_reset"] = 1
+    if op == "LSTM" and c.chance(15):
+        attrs["input_forget"] = 1
+    if c.chance(20):
+        usual = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
+        names = [c.one((name, "Softsign", "Relu")) for name in usual[op] * count]
+        attrs["activations"] = names
+    while not inputs[-1]:
+        inputs.pop()
+    d.emit_many(op, inputs, 3 if op == "LSTM" else 2, **attrs)
+
+
 def power(d: Drawing) -> None:
     """Pow with exponents of 1, 2 and 3, one for all or one an entry; cubes are made small again."""
     c = d.choices
@@ -449,6 +489,7 @@ COMPUTING: dict[str, Callable[[Drawing], None]] = {
     "unary": unary,
     "function": function,
     "fused": fused,
+    "recurrent": recurrent,
     "power": power,
     "several": several,
     "one_sided": one_sided,

@@ -63,7 +63,7 @@ def solutions(circuit: Circuit, weights: Sequence[Integers]) -> Iterator[Solutio
     sparse = expand(circuit, random_challenges(circuit))
     rows = [*zip(sparse.a, sparse.b, sparse.c, strict=True)]
     starts_of = dict(enumerate(entries))
-    looked_up = [_Table.of(circuit, *blocks, starts_of, known) for blocks in tables]
+    looked_up = [_Table.of(circuit, *blocks, starts_of) for blocks in tables]
     choices = [(table, use) for table in looked_up for use in table.uses]
     for found in _chosen(known, rows, bits, choices, looked_up, ()):
         values = {address: _meaning(address, found) for address in chain(*entries)}
@@ -75,11 +75,11 @@ def solutions(circuit: Circuit, weights: Sequence[Integers]) -> Iterator[Solutio
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of look-ups. rows: its numbers by row and column. uses: the tuples, an expression a
-    column. counts: the addresses of what says how often each row is found.
+    """A table of look-ups. rows, uses: its rows and the tuples, an expression a column. counts: the
+    addresses of what says how often each row is found.
     """
 
-    rows: list[list[int]]
+    rows: list[list[Row]]
     uses: list[list[Row]]
     counts: list[int]
 
@@ -90,20 +90,11 @@ class _Table:
         entries: Block,
         look_ups: Sequence[Block],
         addresses_of: Mapping[int, list[int]],
-        known: Solved,
     ) -> "_Table":
         """What the blocks of a table say."""
-        columns = _columns(circuit, entries)
         (counts,) = {term.tensor for term in entries.c}
-        return cls(
-            [[-(_value(_reduced(row, known)) or 0) % MODULUS for row in line] for line in columns],
-            [
-                [_sum((-1, row)) for row in line]
-                for use in look_ups
-                for line in _columns(circuit, use)
-            ],
-            addresses_of[counts],
-        )
+        uses = [line for use in look_ups for line in _columns(circuit, use)]
+        return cls(_columns(circuit, entries), uses, addresses_of[counts])
 
 
 def _columns(circuit: Circuit, block: Block) -> list[list[Row]]:
@@ -162,9 +153,9 @@ def _chosen(
         (table, use), rest = choices[0], choices[1:]
         for place, line in enumerate(table.rows):
             state: Solved | None = solved
-            for expression, number in zip(use, line, strict=True):
+            for expression, other in zip(use, line, strict=True):
                 if state is not None:
-                    state = _with(state, _sum((1, expression), (-1, _constant(number))))
+                    state = _with(state, _sum((1, expression), (-1, other)))
             if state is not None:
                 yield from _chosen(state, rows, bits, rest, tables, (*found, place))
         return

@@ -202,9 +202,6 @@ def gathers() -> Graphs:
     net = Net()
     w, x = net.weight(2, 1, low=-1, high=1), net.input(1, low=0, high=1)
     yield "gather", net.graph(net.node("gather", w, x))
-    net = Net()
-    w, x = net.weight(3, 1, low=0, high=1), net.input(2, low=0, high=2)
-    yield "gather twice from one table", net.graph(net.node("gather", w, x))
 
 
 def pools() -> Graphs:

@@ -375,6 +375,25 @@ def bit_values(circuit: Circuit, path: str) -> list[int]:
     return worth
 
 
+def renumbered(
+    case: Case, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """Two rows of a table with each other's numbers, and what then is looked up."""
+    if not path.endswith("/table/numbers"):
+        return
+    head = path.removesuffix("/numbers")
+    arrays = evaluate(case.graph, weights, inputs)
+    (first,) = (node for node in case.graph.nodes if f"{node.name}/table" == head)
+    nodes = [n for n in case.graph.nodes if n.op == "gather" and n.inputs[0] == first.inputs[0]]
+    table = arrays[first.inputs[0]]
+    for pair in combinations(range(len(table)), 2):
+        order = np.arange(len(table))
+        order[list(pair)] = pair[::-1]
+        lies = {path: put(order + 1), f"{head}/counts": put(mine[f"{head}/counts"][order])}
+        rows = {f"{n.name}/rows": put(table[order][arrays[n.inputs[1]]]) for n in nodes}
+        yield inputs, lies | rows
+
+
 def shown(path: str, inputs: Arrays) -> Iterator[Attempt]:
     """Another output."""
     if path.endswith("/public"):
@@ -399,6 +418,7 @@ def aimed(case: Case, circuit: Circuit, path: str, seed: int) -> Tries:
         remainders(case, circuit, path, weights, inputs, mine),
         fractions(case, circuit, path, weights, inputs, mine),
         digits(case, circuit, path, weights, inputs, mine),
+        renumbered(case, path, weights, inputs, mine),
     )
     yield from ((weights, attempt) for attempt in chain(*tries))
 

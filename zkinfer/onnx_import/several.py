@@ -57,6 +57,8 @@ def _extreme(site: Site, joined: Joined, pair: Callable[[Site, str, str], str]) 
     if constant is None:
         site.keep(y)
         return
+    if not constant.size:
+        raise Refusal("expected operands with entries, got an empty constant")
     bound = float(constant.flat[0])
     if np.any(constant != bound):
         site.keep(pair(site, y, _constant(site, constant)))

@@ -13,6 +13,7 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 
 from zkinfer.onnx_import import model as models
+from zkinfer.onnx_import.builder import axis_in
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 
@@ -139,7 +140,7 @@ def _missing_axes(node: OnnxNode, ranks: dict[str, int]) -> list[int]:
     first, second = (ranks[name] for name in names)
     if node.op == "PRelu" and (second != 1 or first < 2):
         return []
-    axis = axis + first if axis < 0 else axis
+    axis = axis_in(axis, first)
     return list(range(second, first - axis))
 
 
