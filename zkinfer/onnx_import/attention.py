@@ -17,9 +17,13 @@ import numpy as np
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
 from zkinfer.onnx_import.functions import MICROSOFT
+from zkinfer.onnx_import.masking import ABSORBING
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.repeat import reshaped
 from zkinfer.onnx_import.shapes import Shape
+
+LOWEST = float(np.finfo(np.float32).min)
+"""What masks of floats take entries out by, or by -infinity."""
 
 
 @dataclass
@@ -27,9 +31,8 @@ class _Scores:
     """What is made of the scores before the softmax.
 
     scale: of products. cap: beyond which they bend, 0 for none. biases: what is added. closed: one
-    for each entry that is taken out, zero else, by constants and by tensors. empty: whether a row
-    with all entries taken out is zero; else it has the shares of its scores. beyond: how far
-    entries are taken down.
+    for each entry that is taken out, zero else. beyond: how far they are taken down. empty: whether
+    a row with all entries taken out is zero.
     """
 
     scale: float
@@ -186,7 +189,7 @@ def _mask(site: Site, scores: _Scores) -> None:
         if array.dtype == bool:
             scores.closed += (site.weight("closed", ~array, 3),)
             return
-        deep = np.isneginf(array)
+        deep = array <= LOWEST
         if deep.any():
             scores.closed += (site.weight("closed", deep, 3),)
         scores.biases += (site.weight("bias", np.where(deep, 0, array), 3),)
@@ -289,7 +292,8 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
     """
     if not how.closed:
         return site.step("softmax", "shares", s, axis=3)
-    attrs = {"axis": -1, "absorbing": False, "beyond": how.beyond}
+    absorbing = not how.empty and how.beyond >= ABSORBING
+    attrs = {"axis": -1, "absorbing": absorbing, "beyond": how.beyond}
     shape = site.graph.shape(s)
     marks, array = _marks(site, how.closed)
     filled = array is not None and not np.broadcast_to(array, shape).all(axis=-1).any()

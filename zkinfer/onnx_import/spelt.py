@@ -130,6 +130,8 @@ class _Search:
                     for name in node.inputs
                 ]
                 made = LAYERS[node.op].value(node.attrs, operands)
+                if not all(np.isfinite(array).all() for array in made):
+                    return None
                 values.update(zip(node.outputs, made, strict=True))
         known, computed = _known(), values[y]
         for name, wanted in known.items():
