@@ -14,11 +14,15 @@ from zkinfer.ops.interpolate import LOOK_UP
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
 
+MOST_ROWS = 1 << 20
+
+
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """The shape of the index and the length of a row; scale and bounds of the table."""
     table, index = tensors
     require(len(table.shape) == 2, f"a table of the shape {table.shape}; expected rows")
     rows, length = table.shape
+    require(rows <= MOST_ROWS, f"a table of {rows} rows; at most {MOST_ROWS} are supported")
     require(index.scale == 0, f"an index at scale {index.scale}; expected 0")
     inside = 0 <= index.low and index.high < rows
     require(inside, f"an index from {index.low} to {index.high} into {rows} rows")

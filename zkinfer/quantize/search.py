@@ -78,6 +78,7 @@ class Search:
     max_error: float
     rounded: Rounded = field(default_factory=Rounded)
     last: Run | None = None
+    built: tuple[Widths, Built] | None = None
 
     def find(self, chosen: list[int]) -> tuple[Built, Widths]:
         """The network for the target, judged on the chosen samples.
@@ -117,7 +118,12 @@ class Search:
         return self.build(widths), widths
 
     def build(self, widths: Widths) -> Built:
-        """The network with these widths."""
+        """The network with these widths; the last one if they are its."""
+        if self.built is None or self.built[0] != widths:
+            self.built = widths, self._build(widths)
+        return self.built[1]
+
+    def _build(self, widths: Widths) -> Built:
         graph = self.task.graph
         columns = {name: size.columns(widths.inputs[name]) for name, size in self.table.items()}
         domains: dict[str, FixedTensor] = {

@@ -41,20 +41,21 @@ from zkinfer.circuit.value import Integers, Interval, Value
 class Table:
     """A table, and what looks its rows up.
 
-    path: its name. columns: [rows], or [rows, length] of vectors. counts: while solving, how often
-    each row is found.
+    path: its name. rows: how many. columns: [rows], or [rows, length] of vectors. places: while
+    solving, the rows that are found.
     """
 
     b: Builder
     path: str
+    rows: int
     columns: tuple[Value, ...]
-    counts: Integers
+    places: list[Integers] = field(default_factory=list)
     totals: list[Term] = field(default_factory=list)
 
     def take(self, path: str, values: Sequence[Value], places: Integers | None) -> None:
         """Takes in tuples: values with the same factors, but for a last axis of vectors."""
         if places is not None:
-            self.counts += np.bincount(places.ravel(), minlength=len(self.counts))
+            self.places.append(places.ravel())
             return
         rows = values[0].rows
         one = Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
@@ -63,16 +64,12 @@ class Table:
 
     def finish(self) -> None:
         """The blocks `entries` and `total`."""
-        rows = len(self.counts)
-        counts = self.b.advice(
-            f"{self.path}/counts",
-            Segment.TRACE,
-            (rows,),
-            0,
-            2**62,
-            self.counts if self.b.solving else None,
-            certain=Interval(-(MODULUS // 2), MODULUS // 2),
-        )
+        array = None
+        if self.b.solving:
+            array = np.bincount(np.concatenate(self.places), minlength=self.rows)
+        any_number = Interval(-(MODULUS // 2), MODULUS // 2)
+        path, shape = f"{self.path}/counts", (self.rows,)
+        counts = self.b.advice(path, Segment.TRACE, shape, 0, 2**62, array, certain=any_number)
         if self.b.solving:
             return
         a = _folded(self.b, counts.rows, self.columns)
@@ -142,7 +139,7 @@ def _table(
     """The table that is known by a key."""
 
     def make() -> Table:
-        return Table(b, f"{path}/table", columns(), np.zeros(rows, np.int64))
+        return Table(b, f"{path}/table", rows, columns())
 
     table = b.shared(key, make)
     if not isinstance(table, Table):
