@@ -24,7 +24,7 @@ from zkinfer.errors import UnsupportedModelError
 
 Lies = Mapping[str, Callable[[Integers], Integers]]
 
-MAX_TERM_BYTES = 1 << 24
+MAX_TERM_BYTES = 1 << 21
 """What the terms of all blocks and of all named values may take, encoded."""
 
 
