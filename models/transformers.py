@@ -71,9 +71,7 @@ def gpt2(
         name = f"h.{number}"
         y = net.linear(f"{name}.attn.c_attn", net.norm(f"{name}.ln_1", x), 3 * width)
         q, k, v = net.split(f"{name}.attn.split", y)
-        y = net.linear(
-            f"{name}.attn.c_proj", net.attention(f"{name}.attn", q, k, v, bias), width
-        )
+        y = net.linear(f"{name}.attn.c_proj", net.attention(f"{name}.attn", q, k, v, bias), width)
         x = net.node("Add", f"{name}.add_1", y, x)
         y = net.linear(f"{name}.mlp.c_fc", net.norm(f"{name}.ln_2", x), 4 * width)
         y = net.linear(f"{name}.mlp.c_proj", net.gelu_tanh(f"{name}.mlp.act", y), width)
@@ -135,11 +133,17 @@ class _Transformer:
         width = self.width // self.heads
         split = self.constant(f"{name}.split", np.array([0, 0, self.heads, width], np.int64))
         parts = []
-        for letter, x, perm in (("q", q, (0, 2, 1, 3)), ("k", k, (0, 2, 3, 1)), ("v", v, (0, 2, 1, 3))):
+        for letter, x, perm in (
+            ("q", q, (0, 2, 1, 3)),
+            ("k", k, (0, 2, 3, 1)),
+            ("v", v, (0, 2, 1, 3)),
+        ):
             x = self.node("Reshape", f"{name}.{letter}.reshape", x, split)
             parts.append(self.node("Transpose", f"{name}.{letter}.transpose", x, perm=perm))
         scores = self.node("MatMul", f"{name}.scores", *parts[:2])
-        scores = self.node("Div", f"{name}.div", scores, self.scalar(f"{name}.root", math.sqrt(width)))
+        scores = self.node(
+            "Div", f"{name}.div", scores, self.scalar(f"{name}.root", math.sqrt(width))
+        )
         if bias is not None:
             scores = self.node("Add", f"{name}.masked", scores, bias)
         shares = self.node("Softmax", f"{name}.softmax", scores, axis=-1)
@@ -150,7 +154,9 @@ class _Transformer:
 
     def split(self, name: str, x: str) -> list[str]:
         """Queries, keys and values side by side."""
-        ends = [self.constant(f"{name}.{n}", np.array([n * self.width], np.int64)) for n in range(4)]
+        ends = [
+            self.constant(f"{name}.{n}", np.array([n * self.width], np.int64)) for n in range(4)
+        ]
         axis = self.constant(f"{name}.axis", np.array([2], np.int64))
         return [
             self.node("Slice", f"{name}.part{n}", x, ends[n], ends[n + 1], axis) for n in range(3)

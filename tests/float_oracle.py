@@ -110,9 +110,9 @@ def masked_softmax(attrs: Mapping[str, Any], x: Array, marks: Array) -> Array:
     y = np.empty(np.broadcast_shapes(x.shape, marks.shape))
     lines = (np.moveaxis(np.broadcast_to(a, y.shape), attrs["axis"], -1) for a in (x, marks))
     out = np.moveaxis(y, attrs["axis"], -1)
-    for place, (scores, marked) in zip(
-        np.ndindex(out.shape[:-1]), zip(*(a.reshape(-1, a.shape[-1]) for a in lines)), strict=True
-    ):
+    scored, counted = lines
+    for place in np.ndindex(out.shape[:-1]):
+        scores, marked = scored[place], counted[place]
         left = np.flatnonzero(marked == marked.min())
         level = attrs["absorbing"] and marked.min() > 0
         out[place] = 0

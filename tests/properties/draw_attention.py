@@ -55,7 +55,7 @@ def one_for_each(d: Drawing, flags: Tensor, count: int) -> Tensor:
 
 
 def constant_mask(d: Drawing, x: Tensor, depth: float) -> str:
-    """Entries of the depth, or none; in every line one that is open; other numbers here or there."""
+    """Entries of the depth, one of each line open; some have other numbers there."""
     c = d.choices
     shape = x.shape[-1:] if c.chance(40) else x.shape
     closed = d.numbers.random(shape) < c.one((0.2, 0.5, 0.9))
@@ -160,7 +160,9 @@ def spelt_out(d: Drawing) -> None:
         bent = d.emit("Erf", d.emit("Div", x.name, d.scalar(math.sqrt(2))).name)
         d.emit("Mul", half(d, x).name, d.emit("Add", bent.name, one).name)
     elif kind == "tanh":
-        inner = d.emit("Mul", d.emit("Pow", x.name, d.scalar(3.0), most=1e9).name, d.scalar(0.044715))
+        inner = d.emit(
+            "Mul", d.emit("Pow", x.name, d.scalar(3.0), most=1e9).name, d.scalar(0.044715)
+        )
         inner = d.emit("Mul", d.emit("Add", x.name, inner.name).name, d.scalar(0.7978845608))
         bent = d.emit("Tanh", inner.name)
         d.emit("Mul", half(d, x).name, d.emit("Add", bent.name, one).name)

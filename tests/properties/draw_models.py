@@ -188,7 +188,8 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
     if rank > 1 and c.chance(60):
         declared[1:] = shape[1:]
     dtype = c.one(
-        (np.float32,) * 8 + (np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8, np.bool_)
+        (np.float32,) * 8
+        + (np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8, np.bool_)
     )
     size = c.one((1.0, 1.0, 1.0, 0.05, 10.0, 255.0, 1000.0))
     draw = _distribution(d, shape, size)

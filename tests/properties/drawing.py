@@ -248,7 +248,7 @@ class Drawing:
         self.pool.append(Tensor(name, value))
 
     def emit(self, op: str, *inputs: str, **attrs: Any) -> Tensor:
-        """A node with one output. most: its largest value, if not the usual one. Raises Rejected."""
+        """A node with one output. most: its largest value, if not usual. Raises Rejected."""
         return self.emit_many(op, inputs, 1, **attrs)[0]
 
     def emit_many(self, op: str, inputs: Sequence[str], count: int, **attrs: Any) -> list[Tensor]:

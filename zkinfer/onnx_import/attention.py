@@ -11,6 +11,7 @@ Caches of earlier keys and values are refused.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -149,7 +150,9 @@ def _angles(site: Site, place: int, positions: int) -> str:
         return site.weight("angles", table[index][:, None], place)
     if site.shape(positions) != (site.shape(0)[0], rows):
         raise Refusal(f"expected a position for each row, got {site.shape(positions)} of them")
-    chosen = site.step("gather", "angles", site.weight("table", table, place), site.source(positions))
+    chosen = site.step(
+        "gather", "angles", site.weight("table", table, place), site.source(positions)
+    )
     batch, rows, half = site.graph.shape(chosen)
     return reshaped(site, chosen, (batch, 1, rows, half))
 
@@ -313,20 +316,12 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
 
 def _marks(site: Site, closed: Sequence[str]) -> tuple[str, Floats | None]:
     """The sum of what takes entries out, and its entries if it is constant."""
-    constant: Floats | None = None
-    computed: str | None = None
-    for name in closed:
-        array = site.graph.weights.get(name)
-        if array is not None:
-            constant = array if constant is None else np.maximum(constant, array)
-        else:
-            computed = name if computed is None else site.step("add", "both", computed, name)
-    if computed is None:
-        assert constant is not None
-        return site.weight("marks", constant), constant
-    if constant is None:
-        return computed, None
-    return site.step("add", "both", computed, site.weight("marks", constant)), None
+    computed = [name for name in closed if name not in site.graph.weights]
+    arrays = [site.graph.weights[name] for name in closed if name in site.graph.weights]
+    constant = reduce(np.maximum, arrays) if arrays else None
+    names = [*computed, *([] if constant is None else [site.weight("marks", constant)])]
+    marks = reduce(lambda a, b: site.step("add", "both", a, b), names)
+    return marks, None if computed else constant
 
 
 CONVERTERS: Converters = {

@@ -159,11 +159,10 @@ class _Masks:
     def _added(self, node: Node) -> _Parts | None:
         a, b = node.inputs
         first, second = self.parts(a), self.parts(b)
-        if first is None and second is None:
-            return None
         if first is None or second is None:
-            parts, other = (first, b) if first is not None else (second, a)
-            assert parts is not None
+            parts, other = (second, a) if first is None else (first, b)
+            if parts is None:
+                return None
             array = self.builder.weights.get(other)
             if array is not None and not array.any():  # it repeats entries
                 shape = self.builder.shape(node.outputs[0])
@@ -225,7 +224,9 @@ class _Masks:
 
     def _make(self, name: str, op: str, *inputs: str, **attrs: Any) -> str:
         """What an operator makes: a constant of constants."""
-        arrays = [self.builder.weights[source] for source in inputs if source in self.builder.weights]
+        arrays = [
+            self.builder.weights[source] for source in inputs if source in self.builder.weights
+        ]
         if len(arrays) == len(inputs):
             (array,) = LAYERS[op].value(attrs, [(array[None], True) for array in arrays])
             return self.builder.new_weight(name, array[0])

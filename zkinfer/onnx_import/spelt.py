@@ -112,9 +112,7 @@ class _Search:
         if node.op not in (*ARITHMETIC, *TABLES):
             return False
         sizes = (
-            self.builder.weights[name].size
-            for name in node.inputs
-            if name in self.builder.weights
+            self.builder.weights[name].size for name in node.inputs if name in self.builder.weights
         )
         return all(size == 1 for size in sizes)
 

@@ -13,7 +13,6 @@ from zkinfer.ops.contract import Operator
 from zkinfer.ops.interpolate import LOOK_UP
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
-
 MOST_ROWS = 1 << 20
 
 
