@@ -43,9 +43,16 @@ class GraphWriter:
         return name
 
     def conv(
-        self, name: str, x: str, weight: Floats, bias: Floats | None, stride: int, pad: int
+        self,
+        name: str,
+        x: str,
+        weight: Floats,
+        bias: Floats | None,
+        stride: int,
+        pad: int,
+        groups: int = 1,
     ) -> str:
-        """Conv with weight (outputs, inputs, k, k), optional bias (outputs,)."""
+        """Conv with weight (outputs, inputs / groups, k, k), optional bias (outputs,)."""
         constants = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
         return self._add(
             "Conv",
@@ -53,7 +60,7 @@ class GraphWriter:
             [x],
             constants,
             dilations=[1, 1],
-            group=1,
+            group=groups,
             kernel_shape=list(weight.shape[2:]),
             pads=[pad] * 4,
             strides=[stride, stride],
