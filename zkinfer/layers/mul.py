@@ -1,6 +1,11 @@
-"""mul(a, b): the product entry by entry, with numpy's broadcasting. No attributes."""
+"""mul(a, b): the product entry by entry, with numpy's broadcasting. No attributes.
 
-from collections.abc import Sequence
+A raw operand is taken raw by a constant that fits beside it in full, so that one rounding serves
+both.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -41,13 +46,21 @@ def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     output = b.raw(node.outputs[0])
-    operands = [name if b.is_constant(name) else b.fixed(name) for name in node.inputs]
 
-    def attempt(bits: int) -> None:
-        inputs = [b.elementwise(x, bits) if b.is_constant(x) else x for x in operands]
+    def product(operand: Callable[[str], str], bits: int) -> None:
+        inputs = [b.elementwise(x, bits) if b.is_constant(x) else operand(x) for x in node.inputs]
         b.emit(node.name, "mul", inputs, output)
 
-    narrowing(b, b.most_bits, FEWEST_BITS, attempt)
+    def rounded() -> None:
+        for name in node.inputs:
+            if not b.is_constant(name):
+                b.fixed(name)
+        narrowing(b, b.most_bits, FEWEST_BITS, partial(product, b.fixed))
+
+    attempts = [rounded]
+    if any(map(b.is_constant, node.inputs)) and any(map(b.is_raw, node.inputs)):
+        attempts.insert(0, partial(product, b.as_it_is, b.most_bits))
+    b.first_that_fits(attempts)
     return (Emitted(output, raw=True),)
 
 
@@ -60,7 +73,7 @@ LAYER = Layer(
     constants=(),
     factors=(),
     products=rules.one,
-    reads_raw=False,
+    reads_raw=True,
     head=None,
     weighted=None,
     emit=_emit,
