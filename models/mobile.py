@@ -62,7 +62,14 @@ class _Mobile:
         return self.weights(2, outputs, inputs), self.bias(outputs)
 
     def conv(
-        self, name: str, x: str, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1
+        self,
+        name: str,
+        x: str,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int,
+        groups: int = 1,
     ) -> str:
         """A convolution that halves the sides where it has a stride of 2."""
         weight = self.weights(2, outputs, inputs // groups, kernel, kernel)

@@ -140,7 +140,8 @@ def deviation(attrs: Mapping[str, Any], x: Array) -> Array:
 
 
 def function(attrs: Mapping[str, Any], x: Array) -> Array:
-    return np.vectorize(FUNCTIONS[attrs["function"]], otypes=[float])(x)
+    with np.errstate(over="ignore"):
+        return np.vectorize(FUNCTIONS[attrs["function"]], otypes=[float])(x)
 
 
 def normal(x: float) -> float:
@@ -152,12 +153,12 @@ FUNCTIONS: dict[str, Any] = {
     **{name: getattr(math, name) for name in ("cos", "cosh", "erf", "exp", "log", "sin", "sinh")},
     "elu": lambda x: x if x > 0 else math.expm1(x),
     "gelu": lambda x: x * normal(x),
-    "gelu_tanh": lambda x: x / (1 + math.exp(-math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))),
-    "mish": lambda x: x * math.tanh(math.log1p(math.exp(x))),
-    "quick_gelu": lambda x: x / (1 + math.exp(-1.702 * x)),
+    "gelu_tanh": lambda x: x / (1 + np.exp(-math.sqrt(8 / math.pi) * (x + 0.044715 * x**3))),
+    "mish": lambda x: x * math.tanh(np.logaddexp(0, x)),
+    "quick_gelu": lambda x: x / (1 + np.exp(-1.702 * x)),
     "selu": lambda x: 1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * math.expm1(x)),
-    "silu": lambda x: x / (1 + math.exp(-x)),
-    "softplus": lambda x: math.log1p(math.exp(x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "softplus": lambda x: np.logaddexp(0, x),
     "softsign": lambda x: x / (1 + abs(x)),
     "tanh": math.tanh,
 }
@@ -169,6 +170,8 @@ OPS: dict[str, Any] = {
     "sub": lambda attrs, a, b: a - b,
     "mul": lambda attrs, a, b: a * b,
     "divide": lambda attrs, a, b: a / b,
+    "less": lambda attrs, a, b: 0.0 + (a < b),
+    "round": lambda attrs, x: np.floor(x) if attrs["down"] else np.round(x),
     "sqrt": lambda attrs, x: x**0.5,
     "deviation": deviation,
     "normalize": lambda attrs, x, by: around(attrs, x) / by,

@@ -322,7 +322,9 @@ def test_integer_weights_that_are_dequantized() -> None:
 
 @pytest.mark.parametrize("name", sorted({op for _, op in CONVERTERS} | set(FOLDED)))
 def test_every_operator_is_tested(name: str) -> None:
-    files = Path(__file__).parent.glob("test_import*.py")
+    """By an example here, or drawn (test_import_drawn)."""
+    tests = Path(__file__).parents[1]
+    files = [*tests.glob("conformance/test_import*.py"), *tests.glob("properties/draw_*.py")]
     assert any(f'"{name}"' in file.read_text() for file in files)
 
 

@@ -76,3 +76,35 @@ def test_factors_fold_into_a_weight_on_the_left_or_without_columns() -> None:
         {"w": normal(2, 3, 4), "c": normal(2, 1)},
     )
     agrees(made)
+
+
+def test_scales_and_biases_are_absorbed_by_the_products_after_them() -> None:
+    c4, d4, w = normal(4), normal(1, 4), {"w": normal(4, 3), "b": normal(3)}
+    scaled = [node("Relu", "x", "r"), node("Mul", "r c", "s"), node("Add", "d s", "t")]
+    constants = {**w, "c": c4, "d": d4}
+    sequence([*scaled, node("MatMul", "t w")], "relu matmul", constants)
+    sequence([*scaled, node("Gemm", "t w b")], "relu matmul", constants)
+    sequence(
+        [*scaled[:1], node("Sub", "r c", "t"), node("MatMul", "t w")], "relu matmul", constants
+    )
+    one = {**constants, "c": normal(1)}
+    sequence([*scaled, node("MatMul", "t w")], "relu matmul", one)
+    rows = {**constants, "c": normal(2, 1)}
+    sequence([*scaled, node("MatMul", "t w")], "relu mul matmul", rows)
+    sequence(
+        [*scaled, node("MatMul", "w t")], "relu mul add matmul", {**constants, "w": normal(3, 2)}
+    )
+    minus = [*scaled[:1], node("Sub", "c r", "t"), node("MatMul", "t w")]
+    sequence(minus, "relu sub matmul", constants)
+
+
+def test_what_others_read_is_not_absorbed() -> None:
+    scaled = [node("Relu", "x", "r"), node("Mul", "r c", "s")]
+    constants = {"c": normal(4), "w": normal(4, 3), "v": normal(4, 5)}
+    two = [*scaled, node("MatMul", "s w", "a"), node("MatMul", "s v", "b", name="second")]
+    made = model(two, {"x": (2, 4)}, constants, ["a", "b"])
+    assert [made.op for made in agrees(made).nodes] == ["relu", "matmul", "matmul"]
+    made = model([*two[:3], node("Neg", "s", "b")], {"x": (2, 4)}, constants, ["a", "b"])
+    assert [made.op for made in agrees(made).nodes] == ["relu", "mul", "matmul", "neg"]
+    made = model(two[:3], {"x": (2, 4)}, constants, ["a", "s"])
+    assert [made.op for made in agrees(made).nodes] == ["relu", "mul", "matmul"]

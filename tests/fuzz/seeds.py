@@ -6,7 +6,9 @@ lies in the corpora stays.
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from onnx import TensorProto, helper
 from tests.fuzz.targets import VECTOR
 from tests.networks import cases
 from tests.onnx_models import model, node
+from tests.properties.choices import Rejected, seeded
+from tests.properties.draw_models import single
+from tests.properties.draw_rewriting import REWRITING
 from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.ops import OPS
@@ -273,6 +278,16 @@ def models() -> Iterator[tuple[str, bytes]]:
     }
     for name, proto in made.items():
         yield name, proto.SerializeToString()
+    for name in REWRITING:
+        yield f"drawn_{name}", _drawn(name).SerializeToString()
+
+
+def _drawn(name: str) -> onnx.ModelProto:
+    """The first model that a generator draws."""
+    for number in count():
+        with suppress(Rejected):
+            return single(seeded(name, number), name)[0]
+    raise AssertionError
 
 
 def _sparse() -> onnx.ModelProto:

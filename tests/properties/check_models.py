@@ -21,6 +21,9 @@ REFUSALS = {
     "too many axes": r"of \d+ axes; at most|do not align",
     "no numbers": r"gives NaN or infinity|its values have no bounds",
     "nothing to prove": r"nothing is to be proven",
+    "matrix too large": r"more entries may be made from the model's constants",
+    "crop of the same size": r"for which onnxruntime does not crop",
+    "crop with others": r"(the policy stretch|antialias = 0) with tf_crop_and_resize",
     "window beyond the input": r"expected a window no larger than the padded input",
     "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",
 }

@@ -94,9 +94,9 @@ def linear(d: Drawing) -> None:
 
 
 def conv(d: Drawing) -> None:
-    """One or two spatial axes, with padding, strides, dilations and groups of any kind."""
+    """One to three spatial axes, with padding, strides, dilations and groups of any kind."""
     c = d.choices
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     rank, channels = x.rank - 2, x.shape[1]
     groups = c.one([n for n in (1, 1, 1, channels, 2, 3) if channels % n == 0])
     kernel = _kernel(d, x)
@@ -114,24 +114,24 @@ def conv(d: Drawing) -> None:
 
 def max_pool(d: Drawing) -> None:
     """MaxPool."""
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     attrs = _window(d, x.rank - 2, dilated=d.version >= 10)
     if d.version >= 10 and d.choices.chance(30):
         attrs["ceil_mode"] = 1
     if d.version >= 8 and d.choices.chance(15):
         attrs["storage_order"] = 1
-    d.emit("MaxPool", x.name, kernel_shape=_kernel(d, x), **attrs)
+    d.emit("MaxPool", x.name, kernel_shape=_pool_kernel(d, x, attrs), **attrs)
 
 
 def average_pool(d: Drawing) -> None:
     """AveragePool."""
-    x = d.of_rank(3, 4)
+    x = d.of_rank(3, 4, 4, 5)
     attrs = _window(d, x.rank - 2, dilated=d.version >= 19)
     if d.version >= 10 and d.choices.chance(30):
         attrs["ceil_mode"] = 1
     if d.choices.chance(50):
         attrs["count_include_pad"] = d.choices.one((0, 1, 1))
-    d.emit("AveragePool", x.name, kernel_shape=_kernel(d, x), **attrs)
+    d.emit("AveragePool", x.name, kernel_shape=_pool_kernel(d, x, attrs), **attrs)
 
 
 def global_pool(d: Drawing) -> None:
@@ -142,6 +142,19 @@ def global_pool(d: Drawing) -> None:
 
 def _kernel(d: Drawing, x: Tensor) -> list[int]:
     return [d.choices.integer(1, min(extent + 1, 5)) for extent in x.shape[2:]]
+
+
+def _pool_kernel(d: Drawing, x: Tensor, attrs: dict[str, Any]) -> list[int]:
+    """A pool's kernel.
+
+    Where it leaves out entries of three axes, onnxruntime begins with another than ONNX if they are
+    to be padded to the same extent.
+    """
+    kernel = _kernel(d, x)
+    steps = zip(kernel, attrs.get("strides", ()), strict=False)
+    if x.rank == 5 and "auto_pad" in attrs and any(stride > size for size, stride in steps):
+        raise Rejected("a stride beyond the kernel")
+    return kernel
 
 
 def _window(d: Drawing, rank: int, *, dilated: bool) -> dict[str, Any]:

@@ -11,14 +11,16 @@ from onnx import helper
 from tests.properties.choices import Choices, Rejected
 from tests.properties.draw_attention import ATTENTION
 from tests.properties.draw_computing import COMPUTING
+from tests.properties.draw_deciding import DECIDING
 from tests.properties.draw_moving import MOVING
 from tests.properties.draw_normalizing import NORMALIZING
+from tests.properties.draw_rewriting import REWRITING
 from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, run, session
 
 OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
-OPERATORS = {**ATTENTION, **COMPUTING, **MOVING, **NORMALIZING}
+OPERATORS = {**ATTENTION, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING}
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 
@@ -96,6 +98,30 @@ def graph(choices: Choices, kind: str | None = None) -> Drawn:
         return _drawn(d, inputs, heads, {label.name: scores}, input_range, modes)
     outputs = _outputs(d)
     return _drawn(d, inputs, outputs, _by_name(outputs), input_range, modes)
+
+
+PLACES = np.array([2, 0, 1])
+"""What a model of one generator takes as integers."""
+
+
+def single(choices: Choices, name: str) -> tuple[onnx.ModelProto, list[Tensor], float]:
+    """A model of what one generator draws of the inputs x and places, its outputs, and the size of
+    its largest constant. Raises Rejected.
+    """
+    c = choices
+    d = Drawing(c, c.one(OPSETS))
+    shape = tuple(c.integer(1, 6) for _ in range(c.one((4, 2, 3, 1, 5))))
+    d.add_input("places", PLACES, PLACES.shape)
+    d.add_input("x", d.uniform(shape, -2, 2), shape)
+    OPERATORS[name](d)
+    outputs = [tensor for tensor in d.floats() if tensor.name != "x"]
+    if not outputs:
+        raise Rejected("no output")
+    infos = [_info(tensor, shown=False) for tensor in outputs]
+    proto = helper.make_graph(d.nodes, "drawn", d.inputs, infos, d.initializers)
+    known = [array for array in d.weights.values() if array.dtype == d.dtype]
+    largest = max((float(np.abs(array).max(initial=0)) for array in known), default=0.0)
+    return finished(proto, d.version), outputs, largest
 
 
 def mlp(choices: Choices) -> Drawn:

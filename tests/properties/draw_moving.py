@@ -273,7 +273,7 @@ def split(d: Drawing) -> None:
 
 
 def pad(d: Drawing) -> None:
-    """Pad with a constant; negative pads cut."""
+    """Pad with a constant or the tensor's own entries; negative pads cut."""
     c = d.choices
     x = d.any()
     if not x.rank:
@@ -285,6 +285,11 @@ def pad(d: Drawing) -> None:
     pads = [c.one((0, 0, 1, 2, -1) if x.shape[axis] > 2 else (0, 1, 2)) for axis in (*axes, *axes)]
     value = c.one((None, 0.0, 1.0, -0.5, 0.3))
     mode = {"mode": "constant"} if c.chance(40) else {}
+    if c.chance(40):
+        mode = {
+            "mode": c.one(("reflect", "edge", "wrap") if d.version >= 19 else ("reflect", "edge"))
+        }
+        value = None
     if d.version < 11:
         given = {} if value is None else {"value": value}
         d.emit("Pad", x.name, pads=pads, **given, **mode)

@@ -272,7 +272,10 @@ class Drawing:
     def _run(self, node: onnx.NodeProto) -> list[Array]:
         """The node's outputs by onnxruntime."""
         values = {tensor.name: tensor.value for tensor in self.pool} | self.weights
-        feeds = {name: values[name] for name in node.input if name}
+        inside = [a.g for a in node.attribute if a.HasField("g")]
+        read = {name for graph in inside for inner in graph.node for name in inner.input}
+        names = [*filter(None, node.input), *sorted(read & values.keys() - {*node.input})]
+        feeds = {name: values[name] for name in names}
         infos = [
             helper.make_tensor_value_info(
                 name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
@@ -333,10 +336,8 @@ def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.
     """The model of a graph at an opset."""
     domains = {node.domain for node in graph.node if node.op_type != "Constant"}
     opsets = [helper.make_opsetid("ai.onnx" if "ai.onnx" in domains else "", version)]
-    if "ai.onnx.ml" in domains:
-        opsets.append(helper.make_opsetid("ai.onnx.ml", 3))
-    if "com.microsoft" in domains:
-        opsets.append(helper.make_opsetid("com.microsoft", 1))
+    others = {"ai.onnx.ml": 3, "com.microsoft": 1}
+    opsets += [helper.make_opsetid(name, others[name]) for name in others if name in domains]
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 

@@ -3,8 +3,9 @@
 Raw operands are taken raw: the finer scale is the result's, and one rounding serves all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ WIDE = 40
 
 MAX_SHIFT = 62
 
+_T = TypeVar("_T")
+
 
 def _sum(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return a + b
@@ -49,7 +52,7 @@ def emitting(op: str) -> Emit:
     """A sum of operands brought to one scale, as an operator of zkinfer.ops."""
 
     def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-        attempts = [partial(_rounded, b, node, op)]
+        attempts = [partial(rounded, b, node, partial(_emit, b, node, op, raw=False))]
         if any(b.is_raw(name) for name in node.inputs):
             attempts.insert(0, partial(_emit, b, node, op, raw=True))
         return b.first_that_fits(attempts)
@@ -57,36 +60,43 @@ def emitting(op: str) -> Emit:
     return emit
 
 
-def _rounded(b: Emitter, node: Node, op: str) -> tuple[Emitted, ...]:
-    """The sum of operands in their formats."""
+def rounded(b: Emitter, node: Node, emit: Callable[[], _T]) -> _T:
+    """What is made of operands in their formats."""
     for name in node.inputs:
         if not b.is_constant(name):
             b.fixed(name)
-    return _emit(b, node, op, raw=False)
+    return emit()
 
 
-def _emit(b: Emitter, node: Node, op: str, *, raw: bool) -> tuple[Emitted, ...]:
-    """The sum of operands as they are. raw: one of them is."""
+def aligned(b: Emitter, node: Node, op: str) -> tuple[list[str], list[int]]:
+    """The operands as they are, and the shifts that bring them to one scale."""
     computed = [b.as_it_is(name) for name in node.inputs if not b.is_constant(name)]
     finest = max(b.tensor(name).scale for name in computed)
     inputs = [
         b.addend(name, finest) if b.is_constant(name) else b.as_it_is(name) for name in node.inputs
     ]
-    operands = [b.tensor(name) for name in inputs]
-    scale = max(x.scale for x in operands)
-    shifts = [scale - x.scale for x in operands]
+    scales = [b.tensor(name).scale for name in inputs]
+    scale = max(scales)
+    shifts = [scale - other for other in scales]
     if max(shifts) > MAX_SHIFT:
         raise TooWideError(
             f"node {node.name} ({op}): one operand needs steps of {2.0**-scale:.1e}, the other "
             f"holds numbers in steps of {2.0 ** (max(shifts) - scale):.1e}; a sum of both needs "
             "more than the 62 bits that are supported; bring them to a similar size"
         )
+    return inputs, shifts
+
+
+def _emit(b: Emitter, node: Node, op: str, *, raw: bool) -> tuple[Emitted, ...]:
+    """The sum of operands as they are. raw: one of them is."""
+    inputs, shifts = aligned(b, node, op)
+    operands = [b.tensor(name) for name in inputs]
     span = sum((x.high - x.low) << shift for x, shift in zip(operands, shifts, strict=True))
     (y,) = node.outputs
-    rounded = raw or span.bit_length() > WIDE or b.is_clamped(y)
-    output = b.raw(y) if rounded else b.own(y)
+    wide = raw or span.bit_length() > WIDE or b.is_clamped(y)
+    output = b.raw(y) if wide else b.own(y)
     b.emit(node.name, op, inputs, output, shift_a=shifts[0], shift_b=shifts[1])
-    return (Emitted(output, raw=rounded),)
+    return (Emitted(output, raw=wide),)
 
 
 LAYER = Layer(

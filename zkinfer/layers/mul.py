@@ -1,7 +1,6 @@
 """mul(a, b): the product entry by entry, with numpy's broadcasting. No attributes.
 
-A raw operand is taken raw by a constant that fits beside it in full, so that one rounding serves
-both.
+Raw operands are taken raw where 62 bits hold the product: one rounding serves all.
 """
 
 from collections.abc import Callable, Sequence
@@ -45,21 +44,25 @@ def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    """The product of operands as they are, or of rounded ones where that is too wide."""
     output = b.raw(node.outputs[0])
 
-    def product(operand: Callable[[str], str], bits: int) -> None:
-        inputs = [b.elementwise(x, bits) if b.is_constant(x) else operand(x) for x in node.inputs]
+    def attempt(bits: int) -> None:
+        inputs = [
+            b.elementwise(name, bits) if b.is_constant(name) else b.as_it_is(name)
+            for name in node.inputs
+        ]
         b.emit(node.name, "mul", inputs, output)
 
     def rounded() -> None:
         for name in node.inputs:
             if not b.is_constant(name):
                 b.fixed(name)
-        narrowing(b, b.most_bits, FEWEST_BITS, partial(product, b.fixed))
+        narrowing(b, b.most_bits, FEWEST_BITS, attempt)
 
-    attempts = [rounded]
-    if any(map(b.is_constant, node.inputs)) and any(map(b.is_raw, node.inputs)):
-        attempts.insert(0, partial(product, b.as_it_is, b.most_bits))
+    attempts: list[Callable[[], None]] = [rounded]
+    if any(b.is_raw(name) for name in node.inputs):
+        attempts.insert(0, partial(attempt, b.most_bits))
     b.first_that_fits(attempts)
     return (Emitted(output, raw=True),)
 

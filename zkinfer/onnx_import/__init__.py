@@ -4,9 +4,10 @@
     upgraded(model) -> onnx.ModelProto   its nodes in order, its opset one that is supported
     load(source, shapes) -> Graph        what it computes, in the operators of zkinfer.graph
 
-The model is checked, its own functions are inlined, dead nodes are dropped, dimensions fixed,
-constants folded; each node goes through its converter in `table`; at last multiplications and
-additions of constants (batch normalization) are folded into the products before them.
+Half precision becomes single, the model is checked, its own functions are inlined, dead nodes are
+dropped, dimensions fixed, constants folded; each node goes through its converter in `table`, or is
+replaced by the function that ONNX defines it by; at last multiplications and additions of constants
+(batch normalization) are folded into the products before them.
 """
 
 from zkinfer.onnx_import.importer import load

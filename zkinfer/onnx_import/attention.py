@@ -17,10 +17,9 @@ import numpy as np
 
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
-from zkinfer.onnx_import.functions import MICROSOFT
 from zkinfer.onnx_import.masking import ABSORBING
-from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import reshaped
+from zkinfer.onnx_import.moves import reshaped
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
 LOWEST = float(np.finfo(np.float32).min)
@@ -102,7 +101,7 @@ def packed_attention(site: Site) -> None:
 
 def rotary_embedding(site: Site) -> None:
     """RotaryEmbedding: the pairs of a width are turned by angles, which positions may choose."""
-    microsoft = site.node.domain == MICROSOFT
+    microsoft = site.node.domain == MICROSOFT_DOMAIN
     places = (2, 3, 1) if microsoft else (1, 2, 3)
     shape, x = site.shape(0), site.operand(0)
     heads = int(site.attr("num_heads", 0))
@@ -327,7 +326,7 @@ def _marks(site: Site, closed: Sequence[str]) -> tuple[str, Floats | None]:
 CONVERTERS: Converters = {
     ("", "Attention"): attention,
     ("", "RotaryEmbedding"): rotary_embedding,
-    (MICROSOFT, "Attention"): packed_attention,
-    (MICROSOFT, "MultiHeadAttention"): multi_head_attention,
-    (MICROSOFT, "RotaryEmbedding"): rotary_embedding,
+    (MICROSOFT_DOMAIN, "Attention"): packed_attention,
+    (MICROSOFT_DOMAIN, "MultiHeadAttention"): multi_head_attention,
+    (MICROSOFT_DOMAIN, "RotaryEmbedding"): rotary_embedding,
 }

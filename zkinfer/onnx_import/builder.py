@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,12 @@ from zkinfer.onnx_import.shapes import Shape, infer, kind_of
 
 Floats = npt.NDArray[np.float64]
 
+CONSTANT = (
+    "expected an input that depends on the model's inputs, got constants only; store what it "
+    "computes in the model instead"
+)
+"""Of what would be a constant."""
+
 
 class Builder:
     """Tensors and nodes so far.
@@ -24,14 +30,15 @@ class Builder:
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
     the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
     outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
-    format.
+    format. inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in
+    another; tensors of nodes of one name in them are alike.
     """
 
     def __init__(
         self,
         arrays: Mapping[str, Array],
         names: frozenset[str],
-        used: frozenset[str],
+        used: Iterable[str],
         allowance: Allowance,
     ) -> None:
         self.arrays = dict(arrays)
@@ -41,8 +48,10 @@ class Builder:
         self.integral: set[str] = set()
         self.nodes: list[Node] = []
         self.alike: dict[str, str] = {}
-        self.used = used
+        self.used = set(used)
         self.allowance = allowance
+        self.inlined = 0
+        self.loops = 0
         self._sources: dict[str, str] = {}
         self._tensor_names = _Names(names)
         self._node_names = _Names()
@@ -115,10 +124,7 @@ class Builder:
         Raises Refusal when the operands do not fit, or are all constant.
         """
         if all(source in self.arrays or source in self.weights for source in inputs):
-            raise Refusal(
-                "expected an input that depends on the model's inputs, got constants only; store "
-                "what it computes in the model instead"
-            )
+            raise Refusal(CONSTANT)
         self.nodes.append(self.node(name, op, inputs, outputs, **attrs))
 
     def node(
@@ -130,15 +136,23 @@ class Builder:
         kind = kind_of(op, [operand.kind for operand in types])
         self.shapes.update(zip(outputs, shapes, strict=True))
         self.kinds.update(dict.fromkeys(outputs, kind))
+        if self.loops:
+            self.alike.update(dict.fromkeys(outputs, name))
         return Node(self._node_names.new(name), op, tuple(inputs), tuple(outputs), attrs)
 
 
 @dataclass(frozen=True)
 class Site:
-    """What a converter sees: one node of the model, and the graph that it adds to."""
+    """What a converter sees: one node of the model, and the graph that it adds to.
+
+    opsets: versions by canonical domain. convert: converts other nodes, of such opsets, first.
+    Raises Unfinished where one of them is in the way.
+    """
 
     node: OnnxNode
     graph: Builder
+    opsets: Mapping[str, int]
+    convert: Callable[[Sequence[OnnxNode], Mapping[str, int]], None]
 
     @property
     def version(self) -> int:
@@ -244,6 +258,8 @@ class Site:
 
     def keep(self, x: str, index: int = 0) -> None:
         """Lets the output stand for a tensor that holds the entries of input 0."""
+        if x in self.graph.weights:
+            raise Refusal(CONSTANT)
         output = self.node.outputs[index]
         self.graph.alias(output, x)
         if self.is_integral(0):
@@ -252,6 +268,10 @@ class Site:
     def uses_output(self, index: int) -> bool:
         """Whether the output at this place is read."""
         return self.node.uses_output(index, self.graph.used)
+
+
+class Unfinished(Exception):  # noqa: N818
+    """A node's body holds nodes that are in the way, and that are known."""
 
 
 def finite(array: Array, name: str, *, masks: bool = False) -> Floats:

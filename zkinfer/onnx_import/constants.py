@@ -1,7 +1,7 @@
 """Constants: ONNX tensors as numpy arrays, and nodes whose inputs are all constant."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.read import flat
 from zkinfer.onnx_import.shapes import MAX_ENTRIES
@@ -27,20 +28,26 @@ _SMALL = 1 << 10
 EVALUATED = frozenset(
     (
         "Abs", "Add", "And", "ArgMax", "ArgMin", "BatchNormalization", "Cast", "CastLike", "Ceil",
-        "Clip", "Concat", "Constant", "ConstantOfShape", "CumSum", "DequantizeLinear", "Div",
-        "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor", "Gather", "GatherElements",
-        "GatherND", "Gemm", "Greater", "GreaterOrEqual", "Identity", "IsInf", "IsNaN", "LeakyRelu",
-        "Less", "LessOrEqual", "Log", "MatMul", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "Not",
-        "OneHot", "Or", "PRelu", "Pad", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceL1",
-        "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum",
-        "ReduceSumSquare", "Relu", "Reshape", "Round", "Sigmoid", "Sign", "Size", "Slice",
-        "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile", "Transpose", "Trilu",
-        "Unsqueeze", "Where", "Xor",
+        "Clip", "Compress", "Concat", "Constant", "ConstantOfShape", "CumSum", "DepthToSpace",
+        "DequantizeLinear", "Div", "Equal", "Erf", "Exp", "Expand", "EyeLike", "Flatten", "Floor",
+        "Gather", "GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "HardSigmoid",
+        "HardSwish", "Identity", "IsInf", "IsNaN", "LeakyRelu", "Less", "LessOrEqual", "Log",
+        "MatMul", "Max", "Mean", "Min", "Mod", "Mul", "Neg", "NonZero", "Not", "OneHot", "Or",
+        "PRelu", "Pad", "Pow", "QuantizeLinear", "Range", "Reciprocal", "ReduceL1", "ReduceL2",
+        "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
+        "Relu", "Reshape", "ReverseSequence", "Round", "ScatterElements", "ScatterND", "Sigmoid",
+        "Sign", "Size", "Slice", "Softmax", "SpaceToDepth", "Split", "Sqrt", "Squeeze", "Sub",
+        "Sum", "Tanh", "Tile", "Transpose", "Trilu", "Unsqueeze", "Where", "Xor",
     )
 )  # fmt: skip
 """The standard operators that are folded: they take few steps an entry, and the shapes of their
 outputs are known before.
 """
+
+OF_SHAPE = frozenset(("EyeLike", "Shape", "Size"))
+"""The standard operators that read no more of a tensor than its shape."""
+
+_NUMBERS = {*FLOAT_TYPES, *INT_TYPES, onnx.TensorProto.BOOL}
 
 _SCALARS = {"value_float": np.float32, "value_int": np.int64}
 _LISTS = {"value_floats": np.float32, "value_ints": np.int64}
@@ -127,6 +134,8 @@ def fold(
     """
     if node.op == "Constant" and not node.domain:
         return {node.outputs[0]: _constant(node, allowance)}
+    if node.op == "Range":  # exporters leave numbers with an axis
+        inputs = {n: array.reshape(()) if array.size == 1 else array for n, array in inputs.items()}
     model = _model_of(node, inputs, opsets)
     _check_outputs(model, inputs, allowance)
     try:
@@ -135,6 +144,30 @@ def fold(
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
     named = zip(filter(None, node.outputs), values, strict=True)
     return {name: np.asarray(value) for name, value in named}
+
+
+def of_shape(
+    node: OnnxNode, shape: Sequence[int], dtype: np.dtype[Any], allowance: Allowance
+) -> Array:
+    """The output of a node that reads a tensor's shape alone. dtype: of the tensor.
+
+    Raises Refusal.
+    """
+    attrs = node.attrs
+    if node.op == "Shape":
+        return np.array(shape[attrs.get("start", 0) : attrs.get("end")], dtype=np.int64)
+    if node.op == "Size":
+        return np.array(math.prod(shape), dtype=np.int64)
+    if len(shape) != 2:
+        raise Refusal(f"expected a matrix, got the shape {tuple(shape)}")
+    allowance.spend(shape, "its output")
+    if "dtype" in attrs:
+        if attrs["dtype"] not in _NUMBERS:
+            raise Refusal(f"expected a dtype of numbers, got {attrs['dtype']}")
+        dtype = helper.tensor_dtype_to_np_dtype(attrs["dtype"])
+    rows, columns = shape
+    diagonal = min(max(attrs.get("k", 0), -rows), columns)
+    return np.eye(rows, columns, k=diagonal, dtype=dtype)
 
 
 def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:
@@ -148,6 +181,13 @@ def _evaluator(node: OnnxNode, model: onnx.ModelProto) -> ReferenceEvaluator:
         return ReferenceEvaluator(node.proto)
 
 
+_AT_MOST: dict[str, Callable[[Array], int]] = {
+    "Compress": lambda x: x.size,
+    "NonZero": lambda x: x.size * max(x.ndim, 1),
+}
+"""By operator whose output's shape follows from the entries of its input, the most of its own."""
+
+
 def _check_outputs(
     model: onnx.ModelProto, inputs: Mapping[str, Array], allowance: Allowance
 ) -> None:
@@ -155,6 +195,10 @@ def _check_outputs(
 
     model: of the one node. Its small inputs are made known, as they may hold sizes.
     """
+    (node,) = model.graph.node
+    if node.op_type in _AT_MOST:
+        allowance.spend([_AT_MOST[node.op_type](inputs[node.input[0]])], "its output")
+        return
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
     for name, array in inputs.items():

@@ -3,13 +3,10 @@
 import math
 
 import numpy as np
-from onnx import TensorProto
 
-from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.inputs import FLOAT_TYPES, type_name
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 _UNBOUNDED = float(np.finfo(np.float32).max)
@@ -124,6 +121,11 @@ def prelu(site: Site) -> None:
 
 def clip(site: Site) -> None:
     """Clip; the bounds are attributes before opset 11. Where low exceeds high, high wins."""
+    if site.version >= 11 and any(site.has(k) and not site.is_constant(k) for k in (1, 2)):
+        y = site.operand(0)
+        y = larger(site, y, site.operand(1)) if site.has(1) else y
+        site.keep(smaller(site, y, site.operand(2)) if site.has(2) else y)
+        return
     if site.version < 11:
         low, high = site.attr("min", -math.inf), site.attr("max", math.inf)
     else:
@@ -144,21 +146,16 @@ def bounded(site: Site, x: str, low: float, high: float) -> str:
     return site.step("clip", "clip", x, low=min(low, high), high=high)
 
 
-def not_(site: Site) -> None:
-    """Not: one less what is 0 or 1."""
-    if not isinstance(site.graph.type_of(site.source(0)).kind, Boolean):
-        raise Refusal(f"expected booleans, got the numbers {site.node.inputs[0]}")
-    y = site.step("sub", "not", site.weight("one", np.ones(())), site.source(0))
-    site.graph.kinds[y] = Boolean()
-    site.keep(y)
+def larger(site: Site, a: str, b: str) -> str:
+    """b + relu(a - b)."""
+    beyond = site.step("relu", "beyond", site.step("sub", "difference", a, b))
+    return site.step("add", "larger", b, beyond)
 
 
-def cast(site: Site) -> None:
-    """Cast to a float type, of any numbers: nothing to do. Others are refused."""
-    target = int(site.attr("to", TensorProto.UNDEFINED))
-    if target not in FLOAT_TYPES:
-        raise Refusal(f"expected a cast to a float type, got one to {type_name(target)}")
-    site.graph.alias(site.node.outputs[0], site.source(0))
+def smaller(site: Site, a: str, b: str) -> str:
+    """b - relu(b - a)."""
+    beyond = site.step("relu", "beyond", site.step("sub", "difference", b, a))
+    return site.step("sub", "smaller", b, beyond)
 
 
 def identity(site: Site) -> None:
@@ -179,7 +176,6 @@ def dropout(site: Site) -> None:
 CONVERTERS: Converters = {
     ("", "Abs"): abs_,
     ("", "Add"): add,
-    ("", "Cast"): cast,
     ("", "Clip"): clip,
     ("", "Div"): div,
     ("", "Dropout"): dropout,
@@ -187,7 +183,6 @@ CONVERTERS: Converters = {
     ("", "LeakyRelu"): leaky_relu,
     ("", "Mul"): mul,
     ("", "Neg"): neg,
-    ("", "Not"): not_,
     ("", "PRelu"): prelu,
     ("", "Pow"): pow_,
     ("", "Reciprocal"): reciprocal,

@@ -9,9 +9,7 @@ import math
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.node import Refusal
-
-MICROSOFT = "com.microsoft"
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 
 
 def plain(site: Site) -> None:
@@ -171,8 +169,8 @@ CONVERTERS: Converters = {
     ("", "Softsign"): plain,
     ("", "Swish"): swish,
     ("", "Tanh"): plain,
-    (MICROSOFT, "BiasGelu"): bias_gelu,
-    (MICROSOFT, "FastGelu"): fast_gelu,
-    (MICROSOFT, "Gelu"): plain,
-    (MICROSOFT, "QuickGelu"): quick_gelu,
+    (MICROSOFT_DOMAIN, "BiasGelu"): bias_gelu,
+    (MICROSOFT_DOMAIN, "FastGelu"): fast_gelu,
+    (MICROSOFT_DOMAIN, "Gelu"): plain,
+    (MICROSOFT_DOMAIN, "QuickGelu"): quick_gelu,
 }

@@ -1,46 +1,31 @@
-"""The converter of Gather: by constant indices slices end to end, or a product; by others rows of a
-table.
-
-Constant indices fall into runs of equal steps, each a slice. A concatenation writes a column of the
-circuit for each of its parts, so that many runs are cheaper as a matrix with a one in each row.
+"""Converters of what takes entries at places: Gather, by computed indices too, GatherElements,
+GatherND, Compress, ReverseSequence.
 """
 
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
+from zkinfer.onnx_import.moves import reshaped, taken
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import reshaped
+from zkinfer.onnx_import.shapes import Shape
 
-MAX_SLICES = 16
-"""Of more slices the circuit is larger than that of the product."""
-
-Run = tuple[int, int, int]
-"""A run of indices: the first, how many, the step."""
+Places = npt.NDArray[np.int64]
 
 
 def gather(site: Site) -> None:
-    """Gather of the entries at constant indices of any shape along an axis; negative ones count
-    from the end.
-    """
+    """Gather of the entries at indices of any shape along an axis."""
     shape = site.shape(0)
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
     if not site.is_constant(1):
         _by_index(site, axis)
         return
-    given = site.ints_at(1, "indices")
-    if not given:
-        raise Refusal("expected indices, got none")
-    extent = shape[axis]
-    for index in given:
-        if not -extent <= index < extent:
-            raise Refusal(f"expected indices from {-extent} to {extent - 1}, got {index}")
-    x = site.any_operand(0)
-    runs = _runs([index % extent for index in given])
-    target = (*shape[:axis], *site.shape(1), *shape[axis + 1 :])
-    joined = _joined if len(runs) <= MAX_SLICES else _product
-    site.keep(reshaped(site, joined(site, x, axis, runs), target))
+    places = indices(site, 1, shape[axis])
+    target = (*shape[:axis], *places.shape, *shape[axis + 1 :])
+    y = taken(site, site.any_operand(0), axis, places.reshape(-1).tolist())
+    site.keep(reshaped(site, y, target))
 
 
 def _by_index(site: Site, axis: int) -> None:
@@ -62,48 +47,127 @@ def _by_index(site: Site, axis: int) -> None:
     site.finish("transpose", wide, perm=perm)
 
 
-def _runs(indices: list[int]) -> list[Run]:
-    """The indices in order, as few runs as taking each as long as possible gives."""
-    runs: list[Run] = []
-    for index in indices:
-        first, count, step = runs[-1] if runs else (0, 0, 0)
-        if count == 1 and index != first:
-            runs[-1] = (first, 2, index - first)
-        elif count > 1 and index == first + count * step:
-            runs[-1] = (first, count + 1, step)
-        else:
-            runs.append((index, 1, 1))
-    return runs
+def indices(site: Site, index: int, extent: int) -> Places:
+    """A constant input's indices of an axis, negative ones counted from its end."""
+    given = site.array(index, "indices")
+    if given.dtype.kind not in "iu":
+        raise Refusal(f"expected integers as indices, got {given.dtype}")
+    if not given.size:
+        raise Refusal("expected indices, got none")
+    wrong = given[(given < -extent) | (given >= extent)]
+    if wrong.size:
+        raise Refusal(f"expected indices from {-extent} to {extent - 1}, got {wrong.flat[0]}")
+    return given.astype(np.int64) % extent
 
 
-def _joined(site: Site, x: str, axis: int, runs: list[Run]) -> str:
-    """The slices, end to end."""
-    extent = site.graph.shape(x)[axis]
-    parts = []
-    for first, count, step in runs:
-        if (first, count, step) == (0, extent, 1):
-            parts.append(x)
-            continue
-        stop = first + count * step
-        attrs = {"starts": first, "stops": stop if stop >= 0 else -extent - 1, "steps": step}
-        pairs = {name: (number,) for name, number in attrs.items()}
-        parts.append(site.step("slice", "slice", x, axes=(axis,), **pairs))
-    return parts[0] if len(parts) == 1 else site.step("concat", "join", *parts, axis=axis)
+def gather_elements(site: Site) -> None:
+    """GatherElements: each index replaces its own place along an axis."""
+    shape = site.shape(0)
+    axis = axis_in(int(site.attr("axis", 0)), len(shape))
+    places = indices(site, 1, shape[axis])
+    check_fits(places.shape, shape, axis)
+    from_all(site, flat_places(places, shape, axis))
 
 
-def _product(site: Site, x: str, axis: int, runs: list[Run]) -> str:
-    """A matrix [indices, extent] with a one for each index, times x [before, extent, after]."""
-    shape = site.graph.shape(x)
-    indices = [first + place * step for first, count, step in runs for place in range(count)]
-    size = (len(indices), shape[axis])
-    site.graph.allowance.check(size, "the matrix of its indices")
-    chosen = np.zeros(size)
-    chosen[np.arange(len(indices)), indices] = 1
-    matrix = site.weight("chosen", chosen)
-    x = reshaped(site, x, (prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])))
-    return site.step("matmul", "product", matrix, x)
+def flat_places(places: Places, shape: Shape, axis: int) -> Places:
+    """What indices of an axis, each in its own place, are among all places of a tensor in order."""
+    at: list[Places] = [np.asarray(own) for own in np.indices(places.shape)]
+    at[axis] = places
+    return np.asarray(np.ravel_multi_index(tuple(at), shape))
+
+
+def check_fits(places: Shape, shape: Shape, axis: int) -> None:
+    """Raises Refusal unless indices of a shape go with a tensor."""
+    fits = [n <= m or i == axis for i, (n, m) in enumerate(zip(places, shape, strict=False))]
+    if len(places) != len(shape) or not all(fits):
+        raise Refusal(f"expected indices that fit the shape {shape}, got the shape {places}")
+
+
+def gather_nd(site: Site) -> None:
+    """GatherND: the last axis of the indices holds places, one for each axis after the batch."""
+    shape, batch = site.shape(0), int(site.attr("batch_dims", 0))
+    rows = rows_of(site, 1, shape, batch)
+    own = np.arange(prod(shape)).reshape(shape)
+    if not batch:
+        from_all(site, own[tuple(np.moveaxis(rows, -1, 0))])
+        return
+    lead = rows.shape[:batch]
+    if lead != shape[:batch]:
+        raise Refusal(f"expected indices of the batch {shape[:batch]}, got {lead}")
+    flat = own.reshape(-1, *shape[batch:])
+    parts = [
+        part[tuple(np.moveaxis(row, -1, 0))]
+        for part, row in zip(flat, rows.reshape(len(flat), *rows.shape[batch:]), strict=True)
+    ]
+    from_all(site, np.stack(parts).reshape(*lead, *parts[0].shape))
+
+
+def rows_of(site: Site, index: int, shape: Shape, batch: int) -> Places:
+    """A constant input whose last axis holds places of axes after the batch, none negative."""
+    given = site.array(index, "indices")
+    if given.dtype.kind not in "iu" or not given.ndim:
+        raise Refusal(f"expected integers with axes as indices, got {given.dtype} {given.shape}")
+    depth = given.shape[-1]
+    if not 0 <= batch < given.ndim or not 1 <= depth <= len(shape) - batch:
+        raise Refusal(
+            f"expected indices of 1 to {len(shape) - batch} axes of {shape}, got the shape "
+            f"{given.shape}"
+        )
+    extents = np.array(shape[batch : batch + depth])
+    if ((given < -extents) | (given >= extents)).any():
+        raise Refusal(f"expected indices of places in {shape}, got others")
+    return given.astype(np.int64) % extents
+
+
+def from_all(site: Site, places: Places) -> None:
+    """Makes the output the entries of input 0 at places of all of it in order."""
+    if not places.size:
+        raise Refusal("expected indices, got none")
+    x, shape = site.any_operand(0), site.shape(0)
+    flat = reshaped(site, x, (prod(shape),))
+    site.keep(reshaped(site, taken(site, flat, 0, places.reshape(-1).tolist()), places.shape))
+
+
+def compress(site: Site) -> None:
+    """Compress: the entries where a constant condition holds."""
+    shape, axis = site.shape(0), site.attr("axis", None)
+    condition = site.array(1, "condition").reshape(-1)
+    places = np.flatnonzero(condition)
+    if axis is None:
+        if condition.size > prod(shape):
+            raise Refusal(f"expected a condition of at most {prod(shape)} entries, got more")
+        from_all(site, places)
+        return
+    axis = axis_in(int(axis), len(shape))
+    if condition.size > shape[axis]:
+        raise Refusal(f"expected a condition of at most {shape[axis]} entries, got more")
+    if not places.size:
+        raise Refusal("its output is empty: the condition holds nowhere")
+    site.keep(taken(site, site.any_operand(0), axis, places.tolist()))
+
+
+def reverse_sequence(site: Site) -> None:
+    """ReverseSequence: the first entries of each sequence, as many as a constant says."""
+    shape = site.shape(0)
+    time, batch = int(site.attr("time_axis", 0)), int(site.attr("batch_axis", 1))
+    if len(shape) < 2 or sorted((time, batch)) != [0, 1]:
+        raise Refusal(f"expected the time and batch axes 0 and 1, got {time} and {batch}")
+    lengths = site.ints_at(1, "lengths") or ()
+    if len(lengths) != shape[batch] or not all(0 <= n <= shape[time] for n in lengths):
+        raise Refusal(f"expected {shape[batch]} lengths from 0 to {shape[time]}, got {lengths}")
+    places = np.arange(shape[0] * shape[1]).reshape(shape[:2])
+    places = places if batch == 0 else places.T
+    for row, length in zip(places, lengths, strict=True):
+        row[:length] = row[:length][::-1].copy()
+    places = places if batch == 0 else places.T
+    x = reshaped(site, site.any_operand(0), (shape[0] * shape[1], *shape[2:]))
+    site.keep(reshaped(site, taken(site, x, 0, places.reshape(-1).tolist()), shape))
 
 
 CONVERTERS: Converters = {
+    ("", "Compress"): compress,
     ("", "Gather"): gather,
+    ("", "GatherElements"): gather_elements,
+    ("", "GatherND"): gather_nd,
+    ("", "ReverseSequence"): reverse_sequence,
 }

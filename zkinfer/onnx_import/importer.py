@@ -1,20 +1,18 @@
 """From a ModelProto to a Graph: one pass over the nodes, every problem gathered into one error."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any
 
-import numpy as np
-import onnx
-
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node, Real
-from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
-from zkinfer.onnx_import.builder import Builder, Site, finite
+from zkinfer.onnx_import.absorb import absorb
+from zkinfer.onnx_import.builder import Builder, Unfinished, finite
 from zkinfer.onnx_import.chains import recognized
-from zkinfer.onnx_import.constants import Allowance, fold, initializers
+from zkinfer.onnx_import.constants import Allowance, initializers
+from zkinfer.onnx_import.convert import Conversion, inner_heads
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
     Input,
@@ -25,13 +23,13 @@ from zkinfer.onnx_import.inputs import (
     unknown_dimensions,
 )
 from zkinfer.onnx_import.masking import masked
-from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
+from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.spelt import named
-from zkinfer.onnx_import.table import CONVERTERS
 from zkinfer.onnx_import.upgrade import upgraded
+from zkinfer.onnx_import.walk import live_nodes, reads
 
 
 def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> Graph:
@@ -53,7 +51,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         raise Problems(refused=[str(refusal)]).error() from refusal
     outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
     inputs = read_inputs(model.graph, constants)
-    nodes = models.live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
+    nodes = live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
     problems = Problems(
         unsupported=models.unsupported_nodes(nodes, constants), refused=_input_problems(inputs)
     )
@@ -66,16 +64,20 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     if unknown:
         raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
-    used = frozenset(outputs).union(*(node.inputs for node in nodes))
+    used = frozenset(outputs).union(*(reads(node.proto) for node in nodes))
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
     builder.integral.update(name for name, kind in builder.kinds.items() if kind != Real())
-    problems.refused += _convert(model, nodes, fixed, builder, opsets)
-    problems.inner = _inner_heads(nodes, builder)
-    if problems:
-        raise problems.error()
+    conversion = Conversion(model, fixed, builder)
+    with suppress(Unfinished):
+        conversion.convert(nodes, opsets)
+    found = conversion.problems
+    found.refused[:0] = problems.refused
+    found.inner = inner_heads(conversion.nodes, builder)
+    if found:
+        raise found.error()
     return _finish(builder, inputs, fixed, outputs)
 
 
@@ -85,82 +87,6 @@ def _input_problems(inputs: Sequence[Input]) -> list[str]:
         for value in inputs
         if value.kind is None
     ]
-
-
-def _convert(
-    model: onnx.ModelProto,
-    nodes: Sequence[OnnxNode],
-    fixed: Mapping[str, Shape],
-    builder: Builder,
-    opsets: Mapping[str, int],
-) -> list[str]:
-    """Converts node by node into the builder; returns what is in the way.
-
-    Where a node is refused the onnx package's shape inference stands in for it, so that the nodes
-    after it are judged too; those whose shapes stay unknown are passed over.
-    """
-    problems: list[str] = []
-    inferred: dict[str, Shape] | None = None
-    unknown: set[str] = set()
-    for node in nodes:
-        supported = (node.domain, node.op) in CONVERTERS
-        if unknown.intersection(node.inputs) and (supported or models.is_shape(node)):
-            unknown.update(filter(None, node.outputs))
-            continue
-        try:
-            if _convert_node(node, builder, opsets):
-                continue
-        except Refusal as refusal:
-            problems.append(f"{node.title}: {refusal}")
-        if inferred is None:
-            inferred = models.inferred_shapes(model, fixed)
-        for name in filter(None, node.outputs):
-            if name in inferred:
-                builder.shapes[name] = inferred[name]
-            else:
-                unknown.add(name)
-    return problems
-
-
-def _inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
-    """The heads that are not proved whose outputs others than heads read, and those whose label any
-    node reads.
-    """
-    heads, labels = set[str](), set[str]()
-    for node in builder.nodes:
-        if LAYERS[node.op].emit is None:
-            heads.update(node.outputs)
-            if LAYERS[node.op].entries is Entries.PLACE:
-                labels.update(node.outputs)
-    inner: set[str] = set()
-    for node in builder.nodes:
-        inner.update((heads if LAYERS[node.op].head is None else labels).intersection(node.inputs))
-    return [node for node in nodes if inner.intersection(node.outputs)]
-
-
-def _convert_node(node: OnnxNode, builder: Builder, opsets: Mapping[str, int]) -> bool:
-    """Folds the node to constants or adds its operators. False where it has no converter.
-
-    Raises Refusal.
-    """
-    references = [name for name, value in node.attrs.items() if value is None]
-    if references:
-        raise Refusal(f"expected a value of {', '.join(references)}, got a function's attribute")
-    sources = {name: builder.source(name) for name in node.inputs if name}
-    if models.is_shape(node):
-        shape = builder.shape(sources[node.inputs[0]])
-        start, end = node.attrs.get("start", 0), node.attrs.get("end")
-        builder.arrays[node.outputs[0]] = np.array(shape[start:end], dtype=np.int64)
-        return True
-    if models.is_foldable(node, [name for name in sources if sources[name] in builder.arrays]):
-        arrays = {name: builder.arrays[source] for name, source in sources.items()}
-        builder.arrays.update(fold(node, arrays, opsets, builder.allowance))
-        return True
-    converter = CONVERTERS.get((node.domain, node.op))
-    if converter is None:
-        return False
-    converter(Site(node, builder))
-    return True
 
 
 def _finish(
@@ -187,7 +113,7 @@ def _finish(
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
-    nodes = fuse(nodes, outputs, builder)
+    nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
     made = [name for node in nodes for name in node.outputs]

@@ -1,11 +1,13 @@
-"""Converters of the operators with weights: Gemm, MatMul, Conv, BatchNormalization, Scaler."""
+"""Converters of the operators with weights: Gemm, MatMul, FusedMatMul,
+BatchNormalization, Scaler.
+"""
 
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
-from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
+from zkinfer.onnx_import.moves import permuted
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, ML_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import broadcasts_to
-from zkinfer.onnx_import.windows import Window
 
 
 def matmul(site: Site) -> None:
@@ -41,6 +43,30 @@ def gemm(site: Site) -> None:
         site.finish("add", y, _gemm_c(site, y, beta))
 
 
+def fused_matmul(site: Site) -> None:
+    """FusedMatMul: alpha A' B', where ' transposes as transA, transB and so on say.
+
+    A batch is transposed by moving the first axis behind the others of the batch.
+    """
+    operands = [_fused_operand(site, 0, "A"), _fused_operand(site, 1, "B")]
+    alpha = float(site.attr("alpha", 1.0))
+    if alpha == 1:
+        site.finish("matmul", *operands)
+        return
+    product = site.step("matmul", "product", *operands)
+    site.finish("mul", product, site.weight("alpha", np.array(alpha)))
+
+
+def _fused_operand(site: Site, index: int, letter: str) -> str:
+    """A or B, transposed as its attributes say."""
+    perm = list(range(len(site.shape(index))))
+    if len(perm) > 1 and site.attr(f"transBatch{letter}", 0):
+        perm = [*perm[1:-1], 0, perm[-1]]
+    if len(perm) > 1 and site.attr(f"trans{letter}", 0):
+        perm[-2:] = perm[-2:][::-1]
+    return permuted(site, site.operand(index), perm)
+
+
 def _gemm_operand(site: Site, index: int, flag: str, factor: float) -> str:
     """A or B with two axes, transposed if the attribute says so, times the factor if constant."""
     if len(site.shape(index)) != 2:
@@ -73,37 +99,6 @@ def _gemm_c(site: Site, product: str, beta: float) -> str:
         return _scaled_bias(site, beta)
     c = site.operand(2)
     return c if beta == 1 else site.step("mul", "beta", c, site.weight("beta", np.array(beta)))
-
-
-def conv(site: Site) -> None:
-    """Conv over one or two spatial axes, with constant weights [M, C/groups, kernel...]."""
-    rank = len(site.shape(0)) - 2
-    if rank not in (1, 2):
-        raise Refusal(
-            f"expected an input with 1 or 2 spatial axes, [N, C, L] or [N, C, H, W], got the shape "
-            f"{site.shape(0)}"
-        )
-    if not site.is_constant(1) or (site.has(2) and not site.is_constant(2)):
-        raise Refusal("expected constant weights and bias, got computed ones")
-    kernel = site.shape(1)[2:]
-    if len(kernel) != rank:
-        raise Refusal(f"expected weights with {rank + 2} axes, got the shape {site.shape(1)}")
-    declared = site.ints("kernel_shape")
-    if declared is not None and declared != kernel:
-        raise Refusal(f"expected weights of the kernel_shape {declared}, got {kernel}")
-    groups = int(site.attr("group", 1))
-    if groups < 1:
-        raise Refusal(f"expected a positive group, got {groups}")
-    window = Window.read(site, kernel)
-    operands = [site.operand(index) for index in range(2 + site.has(2))]
-    site.finish(
-        "conv",
-        *operands,
-        strides=window.strides,
-        pads=window.pads,
-        dilations=window.dilations,
-        groups=groups,
-    )
 
 
 def batch_normalization(site: Site) -> None:
@@ -154,8 +149,8 @@ def scaler(site: Site) -> None:
 
 CONVERTERS: Converters = {
     ("", "BatchNormalization"): batch_normalization,
-    ("", "Conv"): conv,
     ("", "Gemm"): gemm,
     ("", "MatMul"): matmul,
     (ML_DOMAIN, "Scaler"): scaler,
+    (MICROSOFT_DOMAIN, "FusedMatMul"): fused_matmul,
 }

@@ -30,6 +30,9 @@ ABSORBING = 2.0**24
 EXACT = ("add", "sub", "neg")
 """What makes exact numbers of exact ones, besides moves."""
 
+WHOLE = (*EXACT, "mul")
+"""What makes whole numbers of whole ones."""
+
 
 def masked(nodes: Sequence[Node], outputs: Sequence[str], builder: Builder) -> list[Node]:
     """The nodes, with every softmax of masked scores made one that knows its marks.
@@ -139,7 +142,7 @@ class _Masks:
 
     def _computed(self, node: Node) -> _Parts | None:
         if node.op == "add":
-            return self._added(node)
+            return self._chosen_or(node) or self._added(node)
         if node.op == "mul":
             return self._multiplied(node)
         moves = LAYERS[node.op].entries is Entries.MOVED and len(node.inputs) == 1
@@ -155,6 +158,32 @@ class _Masks:
             return self._make(f"{node.name}/mask", node.op, wide, **node.attrs)
 
         return replace(parts, x=parts.x and moved(parts.x), marks=moved(parts.marks))
+
+    def _chosen_or(self, node: Node) -> _Parts | None:
+        """Of c + k (x - c), which is x where k is 1, and the mask c where it is 0."""
+        for product, constant in (node.inputs, node.inputs[::-1]):
+            depth = self._depth(constant)
+            maker = self.makers.get(product)
+            if depth is None or depth < 0 or maker is None or maker.op != "mul":
+                continue
+            for kept, other in (maker.inputs, maker.inputs[::-1]):
+                less = self.makers.get(other)
+                if less is None or less.op != "sub" or less.inputs[1] != constant:
+                    continue
+                if self.builder.shape(less.inputs[0]) != self.builder.shape(node.outputs[0]):
+                    continue
+                if kept not in self.builder.weights and self._is_exact(kept):
+                    one = self.builder.new_weight(f"{node.name}.one", np.ones(()))
+                    marks = self._make(f"{node.name}/marks", "sub", one, kept)
+                    return _Parts(less.inputs[0], marks, True, depth)
+        return None
+
+    def _depth(self, name: str) -> float | None:
+        """How far down a constant takes what it is added to, if it is one number, and large."""
+        array = self.builder.weights.get(name)
+        if array is None or array.size != 1 or abs(float(array.flat[0])) < LARGE:
+            return None
+        return -float(array.flat[0])
 
     def _added(self, node: Node) -> _Parts | None:
         a, b = node.inputs
@@ -178,34 +207,45 @@ class _Masks:
 
     def _multiplied(self, node: Node) -> _Parts | None:
         for constant, other in (node.inputs, node.inputs[::-1]):
-            array = self.builder.weights.get(constant)
-            if array is None or not array.size:
-                continue
-            if array.size == 1 and abs(depth := float(array.flat[0])) >= LARGE:
+            depth = self._depth(constant)
+            if depth is not None:
                 if self.builder.shape(other) != self.builder.shape(node.outputs[0]):
                     return None
                 if not self._is_exact(other):
                     return None
-                if depth > 0:
+                if depth < 0:
                     other = self._make(f"{node.name}/marks", "neg", other)
                 return _Parts(None, other, abs(depth) >= ABSORBING, abs(depth))
-            parts = self.parts(other)
-            if parts is not None and array.size == 1 and 0 < array.flat[0] < LARGE:
+            array, parts = self.builder.weights.get(constant), self.parts(other)
+            if (
+                parts is not None
+                and array is not None
+                and array.size == 1
+                and 0 < array.flat[0] < LARGE
+            ):
                 x = parts.x and self._make(f"{node.name}/scores", "mul", parts.x, constant)
                 return replace(parts, x=x, beyond=parts.beyond * float(array.flat[0]))
         return None
 
-    def _is_exact(self, name: str) -> bool:
-        """Whether a tensor is one of inputs, and what sums and moves make of these."""
+    def _is_exact(self, name: str, *, whole: bool = False) -> bool:
+        """Whether fixed-point numbers have a tensor's own: those of inputs, of truth values and
+        other whole numbers, and what sums and moves make of these. whole: whether it is of whole
+        numbers.
+        """
         if name in self.builder.weights:
             array = self.builder.weights[name]
             return bool((array == np.rint(array)).all() and np.abs(array).max(initial=0) < LARGE)
-        if not isinstance(self.builder.type_of(name).kind, Real) or name not in self.makers:
+        if not isinstance(self.builder.type_of(name).kind, Real):
             return True
+        if name not in self.makers:
+            return not whole
         node = self.makers[name]
-        if node.op not in EXACT and LAYERS[node.op].entries is not Entries.MOVED:
+        if node.op == "less":
+            return True
+        if node.op not in WHOLE and LAYERS[node.op].entries is not Entries.MOVED:
             return False
-        return all(self._is_exact(source) for source in node.inputs)
+        whole = whole or node.op == "mul"
+        return all(self._is_exact(source, whole=whole) for source in node.inputs)
 
     def _wide(self, name: str, shape: Shape) -> str:
         """A tensor that broadcasts to a shape, in that shape."""

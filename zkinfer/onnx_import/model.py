@@ -1,17 +1,20 @@
 """What can be said about a model before any node is converted."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import zip_longest
 
 import onnx
 from onnx import inliner, shape_inference
 from onnx.defs import onnx_opset_version
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.onnx_import.constants import EVALUATED
+from zkinfer.onnx_import.bodies import Body, function
+from zkinfer.onnx_import.constants import EVALUATED, OF_SHAPE
 from zkinfer.onnx_import.node import DEFAULT_DOMAIN, OnnxNode, canonical_domain
 from zkinfer.onnx_import.read import MAX_BYTES, flat
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
+from zkinfer.onnx_import.walk import all_nodes
 
 OLDEST_OPSET = 7
 """Nodes of older ones are converted first (zkinfer.onnx_import.upgrade)."""
@@ -81,7 +84,7 @@ def check(model: onnx.ModelProto) -> None:
         raise UnsupportedModelError(
             f"the model is not valid ONNX: {flat(error)}; export it again"
         ) from error
-    for node in _all_nodes(model.graph):
+    for node in all_nodes(model.graph):
         # the checker lets these pass, and shape inference ends the process
         counts = [a.i for a in node.attribute if a.name == "num_outputs"]
         if counts not in ([], [len(node.output)]):
@@ -92,21 +95,6 @@ def check(model: onnx.ModelProto) -> None:
             )
 
 
-def live_nodes(nodes: Sequence[OnnxNode], outputs: Iterable[str]) -> list[OnnxNode]:
-    """The nodes that an output depends on, in the model's order."""
-    needed, live = set(outputs), []
-    for node in reversed(nodes):
-        if needed.intersection(filter(None, node.outputs)):
-            needed.update(reads(node.proto))
-            live.append(node)
-    return live[::-1]
-
-
-def reads(proto: onnx.NodeProto) -> set[str]:
-    """Names that the node reads, or that its subgraphs may read from the graph around them."""
-    return {*filter(None, proto.input), *_captured(proto)}
-
-
 def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:
     """Whether the node's outputs are constants because all of its inputs are."""
     known = all(name in constants for name in node.inputs if name)
@@ -114,20 +102,30 @@ def is_foldable(node: OnnxNode, constants: Collection[str]) -> bool:
     return known and not node.domain and node.op in EVALUATED and not text
 
 
-def is_shape(node: OnnxNode) -> bool:
-    """Whether the node reads a tensor's shape, constant once shapes are fixed."""
-    return node.op == "Shape" and not node.domain
+def is_of_shape(node: OnnxNode) -> bool:
+    """Whether the node reads no more than a tensor's shape, constant once shapes are fixed."""
+    return node.op in OF_SHAPE and not node.domain
 
 
 def unsupported_nodes(nodes: Sequence[OnnxNode], constants: Collection[str]) -> list[OnnxNode]:
-    """The nodes with operators that have no converter and do not fold to constants."""
+    """The nodes with operators that have no converter, do not fold to constants, and are not
+    defined by a function of such operators.
+    """
     known, found = set(constants), []
     for node in nodes:
-        if is_shape(node) or is_foldable(node, known):
+        if is_of_shape(node) or is_foldable(node, known):
             known.update(node.outputs)
         elif (node.domain, node.op) not in CONVERTERS:
-            found.append(node)
+            body = function(node)
+            if body is None or unsupported_nodes(body.read(), _known_inputs(body, node, known)):
+                found.append(node)
     return found
+
+
+def _known_inputs(body: Body, node: OnnxNode, known: Collection[str]) -> set[str]:
+    """The inputs of a function's body that are constants or left out."""
+    pairs = zip_longest(body.inputs, node.inputs, fillvalue="")
+    return {inner for inner, outer in pairs if not outer or outer in known}
 
 
 def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
@@ -178,35 +176,9 @@ def _with_shape_fields(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _subgraphs(proto: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs among a node's attributes."""
-    for attribute in proto.attribute:
-        yield from attribute.graphs
-        if attribute.HasField("g"):
-            yield attribute.g
-
-
-def _all_nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph or function and of the graphs inside of them."""
-    for node in graph.node:
-        yield node
-        for inner in _subgraphs(node):
-            yield from _all_nodes(inner)
-
-
 def _with_domain(model: onnx.ModelProto) -> Iterator[onnx.NodeProto | onnx.OperatorSetIdProto]:
     """All that names the domain of operators: imports and nodes."""
     for part in (model, *model.functions):
         yield from part.opset_import
     for graph in (model.graph, *model.functions):
-        yield from _all_nodes(graph)
-
-
-def _captured(proto: onnx.NodeProto) -> set[str]:
-    """Names that the node's subgraphs may read from the graph around them."""
-    names: set[str] = set()
-    for graph in _subgraphs(proto):
-        for node in _all_nodes(graph):
-            names.update(node.input)
-        names.update(value.name for value in graph.output)
-    return names
+        yield from all_nodes(graph)

@@ -1,11 +1,11 @@
-"""Converters of the operators that move entries: shapes, axes, slices, joins, padding."""
+"""Converters of the operators that move entries: shapes, axes, slices, joins."""
 
-from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
+from zkinfer.onnx_import.moves import slice_attrs
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -133,60 +133,6 @@ def split(site: Site) -> None:
         start += size
 
 
-def pad(site: Site) -> None:
-    """Pad with a constant; negative pads cut entries off. Attributes before opset 11."""
-    mode = site.attr("mode", "constant")
-    if mode != "constant":
-        raise Refusal(f"expected the mode constant, got {mode}")
-    shape = site.shape(0)
-    rank = len(shape)
-    if site.version < 11:
-        pads, value = site.ints("pads"), float(site.attr("value", 0.0))
-        axes = tuple(range(rank))
-    else:
-        pads, value = site.ints_at(1, "pads"), site.scalar(2, "value") or 0.0
-        given = site.ints_at(3, "axes")
-        axes = axes_in(given, rank) if given is not None else tuple(range(rank))
-    if pads is None or len(pads) != 2 * len(axes):
-        raise Refusal(f"expected {2 * len(axes)} pads for {len(axes)} axes, got {pads}")
-    if not np.isfinite(value):
-        raise Refusal(
-            f"expected a finite value, got {value}; before a MaxPool, use its pads instead"
-        )
-    full = [0] * (2 * rank)
-    for place, axis in enumerate(axes):
-        full[axis], full[axis + rank] = pads[place], pads[place + len(axes)]
-    x = _cut(site, full)
-    widened = tuple(max(amount, 0) for amount in full)
-    if any(widened):
-        site.move("pad", x, pads=widened, value=value)
-    else:
-        site.keep(x)
-
-
-def reduce_mean(site: Site) -> None:
-    """ReduceMean; the axes are an attribute before opset 18."""
-    _reduce(site, "reduce_mean", 18)
-
-
-def reduce_sum(site: Site) -> None:
-    """ReduceSum; the axes are an attribute before opset 13."""
-    _reduce(site, "reduce_sum", 13)
-
-
-def _reduce(site: Site, op: str, since: int) -> None:
-    rank = len(site.shape(0))
-    axes = site.ints("axes") if site.version < since else site.ints_at(1, "axes")
-    if not axes:
-        axes = () if site.attr("noop_with_empty_axes", 0) else tuple(range(rank))
-    axes = tuple(sorted(axes_in(axes, rank)))
-    x = site.operand(0)
-    if axes:
-        site.finish(op, x, axes=axes, keepdims=bool(site.attr("keepdims", 1)))
-    else:
-        site.keep(x)
-
-
 def _axes(site: Site) -> tuple[int, ...] | None:
     """The axes of Squeeze and Unsqueeze: an attribute before opset 13."""
     return site.ints("axes") if site.version < 13 else site.ints_at(1, "axes")
@@ -201,52 +147,26 @@ def _to_shape(site: Site, shape: Shape) -> None:
 
 
 def _to_slice(site: Site, index: int, bounds: dict[int, tuple[int, int, int]]) -> None:
-    """Makes an output a slice of input 0. bounds: start, stop, step by axis, as slice.indices."""
-    shape = site.shape(0)
-    attrs = _slice_attrs(shape, bounds)
+    """Makes an output a slice of input 0; an empty one is a constant.
+
+    bounds: start, stop, step by axis, as slice.indices.
+    """
+    shape = list(site.shape(0))
+    for axis, bound in bounds.items():
+        shape[axis] = len(range(*bound))
+    if 0 in shape:
+        site.graph.arrays[site.node.outputs[index]] = np.zeros(shape, np.float32)
+        return
+    attrs = slice_attrs(site.shape(0), bounds)
     if attrs["axes"]:
         site.move("slice", site.any_operand(0), index, **attrs)
     else:
         site.keep(site.any_operand(0), index)
 
 
-def _slice_attrs(
-    shape: Shape, bounds: dict[int, tuple[int, int, int]]
-) -> dict[str, tuple[int, ...]]:
-    """The attributes of a slice, without the axes that it keeps whole. Raises Refusal if empty."""
-    for axis, (start, stop, step) in bounds.items():
-        if not range(start, stop, step):
-            raise Refusal(f"expected entries on axis {axis}, got none of {shape[axis]}")
-    kept = [
-        (axis, start, stop if stop >= 0 else -shape[axis] - 1, step)
-        for axis, (start, stop, step) in sorted(bounds.items())
-        if range(start, stop, step) != range(shape[axis])
-    ]
-    axes, starts, stops, steps = zip(*kept, strict=True) if kept else ((), (), (), ())
-    return {"starts": starts, "stops": stops, "axes": axes, "steps": steps}
-
-
-def _cut(site: Site, pads: Sequence[int]) -> str:
-    """Input 0 without the entries that negative pads take off."""
-    shape = site.shape(0)
-    rank = len(shape)
-    bounds = {
-        axis: (max(-pads[axis], 0), extent + min(pads[axis + rank], 0), 1)
-        for axis, extent in enumerate(shape)
-    }
-    if any(start >= stop for start, stop, _ in bounds.values()):
-        raise Refusal(f"expected pads that leave entries of {shape}, got {list(pads)}")
-    attrs = _slice_attrs(shape, bounds)
-    x = site.any_operand(0)
-    return site.step("slice", "cut", x, **attrs) if attrs["axes"] else x
-
-
 CONVERTERS: Converters = {
     ("", "Concat"): concat,
     ("", "Flatten"): flatten,
-    ("", "Pad"): pad,
-    ("", "ReduceMean"): reduce_mean,
-    ("", "ReduceSum"): reduce_sum,
     ("", "Reshape"): reshape,
     ("", "Slice"): slice_,
     ("", "Split"): split,

@@ -4,7 +4,7 @@ Its message goes on from "node <name> (<op>, domain <domain>): "; the importer g
 one error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,19 @@ from onnx import helper
 
 from zkinfer.layers.contract import Refusal
 
-__all__ = ["DEFAULT_DOMAIN", "ML_DOMAIN", "OnnxNode", "Refusal", "canonical_domain", "read_node"]
+__all__ = [
+    "DEFAULT_DOMAIN",
+    "MICROSOFT_DOMAIN",
+    "ML_DOMAIN",
+    "OnnxNode",
+    "Refusal",
+    "canonical_domain",
+    "read_node",
+]
 
 DEFAULT_DOMAIN = "ai.onnx"
 ML_DOMAIN = "ai.onnx.ml"
+MICROSOFT_DOMAIN = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class OnnxNode:
         """Whether the node names an input at this place."""
         return index < len(self.inputs) and self.inputs[index] != ""
 
-    def uses_output(self, index: int, used: frozenset[str]) -> bool:
+    def uses_output(self, index: int, used: Container[str]) -> bool:
         """Whether one of the tensors in use is the node's output at this place."""
         return index < len(self.outputs) and self.outputs[index] in used
 

@@ -11,9 +11,9 @@ from functools import reduce
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
-from zkinfer.onnx_import.elementwise import bounded
+from zkinfer.onnx_import.elementwise import bounded, larger, smaller
+from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import expanded
 from zkinfer.onnx_import.shapes import broadcast
 
 Joined = Callable[[Floats, Floats], Floats]
@@ -36,12 +36,12 @@ def mean(site: Site) -> None:
 
 def max_(site: Site) -> None:
     """Max, with numpy's broadcasting."""
-    _extreme(site, np.maximum, _larger)
+    _extreme(site, np.maximum, larger)
 
 
 def min_(site: Site) -> None:
     """Min, with numpy's broadcasting."""
-    _extreme(site, np.minimum, _smaller)
+    _extreme(site, np.minimum, smaller)
 
 
 def _total(site: Site) -> str:
@@ -66,18 +66,6 @@ def _extreme(site: Site, joined: Joined, pair: Callable[[Site, str, str], str]) 
     low, high = (bound, math.inf) if joined is np.maximum else (-math.inf, bound)
     y = bounded(site, y, low, high)
     site.keep(expanded(site, y, broadcast(site.graph.shape(y), constant.shape)))
-
-
-def _larger(site: Site, a: str, b: str) -> str:
-    """b + relu(a - b)."""
-    beyond = site.step("relu", "beyond", site.step("sub", "difference", a, b))
-    return site.step("add", "larger", b, beyond)
-
-
-def _smaller(site: Site, a: str, b: str) -> str:
-    """b - relu(b - a)."""
-    beyond = site.step("relu", "beyond", site.step("sub", "difference", b, a))
-    return site.step("sub", "smaller", b, beyond)
 
 
 def _constant(site: Site, array: Floats) -> str:

@@ -6,9 +6,9 @@ from math import prod
 from zkinfer.graph import Integer, Kind, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Attrs, Entries, Refusal, Shape
-from zkinfer.layers.shapes import broadcast, broadcasts_to
+from zkinfer.layers.shapes import broadcast, broadcasts_to, windows
 
-__all__ = ["MAX_ENTRIES", "Shape", "broadcast", "broadcasts_to", "infer", "kind_of"]
+__all__ = ["MAX_ENTRIES", "Shape", "broadcast", "broadcasts_to", "infer", "kind_of", "windows"]
 
 MAX_ENTRIES = 1 << 31
 """The most entries of a tensor."""

@@ -2,34 +2,57 @@
 
 from zkinfer.onnx_import import (
     attention,
+    blocks,
+    control,
+    convolution,
+    einsum,
     elementwise,
     functions,
     gather,
     heads,
     linear,
+    logic,
     movement,
     normalization,
+    padding,
     recurrent,
+    reductions,
     repeat,
+    resize,
+    scatter,
     several,
+    spectra,
+    triangles,
     windows,
 )
 from zkinfer.onnx_import.builder import Converters
+from zkinfer.onnx_import.constants import OF_SHAPE
 
 CONVERTERS: Converters = {
     **attention.CONVERTERS,
+    **blocks.CONVERTERS,
+    **control.CONVERTERS,
+    **convolution.CONVERTERS,
+    **einsum.CONVERTERS,
     **elementwise.CONVERTERS,
     **functions.CONVERTERS,
     **gather.CONVERTERS,
     **heads.CONVERTERS,
     **linear.CONVERTERS,
+    **logic.CONVERTERS,
     **movement.CONVERTERS,
     **normalization.CONVERTERS,
+    **padding.CONVERTERS,
     **recurrent.CONVERTERS,
+    **reductions.CONVERTERS,
     **repeat.CONVERTERS,
+    **resize.CONVERTERS,
+    **scatter.CONVERTERS,
     **several.CONVERTERS,
+    **spectra.CONVERTERS,
+    **triangles.CONVERTERS,
     **windows.CONVERTERS,
 }
 
-FOLDED = ("Constant", "ConstantOfShape", "Shape")
+FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 """Standard operators without a converter: their outputs are constants once shapes are fixed."""

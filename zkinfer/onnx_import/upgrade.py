@@ -2,7 +2,7 @@
 
 Nodes out of order are sorted. Opsets before 7 become opset 7, node by node: where operands were
 laid over others from a given axis on they get axes of extent 1, shapes that were attributes become
-inputs, and attributes that say nothing about inference go.
+inputs, and attributes that say nothing about inference go. Half precision becomes single.
 """
 
 import heapq
@@ -16,6 +16,8 @@ from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import axis_in
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
+from zkinfer.onnx_import.walk import reads
+from zkinfer.onnx_import.widen import widened
 
 _LAID_OVER = ("broadcast", "axis")
 _GONE: dict[str, tuple[str, ...]] = {
@@ -32,9 +34,10 @@ _GONE: dict[str, tuple[str, ...]] = {
 
 
 def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with its nodes in order, at opset 7 where it was older; itself if neither changes.
+    """The model with its nodes in order, at opset 7 where it was older, without half precision;
+    itself if nothing changes.
 
-    Raises UnsupportedModelError for nodes that have no form in opset 7.
+    Raises UnsupportedModelError for nodes that have no form in opset 7, and for damaged tensors.
     """
     order = _order(model.graph)
     if order != sorted(order):
@@ -44,7 +47,12 @@ def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
         changed.graph.node.extend(model.graph.node[place] for place in order)
         model = changed
     version = models.opset_versions(model).get("")
-    return model if version is None or version >= models.OLDEST_OPSET else _of_opset_7(model)
+    if version is not None and version < models.OLDEST_OPSET:
+        model = _of_opset_7(model)
+    try:
+        return widened(model)
+    except Refusal as refusal:
+        raise Problems(refused=[str(refusal)]).error() from refusal
 
 
 def _of_opset_7(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -150,9 +158,9 @@ def _order(graph: onnx.GraphProto) -> list[int]:
     waiting: list[set[int]] = []
     readers: dict[int, list[int]] = {}
     for place, node in enumerate(graph.node):
-        reads = {makers[name] for name in models.reads(node) if name in makers}
-        waiting.append(reads)
-        for maker in reads:
+        before = {makers[name] for name in reads(node) if name in makers}
+        waiting.append(before)
+        for maker in before:
             readers.setdefault(maker, []).append(place)
     ready = [place for place, makers_left in enumerate(waiting) if not makers_left]
     order: list[int] = []

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from zkinfer.onnx_import.builder import Converters, Site
+from zkinfer.onnx_import.moves import reshaped
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.repeat import reshaped
 from zkinfer.onnx_import.shapes import Shape
 
 MAX_OUTER_WINDOWS = 1 << 16
@@ -19,6 +20,11 @@ class Window:
     strides: tuple[int, ...]
     pads: tuple[int, ...]
     dilations: tuple[int, ...]
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """As attributes of the graph's operators."""
+        return {"strides": self.strides, "pads": self.pads, "dilations": self.dilations}
 
     @staticmethod
     def read(site: Site, kernel: tuple[int, ...]) -> "Window":
@@ -52,9 +58,7 @@ def max_pool(site: Site) -> None:
         "max_pool",
         site.operand(0),
         kernel=kernel,
-        strides=window.strides,
-        pads=pads,
-        dilations=window.dilations,
+        **{**window.attrs, "pads": pads},
     )
 
 
@@ -69,9 +73,7 @@ def average_pool(site: Site) -> None:
         "average_pool",
         site.operand(0),
         kernel=kernel,
-        strides=window.strides,
-        pads=window.pads,
-        dilations=window.dilations,
+        **window.attrs,
         count_include_pad=counted,
         extra_pads=extra,
     )

@@ -1,0 +1,129 @@
+"""Comparisons, logic, choices, rounding and reductions agree with onnxruntime."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+import zkinfer
+from tests.conformance.agreement import agrees, ints, normal, one
+from tests.onnx_models import NEWEST, RUNTIME_NEWEST, model, node
+from zkinfer import UnsupportedModelError
+from zkinfer.onnx_import import load
+
+X = {"x": (2, 3)}
+
+
+def shown(nodes: Sequence[onnx.NodeProto], opset: int = 17, **constants: Any) -> None:
+    """Nodes that make the truth value t of x (2, 3), cast to float, agree."""
+    last = node("Cast", "t", to=TensorProto.FLOAT)
+    agrees(model([*nodes, last], X, constants, opset=opset))
+
+
+@pytest.mark.parametrize("opset", [12, 13, RUNTIME_NEWEST])
+@pytest.mark.parametrize("op", ["Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Equal"])
+def test_comparisons(op: str, opset: int) -> None:
+    shown([node(op, "x c", "t")], opset, c=normal(3))
+    shown([node(op, "c x", "t")], opset, c=np.float32(0.5))
+    shown([node("Relu", "x", "r"), node(op, "r c", "t")], opset, c=np.float32(0))
+    shown([node("Neg", "x", "r"), node(op, "r x", "t")], opset)
+
+
+@pytest.mark.parametrize("op", ["And", "Or", "Xor"])
+def test_logic(op: str) -> None:
+    both = [node("Less", "x c", "a"), node("Greater", "x d", "b")]
+    shown([*both, node(op, "a b", "t")], c=normal(2, 1), d=normal(3))
+    shown([*both, node(op, "a e", "t")], c=normal(3), d=normal(3), e=normal(2, 3) > 0)
+    shown([*both, node("Not", "a", "n"), node(op, "n b", "t")], c=normal(3), d=normal(3))
+
+
+def test_choices() -> None:
+    less, zero = node("Less", "x c", "t"), np.float32(0)
+    constants = {
+        "c": normal(3),
+        "d": normal(2, 1),
+        "e": normal(3),
+        "z": zero,
+        "k": normal(2, 3) > 0,
+    }
+    for choice in ("t x c", "t c x", "t c d", "t x z", "t z x", "t d z", "k x c", "k z x"):
+        agrees(model([less, node("Where", choice)], X, constants))
+    wide = {"x": (3,)}
+    agrees(model([less, node("Where", "t d x")], wide, {"c": normal(3), "d": normal(2, 1)}))
+
+
+def test_a_choice_of_integers_is_one() -> None:
+    nodes = [
+        node("Equal", "x c", "t"),
+        node("Where", "t x k", "i"),
+        node("Cast", "i", to=TensorProto.FLOAT),
+    ]
+    constants = {"c": ints(1, 2, 3), "k": ints(7)}
+    agrees(model(nodes, X, constants, input_type=TensorProto.INT64))
+    made = model([*nodes[:2], node("Relu", "i")], X, constants, input_type=TensorProto.INT64)
+    with pytest.raises(UnsupportedModelError, match="Cast to float"):
+        load(made)
+
+
+@pytest.mark.parametrize("op", ["Floor", "Ceil", "Round", "Sign"])
+def test_whole_numbers(op: str) -> None:
+    for opset in (13, NEWEST):
+        one(op, (2, 3), opset=opset)
+    halves = [node("Floor", "x", "f", name="first"), node("Mul", "f c", "h"), node(op, "h")]
+    agrees(model(halves, {"x": (50,)}, {"c": np.float32(0.5)}))
+
+
+def test_remainders() -> None:
+    for divisor in (1.0, 0.75, [-2.0, 3.0, 0.3]):
+        one("Mod", (2, 3), {"c": np.array(divisor, np.float32)}, fmod=1)
+
+
+def test_casts() -> None:
+    for to in (TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8):
+        agrees(model([node("Cast", "x", "i", to=to, name="there"),
+                      node("Cast", "i", to=TensorProto.FLOAT)], X))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "op", ["ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"]
+)
+def test_reductions(op: str) -> None:
+    one(op, (2, 3, 4))
+    for axes in ([0], [-1, 0], [1, 2]):
+        for keepdims in (0, 1):
+            one(op, (2, 3, 4), axes=axes, keepdims=keepdims)
+    one(op, (2, 3, 4), {"a": ints(1)}, 18, keepdims=0)
+    one(op, (2, 3, 4), {}, 18, noop_with_empty_axes=1)
+
+
+def test_computed_bounds() -> None:
+    means = [node("ReduceMean", "x", "m", keepdims=0), node("Neg", "m", "n")]
+    for bounds in ("x n m", "x m", "x - m", "x c m"):
+        agrees(model([*means, node("Clip", bounds)], X, {"c": np.float32(-0.5)}))
+
+
+def test_truth_values_are_proved_as_numbers() -> None:
+    made = model([node("Less", "x c")], X, {"c": np.float32(0)}, output_type=TensorProto.BOOL)
+    samples = normal(8, 2, 3)
+    compiled = zkinfer.compile(made.SerializeToString(), calibration={"x": samples})
+    proof = zkinfer.prove(compiled.proving_key, samples[0])
+    result = zkinfer.verify(compiled.verifying_key, proof)
+    np.testing.assert_array_equal(result.outputs["y"], samples[0] < 0)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (node("Mod", "x c", fmod=0), "expected fmod"),
+        (node("Mod", "x z", fmod=1), "other than zero"),
+        (node("Cast", "x", to=TensorProto.STRING), "numbers or truth values"),
+        (node("ReduceProd", "w", keepdims=0), "at most 64 factors"),
+    ],
+)
+def test_refusals(made: onnx.NodeProto, message: str) -> None:
+    constants = {"c": np.float32(2), "z": np.float32(0)}
+    with pytest.raises(UnsupportedModelError, match=message):
+        load(model([made], {"x": (2, 3), "w": (9, 9)}, constants))

@@ -1,0 +1,143 @@
+"""How comparisons, logic, rounding and reductions are drawn."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+
+from tests.properties.choices import Rejected
+from tests.properties.draw_computing import operand
+from tests.properties.drawing import Drawing, Tensor
+
+COMPARISONS = (
+    ("Less", 9),
+    ("Greater", 9),
+    ("LessOrEqual", 12),
+    ("GreaterOrEqual", 12),
+    ("Equal", 11),
+)
+"""With the opset since which they take floats."""
+
+
+def compared(d: Drawing) -> Tensor:
+    """A truth value for each entry, mostly of numbers that are not near to each other."""
+    c = d.choices
+    x = d.any()
+    op = c.one([op for op, since in COMPARISONS if d.version >= since])
+    if c.chance(50) or op == "Equal":
+        x = d.emit(c.one(("Relu", "Abs")), x.name)
+        return d.emit(op, *c.shuffled([x.name, d.scalar(c.one((0.0, 0.0, -1.0)))]))
+    return d.emit(op, *c.shuffled([x.name, operand(d, x)]))
+
+
+def number(d: Drawing, truth: Tensor) -> Tensor:
+    """Truth values as numbers."""
+    to = TensorProto.DOUBLE if d.dtype == np.float64 else TensorProto.FLOAT
+    return d.emit("Cast", truth.name, to=to)
+
+
+def comparison(d: Drawing) -> None:
+    """A comparison, and logic of it."""
+    _new(d)
+    c = d.choices
+    truth = compared(d)
+    for _ in range(c.one((0, 1, 1, 2))):
+        op = c.one(("Not", "And", "Or", "Xor"))
+        same = [t for t in d.pool if t.value.dtype == bool and t.shape == truth.shape]
+        other = () if op == "Not" else (c.one(same).name,)
+        truth = d.emit(op, truth.name, *other)
+    number(d, truth)
+
+
+def where(d: Drawing) -> None:
+    """Where with a computed condition or a constant one; choices of all kinds."""
+    _new(d)
+    c = d.choices
+    truth = compared(d)
+    condition = truth.name
+    if c.chance(25):
+        condition = d.constant(d.numbers.random(truth.shape) < 0.5)
+    first, second = (_choice(d, truth) for _ in range(2))
+    if condition != truth.name:
+        first = d.emit("Neg", d.any().name).name
+        if d.pool[-1].shape != truth.shape:
+            raise Rejected("a constant condition of another shape")
+    if c.chance(25):
+        second = d.scalar(0.0)
+    d.emit("Where", condition, *((first, second) if c.chance(70) else (second, first)))
+
+
+def _choice(d: Drawing, truth: Tensor) -> str:
+    same = [t.name for t in d.floats() if t.shape == truth.shape]
+    if same and d.choices.chance(60):
+        return d.choices.one(same)
+    return d.weight(d.choices.one((truth.shape, (), truth.shape[-1:])))
+
+
+def _new(d: Drawing) -> None:
+    if d.version < 11:
+        raise Rejected("an opset without comparisons of floats")
+
+
+def rounded(d: Drawing) -> None:
+    """Floor, Ceil, Round, Sign, Mod and Cast, and back; often of halves, which are exact."""
+    c = d.choices
+    x = d.any()
+    if c.chance(50):
+        x = d.emit("Mul", x.name, d.scalar(c.one((0.5, 4.0))))
+    op = c.one(("Floor", "Ceil", "Sign", *(("Round",) if d.version >= 11 else ()), "Cast", "Mod"))
+    if op == "Cast":
+        whole = d.emit("Cast", x.name, to=c.one((TensorProto.INT32, TensorProto.BOOL)))
+        number(d, whole)
+    elif op == "Mod" and d.version >= 13:
+        d.emit("Mod", x.name, d.scalar(c.one((1.0, 0.75, -2.0))), fmod=1)
+    elif op != "Mod":
+        d.emit(op, x.name)
+
+
+def reduced(d: Drawing) -> None:
+    """The largest and least entries, norms and products along axes."""
+    c = d.choices
+    x = d.any()
+    if not x.rank:
+        raise Rejected("a scalar")
+    op = c.one(("ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"))
+    if op == "ReduceProd":
+        x = d.emit("Clip", x.name, *_ends(d)) if d.version >= 11 else x
+    attrs: dict[str, Any] = {"keepdims": c.one((1, 0))} if c.chance(60) else {}
+    axes = c.shuffled(range(x.rank))[: c.integer(0, x.rank)]
+    inputs = [x.name]
+    if d.version >= 18:
+        if axes or c.chance(30):
+            inputs.append(d.integers(axes))
+    elif axes:
+        attrs["axes"] = axes
+    y = d.emit(op, *inputs, **attrs)
+    if op == "ReduceProd" and x.value.size > 64 * y.value.size:
+        raise Rejected("a product of many factors")
+    size = float(np.abs(y.value).max())
+    if size > 10:
+        d.emit("Mul", y.name, d.scalar(1 / size))
+
+
+def _ends(d: Drawing) -> tuple[str, str]:
+    return d.scalar(-1.25), d.scalar(1.25)
+
+
+def bounds(d: Drawing) -> None:
+    """Clip with a computed bound."""
+    if d.version < 12:
+        raise Rejected("bounds that are attributes")
+    x, other = d.any(), d.any()
+    bound = d.emit("ReduceMean", other.name, keepdims=0) if other.rank else other
+    d.emit("Clip", x.name, *d.choices.one(((bound.name,), ("", bound.name))))
+
+
+DECIDING: dict[str, Callable[[Drawing], None]] = {
+    "comparison": comparison,
+    "where": where,
+    "rounded": rounded,
+    "reduced": reduced,
+    "bounds": bounds,
+}
