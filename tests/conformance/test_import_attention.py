@@ -133,6 +133,22 @@ def test_a_mask_goes_through_moves_and_factors() -> None:
     assert "masked_softmax" in ops(m.agrees(mask=np.array([[1, 1, 0, 1, 0]])))
 
 
+@pytest.mark.parametrize("depth", [-1e4, LOWEST, -math.inf])
+def test_where_takes_entries_out(depth: float) -> None:
+    """As a choice beside scores, or beside zeros that are added to them."""
+    for beside, first in itertools.product((False, True), repeat=2):
+        m = Model()
+        x = scores(m)
+        kept = m.input("kept", np.array([[[True, False, True, True, False]]]))
+        kept = m.add("And", kept, m.constant(causal(1.0) == 0)) if first else kept
+        if beside:
+            masked = m.add("Where", kept, x, depth)
+        else:
+            masked = m.add("Add", m.add("Where", kept, 0.0, depth), x)
+        m.add("Softmax", masked, axis=-1)
+        m.agrees()
+
+
 def test_scores_times_a_large_number_are_no_mask() -> None:
     m = Model()
     m.add("Softmax", m.add("Mul", scores(m), -2e4), axis=-1)
