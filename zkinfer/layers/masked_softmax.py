@@ -60,8 +60,10 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    name, marks = node.name, _marks(b, node)
-    x = refined(b, b.derived(name, "/refined"), b.fixed(node.inputs[0]), b.tensor(marks).scale)
+    name, x, marks = node.name, b.fixed(node.inputs[0]), node.inputs[1]
+    if not b.is_constant(marks):
+        marks = _marks(b, node)
+        x = refined(b, b.derived(name, "/refined"), x, b.tensor(marks).scale)
     scores = b.tensor(x)
     reach = max(scores.high - scores.low, 1)
     apart = vanishing(scores.scale, b.scale(node.outputs[0]) + GUARD)
@@ -80,12 +82,9 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 
 
 def _marks(b: Emitter, node: Node) -> str:
-    """The fixed-point marks, none of them negative."""
-    name = node.inputs[1]
-    if b.is_constant(name):
-        return b.constant(name, 0)
-    marks = b.fixed(name)
-    high = b.tensor(marks).high
+    """The fixed-point marks that are computed, none of them negative."""
+    marks = b.fixed(node.inputs[1])
+    high = max(b.tensor(marks).high, 0)
     if b.tensor(marks).low < 0:
         kept = b.derived(node.name, "/marks")
         rounding(b, kept, marks, kept, shift=0, bounds=(0, high), saturates=(True, False))
@@ -94,11 +93,15 @@ def _marks(b: Emitter, node: Node) -> str:
 
 
 def _lower(b: Emitter, name: str, suffix: str, x: str, marks: str, steps: int) -> str:
-    """Fixed-point x less so many of its steps for each mark."""
-    depth, lower = b.derived(name, f"{suffix}/depth"), b.derived(name, suffix)
-    scale = b.tensor(x).scale - b.tensor(marks).scale
-    whole = {"axes": (), "keepdims": True, "multiplier": steps, "scale": scale}
-    b.emit(depth, "reduce_sum", (marks,), depth, **whole)
+    """Fixed-point x less so many of its steps for each mark, which is a constant's or computed."""
+    scale, lower = b.tensor(x).scale, b.derived(name, suffix)
+    if b.is_constant(marks):
+        depth = b.multiple(marks, steps, scale)
+    else:
+        depth = b.derived(name, f"{suffix}/depth")
+        more = scale - b.tensor(marks).scale
+        whole = {"axes": (), "keepdims": True, "multiplier": steps, "scale": more}
+        b.emit(depth, "reduce_sum", (marks,), depth, **whole)
     b.emit(lower, "sub", (x, depth), lower, shift_a=0, shift_b=0)
     return lower
 

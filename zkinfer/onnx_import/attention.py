@@ -56,6 +56,11 @@ def attention(site: Site) -> None:
     scores = _Scores(float(site.attr("scale", 1 / math.sqrt(width))), site.attr("softcap", 0.0))
     if site.attr("is_causal", 0):
         scores.closed += (_future(site, rows, columns),)
+    sides = (int(site.attr(name, -1)) for name in ("left_window_size", "right_window_size"))
+    left, right = (side if side >= 0 else rows + columns for side in sides)
+    if min(left, right) < rows + columns:
+        after = np.arange(columns) - np.arange(rows)[:, None]
+        scores.closed += (site.weight("window", (after < -left) | (after > right)),)
     if site.has(3):
         if site.shape(3)[-1] != columns:
             raise Refusal(f"expected a mask of {columns} columns, got the shape {site.shape(3)}")
