@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from onnx import helper
 
 from tests.properties.choices import Choices, Rejected
 from tests.properties.draw_attention import ATTENTION
+from tests.properties.draw_bodies import BODIES
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_deciding import DECIDING
 from tests.properties.draw_moving import MOVING
@@ -20,7 +22,9 @@ from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, r
 OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
-OPERATORS = {**ATTENTION, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING}
+OPERATORS = {
+    **ATTENTION, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING, **BODIES,
+}  # fmt: skip
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 
@@ -81,7 +85,10 @@ def graph(choices: Choices, kind: str | None = None) -> Drawn:
     d = Drawing(c, c.one(OPSETS), c.one((np.float32,) * 15 + (np.float64,)))
     modes = _modes(c)
     input_range = _input_range(c)
-    inputs = [_input(d, input_range) for _ in range(c.one((1, 1, 1, 1, 2, 3)))]
+    inputs = [
+        _indices(d) if kind == "embedding" or c.chance(4) else _input(d, input_range)
+        for _ in range(c.one((1, 1, 1, 1, 2, 3)))
+    ]
     for value in inputs:
         d.add_input(value.name, value.draw(), value.declared)
         _made_float(d, value)
@@ -241,6 +248,15 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
         return np.asarray(np.clip(values, *bounds) if bounds else values, dtype)
 
     return _Input(name, dtype, shape, declared, typed)
+
+
+def _indices(d: Drawing) -> _Input:
+    """An input of small whole numbers, which none is below."""
+    c = d.choices
+    shape = c.one(((1, 4), (2, 3), (5,), (), (1, 9)))
+    dtype, most, name = c.one((np.int64, np.int32)), c.one((1, 4, 20)), d.name("input")
+    draw = partial(d.numbers.integers, 0, most + 1, shape, dtype)
+    return _Input(name, dtype, shape, list(shape), lambda: np.asarray(draw()))
 
 
 def _distribution(d: Drawing, shape: tuple[int, ...], size: float) -> Callable[[], Array]:

@@ -19,15 +19,18 @@ from zkinfer.layers.contract import Entries, Floats, Interval, Operand
 from zkinfer.onnx_import import load
 from zkinfer.quantize import floats
 
-MODELS = 150
+MODELS = 40
+MODELS_OF_A_KIND = 4
 """Among the nodes of so many models there are all operators."""
 
 
 def drawn() -> Iterator[tuple[Graph, dict[str, Floats]]]:
     """Graphs with samples of their inputs."""
-    for number in range(MODELS):
+    kinds: list[str | None] = [None] * MODELS
+    kinds += [kind for kind in draw_models.OPERATORS for _ in range(MODELS_OF_A_KIND)]
+    for number, kind in enumerate(kinds):
         try:
-            case = draw_models.graph(seeded(3, number))
+            case = draw_models.graph(seeded(3, number), kind)
             graph = load(case.model, case.shapes)
         except (Rejected, UnsupportedModelError, UsageError):
             continue
@@ -71,9 +74,14 @@ def check_interval(
 ) -> None:
     """Operands within intervals around these give outputs within the layer's."""
     layer = LAYERS[node.op]
+    places = layer.within(node.attrs, [x.shape for x in operands])
+    moves = [
+        name not in graph.constants and place not in places
+        for place, name in enumerate(node.inputs)
+    ]
     radii = [
-        rng.random(x.shape) * (name not in graph.constants) * abs(x).max() * 2
-        for name, x in zip(node.inputs, operands, strict=True)
+        rng.random(x.shape) * moved * abs(x).max() * 2
+        for moved, x in zip(moves, operands, strict=True)
     ]
     around = [Interval(x - r, x + r) for x, r in zip(operands, radii, strict=True)]
     with np.errstate(all="ignore"):

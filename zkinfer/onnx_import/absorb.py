@@ -47,7 +47,7 @@ def _constant(node: Node, builder: Builder) -> tuple[str, Floats] | None:
     if name not in builder.weights or x in builder.weights:
         return None
     constant, shape = builder.weights[name], builder.shape(x)
-    along = constant.size == 1 or constant.shape[-1] == constant.size == shape[-1]
+    along = constant.size == 1 or constant.shape[-1:] == (constant.size,) == shape[-1:]
     if not shape or not along or np.broadcast_shapes(constant.shape, shape) != shape:
         return None
     row = np.broadcast_to(constant.reshape(-1), shape[-1:])
