@@ -361,15 +361,6 @@ def refused(graph: Graph, error: type[Exception] = UsageError, **changes: Any) -
     return str(caught.value)
 
 
-def test_softmax_is_refused() -> None:
-    net = Net(1, 4)
-    soft = net.add("softmax", net.add("matmul", "x", net.constant(4, 5)), axis=1)
-    assert "--output label" in refused(net.graph(soft), UnsupportedModelError)
-    last = net.add("matmul", soft, net.constant(5, 3))
-    assert "softmax" in refused(net.graph(last), UnsupportedModelError)
-    assert "softmax" in refused(net.graph(last), UnsupportedModelError, output_mode="label")
-
-
 def test_label_needs_one_vector() -> None:
     net = Net(2, 4)
     scores = net.add("matmul", "x", net.constant(4, 5))

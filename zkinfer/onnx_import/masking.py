@@ -289,9 +289,11 @@ def _check(nodes: Sequence[Node], builder: Builder) -> None:
     for node in nodes:
         for name in node.inputs:
             array = builder.weights.get(name)
-            if array is not None and np.isneginf(array).any():
-                raise Refusal(
-                    f"node {node.name} ({node.op}): expected finite weights, got -inf in {name}, "
-                    "where it does not lead by sums alone to a Softmax; train or export the model "
-                    "again"
-                )
+            if array is None or not np.isneginf(array).any():
+                continue
+            place = [int(i) for i in np.argwhere(np.isneginf(array))[0]]
+            raise Refusal(
+                f"node {node.name} ({node.op}): expected finite weights, got -inf in {name} at "
+                f"{place}; only what is added to the scores of a Softmax may hold it; train or "
+                "export the model again"
+            )
