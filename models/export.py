@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -17,24 +18,41 @@ IR_VERSION = 8
 
 
 class GraphWriter:
-    """A float32 graph under construction: one input, one output, a dynamic axis 0 named "batch".
+    """A float32 graph under construction: one output, a dynamic axis 0 named "batch".
 
     Every method adds one node called `name`, whose output is `<name>_output` and whose constants
     are initializers called `<name>.weight`, `<name>.bias` and so on; it returns the output's name.
     """
 
-    def __init__(self, name: str, input_name: str, input_shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        name: str,
+        input_name: str,
+        input_shape: Sequence[int],
+        kind: int = TensorProto.FLOAT,
+    ) -> None:
         self._name = name
-        self._input = helper.make_tensor_value_info(
-            input_name, TensorProto.FLOAT, ["batch", *input_shape]
-        )
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self.input(input_name, input_shape, kind)
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
+    def input(self, name: str, shape: Sequence[int], kind: int = TensorProto.FLOAT) -> str:
+        """Another input."""
+        self._inputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
+        return name
+
     def conv(
-        self, name: str, x: str, weight: Floats, bias: Floats | None, stride: int, pad: int
+        self,
+        name: str,
+        x: str,
+        weight: Floats,
+        bias: Floats | None,
+        stride: int,
+        pad: int,
+        groups: int = 1,
     ) -> str:
-        """Conv with weight (outputs, inputs, k, k), optional bias (outputs,)."""
+        """Conv with weight (outputs, inputs / groups, k, k), optional bias (outputs,)."""
         constants = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
         return self._add(
             "Conv",
@@ -42,7 +60,7 @@ class GraphWriter:
             [x],
             constants,
             dilations=[1, 1],
-            group=1,
+            group=groups,
             kernel_shape=list(weight.shape[2:]),
             pads=[pad] * 4,
             strides=[stride, stride],
@@ -102,7 +120,7 @@ class GraphWriter:
             output_name, TensorProto.FLOAT, ["batch", *output_shape]
         )
         graph = helper.make_graph(
-            self._nodes, self._name, [self._input], [output], initializer=self._constants
+            self._nodes, self._name, self._inputs, [output], initializer=self._constants
         )
         model = helper.make_model(
             graph,
@@ -112,6 +130,15 @@ class GraphWriter:
         )
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString(deterministic=True))
+
+    def node(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
+        """Any node without constants of its own."""
+        return self._add(op, name, list(inputs), {}, **attrs)
+
+    def constant(self, name: str, array: npt.NDArray[Any]) -> str:
+        """An initializer."""
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
 
     def _add(
         self, op: str, name: str, inputs: list[str], constants: dict[str, Floats], **attrs: Any

@@ -106,6 +106,20 @@ def softmax(attrs: Mapping[str, Any], x: Array) -> Array:
     return e / e.sum(axis=attrs["axis"], keepdims=True)
 
 
+def masked_softmax(attrs: Mapping[str, Any], x: Array, marks: Array) -> Array:
+    y = np.empty(np.broadcast_shapes(x.shape, marks.shape))
+    lines = (np.moveaxis(np.broadcast_to(a, y.shape), attrs["axis"], -1) for a in (x, marks))
+    out = np.moveaxis(y, attrs["axis"], -1)
+    scored, counted = lines
+    for place in np.ndindex(out.shape[:-1]):
+        scores, marked = scored[place], counted[place]
+        left = np.flatnonzero(marked == marked.min())
+        level = attrs["absorbing"] and marked.min() > 0
+        out[place] = 0
+        out[place][left] = softmax({"axis": 0}, scores[left] * (not level))
+    return y
+
+
 def arg_max(attrs: Mapping[str, Any], x: Array) -> Array:
     (axis,) = attrs["axes"]
     return np.argmax(x, axis, keepdims=attrs["keepdims"]).astype(float)
@@ -178,6 +192,7 @@ OPS: dict[str, Any] = {
     "concat": lambda attrs, *parts: np.concatenate(parts, attrs["axis"]),
     "pad": pad,
     "softmax": softmax,
+    "masked_softmax": masked_softmax,
     "log_softmax": log_softmax,
     "sigmoid": lambda attrs, x: 1 / (1 + np.exp(-x)),
     "arg_max": arg_max,

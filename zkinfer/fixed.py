@@ -17,6 +17,7 @@ import numpy.typing as npt
 from zkinfer.encoding import LIMIT, MAX_BITS, MAX_COLUMNS, Columns, Encoding
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
+from zkinfer.ops.contract import TABLE
 from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
 
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
@@ -116,17 +117,24 @@ class FixedGraph:
                 for name, t, c in tensors
             ]
 
+        tables: dict[Any, int] = {}
         nodes = [
             {
                 "name": node.name,
                 "op": node.op,
                 "inputs": list(node.inputs),
                 "outputs": list(node.outputs),
-                "attrs": dict(node.attrs),
+                "attrs": {
+                    name: tables.setdefault(value, len(tables))
+                    if OPS[node.op].attrs[name] == TABLE
+                    else value
+                    for name, value in node.attrs.items()
+                },
             }
             for node in self.nodes
         ]
         document = {
+            **({"tables": list(tables)} if tables else {}),
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
@@ -250,7 +258,7 @@ def _is_kind(value: Any, kind: str) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
     if not isinstance(value, tuple):
         return False
-    if kind == "ints":
+    if kind in ("ints", TABLE):
         whole = set(map(type, value)) <= {int}
         return whole and all(abs(end(value, default=0)) < 2**63 for end in (min, max))
     return all(_is_kind(item, "ints") for item in value)
@@ -259,14 +267,16 @@ def _is_kind(value: Any, kind: str) -> bool:
 def _graph(document: Any) -> FixedGraph:
     """The graph of a document; what that says of outputs is still to be checked."""
     keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-    _check(isinstance(document, dict) and set(document) == keys, "its members are not known")
+    known = isinstance(document, dict) and set(document) - {"tables"} == keys
+    _check(known, "its members are not known")
+    tables = [_tuple(entry) for entry in _list(document.get("tables", []))]
     inputs = [_input(entry) for entry in _list(document["inputs"])]
     weights = [_declaration(_list(entry)) for entry in _list(document["weights"])]
     declared = [(name, tensor) for name, tensor, _ in inputs] + weights
     return FixedGraph(
         inputs=tuple(name for name, _, _ in inputs),
         weights=tuple(name for name, _ in weights),
-        nodes=tuple(_node(entry) for entry in _list(document["nodes"])),
+        nodes=tuple(_node(entry, tables) for entry in _list(document["nodes"])),
         outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
         declared=dict(declared),
         columns={name: columns for name, _, columns in inputs if columns is not None},
@@ -327,16 +337,24 @@ def _output(entry: Any) -> tuple[str, list[Any]]:
     return _text(name), said
 
 
-def _node(entry: Any) -> FixedNode:
+def _node(entry: Any, tables: Sequence[Any]) -> FixedNode:
+    """A node; an attribute that is a table is the number of one."""
     members = {"name", "op", "inputs", "outputs", "attrs"}
     _check(isinstance(entry, dict) and set(entry) == members, "a node's members are not known")
     _check(isinstance(entry["attrs"], dict), "a node's attributes are no object")
+    op, attrs = _text(entry["op"]), {name: _tuple(v) for name, v in entry["attrs"].items()}
+    for name, kind in OPS[op].attrs.items() if op in OPS else ():
+        if kind == TABLE and name in attrs:
+            place = attrs[name]
+            fits = _is_kind(place, "int") and 0 <= place < len(tables)
+            _check(fits, f"node {entry['name']}: no table {place}")
+            attrs[name] = tables[place]
     return FixedNode(
         name=_text(entry["name"]),
-        op=_text(entry["op"]),
+        op=op,
         inputs=tuple(_text(name) for name in _list(entry["inputs"])),
         outputs=tuple(_text(name) for name in _list(entry["outputs"])),
-        attrs={name: _tuple(value) for name, value in entry["attrs"].items()},
+        attrs=attrs,
     )
 
 

@@ -29,6 +29,9 @@ class Integer:
 class Boolean:
     """False or true, as 0 and 1."""
 
+    low: int = 0
+    high: int = 1
+
 
 Kind = Real | Integer | Boolean
 

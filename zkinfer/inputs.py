@@ -146,14 +146,14 @@ def _parse_json(data: bytes, where: str) -> object:
 
 
 def _numbers(value: object, name: str, where: str) -> Array:
-    """The value as an array of integers or floats."""
+    """The value as an array of integers, floats or booleans."""
     try:
         array: Array = np.asarray(value)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{name} in {where} is no array: its rows differ in length or depth"
         ) from error
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iufb":
         raise UsageError(f"{name} in {where} holds {array.dtype} values; give integers or floats")
     return array
 

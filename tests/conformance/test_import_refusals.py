@@ -181,7 +181,7 @@ def test_weights_not_finite(value: float) -> None:
     array[2, 3] = value
     text = message(dense(array=array))
     assert "w" in text.split()
-    assert "MatMul" in text
+    assert "matmul" in text.lower()
     assert "finite" in text
     assert "[2, 3]" in text
 
@@ -205,7 +205,7 @@ def test_wrong_shapes(shapes: Mapping[str, Any]) -> None:
     assert next(iter(shapes)) in message(dense(("batch", 4)), shapes=shapes)
 
 
-@pytest.mark.parametrize("kind", [TensorProto.BOOL, TensorProto.STRING])
+@pytest.mark.parametrize("kind", [TensorProto.COMPLEX64, TensorProto.STRING])
 def test_input_types(kind: int) -> None:
     nodes = [node("Cast", ["x"], ["f"], to=TensorProto.FLOAT), node("MatMul", ["f", "w"])]
     text = message(make(nodes, {"x": (1, 4)}, constants=W, types={"x": kind}))

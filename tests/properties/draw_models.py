@@ -10,6 +10,7 @@ import onnx
 from onnx import helper
 
 from tests.properties.choices import Choices, Rejected
+from tests.properties.draw_attention import ATTENTION
 from tests.properties.draw_bodies import BODIES
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_deciding import DECIDING
@@ -21,7 +22,9 @@ from tests.properties.drawing import NEWEST, Array, Drawing, Tensor, finished, r
 OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
-OPERATORS = {**COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING, **BODIES}
+OPERATORS = {
+    **ATTENTION, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING, **BODIES,
+}  # fmt: skip
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""
 
@@ -218,7 +221,8 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
     if rank > 1 and c.chance(60):
         declared[1:] = shape[1:]
     dtype = c.one(
-        (np.float32,) * 8 + (np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8)
+        (np.float32,) * 8
+        + (np.float64, np.float16, np.int64, np.int32, np.uint8, np.int8, np.bool_)
     )
     size = c.one((1.0, 1.0, 1.0, 0.05, 10.0, 255.0, 1000.0))
     draw = _distribution(d, shape, size)
@@ -237,6 +241,8 @@ def _input(d: Drawing, input_range: tuple[float, float] | None) -> _Input:
 
     def typed() -> Array:
         values = draw()
+        if dtype == np.bool_:
+            return values > 0
         if np.dtype(dtype).kind in "iu":
             values = np.rint(values)
         return np.asarray(np.clip(values, *bounds) if bounds else values, dtype)

@@ -248,12 +248,12 @@ class Drawing:
         self.pool.append(Tensor(name, value))
 
     def emit(self, op: str, *inputs: str, **attrs: Any) -> Tensor:
-        """A node with one output. Raises Rejected."""
+        """A node with one output. most: its largest value, if not usual. Raises Rejected."""
         return self.emit_many(op, inputs, 1, **attrs)[0]
 
     def emit_many(self, op: str, inputs: Sequence[str], count: int, **attrs: Any) -> list[Tensor]:
         """A node with so many outputs. Raises Rejected."""
-        domain = attrs.pop("domain", self.domain)
+        domain, most = attrs.pop("domain", self.domain), attrs.pop("most", LARGEST_VALUE)
         outputs = [self.name(op) for _ in range(count)]
         node = helper.make_node(
             op, list(inputs), outputs, self._node_name(op, outputs[0]), domain=domain, **attrs
@@ -262,7 +262,7 @@ class Drawing:
         for array in arrays:
             if not array.size or array.size > LARGEST or array.ndim > MOST_AXES:
                 raise Rejected("an empty or large tensor")
-            if array.dtype.kind == "f" and not np.abs(array).max() < LARGEST_VALUE:
+            if array.dtype.kind == "f" and not np.abs(array).max() <= most:
                 raise Rejected("large values")
         self.nodes.append(node)
         tensors = [Tensor(name, array) for name, array in zip(outputs, arrays, strict=True)]

@@ -125,7 +125,7 @@ class Term:
         axes = self.rows + self.sums
         weights = sum(_constants(axis) for axis in axes)
         fixed = 38 + 4 * len(self.sums) + len(axes)
-        return fixed + 32 * weights + 8 * len(self.bases) * (1 + len(axes))
+        return fixed + 8 * weights + 8 * len(self.bases) * (1 + len(axes))
 
     def to_bytes(self) -> bytes:
         """The encoding inside a circuit's bytes; the block states the extents of the rows."""

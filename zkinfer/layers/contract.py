@@ -158,6 +158,9 @@ class Emitter(Protocol):
     def constant(self, name: str, scale: int, bits: int = 1) -> str:
         """A constant at a scale, declared with at least so many bits. Raises TooWideError."""
 
+    def multiple(self, name: str, steps: int, scale: int) -> str:
+        """A constant of whole numbers, times so many steps of a scale. Raises TooWideError."""
+
     def factor(self, name: str, bits: int) -> str:
         """A constant of a sum of products, in so many bits."""
 

@@ -44,7 +44,7 @@ def exponentials(b: Emitter, name: str, x: str, scale: int) -> tuple[str, str, s
     d, e, total = (b.derived(name, end) for end in ("/distances", "/exponentials", "/total"))
     b.emit(d, "distances", (x,), d)
     tensor = b.tensor(d)
-    end = math.ceil(math.ldexp((scale + 1) * math.log(2), tensor.scale))
+    end = vanishing(tensor.scale, scale)
     near = d
     if tensor.high > 2 * end:
         near = b.derived(name, "/near")
@@ -58,6 +58,11 @@ def exponentials(b: Emitter, name: str, x: str, scale: int) -> tuple[str, str, s
     most = tensor.shape[-1] << scale
     rounding(b, total, summed, total, shift=0, bounds=(1 << scale, most), saturates=EXACT)
     return d, e, total
+
+
+def vanishing(own: int, scale: int) -> int:
+    """From which distance on, at a scale of its own, an exponential is less than half a step."""
+    return max(math.ceil(math.ldexp((scale + 1) * math.log(2), own)), 1)
 
 
 def reciprocal(b: Emitter, name: str, x: str, scale: int) -> str:

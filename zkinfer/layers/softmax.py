@@ -44,9 +44,14 @@ def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    return normalized(b, node, b.fixed(node.inputs[0]), node.attrs["axis"])
+
+
+def normalized(b: Emitter, node: Node, x: str, axis: int) -> tuple[Emitted, ...]:
+    """The softmax of fixed-point x along an axis, as the output of a node."""
     (tensor,), output = node.outputs, b.raw(node.outputs[0])
-    axis, scale = node.attrs["axis"], b.scale(tensor)
-    x = last(b, node.name, b.fixed(node.inputs[0]), axis)
+    scale = b.scale(tensor)
+    x = last(b, node.name, x, axis)
     _, e, total = exponentials(b, node.name, x, scale + GUARD)
     r = reciprocal(b, node.name, total, scale + GUARD)
     product = b.derived(node.name, "/product")

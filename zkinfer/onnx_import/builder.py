@@ -89,18 +89,21 @@ class Builder:
         return TensorType(self.shape(name), self.kinds.get(name, Real()))
 
     def weight(self, name: str) -> str:
-        """Makes a constant of the model one of the graph. Raises Refusal unless it is finite."""
+        """Makes a constant of the model one of the graph.
+
+        Raises Refusal unless it is finite, but for -infinity, which masks hold.
+        """
         if name not in self.weights:
-            self.weights[name] = finite(self.arrays[name], name)
+            self.weights[name] = finite(self.arrays[name], name, masks=True)
         return name
 
     def new_weight(self, name: str, array: Array) -> str:
         """Adds a constant under this name or, where that is taken by another, a numbered one.
 
-        Raises Refusal unless it is finite and allowed.
+        Raises Refusal unless it is allowed, and finite but for -infinity.
         """
         self.allowance.spend(array.shape, f"the constant {name}")
-        values = finite(array, name)
+        values = finite(array, name, masks=True)
         if name in self.weights and np.array_equal(self.weights[name], values):
             return name
         key = (name, values.shape, hashlib.sha256(values.tobytes()).digest())
@@ -122,6 +125,12 @@ class Builder:
         """
         if all(source in self.arrays or source in self.weights for source in inputs):
             raise Refusal(CONSTANT)
+        self.nodes.append(self.node(name, op, inputs, outputs, **attrs))
+
+    def node(
+        self, name: str, op: str, inputs: Sequence[str], outputs: Sequence[str], **attrs: Any
+    ) -> Node:
+        """A node for the graph, its outputs known from now on. Raises Refusal as `add` does."""
         types = [self.type_of(source) for source in inputs]
         shapes = infer(op, attrs, [operand.shape for operand in types])
         kind = kind_of(op, [operand.kind for operand in types])
@@ -129,9 +138,7 @@ class Builder:
         self.kinds.update(dict.fromkeys(outputs, kind))
         if self.loops:
             self.alike.update(dict.fromkeys(outputs, name))
-        self.nodes.append(
-            Node(self._node_names.new(name), op, tuple(inputs), tuple(outputs), attrs)
-        )
+        return Node(self._node_names.new(name), op, tuple(inputs), tuple(outputs), attrs)
 
 
 @dataclass(frozen=True)
@@ -267,13 +274,16 @@ class Unfinished(Exception):  # noqa: N818
     """A node's body holds nodes that are in the way, and that are known."""
 
 
-def finite(array: Array, name: str) -> Floats:
-    """The entries as float64. Raises Refusal for NaN, infinity and what is no number."""
+def finite(array: Array, name: str, *, masks: bool = False) -> Floats:
+    """The entries as float64. masks: whether -infinity is allowed.
+
+    Raises Refusal for NaN, infinity and what is no number.
+    """
     if array.dtype.kind in "cOSU":
         raise Refusal(f"expected real numbers in the constant {name}, got {array.dtype}")
     with np.errstate(invalid="ignore"):  # NaN is refused below
         values = np.asarray(array, dtype=np.float64)
-    bad = np.argwhere(~np.isfinite(values))
+    bad = np.argwhere(~(np.isfinite(values) | (masks & np.isneginf(values))))
     if len(bad):
         index = tuple(int(i) for i in bad[0])
         raise Refusal(

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.graph import Graph, Integer, Node
+from zkinfer.graph import Graph, Node, Real
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.absorb import absorb
 from zkinfer.onnx_import.builder import Builder, Unfinished, finite
@@ -22,10 +22,12 @@ from zkinfer.onnx_import.inputs import (
     read_inputs,
     unknown_dimensions,
 )
+from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.spelt import named
 from zkinfer.onnx_import.upgrade import upgraded
 from zkinfer.onnx_import.walk import live_nodes, reads
 
@@ -66,9 +68,8 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
-    kinds = {value.name: Integer(*value.integers) for value in inputs if value.integers is not None}
-    builder.kinds.update(kinds)
-    builder.integral.update(kinds)
+    builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
+    builder.integral.update(name for name, kind in builder.kinds.items() if kind != Real())
     conversion = Conversion(model, fixed, builder)
     with suppress(Unfinished):
         conversion.convert(nodes, opsets)
@@ -82,9 +83,9 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
     return [
-        f"input {value.name}: expected floats or integers, got {value.type_name}"
+        f"input {value.name}: expected floats, integers or booleans, got {value.type_name}"
         for value in inputs
-        if not value.usable
+        if value.kind is None
     ]
 
 
@@ -107,7 +108,11 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
-    nodes = recognized(nodes, builder.weights)
+    nodes = named(recognized(nodes, builder.weights), outputs, builder)
+    try:
+        nodes = masked(nodes, outputs, builder)
+    except Refusal as refusal:
+        raise Problems(refused=[str(refusal)]).error() from refusal
     nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}

@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from zkinfer.errors import UnsupportedModelError, UsageError
+from zkinfer.graph import Boolean, Integer, Kind, Real
 from zkinfer.onnx_import.shapes import MAX_ENTRIES, Shape
 
 FLOAT_TYPES = frozenset(
@@ -39,15 +40,13 @@ class Input:
     """One input of the model.
 
     dimensions: as the model has them, None when it does not even fix their number. type_name: of
-    the entries. integers: the least and greatest of an integer type. usable: they are floats or
-    integers.
+    the entries. kind: what these are, None if they are no numbers.
     """
 
     name: str
     dimensions: tuple[Dimension, ...] | None
     type_name: str
-    integers: tuple[int, int] | None
-    usable: bool
+    kind: Kind | None
 
 
 def read_inputs(graph: onnx.GraphProto, constants: Collection[str]) -> tuple[Input, ...]:
@@ -147,17 +146,16 @@ def _read(value: onnx.ValueInfoProto) -> Input:
         dimensions = tuple(
             dim.dim_value if dim.dim_value > 0 else dim.dim_param for dim in tensor.shape.dim
         )
-    integers = None
-    if tensor.elem_type in INT_TYPES:
-        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-        integers = (int(limits.min), int(limits.max))
-    return Input(
-        value.name,
-        dimensions,
-        type_name(tensor.elem_type),
-        integers,
-        integers is not None or tensor.elem_type in FLOAT_TYPES,
-    )
+    return Input(value.name, dimensions, type_name(tensor.elem_type), _kind(tensor.elem_type))
+
+
+def _kind(elem_type: int) -> Kind | None:
+    if elem_type in INT_TYPES:
+        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(elem_type))
+        return Integer(int(limits.min), int(limits.max))
+    if elem_type == TensorProto.BOOL:
+        return Boolean()
+    return Real() if elem_type in FLOAT_TYPES else None
 
 
 def type_name(elem_type: int) -> str:

@@ -6,7 +6,7 @@ False and true are the real numbers 0 and 1. All comparisons are of one kind, a 
 import numpy as np
 from onnx import TensorProto, helper
 
-from zkinfer.graph import Integer
+from zkinfer.graph import Boolean, Integer
 from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
 from zkinfer.onnx_import.moves import expanded
@@ -16,51 +16,51 @@ from zkinfer.onnx_import.shapes import broadcast
 
 def less(site: Site) -> None:
     """Less."""
-    _result(site, _less(site, *_pair(site)))
+    _truth(site, _less(site, *_pair(site)))
 
 
 def greater(site: Site) -> None:
     """Greater: b < a."""
     a, b = _pair(site)
-    _result(site, _less(site, b, a))
+    _truth(site, _less(site, b, a))
 
 
 def less_or_equal(site: Site) -> None:
     """LessOrEqual: not b < a."""
     a, b = _pair(site)
-    _result(site, _not(site, _less(site, b, a)))
+    _truth(site, _not(site, _less(site, b, a)))
 
 
 def greater_or_equal(site: Site) -> None:
     """GreaterOrEqual: not a < b."""
-    _result(site, _not(site, _less(site, *_pair(site))))
+    _truth(site, _not(site, _less(site, *_pair(site))))
 
 
 def equal(site: Site) -> None:
     """Equal: neither a < b nor b < a."""
-    _result(site, _not(site, _differ(site, *_pair(site))))
+    _truth(site, _not(site, _differ(site, *_pair(site))))
 
 
 def not_(site: Site) -> None:
     """Not: 1 - x."""
-    _result(site, _not(site, site.any_operand(0)))
+    _truth(site, _not(site, site.any_operand(0)))
 
 
 def and_(site: Site) -> None:
     """And: a b."""
-    _result(site, site.step("mul", "both", *_pair(site)))
+    _truth(site, site.step("mul", "both", *_pair(site)))
 
 
 def or_(site: Site) -> None:
     """Or: 1 - (1 - a) (1 - b)."""
     neither = site.step("mul", "neither", *(_not(site, x) for x in _pair(site)))
-    _result(site, _not(site, neither))
+    _truth(site, _not(site, neither))
 
 
 def xor(site: Site) -> None:
     """Xor: (a - b)^2."""
     difference = site.step("sub", "difference", *_pair(site))
-    _result(site, site.step("mul", "square", difference, difference))
+    _truth(site, site.step("mul", "square", difference, difference))
 
 
 def where(site: Site) -> None:
@@ -163,7 +163,7 @@ def cast(site: Site) -> None:
         _result(site, source)
     elif target == TensorProto.BOOL:
         zero = site.weight("zero", np.zeros(()))
-        _result(site, _differ(site, site.any_operand(0), zero))
+        _truth(site, _differ(site, site.any_operand(0), zero))
     elif target in INT_TYPES:
         _result(site, source if site.is_integral(0) else _truncated(site, source))
         _check_range(site, target)
@@ -186,6 +186,13 @@ def _check_range(site: Site, target: int) -> None:
 def _result(site: Site, y: str) -> None:
     """Makes y the output, of real numbers even where the operands are integers."""
     site.graph.alias(site.node.outputs[0], y)
+
+
+def _truth(site: Site, y: str) -> None:
+    """Makes y, which is 0 or 1, the output."""
+    if y not in site.graph.weights:
+        site.graph.kinds[y] = Boolean()
+    _result(site, y)
 
 
 def _pair(site: Site) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Which converter handles which operator: what each file says. Any other operator is refused."""
 
 from zkinfer.onnx_import import (
+    attention,
     blocks,
     control,
     convolution,
@@ -28,6 +29,7 @@ from zkinfer.onnx_import.builder import Converters
 from zkinfer.onnx_import.constants import OF_SHAPE
 
 CONVERTERS: Converters = {
+    **attention.CONVERTERS,
     **blocks.CONVERTERS,
     **control.CONVERTERS,
     **convolution.CONVERTERS,

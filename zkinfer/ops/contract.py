@@ -18,6 +18,9 @@ from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
+TABLE = "table"
+"""The kind of attributes that are long lists of integers, which several nodes may share."""
+
 
 class Open(Enum):
     """Which parts of an operand need not be stored, as the operator's equation says what they are.
@@ -80,14 +83,14 @@ def nothing(
 class Operator:
     """One operator.
 
-    attrs: kinds of the attributes by name: int, ints, bool, int_lists. inputs: the fewest and the
-    most operands. takes_open: of an operand that nothing else reads, and the outputs: which parts
-    may be open. kernels: by position, the operands that are read as kernels [filters, taps...],
-    with the number of groups of the filters. keeps_order: whether it maps its only operand entry by
-    entry and never decreases. excess: of the only operand's integers, how many times the calibrated
-    range each entry would be if it did not saturate, 1 where it does not; None if there is no such
-    range. takes_maxima: whether the output's entries are the maxima of parts of
-    the operand, with each of its entries in just one.
+    attrs: kinds of the attributes by name: int, ints, bool, int_lists, and TABLE. inputs: the
+    fewest and the most operands. takes_open: of an operand that nothing else reads, and the
+    outputs: which parts may be open. kernels: by position, the operands that are read as kernels
+    [filters, taps...], with the number of groups of the filters. keeps_order: whether it maps its
+    only operand entry by entry and never decreases. excess: of the only operand's integers, how
+    many times the calibrated range each entry would be if it did not saturate, 1 where it does not;
+    None if there is no such range. takes_maxima: whether the output's entries are the maxima of
+    parts of the operand, with each of its entries in just one.
     """
 
     attrs: Mapping[str, str]

@@ -15,7 +15,7 @@ from zkinfer.circuit.gadgets.interpolation import interpolate
 from zkinfer.circuit.term import MAX_CONSTANTS
 from zkinfer.circuit.value import Value
 from zkinfer.ops import bits, lift
-from zkinfer.ops.contract import Operator
+from zkinfer.ops.contract import TABLE, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
 LOOK_UP = 20
@@ -61,7 +61,7 @@ def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTen
 
 
 OP = Operator(
-    attrs={"first": "int", "shift": "int", "scale": "int", "values": "ints"},
+    attrs={"first": "int", "shift": "int", "scale": "int", "values": TABLE},
     inputs=(1, 1),
     infer=infer,
     forward=forward,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph, Integer, Kind
+from zkinfer.graph import Boolean, Graph, Integer, Kind
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.ops.tensor import FixedTensor
@@ -76,10 +76,7 @@ def domains(
     are places in a table are all of the table's, whatever else is said of them.
     """
     found = {
-        name: Domain(*input_range, input_range[1], exact=True)
-        if input_range is not None
-        else _calibrated(data[name], graph.tensors[name].kind)
-        for name in graph.inputs
+        name: _domain(data[name], graph.tensors[name].kind, input_range) for name in graph.inputs
     }
     return found | _places(graph)
 
@@ -102,7 +99,11 @@ def _places(graph: Graph) -> dict[str, Domain]:
     }
 
 
-def _calibrated(data: Floats, kind: Kind) -> Domain:
+def _domain(data: Floats, kind: Kind, input_range: tuple[float, float] | None) -> Domain:
+    if isinstance(kind, Boolean):
+        return Domain(kind.low, kind.high, kind.high, exact=True)
+    if input_range is not None:
+        return Domain(*input_range, input_range[1], exact=True)
     power = exponent(MARGIN * float(np.abs(data).max()))
     if isinstance(kind, Integer):
         power = min(power, exponent(max(-kind.low, kind.high + 1)))

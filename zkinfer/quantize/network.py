@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
+
 from zkinfer.encoding import LIMIT, Columns
 from zkinfer.errors import InternalError
 from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
@@ -344,6 +346,20 @@ class Network:
         if unique not in self.weights:
             self.weights[unique] = self.constants.get((name, unique), array, scale)
             self.tensors[unique] = declared(array.shape, ends, scale, bits)
+        return unique
+
+    def multiple(self, name: str, steps: int, scale: int) -> str:
+        """Declares a constant of whole numbers times so many steps of a scale as a weight, once."""
+        array, ends = self._array(name), self._ends(name)
+        if ends.largest * steps >= LIMIT:
+            raise TooWideError(f"constant {name} times {steps} does not fit 62 bits")
+        unique = self.derived(name, f"/{steps}/{scale}")
+        if unique not in self.weights:
+            step = math.ldexp(steps, -scale)
+            self.weights[unique] = steps * array.astype(np.int64)
+            self.tensors[unique] = declared(
+                array.shape, Ends(ends.low * step, ends.high * step), scale
+            )
         return unique
 
     def _array(self, name: str) -> Floats:

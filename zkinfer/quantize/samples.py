@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph, Integer
+from zkinfer.graph import Boolean, Graph, Integer
 
 Floats = npt.NDArray[np.float64]
 Samples = Mapping[str, Floats]
@@ -43,7 +43,7 @@ def stacked(graph: Graph, calibration: Mapping[str, npt.NDArray[Any]]) -> dict[s
 
 def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
     shape, array = graph.shape(name), np.asarray(array)
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiub":
         raise UsageError(f"calibration of input {name} has dtype {array.dtype}; expected numbers")
     batched = graph.batch_axis[name]
     batch, inner = (shape[0], shape[1:]) if batched else (1, shape)
@@ -63,7 +63,7 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
             "expected finite numbers"
         )
     kind = graph.tensors[name].kind
-    if isinstance(kind, Integer):
+    if isinstance(kind, Integer | Boolean):
         wrong = (values != np.rint(values)) | (values < kind.low) | (values > kind.high)
         if wrong.any():
             index = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -87,12 +87,12 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
         corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
         ends = np.stack([np.full(shape, end) for end in (low, high)])
         samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
-        if isinstance(kind, Integer):
+        if isinstance(kind, Integer | Boolean):
             samples[name] = _whole(samples[name], name, (low, high), kind)
     return samples
 
 
-def _whole(array: Floats, name: str, ends: tuple[float, float], kind: Integer) -> Floats:
+def _whole(array: Floats, name: str, ends: tuple[float, float], kind: Integer | Boolean) -> Floats:
     """The nearest integers in a range that an integer type can hold."""
     first, last = max(math.ceil(ends[0]), kind.low), min(math.floor(ends[1]), kind.high)
     if first > last:

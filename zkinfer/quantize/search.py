@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph
+from zkinfer.graph import Graph, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
@@ -169,10 +169,17 @@ class Search:
 
     def _finer(self, name: str, scale: int) -> int:
         """A scale of an input, at most the finest one."""
-        return min(scale, MOST_INPUT_BITS - self._power(name))
+        return min(scale, self._finest(name))
+
+    def _finest(self, name: str) -> int:
+        """The finest scale that an input may have; whole numbers have no fractions."""
+        real = isinstance(self.task.graph.tensors[name].kind, Real)
+        return MOST_INPUT_BITS - self._power(name) if real else 0
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
-        """Fraction bits of each input: the least whose rounding alone changes outputs little."""
+        """Fraction bits of each input: the least whose rounding alone changes outputs little; none,
+        and no rounding, of whole numbers with a domain of their own.
+        """
         graph, tolerance = self.task.graph, self.max_error / 8
         exact = floats.values(graph, samples)
         reference = {name: exact[name] for name in graph.outputs}
@@ -186,7 +193,9 @@ class Search:
                 difference = output_error(changed.__getitem__, reference, self.magnitude)
                 return difference < tolerance
 
-            low, high = 1 - power, MOST_INPUT_BITS - power
+            high = self._finest(name)
+            whole = high == 0 and self.domains[name].exact
+            low = high if whole else min(1 - power, high)
             while low < high:
                 middle = (low + high) // 2
                 low, high = (low, middle) if close(middle) else (middle + 1, high)

@@ -1,0 +1,374 @@
+"""Masks, attention and functions that are spelt out mean what onnxruntime says."""
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from tests.float_oracle import evaluate
+from tests.onnx_models import Array, run
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.graph import Graph
+from zkinfer.onnx_import import load
+
+RNG = np.random.default_rng(7)
+LOWEST = -3.4028234663852886e38
+MICROSOFT = "com.microsoft"
+WORDS = 5
+
+
+def normal(*shape: int) -> Array:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+class Model:
+    """Nodes of a model, and what it is run on."""
+
+    def __init__(self, opset: int = 17) -> None:
+        self.opset = opset
+        self.nodes: list[onnx.NodeProto] = []
+        self.inputs: dict[str, Array] = {}
+        self.constants: dict[str, Array] = {}
+
+    def add(self, op: str, *inputs: str | float, domain: str = "", **attrs: Any) -> str:
+        """A node; numbers among its inputs become constants in single precision."""
+        names = [name if isinstance(name, str) else self.constant(name) for name in inputs]
+        output = f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, names, [output], domain=domain, **attrs))
+        return output
+
+    def constant(self, value: Any) -> str:
+        name = f"c{len(self.constants)}"
+        array = np.asarray(value)
+        self.constants[name] = array.astype(np.float32) if array.dtype == np.float64 else array
+        return name
+
+    def input(self, name: str, array: Array) -> str:
+        self.inputs[name] = array
+        return name
+
+    def proto(self) -> onnx.ModelProto:
+        infos = [
+            helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
+            for n, a in self.inputs.items()
+        ]
+        last = helper.make_tensor_value_info(self.nodes[-1].output[0], TensorProto.FLOAT, None)
+        weights = [numpy_helper.from_array(a, n) for n, a in self.constants.items()]
+        graph = helper.make_graph(self.nodes, "g", infos, [last], weights)
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(MICROSOFT, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=10)
+
+    def agrees(self, tolerance: float = 1e-5, **others: Array) -> Graph:
+        """The graph, which gives what onnxruntime gives on these inputs, or others by name."""
+        proto, feeds = self.proto(), {**self.inputs, **others}
+        graph = load(proto)
+        (name,) = graph.outputs
+        expected = run(proto, feeds)[name]
+        np.testing.assert_allclose(evaluate(graph, feeds)[name], expected, atol=tolerance)
+        return graph
+
+
+def ops(graph: Graph) -> list[str]:
+    return [node.attrs.get("function", node.op) for node in graph.nodes]
+
+
+# Masks.
+
+
+def scores(m: Model) -> str:
+    x = m.input("x", normal(1, WORDS, 4))
+    return m.add("MatMul", x, m.add("Transpose", x, perm=[0, 2, 1]))
+
+
+def padding(m: Model, depth: float) -> str:
+    mask = m.input("mask", np.ones((1, WORDS), np.int64))
+    wide = m.add("Unsqueeze", mask, m.constant(np.array([1])))
+    taken = m.add("Sub", 1.0, m.add("Cast", wide, to=TensorProto.FLOAT))
+    return m.add("Mul", taken, depth)
+
+
+def causal(depth: float) -> Array:
+    return np.triu(np.full((WORDS, WORDS), depth, np.float32), 1)
+
+
+@pytest.mark.parametrize("depth", [-1e4, -65504.0, -1e9, LOWEST, -math.inf])
+def test_a_constant_mask_takes_entries_out(depth: float) -> None:
+    m = Model()
+    m.add("Softmax", m.add("Add", scores(m), m.constant(causal(depth))), axis=-1)
+    graph = m.agrees()
+    assert ops(graph) == ["transpose", "matmul", "masked_softmax"]
+    assert all(np.abs(array).max() <= 1 for array in graph.constants.values())
+
+
+def test_a_constant_mask_may_hold_other_numbers_too() -> None:
+    m = Model()
+    mask = np.where(causal(-1.0) < 0, -np.inf, normal(WORDS, WORDS))
+    m.add("Softmax", m.add("Add", m.constant(mask), scores(m)), axis=-1)
+    assert "masked_softmax" in ops(m.agrees())
+
+
+@pytest.mark.parametrize("depth", [-1e4, -1e9, LOWEST])
+@pytest.mark.parametrize("with_causal", [False, True])
+def test_a_computed_mask_takes_entries_out(depth: float, with_causal: bool) -> None:
+    """Of every subset of the entries, all of them included, which single precision rounds."""
+    m = Model()
+    mask = padding(m, depth)
+    if with_causal:
+        mask = m.add("Add", mask, m.constant(causal(depth)))
+    m.add("Softmax", m.add("Add", scores(m), mask), axis=-1)
+    for bits in itertools.product((0, 1), repeat=WORDS):
+        assert "masked_softmax" in ops(m.agrees(2e-3, mask=np.array([bits])))
+
+
+def test_a_mask_goes_through_moves_and_factors() -> None:
+    m = Model()
+    masked = m.add("Add", scores(m), padding(m, -1e9))
+    masked = m.add("Mul", m.add("Unsqueeze", masked, m.constant(np.array([0]))), 0.5)
+    m.add("Softmax", m.add("Transpose", masked, perm=[0, 1, 3, 2]), axis=2)
+    assert "masked_softmax" in ops(m.agrees(mask=np.array([[1, 1, 0, 1, 0]])))
+
+
+@pytest.mark.parametrize("depth", [-1e4, LOWEST, -math.inf])
+def test_where_takes_entries_out(depth: float) -> None:
+    """As a choice beside scores, or beside zeros that are added to them."""
+    for beside, first in itertools.product((False, True), repeat=2):
+        m = Model()
+        x = scores(m)
+        kept = m.input("kept", np.array([[[True, False, True, True, False]]]))
+        kept = m.add("And", kept, m.constant(causal(1.0) == 0)) if first else kept
+        if beside:
+            masked = m.add("Where", kept, x, depth)
+        else:
+            masked = m.add("Add", m.add("Where", kept, 0.0, depth), x)
+        m.add("Softmax", masked, axis=-1)
+        m.agrees()
+
+
+def test_scores_times_a_large_number_are_no_mask() -> None:
+    m = Model()
+    m.add("Softmax", m.add("Mul", scores(m), -2e4), axis=-1)
+    assert ops(m.agrees()) == ["transpose", "matmul", "mul", "softmax"]
+
+
+def test_an_infinite_constant_elsewhere_is_refused() -> None:
+    m = Model()
+    m.add("Relu", m.add("Add", scores(m), m.constant(causal(-math.inf))))
+    with pytest.raises(UnsupportedModelError, match=r"got -inf in c0 at \[0, 1\]"):
+        load(m.proto())
+
+
+def test_booleans_are_inputs() -> None:
+    m = Model()
+    flags = m.add("Not", m.input("flags", np.array([[True, False, True, True, False]])))
+    m.add("Mul", m.input("x", normal(3, 5)), m.add("Cast", flags, to=TensorProto.FLOAT))
+    m.agrees()
+
+
+# Attention.
+
+
+def attention(*arrays: Array | None, op: str = "Attention", hidden: int = 3, **attrs: Any) -> Graph:
+    """One node; the first inputs are hidden, the others are constants."""
+    domain = attrs.pop("domain", "")
+    m = Model(17 if domain else 23)
+    names = [
+        "" if a is None else m.input(f"x{n}", a) if n < hidden else m.constant(a)
+        for n, a in enumerate(arrays)
+    ]
+    m.add(op, *names, domain=domain, **attrs)
+    return m.agrees()
+
+
+def heads(count: int = 2, rows: int = 3, width: int = 4) -> Array:
+    return normal(1, count, rows, width)
+
+
+KEPT = np.array([[1, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 0, 0, 0, 0]], bool)
+
+
+def test_attention() -> None:
+    q, k, v = heads(), heads(rows=5), heads(rows=5, width=3)
+    attention(q, k, v)
+    attention(q, k, v, is_causal=1)
+    attention(q, k, v, scale=0.3, softcap=2.0)
+    attention(heads(6), k, v)
+    attention(normal(1, 3, 8), normal(1, 5, 8), normal(1, 5, 6), q_num_heads=2, kv_num_heads=2)
+    attention(normal(1, 3, 16), normal(1, 5, 8), normal(1, 5, 6), q_num_heads=4, kv_num_heads=2)
+
+
+@pytest.mark.parametrize("hidden", [3, 4])
+def test_attention_with_masks(hidden: int) -> None:
+    """A line without entries is zero."""
+    q, k, v = heads(), heads(rows=5), heads(rows=5)
+    attention(q, k, v, KEPT, hidden=hidden)
+    attention(q, k, v, KEPT, hidden=hidden, is_causal=1)
+    attention(q, k, v, np.stack([KEPT, ~KEPT])[None], hidden=hidden)
+    attention(q, k, v, normal(3, 5), hidden=hidden)
+    for depth, kept in ((-np.inf, KEPT), (LOWEST, KEPT | np.eye(3, 5, dtype=bool))):
+        mask = np.where(kept, normal(3, 5), depth).astype(np.float32)
+        attention(q, k, v, mask, is_causal=1)
+
+
+def test_attention_with_a_cache_is_refused() -> None:
+    x = heads()
+    with pytest.raises(UnsupportedModelError, match="expected no cache of keys and values"):
+        attention(x, x, x, None, x, x)
+
+
+@pytest.mark.parametrize("hidden", [1, 4])
+def test_packed_attention(hidden: int) -> None:
+    x, w, b = normal(1, 5, 8), normal(8, 24), normal(24)
+    kept = np.array([[1, 1, 0, 1, 0]], np.int32)
+    whole = {"op": "Attention", "domain": MICROSOFT, "num_heads": 2, "hidden": hidden}
+    attention(x, w, **whole)
+    attention(x, w, b, **whole)
+    attention(x, w, b, kept, **whole)
+    attention(x, w, b, kept, unidirectional=1, **whole)
+    attention(x, w, b, np.tile(kept[None], (1, 5, 1)), mask_filter_value=LOWEST, **whole)
+    attention(x, w, b, np.zeros((1, 5, 5), np.int32), mask_filter_value=LOWEST, **whole)
+    attention(x, w, b, None, None, normal(1, 2, 5, 5), scale=0.3, **whole)
+    attention(x, normal(8, 20), normal(20), qkv_hidden_sizes=[8, 8, 4], **whole)
+
+
+def test_multi_head_attention() -> None:
+    q, k, v, b = normal(1, 3, 8), normal(1, 5, 8), normal(1, 5, 8), normal(24)
+    kept = np.array([[1, 1, 0, 1, 0]], np.int32)
+    whole = {"op": "MultiHeadAttention", "domain": MICROSOFT, "num_heads": 2}
+    attention(q, k, v, **whole)
+    attention(q, k, v, b, kept, **whole)
+    attention(k, k, v, b, kept, unidirectional=1, **whole)
+    attention(q, k, v, None, kept, normal(1, 2, 3, 5), hidden=6, **whole)
+    attention(q, heads(rows=5), heads(rows=5), **whole)
+
+
+def test_rotary_embedding() -> None:
+    angles, places = normal(10, 2), np.array([[2, 5, 7]])
+    cos, sin = np.cos(angles), np.sin(angles)
+    whole: Mapping[str, Any] = {"op": "RotaryEmbedding", "hidden": 1}
+    attention(heads(), cos, sin, places, **whole)
+    attention(heads(), cos, sin, places, interleaved=1, **whole)
+    attention(heads(width=8), cos, sin, places, rotary_embedding_dim=4, **whole)
+    attention(heads(), cos[None, :3], sin[None, :3], **whole)
+    attention(normal(1, 3, 8), cos, sin, places, num_heads=2, **whole)
+    fused = {**whole, "domain": MICROSOFT}
+    attention(heads(), places, cos, sin, **fused)
+    attention(normal(1, 3, 8), np.array([3]), cos, sin, **fused)
+    attention(normal(1, 3, 8), places, cos, sin, **{**fused, "hidden": 2})
+
+
+# Functions.
+
+
+def silu(m: Model, x: str) -> str:
+    return m.add("Mul", x, m.add("Sigmoid", x))
+
+
+def silu_by_exp(m: Model, x: str) -> str:
+    return m.add("Div", x, m.add("Add", m.add("Exp", m.add("Neg", x)), 1.0))
+
+
+def quick_gelu(m: Model, x: str) -> str:
+    return m.add("Mul", x, m.add("Sigmoid", m.add("Mul", x, 1.702)))
+
+
+def gelu_of_pytorch(m: Model, x: str) -> str:
+    bent = m.add("Erf", m.add("Div", x, math.sqrt(2)))
+    return m.add("Mul", m.add("Mul", x, m.add("Add", bent, 1.0)), 0.5)
+
+
+def gelu_of_keras(m: Model, x: str) -> str:
+    bent = m.add("Erf", m.add("Mul", x, 0.70710678))
+    return m.add("Mul", m.add("Mul", x, 0.5), m.add("Add", 1.0, bent))
+
+
+def gelu_new(m: Model, x: str) -> str:
+    inner = m.add("Add", x, m.add("Mul", 0.044715, m.add("Pow", x, 3.0)))
+    bent = m.add("Tanh", m.add("Mul", 0.7978845608, inner))
+    return m.add("Mul", m.add("Mul", 0.5, x), m.add("Add", 1.0, bent))
+
+
+def gelu_fast(m: Model, x: str) -> str:
+    inner = m.add("Add", m.add("Mul", m.add("Mul", x, 0.044715), x), 1.0)
+    bent = m.add("Tanh", m.add("Mul", m.add("Mul", x, 0.7978845608), inner))
+    return m.add("Mul", m.add("Mul", x, 0.5), m.add("Add", bent, 1.0))
+
+
+def softplus(m: Model, x: str) -> str:
+    return m.add("Log", m.add("Add", m.add("Exp", x), 1.0))
+
+
+def mish(m: Model, x: str) -> str:
+    return m.add("Mul", x, m.add("Tanh", m.add("Softplus", x)))
+
+
+def mish_by_log(m: Model, x: str) -> str:
+    return m.add("Mul", x, m.add("Tanh", softplus(m, x)))
+
+
+def sigmoid(m: Model, x: str) -> str:
+    return m.add("Div", 1.0, m.add("Add", 1.0, m.add("Exp", m.add("Neg", x))))
+
+
+def sigmoid_by_tanh(m: Model, x: str) -> str:
+    return m.add("Mul", 0.5, m.add("Add", 1.0, m.add("Tanh", m.add("Mul", 0.5, x))))
+
+
+def tanh(m: Model, x: str) -> str:
+    return m.add("Sub", m.add("Mul", 2.0, m.add("Sigmoid", m.add("Mul", 2.0, x))), 1.0)
+
+
+def softsign(m: Model, x: str) -> str:
+    return m.add("Div", x, m.add("Add", 1.0, m.add("Abs", x)))
+
+
+def elu(m: Model, x: str) -> str:
+    return m.add("Add", m.add("Relu", x), m.add("Min", m.add("Sub", m.add("Exp", x), 1.0), 0.0))
+
+
+def selu(m: Model, x: str) -> str:
+    inner = m.add("Sub", m.add("Exp", x), 1.0)
+    below = m.add("Min", m.add("Mul", 1.6732632423543772, inner), 0.0)
+    return m.add("Mul", 1.0507009873554805, m.add("Add", m.add("Relu", x), below))
+
+
+SPELLINGS = {
+    "silu": (silu, silu_by_exp),
+    "quick_gelu": (quick_gelu,),
+    "gelu": (gelu_of_pytorch, gelu_of_keras),
+    "gelu_tanh": (gelu_new, gelu_fast),
+    "softplus": (softplus,),
+    "mish": (mish, mish_by_log),
+    "sigmoid": (sigmoid, sigmoid_by_tanh),
+    "tanh": (tanh,),
+    "softsign": (softsign,),
+    "elu": (elu,),
+    "selu": (selu,),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_spelt_functions_are_one(name: str) -> None:
+    for spell in SPELLINGS[name]:
+        m = Model()
+        spell(m, m.add("MatMul", m.input("x", 3 * normal(6, 4)), m.constant(normal(4, 4))))
+        assert ops(m.agrees()) == ["matmul", name], spell
+
+
+def test_almost_a_function_is_none() -> None:
+    m = Model()
+    x = m.input("x", normal(6, 4))
+    m.add("Mul", x, m.add("Sigmoid", m.add("Mul", x, 1.7)))
+    assert ops(m.agrees()) == ["mul", "sigmoid", "mul"]
+
+
+def test_what_others_read_inside_stays() -> None:
+    m = Model()
+    x = m.input("x", normal(6, 4))
+    inner = m.add("Sigmoid", x)
+    m.add("Add", m.add("Mul", x, inner), m.add("MatMul", inner, m.constant(normal(4, 4))))
+    assert ops(m.agrees()) == ["sigmoid", "mul", "matmul", "add"]

@@ -1,0 +1,337 @@
+"""Converters of attention and rotary embeddings, the standard ones and those of com.microsoft.
+
+With queries Q [batch, heads, rows, width], keys K and values V [batch, heads, columns, width]:
+
+    softmax(scale Q K' + bias, without the entries that a mask takes out) V
+
+Where there are fewer heads of keys than of queries, each serves several that follow each other.
+Caches of earlier keys and values are refused.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from zkinfer.graph import Boolean
+from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
+from zkinfer.onnx_import.masking import ABSORBING
+from zkinfer.onnx_import.moves import reshaped
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
+from zkinfer.onnx_import.shapes import Shape
+
+LOWEST = float(np.finfo(np.float32).min)
+"""What masks of floats take entries out by, or by -infinity."""
+
+
+@dataclass
+class _Scores:
+    """What is made of the scores before the softmax.
+
+    scale: of products. cap: beyond which they bend, 0 for none. biases: what is added. closed: one
+    for each entry that is taken out, zero else. beyond: how far they are taken down. empty: whether
+    a row with all entries taken out is zero.
+    """
+
+    scale: float
+    cap: float = 0.0
+    biases: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    empty: bool = True
+    beyond: float = math.inf
+
+
+def attention(site: Site) -> None:
+    """Attention, of tensors with 3 or 4 axes, with a mask of booleans or floats."""
+    if any(site.has(index) for index in range(4, len(site.node.inputs))):
+        raise Refusal("expected no cache of keys and values, got one")
+    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
+        raise Refusal("expected only its first output in use")
+    flat = len(site.shape(0)) == 3
+    heads = [int(site.attr(name, 0)) for name in ("q_num_heads", "kv_num_heads", "kv_num_heads")]
+    q, k, v = (_by_head(site, site.operand(i), heads[i]) for i in range(3))
+    rows, columns, width = site.graph.shape(q)[2], *site.graph.shape(k)[2:]
+    scores = _Scores(float(site.attr("scale", 1 / math.sqrt(width))), site.attr("softcap", 0.0))
+    if site.attr("is_causal", 0):
+        scores.closed += (_future(site, rows, columns),)
+    sides = (int(site.attr(name, -1)) for name in ("left_window_size", "right_window_size"))
+    left, right = (side if side >= 0 else rows + columns for side in sides)
+    if min(left, right) < rows + columns:
+        after = np.arange(columns) - np.arange(rows)[:, None]
+        scores.closed += (site.weight("window", (after < -left) | (after > right)),)
+    if site.has(3):
+        if site.shape(3)[-1] != columns:
+            raise Refusal(f"expected a mask of {columns} columns, got the shape {site.shape(3)}")
+        _mask(site, scores)
+    y = _attended(site, q, k, v, scores)
+    site.keep(_joined(site, y) if flat else y)
+
+
+def multi_head_attention(site: Site) -> None:
+    """MultiHeadAttention of com.microsoft: of one to three tensors, with biases and masks."""
+    if any(site.has(index) for index in range(6, len(site.node.inputs))):
+        raise Refusal("expected no cache of keys and values, got one")
+    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
+        raise Refusal("expected only its first output in use")
+    heads = int(site.attr("num_heads", 0))
+    parts = _three(site, heads)
+    if site.has(3):
+        widths = [math.prod(site.graph.shape(part)[1::2]) for part in parts]
+        parts = _biased(site, parts, 3, widths)
+    _fused(site, parts, mask=4, bias=5)
+
+
+def packed_attention(site: Site) -> None:
+    """Attention of com.microsoft: queries, keys and values are one product with a tensor."""
+    if any(site.has(index) for index in (4, 6)):
+        raise Refusal("expected no cache of keys and values, got one")
+    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
+        raise Refusal("expected only its first output in use")
+    if site.attr("do_rotary", 0):
+        raise Refusal("expected no rotary embedding inside, got do_rotary = 1")
+    heads, total = int(site.attr("num_heads", 0)), site.shape(1)[-1]
+    sizes = site.ints("qkv_hidden_sizes") or (total // 3,) * 3
+    product = site.step("matmul", "product", site.operand(0), site.operand(1))
+    if site.has(2):
+        product = site.step("add", "biased", product, site.operand(2))
+    ends = np.cumsum((0, *sizes))
+    parts = [
+        _by_head(site, _slice(site, product, 2, *pair), heads)
+        for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    ]
+    _fused(site, parts, mask=3, bias=5)
+
+
+def rotary_embedding(site: Site) -> None:
+    """RotaryEmbedding: the pairs of a width are turned by angles, which positions may choose."""
+    microsoft = site.node.domain == MICROSOFT_DOMAIN
+    places = (2, 3, 1) if microsoft else (1, 2, 3)
+    shape, x = site.shape(0), site.operand(0)
+    heads = int(site.attr("num_heads", 0))
+    part = int(site.attr("rotary_embedding_dim", 0))
+    if microsoft and not heads and len(shape) == 3:
+        heads = shape[2] // (part or 2 * site.shape(2)[-1])
+    x = _by_head(site, x, heads)
+    width = part or site.graph.shape(x)[3]
+    cos, sin = (_angles(site, place, places[2]) for place in places[:2])
+    rotated = x if width == site.graph.shape(x)[3] else _slice(site, x, 3, 0, width)
+    rest = [] if rotated == x else [_slice(site, x, 3, width, site.graph.shape(x)[3])]
+    batch, count, rows, _ = site.graph.shape(x)
+    interleaved = bool(site.attr("interleaved", 0))
+    pairs = (batch, count, rows, *((width // 2, 2) if interleaved else (2, width // 2)))
+    axis = 4 if interleaved else 3
+    split = reshaped(site, rotated, pairs)
+    a, b = (
+        reshaped(site, _slice(site, split, axis, n, n + 1), (batch, count, rows, width // 2))
+        for n in range(2)
+    )
+    real = site.step("sub", "real", *(site.step("mul", "turned", *p) for p in ((a, cos), (b, sin))))
+    imaginary = (site.step("mul", "turned", *p) for p in ((a, sin), (b, cos)))
+    both = (real, site.step("add", "imaginary", *imaginary))
+    single = (batch, count, rows, *((width // 2, 1) if interleaved else (1, width // 2)))
+    joined = site.step("concat", "pairs", *(reshaped(site, y, single) for y in both), axis=axis)
+    y = reshaped(site, joined, (batch, count, rows, width))
+    if rest:
+        y = site.step("concat", "whole", y, *rest, axis=3)
+    site.keep(_joined(site, y) if len(shape) == 3 else y)
+
+
+def _angles(site: Site, place: int, positions: int) -> str:
+    """Cosines or sines, [batch or 1, 1, rows, width / 2]."""
+    if not site.is_constant(place):
+        raise Refusal(f"expected constant angles, got the computed {site.node.inputs[place]}")
+    table, rows = site.floats(place, "angles"), site.shape(0)[-2]
+    if not site.has(positions):
+        return site.weight("angles", table.reshape(-1, 1, *table.shape[-2:]), place)
+    if site.is_constant(positions):
+        index = np.array(site.ints_at(positions, "positions")).reshape(site.shape(positions))
+        if index.size == 1:  # of the first row
+            index = index.reshape(1, 1) + np.arange(rows)
+        if index.min() < 0 or index.max() >= len(table):
+            raise Refusal(f"expected positions from 0 to {len(table) - 1}, got {index.tolist()}")
+        return site.weight("angles", table[index][:, None], place)
+    if site.shape(positions) != (site.shape(0)[0], rows):
+        raise Refusal(f"expected a position for each row, got {site.shape(positions)} of them")
+    chosen = site.step(
+        "gather", "angles", site.weight("table", table, place), site.source(positions)
+    )
+    batch, rows, half = site.graph.shape(chosen)
+    return reshaped(site, chosen, (batch, 1, rows, half))
+
+
+def _by_head(site: Site, x: str, heads: int) -> str:
+    """[batch, heads, rows, width] of that, or of [batch, rows, heads width]."""
+    shape = site.graph.shape(x)
+    if len(shape) == 4:
+        return x
+    if len(shape) != 3 or heads < 1 or shape[2] % heads:
+        raise Refusal(f"expected 3 axes and a width of {heads} heads, or 4 axes, got {shape}")
+    split = reshaped(site, x, (*shape[:2], heads, shape[2] // heads))
+    return site.step("transpose", "by_head", split, perm=(0, 2, 1, 3))
+
+
+def _joined(site: Site, x: str) -> str:
+    """[batch, rows, heads width] of [batch, heads, rows, width]."""
+    batch, heads, rows, width = site.graph.shape(x)
+    rowwise = site.step("transpose", "by_row", x, perm=(0, 2, 1, 3))
+    return reshaped(site, rowwise, (batch, rows, heads * width))
+
+
+def _slice(site: Site, x: str, axis: int, start: int, stop: int) -> str:
+    attrs = {"starts": (start,), "stops": (stop,), "axes": (axis,), "steps": (1,)}
+    return site.step("slice", "part", x, **attrs)
+
+
+def _future(site: Site, rows: int, columns: int) -> str:
+    """One where a column comes after a row."""
+    return site.weight("causal", np.triu(np.ones((rows, columns)), 1))
+
+
+def _mask(site: Site, scores: _Scores) -> None:
+    """Input 3: true for what stays, or what is added."""
+    if site.is_constant(3):
+        array = site.array(3, "mask")
+        if array.dtype == bool:
+            scores.closed += (site.weight("closed", ~array, 3),)
+            return
+        deep = array <= LOWEST
+        if deep.any():
+            scores.closed += (site.weight("closed", deep, 3),)
+        scores.biases += (site.weight("bias", np.where(deep, 0, array), 3),)
+    elif isinstance(site.graph.type_of(site.source(3)).kind, Boolean):
+        one = site.weight("one", np.ones(()))
+        scores.closed += (site.step("sub", "closed", one, site.source(3)),)
+    else:
+        scores.biases += (site.operand(3),)
+
+
+def _three(site: Site, heads: int) -> list[str]:
+    """Queries, keys and values by head: of three tensors, or packed in two or in one."""
+    if site.has(1) and site.has(2):
+        return [_by_head(site, site.operand(i), heads) for i in range(3)]
+    place, count = (1, 2) if site.has(1) else (0, 3)
+    shape = site.shape(place)
+    if len(shape) != 5 or shape[3] != count:
+        raise Refusal(f"expected queries, keys and values, or {count} packed, got {shape}")
+    packed = [
+        reshaped(site, _slice(site, site.operand(place), 3, n, n + 1), (*shape[:3], shape[4]))
+        for n in range(count)
+    ]
+    parts = [site.step("transpose", "by_head", part, perm=(0, 2, 1, 3)) for part in packed]
+    return parts if count == 3 else [_by_head(site, site.operand(0), heads), *parts]
+
+
+def _biased(site: Site, parts: Sequence[str], place: int, widths: Sequence[int]) -> list[str]:
+    """Queries, keys and values by head, plus their parts of one vector."""
+    bias, biased = site.operand(place), []
+    ends = np.cumsum((0, *widths)).tolist()
+    for n, part in enumerate(parts):
+        _, heads, _, width = site.graph.shape(part)
+        if site.is_constant(place):
+            vector = site.floats(place, "bias")[ends[n] : ends[n + 1]]
+            own = site.weight("bias", vector.reshape(heads, 1, width), place)
+        else:
+            own = reshaped(site, _slice(site, bias, 0, ends[n], ends[n + 1]), (heads, 1, width))
+        biased.append(site.step("add", "biased", part, own))
+    return biased
+
+
+def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
+    """What the operators of com.microsoft have in common. mask, bias: the inputs' places."""
+    q, k, v = parts
+    batch, _, rows, width = site.graph.shape(q)
+    columns = site.graph.shape(k)[2]
+    depth = -float(site.attr("mask_filter_value", -10000.0))
+    scale = float(site.attr("scale", 0.0)) or 1 / math.sqrt(width)
+    scores = _Scores(scale, empty=False, beyond=depth)
+    if site.attr("unidirectional", 0):
+        scores.closed += (_future(site, rows, columns),)
+    if site.has(bias):
+        scores.biases += (site.operand(bias),)
+    if site.has(mask):
+        shape = site.shape(mask)
+        wide: Shape = {2: (batch, 1, 1, columns), 3: (batch, 1, rows, columns)}.get(len(shape), ())
+        if math.prod(wide) != math.prod(shape) or shape[-1] != columns:
+            raise Refusal(f"expected a mask of {columns} columns for each sample, got {shape}")
+        if site.is_constant(mask):
+            closed = site.array(mask, "mask").reshape(wide) == 0
+            scores.closed += (site.weight("closed", closed, mask),)
+        else:
+            one = site.weight("one", np.ones(()))
+            given = reshaped(site, site.source(mask), wide)
+            scores.closed += (site.step("sub", "closed", one, given),)
+    site.keep(_joined(site, _attended(site, q, k, v, scores)))
+
+
+def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
+    """The values by their shares, [batch, heads, rows, width of the values]."""
+    batch, heads, rows, _ = site.graph.shape(q)
+    _, groups, columns, width = site.graph.shape(k)
+    if heads % groups or site.graph.shape(v)[:3] != (batch, groups, columns):
+        raise Refusal(
+            f"expected keys and values that fit, got {site.graph.shape(q)}, "
+            f"{site.graph.shape(k)} and {site.graph.shape(v)}"
+        )
+    together = (batch, groups, heads // groups * rows)
+    turned = site.step("transpose", "turned", k, perm=(0, 1, 3, 2))
+    s = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
+    s = reshaped(site, s, (batch, heads, rows, columns))
+    factor = finite(np.array(how.scale / (how.cap or 1.0)), "scale")
+    s = site.step("mul", "scaled", s, site.weight("scale", factor))
+    if how.cap:
+        bent = site.step("function", "bent", s, function="tanh")
+        s = site.step("mul", "capped", bent, site.weight("cap", np.array(how.cap)))
+    for bias in how.biases:
+        s = site.step("add", "masked", s, bias)
+    p = _shares(site, s, how)
+    p = reshaped(site, p, (*together, columns))
+    y = site.step("matmul", "attended", p, v)
+    return reshaped(site, y, (batch, heads, rows, site.graph.shape(v)[3]))
+
+
+def _shares(site: Site, s: str, how: _Scores) -> str:
+    """The softmax of scores [batch, heads, rows, columns].
+
+    With marks there is one more column where empty rows are zero: its only mark is less than the
+    two that each taken entry then has, so that it takes all of such a row and nothing of others.
+    """
+    if not how.closed:
+        return site.step("softmax", "shares", s, axis=3)
+    absorbing = not how.empty and how.beyond >= ABSORBING
+    attrs = {"axis": -1, "absorbing": absorbing, "beyond": how.beyond}
+    shape = site.graph.shape(s)
+    marks, array = _marks(site, how.closed)
+    filled = array is not None and not np.broadcast_to(array, shape).all(axis=-1).any()
+    if not how.empty or filled:
+        return site.step("masked_softmax", "shares", s, marks, **attrs)
+    rank = len(site.graph.shape(marks))
+    s = site.step("pad", "more", s, pads=(*(0,) * 7, 1), value=0.0)
+    twice = site.step("add", "twice", marks, marks) if array is None else marks
+    if array is None:
+        marks = site.step("pad", "marks", twice, pads=(*(0,) * (2 * rank - 1), 1), value=1.0)
+    else:
+        more = np.pad(2 * array, [(0, 0)] * (rank - 1) + [(0, 1)], constant_values=1.0)
+        marks = site.weight("marks", more)
+    shares = site.step("masked_softmax", "shares", s, marks, **attrs)
+    return _slice(site, shares, 3, 0, shape[3])
+
+
+def _marks(site: Site, closed: Sequence[str]) -> tuple[str, Floats | None]:
+    """The sum of what takes entries out, and its entries if it is constant."""
+    computed = [name for name in closed if name not in site.graph.weights]
+    arrays = [site.graph.weights[name] for name in closed if name in site.graph.weights]
+    constant = reduce(np.maximum, arrays) if arrays else None
+    names = [*computed, *([] if constant is None else [site.weight("marks", constant)])]
+    marks = reduce(lambda a, b: site.step("add", "both", a, b), names)
+    return marks, None if computed else constant
+
+
+CONVERTERS: Converters = {
+    ("", "Attention"): attention,
+    ("", "RotaryEmbedding"): rotary_embedding,
+    (MICROSOFT_DOMAIN, "Attention"): packed_attention,
+    (MICROSOFT_DOMAIN, "MultiHeadAttention"): multi_head_attention,
+    (MICROSOFT_DOMAIN, "RotaryEmbedding"): rotary_embedding,
+}
