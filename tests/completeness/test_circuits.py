@@ -71,7 +71,7 @@ def dot(row: dict[int, int], z: galois.FieldArray) -> galois.FieldArray:
 def assignment(
     circuit: Circuit, witness: Witness, challenges: list[list[int]]
 ) -> galois.FieldArray:
-    """z, address by address; the sketch from its definition: the products of its rows."""
+    """z, address by address; the sketch from its definition: products and quotients of rows."""
     starts, length = addresses(circuit)
     z = np.zeros(length, dtype=object)
     for tensor, start, values in zip(
@@ -90,6 +90,8 @@ def assignment(
     for a, b, c in zip(rows.a, rows.b, rows.c, strict=True):
         if len(c) == 1 and next(iter(c)) in sketch:
             field[next(iter(c))] = dot(a, field) * dot(b, field)
+        elif len(b) == 1 and next(iter(b)) in sketch:
+            field[next(iter(b))] = dot(c, field) / dot(a, field)
     return field
 
 

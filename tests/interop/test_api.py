@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import zkinfer
 from tests.interop.support import dense, save_model
+from tests.onnx_models import run
 from zkinfer import (
     FormatError,
     Proof,
@@ -237,8 +238,21 @@ def test_heads_stand_for_a_label(head: tuple[str, dict[str, int], int]) -> None:
     compiled = zkinfer.compile(model, input_range=(-1, 1), output="label")
     result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
     assert result.outputs == {f"{head[0]}_out": (X @ WEIGHTS).argmax()}
-    with pytest.raises(UsageError, match=f"last {head[0]} .* --output label, or export .* z as"):
-        zkinfer.compile(model, input_range=(-1, 1))
+
+
+@pytest.mark.parametrize("head", HEADS[3:])
+def test_arg_max_is_proved_as_a_label_alone(head: tuple[str, dict[str, int], int]) -> None:
+    with pytest.raises(UsageError, match=r"last ArgMax .* --output label, or export .* z as"):
+        zkinfer.compile(with_heads(head), input_range=(-1, 1))
+
+
+@pytest.mark.parametrize("head", HEADS[:3])
+def test_probabilities_are_proved(head: tuple[str, dict[str, int], int]) -> None:
+    model = with_heads(head)
+    compiled = zkinfer.compile(model, input_range=(-1, 1))
+    result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+    expected = run(model, {"x": X.astype(np.float32)})[f"{head[0]}_out"]
+    np.testing.assert_allclose(result.outputs[f"{head[0]}_out"], expected, atol=2e-3)
 
 
 def test_heads_of_the_same_scores_stand_for_one_label() -> None:
@@ -247,13 +261,12 @@ def test_heads_of_the_same_scores_stand_for_one_label() -> None:
     assert result.outputs == {"ArgMax_out": (X @ WEIGHTS).argmax()}
 
 
-@pytest.mark.parametrize("output", ["public", "label"])
-def test_one_score_means_a_threshold(output: str) -> None:
+def test_one_score_means_a_threshold() -> None:
     model = with_heads(HEADS[2], weights=WEIGHTS[:, :1])
     with pytest.raises(
         UsageError, match=r"one score.* threshold: 0 before a sigmoid means one half"
     ):
-        zkinfer.compile(model, input_range=(-1, 1), output=output)
+        zkinfer.compile(model, input_range=(-1, 1), output="label")
 
 
 def test_two_hidden_inputs_and_no_weights() -> None:

@@ -33,7 +33,8 @@ def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def _gather(attrs: Attrs, table: Floats, index: Floats) -> Floats:
-    return table[index.astype(np.int64)]
+    """Places outside of the table, which rounding may lead to, count as its ends."""
+    return table[np.clip(index, 0, len(table) - 1).astype(np.int64)]
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:

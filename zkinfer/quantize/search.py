@@ -177,7 +177,9 @@ class Search:
         return MOST_INPUT_BITS - self._power(name) if real else 0
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
-        """Fraction bits of each input: the least whose rounding alone changes outputs little."""
+        """Fraction bits of each input: the least whose rounding alone changes outputs little; none,
+        and no rounding, of whole numbers with a domain of their own.
+        """
         graph, tolerance = self.task.graph, self.max_error / 8
         exact = floats.values(graph, samples)
         reference = {name: exact[name] for name in graph.outputs}
@@ -192,7 +194,8 @@ class Search:
                 return difference < tolerance
 
             high = self._finest(name)
-            low = min(1 - power, high)
+            whole = high == 0 and self.domains[name].exact
+            low = high if whole else min(1 - power, high)
             while low < high:
                 middle = (low + high) // 2
                 low, high = (low, middle) if close(middle) else (middle + 1, high)
