@@ -195,6 +195,7 @@ def test_attention() -> None:
     q, k, v = heads(), heads(rows=5), heads(rows=5, width=3)
     attention(q, k, v)
     attention(q, k, v, is_causal=1)
+    attention(q, k[:, :, :1], v[:, :, :1], is_causal=1)
     attention(q, k, v, scale=0.3, softcap=2.0)
     attention(heads(6), k, v)
     attention(normal(1, 3, 8), normal(1, 5, 8), normal(1, 5, 6), q_num_heads=2, kv_num_heads=2)

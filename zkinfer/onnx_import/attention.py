@@ -298,14 +298,14 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
     two that each taken entry then has, so that it takes all of such a row and nothing of others.
     """
     if not how.closed:
-        return site.step("softmax", "shares", s, axis=3)
+        return _only(site, s) or site.step("softmax", "shares", s, axis=3)
     absorbing = not how.empty and how.beyond >= ABSORBING
     attrs = {"axis": -1, "absorbing": absorbing, "beyond": how.beyond}
     shape = site.graph.shape(s)
     marks, array = _marks(site, how.closed)
     filled = array is not None and not np.broadcast_to(array, shape).all(axis=-1).any()
     if not how.empty or filled:
-        return site.step("masked_softmax", "shares", s, marks, **attrs)
+        return _only(site, s) or site.step("masked_softmax", "shares", s, marks, **attrs)
     rank = len(site.graph.shape(marks))
     s = site.step("pad", "more", s, pads=(*(0,) * 7, 1), value=0.0)
     twice = site.step("add", "twice", marks, marks) if array is None else marks
@@ -316,6 +316,11 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
         marks = site.weight("marks", more)
     shares = site.step("masked_softmax", "shares", s, marks, **attrs)
     return _slice(site, shares, 3, 0, shape[3])
+
+
+def _only(site: Site, s: str) -> str:
+    """The shares of rows of one entry, which has all; empty for other rows."""
+    return site.step("clip", "all", s, low=1.0, high=1.0) if site.graph.shape(s)[3] == 1 else ""
 
 
 def _marks(site: Site, closed: Sequence[str]) -> tuple[str, Floats | None]:
