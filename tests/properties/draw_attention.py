@@ -109,7 +109,10 @@ def fused_attention(d: Drawing) -> None:
     columns = rows if packed else columns
     if c.chance(30) and packed:
         attrs["unidirectional"] = 1
-    mask = d.constant((d.numbers.random((1, columns)) < 0.7).astype(np.int32))
+    kept = d.numbers.random((1, columns)) < 0.7
+    if "unidirectional" in attrs:
+        kept[:, 0] = True  # two finite masks that leave a row nothing add up otherwise
+    mask = d.constant(kept.astype(np.int32))
     rest = [d.weight((3 * total,)), mask]
     if packed:
         x = by_head(d, 1, rows, total)
