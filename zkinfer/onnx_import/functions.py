@@ -19,8 +19,7 @@ def plain(site: Site) -> None:
 
 def gelu(site: Site) -> None:
     """Gelu, exact or by the hyperbolic tangent."""
-    way = site.attr("approximate", b"none")
-    way = way.decode() if isinstance(way, bytes) else way
+    way = site.attr("approximate", "none")
     if way not in ("none", "tanh"):
         raise Refusal(f"expected approximate to be none or tanh, got {way}")
     site.finish("function", site.operand(0), function="gelu" if way == "none" else "gelu_tanh")

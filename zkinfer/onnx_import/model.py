@@ -154,11 +154,6 @@ def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict
     return shapes
 
 
-def domain_name(domain: str) -> str:
-    """What messages call a domain."""
-    return domain or DEFAULT_DOMAIN
-
-
 def _with_shape_fields(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model, in which tensors of unknown rank have a shape, as the checker demands."""
 

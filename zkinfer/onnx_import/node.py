@@ -85,4 +85,9 @@ def _value(attribute: onnx.AttributeProto) -> Any:
     if attribute.ref_attr_name:
         return None
     value = helper.get_attribute_value(attribute)
+    return list(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
+def _text(value: Any) -> Any:
+    """A string decoded, anything else as it is."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value

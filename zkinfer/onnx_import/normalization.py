@@ -8,10 +8,9 @@ import math
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
-from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
-MICROSOFT = "com.microsoft"
 NEVER_ZERO = 1e-18
 """The variance that is added where a node adds none, so that equal entries give 0 and not NaN."""
 
@@ -163,6 +162,6 @@ CONVERTERS: Converters = {
     ("", "LpNormalization"): lp_normalization,
     ("", "MeanVarianceNormalization"): mean_variance_normalization,
     ("", "RMSNormalization"): rms_normalization,
-    (MICROSOFT, "SkipLayerNormalization"): skip_layer_normalization,
-    (MICROSOFT, "SkipSimplifiedLayerNormalization"): skip_simplified_layer_normalization,
+    (MICROSOFT_DOMAIN, "SkipLayerNormalization"): skip_layer_normalization,
+    (MICROSOFT_DOMAIN, "SkipSimplifiedLayerNormalization"): skip_simplified_layer_normalization,
 }

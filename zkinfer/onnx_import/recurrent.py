@@ -248,8 +248,7 @@ def _lengths(site: Site, length: int, batch: int) -> tuple[int, ...]:
 
 def _directions(site: Site, gates: int, usual: Sequence[str], *, apart: bool) -> list[Direction]:
     """What the node says of each direction."""
-    word = site.attr("direction", b"forward")
-    word = word.decode() if isinstance(word, bytes) else str(word)
+    word = str(site.attr("direction", "forward"))
     reverse = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}.get(word)
     if reverse is None:
         raise Refusal(f"expected direction to be forward, reverse or bidirectional, got {word}")
@@ -292,7 +291,7 @@ def _activations(
 ) -> tuple[tuple[str, float, float], ...]:
     """Names, alphas and betas, of all directions."""
     given = site.attr("activations", None) or list(usual) * count
-    names = [(n.decode() if isinstance(n, bytes) else str(n)).lower() for n in given]
+    names = [str(name).lower() for name in given]
     unknown = [name for name in names if name not in ACTIVATIONS]
     if unknown or len(names) != len(usual) * count:
         raise Refusal(
