@@ -43,11 +43,8 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
             new = b.derived(node.name, f"/refined/{position}")
             inputs[position] = emitting.refined(b, new, name, scale)
         elif shift:
-            bounds = x.low >> shift, (x.high >> shift) + 1
             aligned = b.derived(node.name, f"/aligned/{position}")
-            emitting.rounding(
-                b, aligned, name, aligned, shift=shift, bounds=bounds, saturates=(False, False)
-            )
+            emitting.coarser(b, aligned, name, aligned, shift)
             inputs[position] = aligned
     output = b.own(node.outputs[0])
     b.emit(node.name, "concat", inputs, output, axis=node.attrs["axis"])

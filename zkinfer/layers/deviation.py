@@ -22,8 +22,20 @@ from zkinfer.layers.contract import (
     Layer,
     Shape,
 )
-from zkinfer.layers.dividing import GUARD, digits, filled, step
-from zkinfer.layers.emitting import FEWEST_BITS, WIDE, narrowing, reciprocals, rounding
+from zkinfer.layers.dividing import GUARD, digits
+from zkinfer.layers.emitting import (
+    EXACT,
+    FEWEST_BITS,
+    WIDE,
+    coarser,
+    filled,
+    multiple,
+    multiplied,
+    narrowing,
+    reciprocals,
+    rounding,
+    step,
+)
 from zkinfer.ops import lift
 from zkinfer.ops.tensor import FixedTensor
 
@@ -73,7 +85,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     )
     (low, high), _ = b.ends(y)
     spread, bounds = b.derived(node.name, "/spread"), (0, b.tensor(squares).high)
-    rounding(b, spread, squares, spread, shift=0, bounds=bounds, saturates=(False, False))
+    rounding(b, spread, squares, spread, shift=0, bounds=bounds, saturates=EXACT)
     if node.attrs["epsilon"]:
         least = (count * low) ** 2
         spread = _raised(b, node, spread, count**2 * node.attrs["epsilon"], least)
@@ -83,8 +95,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 
     def attempt(bits: int) -> None:
         (multiplier,), scale = reciprocals([count], bits)
-        whole = {"axes": (), "keepdims": True, "multiplier": multiplier, "scale": scale}
-        b.emit(node.name, "reduce_sum", (root,), output, **whole)
+        multiplied(b, node.name, root, output, multiplier, scale)
 
     narrowing(b, b.detail + GUARD, FEWEST_BITS, attempt)
     return (Emitted(output, raw=True),)
@@ -95,9 +106,8 @@ def _squares(b: Emitter, node: Node, x: str, count: int, shift: int) -> str:
     of fixed-point x rounded by shift.
     """
     if shift:
-        tensor, name = b.tensor(x), b.derived(node.name, "/narrow")
-        bounds = (tensor.low >> shift, (tensor.high >> shift) + 1)
-        rounding(b, name, x, name, shift=shift, bounds=bounds, saturates=(False, False))
+        name = b.derived(node.name, "/narrow")
+        coarser(b, name, x, name, shift)
         x = name
     along = {"axes": tuple(node.attrs["axes"]), "keepdims": True, "scale": 0}
     squares = step(b, node.name, "/squares", "mul", x, x)
@@ -115,8 +125,7 @@ def _raised(b: Emitter, node: Node, spread: str, epsilon: float, least: float) -
     finest = digits(b, node.outputs[0]) + 2 * GUARD - math.frexp(least)[1]
     room = min(MOST_BITS - 1 - tensor.high.bit_length(), WIDE - 1)
     shift = 2 * (max(min(finest - tensor.scale, room), 0) // 2)
-    fine = {"axes": (), "keepdims": True, "multiplier": 1 << shift, "scale": shift}
-    spread = step(b, node.name, "/refined", "reduce_sum", spread, **fine)
+    spread = multiple(b, node.name, "/refined", spread, 1 << shift, shift)
     number = max(round(math.ldexp(epsilon, b.tensor(spread).scale)), 1)
     added = filled(b, b.derived(node.name, "/epsilon"), spread, number)
     return step(b, node.name, "/total", "add", spread, added, shift_a=0, shift_b=0)

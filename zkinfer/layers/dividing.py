@@ -8,10 +8,10 @@ Where one divisor serves many entries it is inverted once, and each entry is a p
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from zkinfer.layers.contract import Bounds, Emitter
-from zkinfer.layers.emitting import rounding
+from zkinfer.layers.emitting import filled, multiple, rounding, step
 
 GUARD = 3
 """Bits that reciprocals, and divisors where they are finer, have beyond those of the quotient."""
@@ -32,13 +32,6 @@ class Divisor(NamedTuple):
     signs: str | None = None
 
 
-def step(b: Emitter, base: str, suffix: str, op: str, *inputs: str, **attrs: Any) -> str:
-    """A fixed-point operator on the way; returns its output's name, which is its own."""
-    name = b.derived(base, suffix)
-    b.emit(name, op, inputs, name, **attrs)
-    return name
-
-
 def digits(b: Emitter, tensor: str) -> int:
     """The bits of the largest values of a float tensor, at the scale of its format."""
     (low, high), _ = b.ends(tensor)
@@ -57,8 +50,7 @@ def divisor(b: Emitter, node: str, tensor: str, bits: int) -> Divisor:
     x = b.fixed(tensor)
     negative = step(b, node, "/negative", "is_negative", x)
     one = constant(b, node, "/one", negative, 1)
-    double = {"axes": (), "keepdims": True, "multiplier": 2, "scale": 0}
-    twice = step(b, node, "/twice negative", "reduce_sum", negative, **double)
+    twice = multiple(b, node, "/twice negative", negative, 2)
     signs = step(b, node, "/signs", "sub", one, twice, shift_a=0, shift_b=0)
     x = step(b, node, "/absolute", "mul", x, signs)
     ends = (0.0, max(-low, high))
@@ -135,15 +127,7 @@ def constant(b: Emitter, node: str, suffix: str, like: str, number: int) -> str:
     while not 0 <= b.tensor(like).scale <= MOST_SHIFT:
         scale, made = b.tensor(like).scale, f"/{b.tensor(like).scale}"
         if scale < 0:
-            whole = {"axes": (), "keepdims": True, "multiplier": 1}
-            like = step(b, name, made, "reduce_sum", like, **whole, scale=min(-scale, MOST_SHIFT))
+            like = multiple(b, name, made, like, 1, min(-scale, MOST_SHIFT))
         else:
             like = filled(b, b.derived(name, made), like, 0, shift=MOST_SHIFT)
     return filled(b, name, like, number, shift=b.tensor(like).scale)
-
-
-def filled(b: Emitter, name: str, x: str, number: int, *, shift: int = 0) -> str:
-    """A public integer in the place of every entry of a fixed-point tensor rounded by shift."""
-    bounds, saturates = (number, number), (False, False)
-    rounding(b, name, x, name, shift=shift, bounds=bounds, saturates=saturates)
-    return name

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from zkinfer.graph import Node
 from zkinfer.layers.contract import Emitted, Emitter
@@ -13,6 +14,9 @@ WIDE = 40
 
 FEWEST_BITS = 2
 """Of constants, when more would be too wide."""
+
+EXACT = (False, False)
+"""What `rounding` says of bounds that are none of a calibrated range."""
 
 
 def keeping(op: str) -> Emit:
@@ -65,6 +69,13 @@ def rounding(
     b.emit(name, "requantize", (x,), output, **attrs, low_saturates=below, high_saturates=above)
 
 
+def coarser(b: Emitter, name: str, x: str, output: str, shift: int) -> None:
+    """Fixed-point x rounded by `shift` bits, all of it."""
+    tensor = b.tensor(x)
+    bounds = (tensor.low >> shift, (tensor.high >> shift) + 1)
+    rounding(b, name, x, output, shift=shift, bounds=bounds, saturates=EXACT)
+
+
 def refined(b: Emitter, name: str, x: str, scale: int) -> str:
     """Fixed-point x at a finer scale, or one as near to it as fits WIDE bits.
 
@@ -74,8 +85,33 @@ def refined(b: Emitter, name: str, x: str, scale: int) -> str:
     shift = min(scale - tensor.scale, WIDE - max(-tensor.low, tensor.high, 1).bit_length())
     if shift <= 0:
         return x
-    whole = {"axes": (), "keepdims": True, "multiplier": 1 << shift, "scale": shift}
-    b.emit(name, "reduce_sum", (x,), name, **whole)
+    multiplied(b, name, x, name, 1 << shift, shift)
+    return name
+
+
+def multiplied(b: Emitter, name: str, x: str, output: str, multiplier: int, scale: int = 0) -> None:
+    """Fixed-point x times a public integer, at a scale finer by so much; it costs nothing."""
+    whole = {"axes": (), "keepdims": True, "multiplier": multiplier, "scale": scale}
+    b.emit(name, "reduce_sum", (x,), output, **whole)
+
+
+def step(b: Emitter, base: str, suffix: str, op: str, *inputs: str, **attrs: Any) -> str:
+    """A fixed-point operator on the way; returns its output's name, which is its own."""
+    name = b.derived(base, suffix)
+    b.emit(name, op, inputs, name, **attrs)
+    return name
+
+
+def multiple(b: Emitter, base: str, suffix: str, x: str, number: int, scale: int = 0) -> str:
+    """A `step` that is `multiplied`."""
+    name = b.derived(base, suffix)
+    multiplied(b, name, x, name, number, scale)
+    return name
+
+
+def filled(b: Emitter, name: str, x: str, number: int, *, shift: int = 0) -> str:
+    """A public integer in the place of every entry of a fixed-point tensor rounded by shift."""
+    rounding(b, name, x, name, shift=shift, bounds=(number, number), saturates=EXACT)
     return name
 
 

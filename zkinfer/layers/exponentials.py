@@ -10,11 +10,8 @@ import math
 import numpy as np
 
 from zkinfer.layers.contract import Emitter, Floats
-from zkinfer.layers.emitting import rounding
+from zkinfer.layers.emitting import EXACT, filled, rounding, step
 from zkinfer.layers.tabulated import table
-
-EXACT = (False, False)
-"""No bound of a calibrated range."""
 
 
 def last(b: Emitter, name: str, x: str, axis: int) -> str:
@@ -23,9 +20,7 @@ def last(b: Emitter, name: str, x: str, axis: int) -> str:
     if axis == rank - 1:
         return x
     perm = (*(a for a in range(rank) if a != axis), axis)
-    output = b.derived(name, "/last")
-    b.emit(output, "transpose", (x,), output, perm=perm)
-    return output
+    return step(b, name, "/last", "transpose", x, perm=perm)
 
 
 def back(b: Emitter, name: str, x: str, axis: int, output: str) -> None:
@@ -41,8 +36,8 @@ def exponentials(b: Emitter, name: str, x: str, scale: int) -> tuple[str, str, s
     scale: of the last two. Distances beyond which the exponential is less than half a step count as
     the least of these.
     """
-    d, e, total = (b.derived(name, end) for end in ("/distances", "/exponentials", "/total"))
-    b.emit(d, "distances", (x,), d)
+    e, total = (b.derived(name, end) for end in ("/exponentials", "/total"))
+    d = step(b, name, "/distances", "distances", x)
     tensor = b.tensor(d)
     end = vanishing(tensor.scale, scale)
     near = d
@@ -51,10 +46,10 @@ def exponentials(b: Emitter, name: str, x: str, scale: int) -> tuple[str, str, s
         rounding(b, near, d, near, shift=0, bounds=(0, end), saturates=EXACT)
     raw = b.derived(e, "/raw")
     table(b, raw, _falling, near, raw, scale)
-    _rounded(b, e, raw, scale, (0, 1 << scale))
-    summed = b.derived(total, "/raw")
-    whole = {"axes": (len(tensor.shape) - 1,), "keepdims": True, "multiplier": 1, "scale": 0}
-    b.emit(summed, "reduce_sum", (e,), summed, **whole)
+    shift = b.tensor(raw).scale - scale
+    rounding(b, e, raw, e, shift=shift, bounds=(0, 1 << scale), saturates=EXACT)
+    along = {"axes": (len(tensor.shape) - 1,), "keepdims": True, "multiplier": 1, "scale": 0}
+    summed = step(b, total, "/raw", "reduce_sum", e, **along)
     most = tensor.shape[-1] << scale
     rounding(b, total, summed, total, shift=0, bounds=(1 << scale, most), saturates=EXACT)
     return d, e, total
@@ -67,16 +62,8 @@ def vanishing(own: int, scale: int) -> int:
 
 def reciprocal(b: Emitter, name: str, x: str, scale: int) -> str:
     """1 / x at a scale, for a fixed-point x of at least 1 whose scale is not negative."""
-    one, output = b.derived(name, "/one"), b.derived(name, "/reciprocal")
-    unit = 1 << b.tensor(x).scale
-    rounding(b, one, x, one, shift=0, bounds=(unit, unit), saturates=EXACT)
-    b.emit(output, "divide", (one, x), output, shift=scale)
-    return output
-
-
-def _rounded(b: Emitter, name: str, x: str, scale: int, bounds: tuple[int, int]) -> None:
-    """Fixed-point x, under its name, at a scale that is no finer."""
-    rounding(b, name, x, name, shift=b.tensor(x).scale - scale, bounds=bounds, saturates=EXACT)
+    one = filled(b, b.derived(name, "/one"), x, 1 << b.tensor(x).scale)
+    return step(b, name, "/reciprocal", "divide", one, x, shift=scale)
 
 
 def _falling(x: Floats) -> Floats:

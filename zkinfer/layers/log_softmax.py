@@ -23,6 +23,7 @@ from zkinfer.layers.contract import (
     Interval,
     Layer,
 )
+from zkinfer.layers.emitting import step
 from zkinfer.layers.exponentials import back, exponentials, last
 from zkinfer.layers.tabulated import table
 from zkinfer.ops import lift
@@ -67,18 +68,14 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     roots = 0
     while roots < MOST_ROOTS and b.tensor(total).high > SMALL << b.tensor(total).scale:
         roots += 1
-        root, finer = b.derived(name, f"/root{roots}"), max(scale, 0) + roots + 2
-        b.emit(root, "sqrt", (total,), root, shift=2 * finer - b.tensor(total).scale)
-        total = root
+        shift = 2 * (max(scale, 0) + roots + 2) - b.tensor(total).scale
+        total = step(b, name, f"/root{roots}", "sqrt", total, shift=shift)
     logarithm = b.derived(name, "/logarithm")
     table(b, logarithm, LOGARITHMS[roots], total, logarithm, scale)
-    below = b.derived(name, "/below")
-    b.emit(below, "neg", (d,), below)
+    below = step(b, name, "/below", "neg", d)
     scales = b.tensor(below).scale, b.tensor(logarithm).scale
-    shifts = (max(scales) - own for own in scales)
-    attrs = dict(zip(("shift_a", "shift_b"), shifts, strict=True))
-    result = b.derived(name, "/result")
-    b.emit(result, "sub", (below, logarithm), result, **attrs)
+    shift_a, shift_b = (max(scales) - own for own in scales)
+    result = step(b, name, "/result", "sub", below, logarithm, shift_a=shift_a, shift_b=shift_b)
     back(b, name, result, axis, output)
     return (Emitted(output, raw=True),)
 

@@ -32,8 +32,8 @@ from zkinfer.layers.contract import (
     Layer,
     TooWideError,
 )
-from zkinfer.layers.emitting import refined, rounding
-from zkinfer.layers.exponentials import EXACT, vanishing
+from zkinfer.layers.emitting import EXACT, multiple, refined, rounding, step
+from zkinfer.layers.exponentials import vanishing
 from zkinfer.layers.softmax import GUARD, normalized
 from zkinfer.ops import lift
 
@@ -94,16 +94,13 @@ def _marks(b: Emitter, node: Node) -> str:
 
 def _lower(b: Emitter, name: str, suffix: str, x: str, marks: str, steps: int) -> str:
     """Fixed-point x less so many of its steps for each mark, which is a constant's or computed."""
-    scale, lower = b.tensor(x).scale, b.derived(name, suffix)
+    scale = b.tensor(x).scale
     if b.is_constant(marks):
         depth = b.multiple(marks, steps, scale)
     else:
-        depth = b.derived(name, f"{suffix}/depth")
         more = scale - b.tensor(marks).scale
-        whole = {"axes": (), "keepdims": True, "multiplier": steps, "scale": more}
-        b.emit(depth, "reduce_sum", (marks,), depth, **whole)
-    b.emit(lower, "sub", (x, depth), lower, shift_a=0, shift_b=0)
-    return lower
+        depth = multiple(b, name, f"{suffix}/depth", marks, steps, more)
+    return step(b, name, suffix, "sub", x, depth, shift_a=0, shift_b=0)
 
 
 LAYER = Layer(

@@ -21,7 +21,7 @@ from zkinfer.layers.contract import (
     Refusal,
     Shape,
 )
-from zkinfer.layers.dividing import step
+from zkinfer.layers.emitting import multiple, step
 
 
 def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
@@ -62,12 +62,11 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     if node.attrs["centered"]:
         axes = tuple(node.attrs["axes"])
         count = math.prod(b.tensor(x).shape[axis] for axis in axes)
-        exact = {"keepdims": True, "scale": 0}
-        total = step(b, node.name, "/sum", "reduce_sum", x, axes=axes, **exact, multiplier=1)
-        times = {"axes": (), **exact, "multiplier": count}
-        multiple = step(b, node.name, "/multiple", "reduce_sum", x, **times)
-        x = step(b, node.name, "/centered", "sub", multiple, total, shift_a=0, shift_b=0)
-        wide = step(b, node.name, "/multiple of divisor", "reduce_sum", divisor.tensor, **times)
+        along = {"axes": axes, "keepdims": True, "multiplier": 1, "scale": 0}
+        total = step(b, node.name, "/sum", "reduce_sum", x, **along)
+        x = multiple(b, node.name, "/multiple", x, count)
+        x = step(b, node.name, "/centered", "sub", x, total, shift_a=0, shift_b=0)
+        wide = multiple(b, node.name, "/multiple of divisor", divisor.tensor, count)
         divisor = divisor._replace(tensor=wide)
     dividing.quotient(b, node.name, x, divisor, output, y)
     return (Emitted(output, raw=True),)

@@ -14,8 +14,7 @@ import numpy as np
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Interval, Layer
-from zkinfer.layers.dividing import filled, step
-from zkinfer.layers.emitting import copying, rounding
+from zkinfer.layers.emitting import coarser, copying, filled, multiple, step
 from zkinfer.ops import lift
 
 
@@ -43,8 +42,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
             b.derived(node.name, end) for end in ("/nearest", "/below", "/above", "/both")
         )
         _floor(b, nearest, x, 0, scale, nearest)
-        halved = {"axes": (), "keepdims": True, "multiplier": 1, "scale": 1}
-        x = step(b, node.name, "/halved", "reduce_sum", x, **halved)
+        x = multiple(b, node.name, "/halved", x, 1, 1)
         _floor(b, below, x, one - half, scale + 1, below)
         opposite = step(b, node.name, "/opposite", "neg", x)
         _floor(b, above, opposite, half - one, scale + 1, above)
@@ -58,9 +56,7 @@ def _floor(b: Emitter, name: str, x: str, number: int, shift: int, output: str) 
     if number:
         added = filled(b, b.derived(name, "/number"), x, number)
         x = step(b, name, "/moved", "add", x, added, shift_a=0, shift_b=0)
-    tensor = b.tensor(x)
-    bounds = (tensor.low >> shift, (tensor.high >> shift) + 1)
-    rounding(b, name, x, output, shift=shift, bounds=bounds, saturates=(False, False))
+    coarser(b, name, x, output, shift)
 
 
 LAYER = Layer(

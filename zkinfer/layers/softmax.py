@@ -22,6 +22,7 @@ from zkinfer.layers.contract import (
     Interval,
     Layer,
 )
+from zkinfer.layers.emitting import step
 from zkinfer.layers.exponentials import back, exponentials, last, reciprocal
 from zkinfer.ops import lift
 
@@ -54,8 +55,7 @@ def normalized(b: Emitter, node: Node, x: str, axis: int) -> tuple[Emitted, ...]
     x = last(b, node.name, x, axis)
     _, e, total = exponentials(b, node.name, x, scale + GUARD)
     r = reciprocal(b, node.name, total, scale + GUARD)
-    product = b.derived(node.name, "/product")
-    b.emit(product, "mul", (e, r), product)
+    product = step(b, node.name, "/product", "mul", e, r)
     back(b, node.name, product, axis, output)
     return (Emitted(output, raw=True),)
 
