@@ -3,14 +3,12 @@
 y = a 2^shift_a + b 2^shift_b.
 """
 
-import numpy as np
-
 from zkinfer.circuit import arrange, linear
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
 from zkinfer.ops import lift
 from zkinfer.ops.contract import Open, Operator
-from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, broadcast, require
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
@@ -19,13 +17,9 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     shift_a, shift_b = attrs["shift_a"], attrs["shift_b"]
     require(0 <= shift_a <= 62 and 0 <= shift_b <= 62, f"shifts of {shift_a} and {shift_b}")
     require(a.scale + shift_a == b.scale + shift_b, "the operands are not brought to one scale")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError as error:
-        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
     low = (a.low << shift_a) + (b.low << shift_b)
     high = (a.high << shift_a) + (b.high << shift_b)
-    return (FixedTensor(shape, a.scale + shift_a, low, high),)
+    return (FixedTensor(broadcast(a, b), a.scale + shift_a, low, high),)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:

@@ -5,15 +5,13 @@ y = floor((2^(shift+1) a + b) / (2 b)), for a b whose bounds are at least 1.
 
 import math
 
-import numpy as np
-
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets import division
 from zkinfer.circuit.value import Value
 from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Operator
-from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, require
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, broadcast, require
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
@@ -24,11 +22,7 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     require(b.low >= 1, f"a divisor that may be {b.low}; expected one of at least 1")
     wide = max(-a.low, a.high) << shift
     require(wide < 1 << 62, f"a 2^shift that could be {wide}; expected less than 2^62")
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError as error:
-        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
-    return (FixedTensor(shape, a.scale + shift - b.scale, *quotients(a, b, shift)),)
+    return (FixedTensor(broadcast(a, b), a.scale + shift - b.scale, *quotients(a, b, shift)),)
 
 
 def quotients(a: FixedTensor | Value, b: FixedTensor | Value, shift: int) -> tuple[int, int]:

@@ -3,25 +3,19 @@
 y = a b. The scale is the sum of the scales.
 """
 
-import numpy as np
-
 from zkinfer.circuit import arrange
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import multiply
 from zkinfer.circuit.value import Value
 from zkinfer.ops import lift
 from zkinfer.ops.contract import Operator
-from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, ShapeError, product_bounds
+from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, broadcast, product_bounds
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
     """Shapes broadcast."""
     a, b = tensors
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError as error:
-        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
-    return (FixedTensor(shape, a.scale + b.scale, *product_bounds(a, b)),)
+    return (FixedTensor(broadcast(a, b), a.scale + b.scale, *product_bounds(a, b)),)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:

@@ -41,6 +41,14 @@ def require(condition: bool, message: str) -> None:
         raise ShapeError(message)
 
 
+def broadcast(a: FixedTensor, b: FixedTensor) -> tuple[int, ...]:
+    """The common shape of two operands under numpy's rules. Raises ShapeError if there is none."""
+    try:
+        return np.broadcast_shapes(a.shape, b.shape)
+    except ValueError as error:
+        raise ShapeError(f"{a.shape} and {b.shape} do not broadcast") from error
+
+
 def product_bounds(a: FixedTensor, b: FixedTensor, *, or_zero: bool = False) -> tuple[int, int]:
     """Bounds of a product of two entries; or_zero: an entry may be missing and count as zero."""
     corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]

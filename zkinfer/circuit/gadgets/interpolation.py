@@ -14,6 +14,7 @@ Rows: 1 a number, and those of the look-up; bits: s; trace: 2.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from zkinfer.circuit.value import Integers, Interval, Value, wrapped
 
 
 def interpolate(
-    b: Builder, path: str, x: Value, low: int, shift: int, values: Sequence[int]
+    b: Builder, path: str, x: Value, low: int, shift: int, values: tuple[int, ...]
 ) -> Value:
     """The interpolated values, times 2^shift, at every entry of a stored x, not stored.
 
@@ -36,8 +37,7 @@ def interpolate(
     offset = linear.shifted(x, -low)
     numbers = b.integers(path, offset)
     places = None if numbers is None else np.clip(numbers >> shift, 0, len(values) - 2)
-    nodes = tuple(range(0, (len(values) - 1) << shift, 1 << shift))
-    heights, slopes = tuple(values[:-1]), tuple(np.diff(np.array(values, np.int64)).tolist())
+    nodes, heights, slopes = _columns(shift, values)
     v = _entry(b, f"{path}/value", x, heights, places)
     if not shift:
         look_up(b, path, (nodes, heights), (offset, v), places)
@@ -49,6 +49,13 @@ def interpolate(
     look_up(b, path, (nodes, heights, slopes), (node, v, d), places)
     y = linear.add(linear.scale(v, 1 << shift), multiply(b, f"{path}/product", d, r))
     return y.within(Interval(min(values) << shift, max(values) << shift))
+
+
+@lru_cache(maxsize=16)
+def _columns(shift: int, values: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The table's: where its nodes are, the values there, and how much they rise to the next."""
+    nodes = tuple(range(0, (len(values) - 1) << shift, 1 << shift))
+    return nodes, values[:-1], tuple(np.diff(np.array(values, np.int64)).tolist())
 
 
 def _entry(

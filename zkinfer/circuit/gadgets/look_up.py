@@ -58,9 +58,8 @@ class Table:
             self.places.append(places.ravel())
             return
         rows = values[0].rows
-        one = Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
         a = _folded(self.b, rows, values)
-        self.totals.extend(self.b.quotients(f"{path}/look_up", rows, a, [one]))
+        self.totals.extend(self.b.quotients(f"{path}/look_up", rows, a, [_one(rows)]))
 
     def finish(self) -> None:
         """The blocks `entries` and `total`."""
@@ -160,8 +159,7 @@ def _folded(b: Builder, rows: tuple[int, ...], columns: Sequence[Value]) -> list
     """alpha - sum_c w_c column_c, at every row; vectors are folded first."""
     lengths = [extent for column in columns for extent in column.rows[len(rows) :]]
     alpha, *others = b.challenges([2] * (1 + len(columns)) + lengths)
-    one = Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
-    terms = [_times(one, alpha)]
+    terms = [_times(_one(rows), alpha)]
     scalars, vectors = others[: len(columns)], iter(others[len(columns) :])
     for column, challenge in zip(columns, scalars, strict=True):
         count = len(column.rows) - len(rows)
@@ -172,6 +170,11 @@ def _folded(b: Builder, rows: tuple[int, ...], columns: Sequence[Value]) -> list
             flat = replace(term, rows=outer, sums=(*sums, *term.sums))
             terms.append(_times(flat, challenge))
     return terms
+
+
+def _one(rows: tuple[int, ...]) -> Term:
+    """One at every row."""
+    return Term(0, 1, (), tuple(Axis(extent, None, ()) for extent in rows))
 
 
 def _times(term: Term, challenge: Challenge) -> Term:
