@@ -11,6 +11,7 @@ from tests.conformance.agreement import agrees
 from tests.conformance.test_import_refusals import message
 from tests.onnx_models import model
 from zkinfer.errors import UnsupportedModelError
+from zkinfer.onnx_import.moves import MAX_PARTS
 
 RNG = np.random.default_rng(5)
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -103,3 +104,11 @@ def test_refusals() -> None:
         (recurrent("LSTM", lengths=(9, 1)), "sequence_lens"),
     ):
         assert expected in message(made, UnsupportedModelError)
+
+
+def test_more_steps_than_one_concatenation_takes() -> None:
+    shape, size = (MAX_PARTS + 3, 1, 1), {"hidden_size": 1}
+    arrays = {"W": np.full((1, 1, 1), 0.5, np.float32)}
+    nodes = [helper.make_node("RNN", ["x", "W", "W"], ["y"], "the_rnn", **size)]
+    graph = agrees(model(nodes, {"x": shape}, arrays))
+    assert max(len(made.inputs) for made in graph.nodes) <= MAX_PARTS

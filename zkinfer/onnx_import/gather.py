@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
-from zkinfer.onnx_import.moves import reshaped, taken
+from zkinfer.onnx_import.moves import permuted, reshaped, taken
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -33,18 +33,13 @@ def _by_index(site: Site, axis: int) -> None:
     shape, index = site.shape(0), site.shape(1)
     order = (axis, *(a for a in range(len(shape)) if a != axis))
     rows = (shape[axis], prod(shape) // shape[axis])
-    if site.is_constant(0):
-        table = site.floats(0, "table").transpose(order).reshape(rows)
-        x = site.weight("table", table, 0)
-    else:
-        moved = site.step("transpose", "rows", site.any_operand(0), perm=order)
-        x = site.step("reshape", "table", moved, shape=rows)
+    x = reshaped(site, permuted(site, site.any_operand(0), order), rows)
     y = site.step("gather", "gather", x, site.source(1))
-    wide = site.step("reshape", "wide", y, shape=(*index, *(shape[a] for a in order[1:])))
+    wide = reshaped(site, y, (*index, *(shape[a] for a in order[1:])))
     middle = range(len(index))
     rest = range(len(index), len(index) + len(shape) - 1)
     perm = (*rest[:axis], *middle, *rest[axis:])
-    site.finish("transpose", wide, perm=perm)
+    site.keep(permuted(site, wide, perm))
 
 
 def indices(site: Site, index: int, extent: int) -> Places:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
+from zkinfer.onnx_import.moves import end_to_end
 from zkinfer.onnx_import.node import Refusal
 
 MOST_STEPS = 512
@@ -228,12 +229,11 @@ def _recurrent(
         parts = [
             site.step("reshape", "direction", y, shape=(length, 1, batch, size)) for y, _ in made
         ]
-        y = site.step("concat", "directions", *parts, axis=1) if len(parts) > 1 else parts[0]
+        y = end_to_end(site, parts, 1)
         site.finish("transpose", y, perm=(2, 0, 1, 3) if batch_first else (0, 1, 2, 3))
     for index in range(1, 3 if gates == 4 else 2):
         if site.uses_output(index):
-            last = [state[index - 1] for _, state in made]
-            y = site.step("concat", "last", *last, axis=0) if len(last) > 1 else last[0]
+            y = end_to_end(site, [state[index - 1] for _, state in made], 0)
             perm = (1, 0, 2) if batch_first else (0, 1, 2)
             site.finish("transpose", y, index=index, perm=perm)
 
@@ -330,16 +330,14 @@ def _run(
             known.append(h)
         if d.reverse:
             known.reverse()
-        y = d.step("concat", "outputs", *known, axis=0) if steps > 1 else known[0]
+        y = end_to_end(site, known, 0)
         if steps < length:
             pads = (0, 0, 0, length - steps, 0, 0)
             y = d.step("pad", "padded", y, pads=pads, value=0.0)
         outputs.append(y)
         states.append([name for name in (h, c) if name is not None])
-    if len(groups) == 1:
-        return outputs[0], states[0]
-    joined = [d.step("concat", "batch", *parts, axis=1) for parts in zip(*states, strict=True)]
-    return d.step("concat", "batch", *outputs, axis=1), joined
+    joined = [end_to_end(site, parts, 1) for parts in zip(*states, strict=True)]
+    return end_to_end(site, outputs, 1), joined
 
 
 def _part(d: Direction, x: str, axis: int, start: int, count: int) -> str:
