@@ -8,6 +8,7 @@ import numpy as np
 
 from models.data import Floats
 from models.export import GraphWriter
+from models.nn import he_normal
 
 STEM = 16
 
@@ -49,17 +50,12 @@ class _Mobile:
         self.rng = np.random.default_rng(3)
         self.writer = GraphWriter("mobilenet_v3", "image", (3, height, width))
 
-    def weights(self, gain: float, *shape: int) -> Floats:
-        """Normal numbers of the deviation that keeps activations the size they have."""
-        deviation = np.sqrt(gain / np.prod(shape[1:]))
-        return (self.rng.normal(size=shape) * deviation).astype(np.float32)
-
     def bias(self, count: int) -> Floats:
         return self.rng.normal(0, 0.2, count).astype(np.float32)
 
     def dense(self, inputs: int, outputs: int) -> tuple[Floats, Floats]:
         """A matrix and a bias."""
-        return self.weights(2, outputs, inputs), self.bias(outputs)
+        return he_normal(self.rng, (outputs, inputs)), self.bias(outputs)
 
     def conv(
         self,
@@ -72,7 +68,7 @@ class _Mobile:
         groups: int = 1,
     ) -> str:
         """A convolution that halves the sides where it has a stride of 2."""
-        weight = self.weights(2, outputs, inputs // groups, kernel, kernel)
+        weight = he_normal(self.rng, (outputs, inputs // groups, kernel, kernel))
         return self.writer.conv(
             name, x, weight, self.bias(outputs), stride, kernel // 2, groups=groups
         )
