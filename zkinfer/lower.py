@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-import numpy.typing as npt
 
 from zkinfer.certificate import certified_bound
 from zkinfer.circuit import value as views
@@ -20,11 +19,9 @@ from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
-from zkinfer.ops import OPS
-from zkinfer.plan import Plan, kernels, make_plan
-
-Times = npt.NDArray[np.float64]
+from zkinfer.fixed import FixedGraph, FixedTensor
+from zkinfer.plan import kernels, make_plan
+from zkinfer.steps import Steps, Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,6 @@ def _constrain(
     plan = make_plan(graph)
     graph = plan.graph
     values: dict[str, Value] = {}
-    saturated: dict[str, Times] = {}
     for name in graph.inputs:
         values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
     known = _certified(graph)
@@ -105,40 +101,15 @@ def _constrain(
         tensor = graph.tensors[name]
         certain = known or Interval(tensor.low, tensor.high)
         values[name] = _weight(b, name, tensor, certain, array, plan.kernels.get(name, 0))
-    for node in graph.nodes:
-        operands = [values[name] for name in node.inputs]
-        try:
-            made = _node(b, plan, node, operands)
-        except UnsupportedModelError as error:
-            raise UnsupportedModelError(f"node {node.name} ({node.op}): {error}") from error
-        values.update(zip(node.outputs, made, strict=True))
-        excess = OPS[node.op].excess
-        if b.solving and excess is not None:
-            times = excess(node.attrs, operands[0].array)
-            if (times > 1).any():
-                saturated[node.name] = times[times > 1]
+    steps = Steps(b, plan, values)
+    steps.run()
     for name in graph.outputs:
         try:
             _publish(b, graph, name, values[name])
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"output {name}: {error}") from error
     b.finish()
-    return {name: values[name] for name in graph.outputs}, saturated
-
-
-def _node(b: Builder, plan: Plan, node: FixedNode, operands: list[Value]) -> list[Value]:
-    """A node's outputs, each stored where the plan says so."""
-    made = []
-    results = OPS[node.op].constrain(b, node.name, node.attrs, *operands)
-    for number, (name, result) in enumerate(zip(node.outputs, results, strict=True)):
-        tensor = plan.graph.tensors[name]
-        value = result.bounded(tensor.low, tensor.high)
-        b.count(node.name, value.terms)
-        if plan.stores(name, value):
-            place = f"/{number}" if len(results) > 1 else ""
-            value = b.store(f"{node.name}/output{place}", value)
-        made.append(value)
-    return made
+    return {name: values[name] for name in graph.outputs}, steps.saturated
 
 
 def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:

@@ -10,16 +10,18 @@ A schedule says of tensors, whose integers stay the same, how the circuit holds 
                     the product equals; every other product becomes a tensor of the trace
     short           what takes many terms to read is stored, so that each reader reads one
     kernels         a weight that is read as a kernel is laid out as one, with less padding
+    repeats         what is computed again and again, step by step, is stated once for all steps
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zkinfer.circuit.value import Value
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
 from zkinfer.ops.contract import Open
+from zkinfer.repeats import Repeat, find_repeats
 
 MAX_TERMS = 64
 MAX_SUMS = 4
@@ -31,12 +33,13 @@ class Plan:
     """A graph to lower, and how.
 
     graph: rewritten. open: by tensor, what its reader takes open; NOTHING for those not named.
-    kernels: by weight, the number of groups it is laid out in.
+    kernels: by weight, the number of groups it is laid out in. repeats: in the order of the nodes.
     """
 
     graph: FixedGraph
     open: Mapping[str, Open]
     kernels: Mapping[str, int]
+    repeats: tuple[Repeat, ...]
 
     def stores(self, name: str, value: Value) -> bool:
         """Whether what a node makes becomes a tensor of the trace."""
@@ -52,7 +55,8 @@ class Plan:
 def make_plan(graph: FixedGraph) -> Plan:
     """A pure function of the graph."""
     graph = maxima_first(graph)
-    return Plan(graph, open_tensors(graph), kernels(graph))
+    repeats = find_repeats(graph)
+    return Plan(graph, open_tensors(graph, repeats), kernels(graph), repeats)
 
 
 def maxima_first(graph: FixedGraph) -> FixedGraph:
@@ -76,10 +80,26 @@ def maxima_first(graph: FixedGraph) -> FixedGraph:
     return graph if ordered == graph.nodes else replace(graph, nodes=ordered)
 
 
-def open_tensors(graph: FixedGraph) -> dict[str, Open]:
-    """What the only reader of a tensor takes open of it, by tensor."""
+def open_tensors(graph: FixedGraph, repeats: Sequence[Repeat]) -> dict[str, Open]:
+    """What the only reader of a tensor takes open of it, by tensor.
+
+    Copies that are stated together take what copies of one node make together, and all make.
+    """
+    readers = _only_readers(graph)
+    groups = {
+        node.name: nodes
+        for repeat in repeats
+        for position in range(repeat.period)
+        if repeat.together[position] is not None
+        for nodes in [repeat.copies(graph, position)]
+        for node in nodes
+    }
+    makers = {name: node for node in graph.nodes for name in node.outputs}
     found = {}
-    for name, reader in _only_readers(graph).items():
+    for name, reader in readers.items():
+        made = groups.get(makers[name].name) if name in makers else None
+        if groups.get(reader.name) != (made and _readers_of(made, readers)):
+            continue
         outputs = tuple(graph.tensors[output] for output in reader.outputs)
         found[name] = OPS[reader.op].takes_open(reader.attrs, graph.tensors[name], outputs)
     return found
@@ -94,6 +114,12 @@ def kernels(graph: FixedGraph) -> dict[str, int]:
             if node.inputs[position] in weights:
                 found.setdefault(node.inputs[position], set()).add(groups)
     return {name: groups.pop() for name, groups in found.items() if len(groups) == 1}
+
+
+def _readers_of(
+    nodes: Sequence[FixedNode], readers: Mapping[str, FixedNode]
+) -> tuple[FixedNode | None, ...]:
+    return tuple(readers.get(node.outputs[0]) for node in nodes)
 
 
 def _only_readers(graph: FixedGraph) -> dict[str, FixedNode]:

@@ -82,7 +82,12 @@ def graph(choices: Choices, chain: Sequence[str] = ()) -> Example:
         ops += ["label"] * d.one((0, 0, 0, 0, 0, 0, 1, 1, 2))
     for op in ops:
         if not d.is_large:
-            _node(d, op)
+            node(d, op)
+    return example(d)
+
+
+def example(d: Drawing) -> Example:
+    """The graph in the making as a key carries it, with integers for it."""
     made = [name for name in d.tensors if name not in d.weights]
     outputs = [made[-1], *(name for name in made[:-1] if d.chance(15))]
     modes = [d.one(("hidden", "hidden", "public")) for _ in range(2)]
@@ -95,7 +100,7 @@ def graph(choices: Choices, chain: Sequence[str] = ()) -> Example:
     return Example(drawn, assignments, proved=not d.is_large and d.chance(8))
 
 
-def _node(d: Drawing, op: str) -> None:
+def node(d: Drawing, op: str) -> None:
     """Adds a node of an op, unless all attempts are refused."""
     for _ in range(ATTEMPTS):
         known = [dict(d.declared), list(d.inputs), list(d.weights)]
@@ -106,7 +111,7 @@ def _node(d: Drawing, op: str) -> None:
             attrs = d.spoiled(attrs) if d.chance(6) else attrs
             name = d.add(op, *operands, **attrs)
         except FormatError as error:
-            parts = [part for node in d.nodes for part in (node.name, *node.outputs)]
+            parts = [part for one in d.nodes for part in (one.name, *one.outputs)]
             parts += [*d.declared, "a name ", "two nodes have one name"]
             if not any(part and part in str(error) for part in parts):
                 raise Finding("a refusal names nothing", str(error)) from error

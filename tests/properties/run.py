@@ -19,6 +19,7 @@ from tests.properties import (
     draw_circuits,
     draw_fixed,
     draw_models,
+    draw_repeats,
     unseen,
 )
 from tests.properties.choices import Choices, Finding, Rejected, replayed, seeded, shrunk
@@ -49,6 +50,7 @@ class Kind:
 KINDS = {
     "circuits": Kind(draw_circuits.circuit, check_circuits.outcome, draw_circuits.shown),
     "fixed": Kind(draw_fixed.graph, check_fixed.outcome, check_fixed.shown),
+    "repeats": Kind(draw_repeats.graph, check_fixed.outcome, check_fixed.shown),
     "models": Kind(draw_models.graph, check_models.outcome, repr),
     "mlps": Kind(draw_models.mlp, check_models.outcome, repr),
     "unseen": Kind(unseen.draw, unseen.check, repr),

@@ -175,6 +175,9 @@ class Emitter(Protocol):
         the data, so that values may leave them.
         """
 
+    def domain(self, tensor: str) -> tuple[int, int]:
+        """The least and the greatest integer of a float tensor, or of any that is alike."""
+
     def scale(self, tensor: str) -> int:
         """The scale of a float tensor's format."""
 

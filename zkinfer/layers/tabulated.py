@@ -1,8 +1,9 @@
 """How a function of one number becomes a fixed-point operator: a table, with lines between nodes.
 
-The table spans the bounds of the operand's integers. Its nodes are the fewest, a power of two steps
-apart, with which the lines are as close as the function's format tells numbers apart: half a step
-of it at most, for each line at its quarters, if `MOST_NODES` are enough for that.
+The table spans the bounds of the operand's integers, or of those of all that are like it. Its nodes
+are the fewest, a power of two steps apart, with which the lines are as close as the function's
+format tells numbers apart: half a step of it at most, for each line at its quarters, if
+`MOST_NODES` are enough for that.
 """
 
 from collections.abc import Callable
@@ -31,17 +32,30 @@ def tabulated(value: Callable[[Node], Value]) -> Emit:
 
     def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         x, output = b.fixed(node.inputs[0]), b.raw(node.outputs[0])
-        table(b, node.name, value(node), x, output, b.scale(node.outputs[0]))
+        domain, scale = b.domain(node.inputs[0]), b.scale(node.outputs[0])
+        table(b, node.name, value(node), x, output, scale, domain)
         return (Emitted(output, raw=True),)
 
     return emit
 
 
-def table(b: Emitter, name: str, value: Value, x: str, output: str, scale: int) -> None:
-    """Emits a function of a fixed-point tensor, exact to half a step of a scale; it is raw."""
+def table(
+    b: Emitter,
+    name: str,
+    value: Value,
+    x: str,
+    output: str,
+    scale: int,
+    domain: tuple[int, int] | None = None,
+) -> None:
+    """Emits a function of a fixed-point tensor, exact to half a step of a scale; it is raw.
+
+    domain: the integers that the table is for; those of the tensor's bounds if it is not given.
+    """
     t = b.tensor(x)
-    shift, finest, values = _table(value, t.scale, t.low, t.high, scale)
-    b.emit(name, "interpolate", (x,), output, first=t.low, shift=shift, scale=finest, values=values)
+    low, high = domain or (t.low, t.high)
+    shift, finest, values = _table(value, t.scale, low, high, scale)
+    b.emit(name, "interpolate", (x,), output, first=low, shift=shift, scale=finest, values=values)
 
 
 @lru_cache(maxsize=512)

@@ -1,7 +1,8 @@
 """Converters of RNN, GRU and LSTM: every step written out with other operators.
 
-The products of all inputs with their weights are one matrix product; a step slices its part of it
-and adds the product of the state. Tensors of a step are [1, batch, ...].
+A step adds the products of its inputs and of the state with their weights. What all steps do with
+one matrix is one product again in the circuit (zkinfer.repeats). Tensors of a step are
+[1, batch, ...].
 """
 
 from collections.abc import Callable, Sequence
@@ -15,21 +16,23 @@ from zkinfer.onnx_import.node import Refusal
 
 MOST_STEPS = 512
 
-Step = Callable[[str, str | None, str | None], tuple[str, str | None]]
-"""From the step's inputs times weights, the state and the cell the next two; None for zeros."""
+Step = Callable[..., tuple[str, ...]]
+"""From the step's inputs, the state, and for LSTM the cell, to the next state and cell."""
 
 
 @dataclass(frozen=True)
 class Direction:
     """One direction of a node.
 
-    weights: of the state, [hidden, gates * hidden], for each gate in order. bias: of the state
-    where it is apart. activations: their ONNX names, with alpha and beta. peephole: of the gates
-    i, o and f, or nothing. clip: of what activations take. number: 0 or 1.
+    inputs, states: weights [inputs or hidden, gates * hidden], for each gate in order. state_bias:
+    of the state where it is apart. activations: their ONNX names, with alpha and beta. peephole: of
+    the gates i, o and f, or nothing. clip: of what activations take. number: 0 or 1. name: what
+    nodes and weights are named after.
     """
 
     site: Site
     number: int
+    name: str
     reverse: bool
     hidden: int
     inputs: Floats
@@ -42,18 +45,42 @@ class Direction:
 
     def step(self, op: str, suffix: str, *inputs: str, **attrs: object) -> str:
         """A node named after the direction, whose output is like those of all of its suffix."""
-        output = self.site.step(op, f"{self.number}/{suffix}", *inputs, **attrs)
-        self.site.graph.alike[output] = f"{self.site.node.name}/{self.number}/{suffix}"
+        output = self.site.step(op, f"{self.name}/{suffix}", *inputs, **attrs)
+        self.site.graph.alike[output] = f"{self.site.node.name}/{self.name}/{suffix}"
         return output
 
     def weight(self, suffix: str, array: Floats) -> str:
         """A constant named after the direction."""
-        return self.site.weight(f"{self.number}.{suffix}", array)
+        return self.site.weight(f"{self.name}.{suffix}", array)
 
     def gate(self, x: str, place: int, count: int = 1) -> str:
         """Some neighbouring gates of the last axis."""
         bounds = {"starts": (place * self.hidden,), "stops": ((place + count) * self.hidden,)}
         return self.step("slice", f"gate{place}", x, **bounds, axes=(2,), steps=(1,))
+
+    def part(self, first: int, last: int) -> "Direction":
+        """Some neighbouring gates of it."""
+        columns = slice(first * self.hidden, last * self.hidden)
+        return replace(
+            self,
+            name=f"{self.name}.{first}",
+            inputs=self.inputs[:, columns],
+            states=self.states[:, columns],
+            input_bias=self.input_bias[columns],
+        )
+
+    def of_inputs(self, x: str) -> str:
+        """A step's inputs times their weights."""
+        w, b = self.weight("W", self.inputs), self.weight("b", self.input_bias)
+        return self.step("matmul", "inputs", x, w, b)
+
+    def of_state(self, h: str, *bias: str) -> str:
+        """The state times its weights."""
+        return self.step("matmul", "state", h, self.weight("R", self.states), *bias)
+
+    def total(self, x: str, h: str) -> str:
+        """Both together."""
+        return self.step("add", "total", self.of_inputs(x), self.of_state(h))
 
     def activate(self, which: int, x: str) -> str:
         """An activation of clipped numbers."""
@@ -111,8 +138,8 @@ def rnn(site: Site) -> None:
     """RNN."""
 
     def steps(d: Direction) -> Step:
-        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
-            return d.activate(0, _with_state(d, xw, h)), None
+        def step(x: str, h: str) -> tuple[str, ...]:
+            return (d.activate(0, d.total(x, h)),)
 
         return step
 
@@ -124,30 +151,21 @@ def gru(site: Site) -> None:
     after = bool(site.attr("linear_before_reset", 0))
 
     def steps(d: Direction) -> Step:
-        width = d.hidden
-        gates = replace(d, states=d.states[:, : 2 * width])
-        inner = replace(d, states=d.states[:, 2 * width :])
+        gates, inner = d.part(0, 2), d.part(2, 3)
 
-        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
-            both = d.activate(0, _with_state(gates, d.gate(xw, 0, 2), h))
-            z, x = d.gate(both, 0), d.gate(xw, 2)
+        def step(x: str, h: str) -> tuple[str, ...]:
+            both = d.activate(0, gates.total(x, h))
+            z = d.gate(both, 0)
             if after:
                 r = d.gate(both, 1)
                 bias = d.weight("reset bias", d.state_bias)
-                if h is None:
-                    part = d.step("mul", "reset", r, bias)
-                else:
-                    states = d.weight("R inner", inner.states)
-                    product = d.step("matmul", "state", h, states, bias)
-                    part = d.step("mul", "reset", r, product)
-                new = d.activate(1, d.step("add", "inner", x, part))
+                part = d.step("mul", "reset", r, inner.of_state(h, bias))
+                new = d.activate(1, d.step("add", "inner", inner.of_inputs(x), part))
             else:
-                kept = None if h is None else d.step("mul", "reset", d.gate(both, 1), h)
-                new = d.activate(1, _with_state(inner, x, kept))
+                kept = d.step("mul", "reset", d.gate(both, 1), h)
+                new = d.activate(1, inner.total(x, kept))
             moved = d.step("mul", "new", d.complement(z), new)
-            if h is None:
-                return moved, None
-            return d.step("add", "state", moved, d.step("mul", "old", z, h)), None
+            return (d.step("add", "state", moved, d.step("mul", "old", z, h)),)
 
         return step
 
@@ -161,16 +179,16 @@ def lstm(site: Site) -> None:
     def steps(d: Direction) -> Step:
         free = replace(d, clip=None)
 
-        def seen(x: str, cell: str | None, gate: int) -> str:
+        def seen(x: str, cell: str, gate: int) -> str:
             """What a gate sees, with its peephole."""
-            if d.peephole is None or cell is None:
+            if d.peephole is None:
                 return x
             weights = d.peephole[gate * d.hidden : (gate + 1) * d.hidden]
             peep = d.step("mul", f"peep{gate}", cell, d.weight(f"P{gate}", weights))
             return d.step("add", f"seen{gate}", x, peep)
 
-        def step(xw: str, h: str | None, c: str | None) -> tuple[str, str | None]:
-            total = _with_state(d, xw, h)
+        def step(x: str, h: str, c: str) -> tuple[str, ...]:
+            total = d.total(x, h)
             if d.peephole is None:
                 three = d.activate(0, d.gate(total, 0, 3))
                 i, o, f = (d.gate(three, gate) for gate in range(3))
@@ -178,9 +196,8 @@ def lstm(site: Site) -> None:
                 i = d.activate(0, seen(d.gate(total, 0), c, 0))
                 o, f = "", d.activate(0, seen(d.gate(total, 2), c, 2))
             f = d.complement(i) if coupled else f
-            cell = d.step("mul", "new", i, d.activate(1, d.gate(total, 3)))
-            if c is not None:
-                cell = d.step("add", "cell", cell, d.step("mul", "old", f, c))
+            new = d.step("mul", "new", i, d.activate(1, d.gate(total, 3)))
+            cell = d.step("add", "cell", new, d.step("mul", "old", f, c))
             if d.peephole is not None:
                 o = d.activate(0, seen(d.gate(total, 1), cell, 1))
             return d.step("mul", "output", o, free.activate(2, cell)), cell
@@ -188,14 +205,6 @@ def lstm(site: Site) -> None:
         return step
 
     _recurrent(site, 4, ("sigmoid", "tanh", "tanh"), steps)
-
-
-def _with_state(d: Direction, xw: str, h: str | None) -> str:
-    """The inputs' part plus the state times its weights."""
-    if h is None:
-        return xw
-    product = d.step("matmul", "state", h, d.weight(f"R{d.states.shape[1]}", d.states))
-    return d.step("add", "total", xw, product)
 
 
 def _recurrent(
@@ -272,6 +281,7 @@ def _directions(site: Site, gates: int, usual: Sequence[str], *, apart: bool) ->
             Direction(
                 site=site,
                 number=number,
+                name=str(number),
                 reverse=backwards,
                 hidden=hidden,
                 inputs=w[number].T,
@@ -317,17 +327,16 @@ def _run(
 ) -> tuple[str, list[str]]:
     """One direction: all its outputs [steps, batch, hidden], and its last state and cell."""
     length, batch, _ = site.graph.shape(x)
-    xw = d.step("matmul", "inputs", x, d.weight("W", d.inputs), d.weight("b", d.input_bias))
     groups = [range(batch)] if len(set(lengths)) == 1 else [range(i, i + 1) for i in range(batch)]
     outputs, states = [], []
     for group in groups:
         first, steps = group[0], lengths[group[0]]
-        h, c = (_initial(d, xw, place, group, batch, given=lstm or place == 5) for place in (5, 6))
-        own = _part(d, xw, 1, first, len(group)) if len(groups) > 1 else xw
+        state = tuple(_initial(d, x, place, group) for place in ((5, 6) if lstm else (5,)))
+        own = _part(d, x, 1, first, len(group))
         known = []
         for t in reversed(range(steps)) if d.reverse else range(steps):
-            h, c = step(_part(d, own, 0, t, 1), h, c)
-            known.append(h)
+            state = step(_part(d, own, 0, t, 1), *state)
+            known.append(state[0])
         if d.reverse:
             known.reverse()
         y = end_to_end(site, known, 0)
@@ -335,42 +344,40 @@ def _run(
             pads = (0, 0, 0, length - steps, 0, 0)
             y = d.step("pad", "padded", y, pads=pads, value=0.0)
         outputs.append(y)
-        states.append([name for name in (h, c) if name is not None])
+        states.append(state)
     joined = [end_to_end(site, parts, 1) for parts in zip(*states, strict=True)]
     return end_to_end(site, outputs, 1), joined
 
 
 def _part(d: Direction, x: str, axis: int, start: int, count: int) -> str:
     """Some positions of an axis."""
+    if count == d.site.graph.shape(x)[axis]:
+        return x
     bounds = {"starts": (start,), "stops": (start + count,), "axes": (axis,), "steps": (1,)}
     return d.step("slice", "part", x, **bounds)
 
 
-def _initial(
-    d: Direction, xw: str, place: int, group: range, batch: int, *, given: bool
-) -> str | None:
-    """The first state, or cell, of some sequences: [1, batch, hidden]; None for zeros.
+def _initial(d: Direction, x: str, place: int, group: range) -> str:
+    """The first state, or cell, of some sequences: [1, sequences, hidden].
 
-    A constant one is added to zeros of xw, so that it is computed like those after it.
+    Constants are added to zeros made of x, so that they are computed like those after them.
     """
     site = d.site
-    if not given or not site.has(place):
-        return None
-    if site.is_constant(place):
-        array = site.floats(place, "initial states")
+    if site.has(place) and not site.is_constant(place):
+        name = site.operand(place)
         if site.attr("layout", 0):
-            array = array.transpose(1, 0, 2)
+            name = d.step("transpose", "initial", name, perm=(1, 0, 2))
+        return _part(d, _part(d, name, 0, d.number, 1), 1, group[0], len(group))
+    first = x
+    for axis, start, count in ((0, 0, 1), (1, group[0], len(group)), (2, 0, 1)):
+        first = _part(d, first, axis, start, count)
+    zero = d.step("clip", "zero", first, low=0.0, high=0.0)
+    array = np.zeros((1, 1, d.hidden))
+    if site.has(place):
+        array = site.floats(place, "initial states")
+        array = array.transpose(1, 0, 2) if site.attr("layout", 0) else array
         array = array[d.number : d.number + 1, group[0] : group[-1] + 1]
-        if not array.any():
-            return None
-        zero = d.step("clip", "zero", _part(d, d.gate(xw, 0), 0, 0, 1), low=0.0, high=0.0)
-        first = _part(d, zero, 1, 0, 1)
-        return d.step("add", "initial", first, d.weight(f"initial {place} {group[0]}", array))
-    name = site.operand(place)
-    if site.attr("layout", 0):
-        name = d.step("transpose", "initial", name, perm=(1, 0, 2))
-    name = _part(d, name, 0, d.number, 1)
-    return name if len(group) == batch else _part(d, name, 1, group[0], len(group))
+    return d.step("add", "initial", zero, d.weight(f"initial {place} {group[0]}", array))
 
 
 CONVERTERS: Converters = {

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.value import Value
+from zkinfer.ops import lift
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
 TABLE = "table"
@@ -107,3 +108,15 @@ class Operator:
     keeps_order: bool = False
     excess: Callable[[Attrs, Integers], npt.NDArray[np.float64]] | None = None
     takes_maxima: Callable[[Attrs, FixedTensor], bool] = lambda *_: False
+
+    def stacked(self, ranks: Sequence[int], differ: Sequence[bool]) -> tuple[bool, ...] | None:
+        """Which operands have a new first axis where many copies of it are one.
+
+        ranks: of the operands; those with the new axis are first brought to one rank. differ: which
+        are not the same in all copies. None where copies cannot be one, or need not.
+        """
+        if self.lift is lift.contracted:
+            return tuple(differ) if any(differ[:2]) and min(ranks[:2]) > 1 else None
+        if self.lift in (lift.entrywise, lift.broadcast) and any(differ):
+            return (True, *differ[1:])
+        return None

@@ -250,6 +250,14 @@ class Network:
         x = self.tensors[self.names[tensor]]
         return (math.ldexp(x.low, -x.scale), math.ldexp(x.high, -x.scale)), False
 
+    def domain(self, tensor: str) -> tuple[int, int]:
+        """The least and the greatest integer of a float tensor, or of any that is alike."""
+        x = self.tensors[self.names[tensor]]
+        if self.task.stands(tensor) == tensor:
+            return x.low, x.high
+        low, high = self.formats[tensor].bounds(x.scale)
+        return min(low, x.low), max(high, x.high)
+
     def scale(self, tensor: str) -> int:
         """The scale of a float tensor's format."""
         return self.formats[tensor].scale(self._bits(tensor))
