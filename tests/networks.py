@@ -455,6 +455,30 @@ def _sums_of_products() -> Mapping[str, FixedGraph]:
     return made
 
 
+def _steps() -> Mapping[str, FixedGraph]:
+    made = {}
+    net = Net()
+    x, h = net.input(5, 1, 2), net.weight(1, 1, 2, scale=-4)
+    w, r = net.weight(2, 2), net.weight(2, 2, scale=4)
+    for step in range(5):
+        bounds = {"starts": (step,), "stops": (step + 1,), "axes": (0,), "steps": (1,)}
+        part = net.node("slice", x, name=f"slice{step}", **bounds)
+        left = net.node("matmul", part, w, name=f"left{step}")
+        right = net.node("matmul", h, r, name=f"right{step}")
+        total = net.node("add", left, right, name=f"add{step}", shift_a=0, shift_b=0)
+        h = net.requantize(total, 4)
+    made["a state step by step"] = net.graph(h)
+    net = Net()
+    x, state = net.input(6, 2), net.weight(1, 2)
+    for step in range(6):
+        bounds = {"starts": (5 - step,), "stops": (6 - step,), "axes": (0,), "steps": (1,)}
+        part = net.node("slice", x, name=f"slice{step}", **bounds)
+        part = net.node("mul", part, state, name=f"mul{step}")
+        state = net.requantize(part, 1)
+    made["products backwards, step by step"] = net.graph(state)
+    return made
+
+
 CASES = (
     _linear,
     _shapes,
@@ -467,4 +491,5 @@ CASES = (
     _divisions,
     _sums_of_products,
     _networks,
+    _steps,
 )

@@ -8,7 +8,7 @@ is decided by the graph alone, and changes neither a tensor nor its integers.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,17 @@ class Repeat:
         """The copies of one node."""
         return graph.nodes[self.start + position : self.stop : self.period]
 
+    def handed_on(self, graph: FixedGraph) -> dict[str, FixedNode]:
+        """What a copy reads of nodes that come later in a copy, by name the node that makes it."""
+        nodes = graph.nodes[self.start : self.stop]
+        places = {name: place for place, node in enumerate(nodes) for name in node.outputs}
+        return {
+            name: nodes[places[name]]
+            for place, node in enumerate(nodes)
+            for name in node.inputs
+            if name in places and places[name] % self.period >= place % self.period
+        }
+
 
 def find_repeats(graph: FixedGraph) -> tuple[Repeat, ...]:
     """Repeats that do not overlap, in order; those of the most nodes are taken first."""
@@ -55,7 +66,7 @@ def find_repeats(graph: FixedGraph) -> tuple[Repeat, ...]:
     for run in runs:
         if not taken[run.first : run.stop].any():
             repeat = _repeat(graph, run)
-            if any(repeat.together):
+            if repeat is not None and any(repeat.together):
                 taken[run.first : run.stop] = True
                 found.append(repeat)
     return tuple(sorted(found, key=lambda repeat: repeat.start))
@@ -110,11 +121,17 @@ def _runs(numbers: npt.NDArray[np.int64]) -> Iterator[_Run]:
                 yield _Run(period, first, last + period)
 
 
-def _repeat(graph: FixedGraph, run: _Run) -> Repeat:
-    """The repeat of a run: a copy begins where it takes over the least from the one before."""
+def _repeat(graph: FixedGraph, run: _Run) -> Repeat | None:
+    """The repeat of a run: a copy begins where it takes over the least from the one before.
+
+    None if it takes over numbers that nothing keeps within bounds: how large they can get is known
+    copy by copy only.
+    """
     starts = range(run.first, min(run.first + run.period, run.stop - FEWEST * run.period + 1))
     start = min(starts, key=lambda first: (_handed_on(graph, first, run.period), first))
     repeat = Repeat(start, run.period, (run.stop - start) // run.period, ())
+    if any(OPS[maker.op].certain is None for maker in repeat.handed_on(graph).values()):
+        return None
     return replace(repeat, together=tuple(_together(graph, repeat)))
 
 
@@ -127,16 +144,10 @@ def _together(graph: FixedGraph, repeat: Repeat) -> Iterator[tuple[bool, ...] | 
         yield OPS[nodes[0].op].stacked(ranks, differ) if fits else None
 
 
-def _handed_on(graph: FixedGraph, start: int, period: int) -> int:
-    """The bits of what the second of two copies reads of the first.
-
-    Those that no operator keeps within bounds may have to be range-checked, and count three times.
-    """
-    first, second = graph.nodes[start : start + period], graph.nodes[start + period :][:period]
-    makers = {name: node for node in first for name in node.outputs}
-    bits = 0
-    for name in {name for node in second for name in node.inputs if name in makers}:
-        tensor, bounded = graph.tensors[name], OPS[makers[name].op].excess is not None
-        width = (tensor.high - tensor.low).bit_length()
-        bits += prod(tensor.shape) * width * (1 if bounded else 3)
+def _handed_on(graph: FixedGraph, start: int, period: int) -> float:
+    """The bits that the second of two copies takes over; infinite for numbers without bounds."""
+    bits = 0.0
+    for name, maker in Repeat(start, period, 2, ()).handed_on(graph).items():
+        tensor, known = graph.tensors[name], OPS[maker.op].certain is not None
+        bits += prod(tensor.shape) * (tensor.high - tensor.low).bit_length() if known else inf
     return bits

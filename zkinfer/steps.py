@@ -5,7 +5,7 @@ is computed later, by copies of later nodes, is committed first, and equated wit
 last: its integers are those that the copies have one after the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.gadgets.ranges import in_range
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.stack import stack, unstack
 from zkinfer.circuit.value import Integers, Interval, Value
@@ -97,6 +96,7 @@ class _Repeated:
         self._stacks: dict[Names, Value] = {}
         self._due: list[tuple[str, Names, Value]] = []
         self._arrays: dict[str, Integers] = {}
+        self._handed_on = repeat.handed_on(self._graph)
 
     def run(self) -> None:
         """Every node of a copy, for all copies; then what was committed before it was computed."""
@@ -153,15 +153,27 @@ class _Repeated:
 
     def _promised(self, path: str, names: Names) -> Value:
         """A stack of tensors of which some are computed later."""
-        ends = self._steps.bounds(names)
         shape = (len(names), *self._graph.tensors[names[0]].shape)
         array = None
         if self._b.solving:
             known = self._integers()
             array = np.stack([known[name] for name in names])
-        promised = self._b.advice(path, Segment.TRACE, shape, *ends, array, certain=ends)
+        ends, certain = self._steps.bounds(names), Interval.hull(*self._certain(names))
+        promised = self._b.advice(path, Segment.TRACE, shape, *ends, array, certain=certain)
         self._due.append((path, names, promised))
         return promised
+
+    def _certain(self, names: Names) -> Iterator[int]:
+        """Ends of what tensors certainly are, computed or not."""
+        for name in names:
+            if name in self._steps.values:
+                yield from self._steps.values[name].certain
+            else:
+                maker = self._handed_on[name]
+                certain = OPS[maker.op].certain
+                if certain is None:
+                    raise ValueError(f"{maker.name} is handed on without certain bounds")
+                yield from certain(maker.attrs)
 
     def _integers(self) -> Mapping[str, Integers]:
         """The integers of what the copies read and make, one copy after the other."""
@@ -175,14 +187,11 @@ class _Repeated:
         return self._arrays
 
     def _keep(self, path: str, names: Names, promised: Value) -> None:
-        """States that a promised stack is what has been computed, and thereby within its bounds.
-
-        Copy by copy: its certain bounds are those of what is computed from it one copy later.
-        """
+        """States that a promised stack is what has been computed, and thereby within its bounds."""
         made = stack(self._b, path, [self._steps.values[name] for name in names])
-        self._b.equal(path, promised, made)
         if made.certain.low < promised.certain.low or made.certain.high > promised.certain.high:
-            in_range(self._b, f"{path}/range", promised, *promised.certain)
+            raise ValueError(f"{path}: what is computed may be beyond the bounds of its promise")
+        self._b.equal(path, promised, made)
 
 
 def _columns(nodes: Sequence[FixedNode]) -> list[Names]:

@@ -204,6 +204,18 @@ def gathers() -> Graphs:
     yield "gather", net.graph(net.node("gather", w, x))
 
 
+def steps() -> Graphs:
+    """What is computed again and again, with a state that is handed on."""
+    net = Net()
+    x, state = net.input(4, low=-1, high=0), net.input(1, low=-1, high=1)
+    for step in range(4):
+        bounds = {"starts": (step,), "stops": (step + 1,), "axes": (0,), "steps": (1,)}
+        part = net.node("slice", x, name=f"slice{step}", **bounds)
+        state = net.node("sub", part, state, name=f"sub{step}", shift_a=0, shift_b=0)
+        state = net.requantize(state, 0, low=-1, high=1)
+    yield "a state, step by step", net.graph(state)
+
+
 def pools() -> Graphs:
     """Maxima: stored, padded, overlapping, and over a product that is not stored."""
     for name, shape, pool in (
@@ -234,6 +246,7 @@ NETWORKS = dict(
         gathers(),
         divisions(),
         pools(),
+        steps(),
     )
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.value import Interval, Value
 from zkinfer.ops import lift
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers
 
@@ -91,7 +91,8 @@ class Operator:
     only operand entry by entry and never decreases. excess: of the only operand's integers, how
     many times the calibrated range each entry would be if it did not saturate, 1 where it does not;
     None if there is no such range. takes_maxima: whether the output's entries are the maxima of
-    parts of the operand, with each of its entries in just one.
+    parts of the operand, with each of its entries in just one. certain: bounds of the output that
+    its constraints enforce, whatever the operands are; None if there are none.
     """
 
     attrs: Mapping[str, str]
@@ -108,6 +109,7 @@ class Operator:
     keeps_order: bool = False
     excess: Callable[[Attrs, Integers], npt.NDArray[np.float64]] | None = None
     takes_maxima: Callable[[Attrs, FixedTensor], bool] = lambda *_: False
+    certain: Callable[[Attrs], Interval] | None = None
 
     def stacked(self, ranks: Sequence[int], differ: Sequence[bool]) -> tuple[bool, ...] | None:
         """Which operands have a new first axis where many copies of it are one.

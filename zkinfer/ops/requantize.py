@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.rescale import rescale
-from zkinfer.circuit.value import Value
+from zkinfer.circuit.value import Interval, Value
 from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
@@ -98,4 +98,5 @@ OP = Operator(
     takes_open=lambda *_: Open.ANYTHING,
     keeps_order=True,
     excess=excess,
+    certain=lambda attrs: Interval(attrs["low"], attrs["high"]),
 )
