@@ -468,14 +468,6 @@ def _steps() -> Mapping[str, FixedGraph]:
         total = net.node("add", left, right, name=f"add{step}", shift_a=0, shift_b=0)
         h = net.requantize(total, 4)
     made["a state step by step"] = net.graph(h)
-    net = Net()
-    x, state = net.input(6, 2), net.weight(1, 2)
-    for step in range(6):
-        bounds = {"starts": (5 - step,), "stops": (6 - step,), "axes": (0,), "steps": (1,)}
-        part = net.node("slice", x, name=f"slice{step}", **bounds)
-        part = net.node("mul", part, state, name=f"mul{step}")
-        state = net.requantize(part, 1)
-    made["products backwards, step by step"] = net.graph(state)
     return made
 
 
