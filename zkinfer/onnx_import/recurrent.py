@@ -7,6 +7,7 @@ one matrix is one product again in the circuit (zkinfer.repeats). Tensors of a s
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -69,14 +70,19 @@ class Direction:
             input_bias=self.input_bias[columns],
         )
 
+    @cached_property
+    def _constants(self) -> tuple[str, str, str]:
+        """The weights and the bias of the inputs, and the weights of the state."""
+        w, b = self.weight("W", self.inputs), self.weight("b", self.input_bias)
+        return w, b, self.weight("R", self.states)
+
     def of_inputs(self, x: str) -> str:
         """A step's inputs times their weights."""
-        w, b = self.weight("W", self.inputs), self.weight("b", self.input_bias)
-        return self.step("matmul", "inputs", x, w, b)
+        return self.step("matmul", "inputs", x, *self._constants[:2])
 
     def of_state(self, h: str, *bias: str) -> str:
         """The state times its weights."""
-        return self.step("matmul", "state", h, self.weight("R", self.states), *bias)
+        return self.step("matmul", "state", h, self._constants[2], *bias)
 
     def total(self, x: str, h: str) -> str:
         """Both together."""
