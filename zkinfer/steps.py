@@ -177,14 +177,19 @@ class _Repeated:
 
     def _integers(self) -> Mapping[str, Integers]:
         """The integers of what the copies read and make, one copy after the other."""
-        if not self._arrays:
-            for node in self._graph.nodes[self._repeat.start : self._repeat.stop]:
-                for name in node.inputs:
-                    if name not in self._arrays:
-                        self._arrays[name] = self._steps.values[name].array
-                made = OPS[node.op].forward(node.attrs, *(self._arrays[n] for n in node.inputs))
-                self._arrays.update(zip(node.outputs, made, strict=True))
-        return self._arrays
+        known = self._arrays
+        if known:
+            return known
+        for names, stacked in self._stacks.items():
+            known.update(zip(names, stacked.array, strict=True))
+        for node in self._graph.nodes[self._repeat.start : self._repeat.stop]:
+            for name in node.inputs:
+                if name not in known:
+                    known[name] = self._steps.values[name].array
+            if any(name not in known for name in node.outputs):
+                made = OPS[node.op].forward(node.attrs, *(known[name] for name in node.inputs))
+                known.update(zip(node.outputs, made, strict=True))
+        return known
 
     def _keep(self, path: str, names: Names, promised: Value) -> None:
         """States that a promised stack is what has been computed, and thereby within its bounds."""
