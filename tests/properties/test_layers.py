@@ -35,7 +35,7 @@ def drawn() -> Iterator[tuple[Graph, dict[str, Floats]]]:
         except (Rejected, UnsupportedModelError, UsageError):
             continue
         samples = {
-            name: np.stack([np.asarray(sample[name], np.float64) for sample in case.samples[:3]])
+            name: np.stack([np.asarray(sample[name], np.float64) for sample in case.samples[:2]])
             for name in graph.inputs
         }
         yield graph, samples

@@ -13,7 +13,7 @@ import pytest
 from tests.fuzz.run import FOLDER, NAMES, Meter
 from tests.fuzz.targets import TARGETS, plain
 
-PLACES = 8
+PLACES = 5
 """Where each file is cut and changed, spread evenly."""
 
 

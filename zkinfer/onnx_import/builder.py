@@ -102,12 +102,12 @@ class Builder:
 
         Raises Refusal unless it is allowed, and finite but for -infinity.
         """
+        self.allowance.spend(array.shape, f"the constant {name}")
         values = finite(array, name, masks=True)
         if name in self.weights and np.array_equal(self.weights[name], values):
             return name
         key = (name, values.shape, hashlib.sha256(values.tobytes()).digest())
         if key not in self._known:
-            self.allowance.spend(array.shape, f"the constant {name}")
             self._known[key] = self._tensor_names.new(name)
             self.weights[self._known[key]] = values
         return self._known[key]
