@@ -79,6 +79,55 @@ def test_chains_are_recognized() -> None:
     assert ops(square) == "deviation normalize"
 
 
+def test_variances_as_differences_of_means_are_recognized() -> None:
+    """As JAX and TensorFlow write them: sums times a share, floors, axes that come back."""
+    moments = [
+        node("ReduceSum", "x axes", "total", name="total", keepdims=0),
+        node("Mul", "total share", "flat", name="flat"),
+        node("Reshape", "flat kept", "m", name="m"),
+        node("Mul", "x x", "q", name="q"),
+        node("ReduceMean", "q", "p", name="p", axes=[-1], keepdims=0),
+        node("Mul", "flat flat", "f", name="f"),
+        node("Sub", "p f", "v", name="v"),
+        node("Max", "zero v", "w", name="w"),
+        node("Reshape", "w kept", "k", name="k"),
+        node("Add", "k e", "l", name="l"),
+        node("Sqrt", "l", "s", name="s"),
+        node("Reciprocal", "s", "r", name="r"),
+        node("Mul", "r a", "i", name="i"),
+    ]
+    constants = {"axes": ints(2), "share": np.float32(0.25), "kept": ints(2, 3, 1), "a": normal(4)}
+    constants |= {"zero": np.float32(0), "b": normal(4)}
+    product = [node("Sub", "x m", "d", name="d"), node("Mul", "d i")]
+    affine = [
+        node("Mul", "x i", "n", name="n"),
+        node("Mul", "m i", "o", name="o"),
+        node("Sub", "b o", "t", name="t"),
+    ]
+    for end in (product, [*affine, node("Add", "n t")]):
+        assert ops([*moments, *end], **constants) == "deviation normalize"
+    other = constants | {"share": np.float32(0.5)}
+    assert "normalize" not in ops([*moments, *product], **other)
+
+
+def test_powers_over_their_sum_are_softmax() -> None:
+    powers = [node("Exp", "u", "p", name="p"), node("ReduceSum", "p axes", "s", name="s")]
+    less = [
+        node("ReduceMax", "x", "m", name="m", axes=[1]),
+        node("Sub", "x m", "u", name="u"),
+        *powers,
+    ]
+    made = (
+        ("softmax", [*less, node("Div", "p s")]),
+        ("softmax", [*less, node("Reciprocal", "s", "r", name="r"), node("Mul", "r p")]),
+        ("log_softmax", [*less, node("Log", "s", "l", name="l"), node("Sub", "u l")]),
+        ("softmax", [node("Identity", "x", "u", name="u"), *powers, node("Div", "p s")]),
+    )
+    for expected, nodes in made:
+        graph = agrees(model(nodes, {"x": (2, 3, 4)}, {"axes": ints(1)}))
+        assert [made.op for made in graph.nodes] == [expected]
+
+
 def test_other_chains_are_not() -> None:
     assert ops([*CENTERED, node("Div", "x s")]) == "deviation"
     assert ops([node("Mul", "x x", "q"), *CENTERED[3:], node("Div", "q s")]) == "deviation"

@@ -1,5 +1,6 @@
 """How comparisons, logic, rounding and reductions are drawn."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -126,12 +127,18 @@ def _ends(d: Drawing) -> tuple[str, str]:
 
 
 def bounds(d: Drawing) -> None:
-    """Clip with a computed bound."""
+    """Clip with a computed bound, and maybe a constant one."""
     if d.version < 12:
         raise Rejected("bounds that are attributes")
     x, other = d.any(), d.any()
     bound = d.emit("ReduceMean", other.name, keepdims=0) if other.rank else other
-    d.emit("Clip", x.name, *d.choices.one(((bound.name,), ("", bound.name))))
+    ways = (
+        (bound.name,),
+        ("", bound.name),
+        (bound.name, d.scalar(d.choices.one((0.5, math.inf)))),
+        (d.scalar(d.choices.one((-0.5, -math.inf))), bound.name),
+    )
+    d.emit("Clip", x.name, *d.choices.one(ways))
 
 
 DECIDING: dict[str, Callable[[Drawing], None]] = {

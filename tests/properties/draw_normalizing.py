@@ -1,5 +1,6 @@
 """How normalizations are drawn, and the divisions and roots that they are made of."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -118,22 +119,19 @@ def others(d: Drawing) -> None:
 
 
 def spelt_out(d: Drawing) -> None:
-    """What exporters make of a normalization: means, a square, a root and a quotient."""
+    """What exporters make of a normalization: means, squares, a root and a quotient."""
     c = d.choices
     x = d.any()
     if not x.rank or d.version >= 18:
         raise Rejected("no axes, or axes that are an input")
     axes = sorted(c.shuffled(range(x.rank))[: c.integer(1, x.rank)])
+    if c.chance(40):
+        _moments(d, x, axes)
+        return
     centered = x
     if c.chance(70):
-        mean = d.emit("ReduceMean", x.name, axes=axes)
-        centered = d.emit("Sub", x.name, mean.name)
-    if c.chance(50):
-        square = d.emit("Pow", centered.name, d.scalar(2.0))
-    else:
-        square = d.emit("Mul", centered.name, centered.name)
-    variance = d.emit("ReduceMean", square.name, axes=axes)
-    variance = d.emit("Add", variance.name, d.scalar(c.one(EPSILONS)))
+        centered = d.emit("Sub", x.name, _mean(d, x, axes).name)
+    variance = d.emit("Add", _mean(d, _square(d, centered), axes).name, d.scalar(c.one(EPSILONS)))
     root = d.emit("Sqrt", variance.name)
     if c.chance(60):
         d.emit("Div", centered.name, root.name)
@@ -141,6 +139,62 @@ def spelt_out(d: Drawing) -> None:
         inverse = d.emit("Reciprocal", root.name)
         pair = (centered.name, inverse.name)
         d.emit("Mul", *(pair if c.chance(50) else pair[::-1]))
+
+
+def _square(d: Drawing, x: Tensor) -> Tensor:
+    if d.choices.chance(50):
+        return d.emit("Pow", x.name, d.scalar(2.0))
+    return d.emit("Mul", x.name, x.name)
+
+
+def _mean(d: Drawing, x: Tensor, axes: list[int]) -> Tensor:
+    """A mean over axes that stay, or the sum times one over the count, with axes that come back."""
+    c = d.choices
+    if d.version >= 13 or c.chance(50):
+        return d.emit("ReduceMean", x.name, axes=axes)
+    total = d.emit("ReduceSum", x.name, axes=axes, keepdims=0)
+    count = math.prod(x.shape[axis] for axis in axes)
+    mean = d.emit("Mul", total.name, d.scalar(1 / count))
+    kept = [1 if axis in axes else n for axis, n in enumerate(x.shape)]
+    return d.emit("Reshape", mean.name, d.integers(kept))
+
+
+def _moments(d: Drawing, x: Tensor, axes: list[int]) -> None:
+    """With the variance as the mean of squares less the square of the mean."""
+    c = d.choices
+    mean = _mean(d, x, axes)
+    square = d.emit("Mul", mean.name, mean.name)
+    variance = d.emit("Sub", _mean(d, _square(d, x), axes).name, square.name)
+    if c.chance(50):
+        variance = d.emit("Relu", variance.name)
+    root = d.emit("Sqrt", d.emit("Add", variance.name, d.scalar(0.1)).name)
+    inverse = d.emit("Reciprocal", root.name)
+    if c.chance(70):
+        inverse = d.emit("Mul", inverse.name, d.weight((x.shape[-1],)))
+    if c.chance(50):
+        d.emit("Mul", d.emit("Sub", x.name, mean.name).name, inverse.name)
+        return
+    moved = d.emit("Sub", d.weight((x.shape[-1],)), d.emit("Mul", mean.name, inverse.name).name)
+    d.emit("Add", d.emit("Mul", x.name, inverse.name).name, moved.name)
+
+
+def spelt_out_softmax(d: Drawing) -> None:
+    """Powers of e over their sum, or less the logarithm of it."""
+    c = d.choices
+    x = d.any()
+    if not x.rank or d.version >= 13:
+        raise Rejected("no axes, or axes that are an input")
+    axis = d.axis(x.rank) % x.rank
+    if c.chance(60):
+        x = d.emit("Sub", x.name, d.emit("ReduceMax", x.name, axes=[axis]).name)
+    if np.abs(x.value).max() > 50:
+        raise Rejected("powers that are too large")
+    powers = d.emit("Exp", x.name)
+    total = d.emit("ReduceSum", powers.name, axes=[axis])
+    if c.chance(30):
+        d.emit("Sub", x.name, d.emit("Log", total.name).name)
+    else:
+        d.emit("Div", powers.name, total.name)
 
 
 NORMALIZING: dict[str, Callable[[Drawing], None]] = {
@@ -151,4 +205,5 @@ NORMALIZING: dict[str, Callable[[Drawing], None]] = {
     "channels": channels,
     "others": others,
     "spelt_out": spelt_out,
+    "spelt_out_softmax": spelt_out_softmax,
 }

@@ -121,18 +121,23 @@ def prelu(site: Site) -> None:
 
 def clip(site: Site) -> None:
     """Clip; the bounds are attributes before opset 11. Where low exceeds high, high wins."""
-    if site.version >= 11 and any(site.has(k) and not site.is_constant(k) for k in (1, 2)):
-        y = site.operand(0)
-        y = larger(site, y, site.operand(1)) if site.has(1) else y
-        site.keep(smaller(site, y, site.operand(2)) if site.has(2) else y)
-        return
     if site.version < 11:
         low, high = site.attr("min", -math.inf), site.attr("max", math.inf)
     else:
-        low, high = site.scalar(1, "lower bound"), site.scalar(2, "upper bound")
-    low = -math.inf if low is None else float(low)
-    high = math.inf if high is None else float(high)
-    site.keep(bounded(site, site.operand(0), low, high))
+        low, high = _end(site, 1, -math.inf), _end(site, 2, math.inf)
+    y = site.operand(0)
+    if low is None or high is None:
+        y = larger(site, y, site.operand(1)) if low is None else bounded(site, y, low, math.inf)
+        low = -math.inf
+    site.keep(smaller(site, y, site.operand(2)) if high is None else bounded(site, y, low, high))
+
+
+def _end(site: Site, place: int, without: float) -> float | None:
+    """A bound that is an input; nothing if it is computed."""
+    if site.has(place) and not site.is_constant(place):
+        return None
+    number = site.scalar(place, "bound")
+    return without if number is None else number
 
 
 def bounded(site: Site, x: str, low: float, high: float) -> str:

@@ -108,7 +108,7 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
-    nodes = named(recognized(nodes, builder.weights), outputs, builder)
+    nodes = named(recognized(nodes, builder), outputs, builder)
     try:
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
