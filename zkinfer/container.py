@@ -54,7 +54,7 @@ VERIFYING_KEY = Kind(
     2,
     (
         Section(1, "backend", 16),
-        Section(2, "graph", MIB),
+        Section(2, "graph", 2 * MIB),
         Section(3, "circuit", 4 * MIB),
         Section(4, "weight commitments", 64 * MIB),
         Section(5, "public weights", 2048 * MIB),

@@ -348,9 +348,11 @@ class Builder:
         return stored
 
     def aligned(self, path: str, *values: Value) -> tuple[Value, ...]:
-        """Values of one shape with the same factors; what does not fit is stored first."""
+        """Values of one shape with the same factors; what does not fit, or into too many axes, is
+        stored first.
+        """
         found = views.align(*values)
-        if found is None:
+        if found is None or len(found[0].rows) > MAX_AXES:
             stored = [
                 value
                 if value.factors == views.factors_of(value.shape)

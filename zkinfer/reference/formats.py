@@ -42,7 +42,7 @@ class Proof:
 
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
-    limits = (16, MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
+    limits = (16, 2 * MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
     sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
     backend, graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
     demand(backend == b"transparent", "the key is for another backend")
