@@ -125,6 +125,55 @@ def _ends(d: Drawing) -> tuple[str, str]:
     return d.scalar(-1.25), d.scalar(1.25)
 
 
+def extremes(d: Drawing) -> None:
+    """The places of the largest and least entries along an axis, often of equal ones."""
+    c = d.choices
+    x = _with_axes(d)
+    if c.chance(30) and d.version >= 11:
+        x = d.emit("Round", x.name)
+    attrs: dict[str, Any] = {"keepdims": c.one((1, 0))} if c.chance(60) else {}
+    if c.chance(80):
+        attrs["axis"] = c.integer(-x.rank, x.rank - 1)
+    if d.version >= 12 and c.chance(30):
+        attrs["select_last_index"] = 1
+    number(d, d.emit(c.one(("ArgMax", "ArgMin")), x.name, **attrs))
+
+
+def top_k(d: Drawing) -> None:
+    """The largest or least entries, and what their places choose of another tensor."""
+    c = d.choices
+    x = _with_axes(d)
+    axis = c.integer(0, x.rank - 1)
+    attrs: dict[str, Any] = {"axis": axis - c.one((0, x.rank))}
+    if d.version >= 11 and c.chance(60):
+        attrs |= {"largest": c.one((0, 1)), "sorted": 1}
+    count = c.integer(1, min(x.shape[axis], 5))
+    inputs = [x.name]
+    if d.version < 10:
+        attrs["k"] = count
+    else:
+        inputs.append(d.integers([count]))
+    values, places = d.emit_many("TopK", inputs, 2, **attrs)
+    way = c.one(("values", "numbers", "elements", "rows"))
+    if way == "numbers":
+        d.emit("Add", number(d, places).name, values.name)
+    elif way == "elements" and d.version >= 11:
+        table = d.weight(x.shape) if c.chance(50) else d.emit("Neg", x.name).name
+        d.emit("GatherElements", table, places.name, axis=axis)
+    elif way == "rows" and d.version >= 13:
+        one = d.emit("Unsqueeze", places.name, d.integers([-1]))
+        lead = x.shape[: places.rank] if c.chance(50) else ()
+        table = d.weight((*lead, x.shape[axis], *((2,) if c.chance(50) else ())))
+        d.emit("GatherND", table, one.name, batch_dims=len(lead))
+
+
+def _with_axes(d: Drawing) -> Tensor:
+    x = d.any()
+    if not x.rank:
+        raise Rejected("a scalar")
+    return x
+
+
 def bounds(d: Drawing) -> None:
     """Clip with a computed bound."""
     if d.version < 12:
@@ -140,4 +189,6 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "rounded": rounded,
     "reduced": reduced,
     "bounds": bounds,
+    "extremes": extremes,
+    "top_k": top_k,
 }

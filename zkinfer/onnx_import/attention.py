@@ -154,9 +154,8 @@ def _angles(site: Site, place: int, positions: int) -> str:
         return site.weight("angles", table[index][:, None], place)
     if site.shape(positions) != (site.shape(0)[0], rows):
         raise Refusal(f"expected a position for each row, got {site.shape(positions)} of them")
-    chosen = site.step(
-        "gather", "angles", site.weight("table", table, place), site.source(positions)
-    )
+    rows_of = site.weight("table", table, place)
+    chosen = site.step("gather", "angles", rows_of, site.source(positions), extent=len(table))
     batch, rows, half = site.graph.shape(chosen)
     return reshaped(site, chosen, (batch, 1, rows, half))
 

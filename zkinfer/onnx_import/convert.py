@@ -7,8 +7,6 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.bodies import FLOATS, function, inlined, stand_for
 from zkinfer.onnx_import.builder import Builder, Site, Unfinished
@@ -132,19 +130,3 @@ class Conversion:
         known = source in builder.arrays or source in builder.shapes
         kind = helper.np_dtype_to_tensor_dtype(self._dtype(name))
         return helper.make_tensor_type_proto(kind, builder.shape(source)) if known else FLOATS
-
-
-def inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
-    """The heads that are not proved whose outputs others than heads read, and those whose label any
-    node reads.
-    """
-    heads, labels = set[str](), set[str]()
-    for node in builder.nodes:
-        if LAYERS[node.op].emit is None:
-            heads.update(node.outputs)
-            if LAYERS[node.op].entries is Entries.PLACE:
-                labels.update(node.outputs)
-    inner: set[str] = set()
-    for node in builder.nodes:
-        inner.update((heads if LAYERS[node.op].head is None else labels).intersection(node.inputs))
-    return [node for node in nodes if inner.intersection(node.outputs)]

@@ -12,7 +12,7 @@ from zkinfer.onnx_import.absorb import absorb
 from zkinfer.onnx_import.builder import Builder, Unfinished, finite
 from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
-from zkinfer.onnx_import.convert import Conversion, inner_heads
+from zkinfer.onnx_import.convert import Conversion
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
     Input,
@@ -75,7 +75,6 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         conversion.convert(nodes, opsets)
     found = conversion.problems
     found.refused[:0] = problems.refused
-    found.inner = inner_heads(conversion.nodes, builder)
     if found:
         raise found.error()
     return _finish(builder, inputs, fixed, outputs)

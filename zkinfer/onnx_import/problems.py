@@ -8,16 +8,13 @@ from zkinfer.onnx_import.node import OnnxNode
 
 @dataclass
 class Problems:
-    """unsupported: nodes of operators that have no converter. inner: nodes that are supported only
-    as the last ones. refused: what else, in words.
-    """
+    """unsupported: nodes of operators that have no converter. refused: what else, in words."""
 
     unsupported: list[OnnxNode] = field(default_factory=list)
-    inner: list[OnnxNode] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.unsupported or self.inner or self.refused)
+        return bool(self.unsupported or self.refused)
 
     def error(self) -> UnsupportedModelError:
         """One sentence; below it a line for each unsupported operator, with how many nodes have it
@@ -28,8 +25,6 @@ class Problems:
             kinds.setdefault(node.op + (node.domain and f" (domain {node.domain})"), []).append(
                 node
             )
-        for node in self.inner:
-            kinds.setdefault(f"{node.op} (but as the last operator)", []).append(node)
         if not kinds:
             return UnsupportedModelError(
                 f"zkinfer cannot compile this model: {'; '.join(self.refused)}"
