@@ -5,6 +5,20 @@ from dataclasses import dataclass, field
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.onnx_import.node import OnnxNode
 
+_SIZED = "whose output's shape depends on the data, while that of a proof is fixed"
+_RANDOM = "whose output is random, while a proof is about one that follows from the input"
+WHY = {
+    **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique"), _SIZED),
+    **dict.fromkeys(
+        (
+            "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+            "RandomUniformLike",
+        ),
+        _RANDOM,
+    ),
+}  # fmt: skip
+"""Of standard operators that no network of fixed shapes can have: why."""
+
 
 @dataclass
 class Problems:
@@ -30,7 +44,9 @@ class Problems:
                 f"zkinfer cannot compile this model: {'; '.join(self.refused)}"
             )
         lines = [
-            f"{kind} x{len(nodes)}, first: node {nodes[0].name}" for kind, nodes in kinds.items()
+            f"{kind} x{len(nodes)}, first: node {nodes[0].name}"
+            + (f", {WHY[kind]}" if kind in WHY else "")
+            for kind, nodes in kinds.items()
         ]
         several = "operators that are" if len(kinds) > 1 else "an operator that is"
         return UnsupportedModelError(
