@@ -47,8 +47,8 @@ def test_all_unsupported_nodes_are_listed() -> None:
     assert text.split("\n")[1:] == [
         "  Det x2, first: node the_det",
         "  Mystery (domain org.example) x1, first: node the_mystery",
-        "  Unique x1, first: node y, whose output's shape depends on the data, while that of a proof "
-        "is fixed",
+        "  Unique x1, first: node y, whose output's shape depends on the data, "
+        "while that of a proof is fixed",
     ]
 
 

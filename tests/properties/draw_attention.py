@@ -75,6 +75,11 @@ def by_head(d: Drawing, *shape: int) -> Tensor:
     return d.reshaped(d.emit("Mul", wide.name, d.scalar(2 / size)), shape)
 
 
+def _keys(d: Drawing, *shape: int) -> str:
+    """Keys or values, now and then constant."""
+    return d.weight(shape) if d.choices.chance(15) else by_head(d, *shape).name
+
+
 def attention(d: Drawing) -> None:
     """Attention of 3 or 4 axes, with fewer heads of keys, and masks."""
     c = d.choices
@@ -91,7 +96,7 @@ def attention(d: Drawing) -> None:
     else:
         shapes = [(1, rows, groups * share * width), *[(1, columns, groups * width)] * 2]
         attrs |= {"q_num_heads": groups * share, "kv_num_heads": groups}
-    inputs = [by_head(d, *shape).name for shape in shapes]
+    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:])]
     if c.chance(50):
         mask: Array = d.numbers.random((rows, columns)) < 0.7
         if c.chance(50):
@@ -109,9 +114,9 @@ def fused_attention(d: Drawing) -> None:
     columns = rows if packed else columns
     if c.chance(30) and packed:
         attrs["unidirectional"] = 1
-    kept = d.numbers.random((1, columns)) < 0.7
-    if "unidirectional" in attrs:
-        kept[:, 0] = True  # two finite masks that leave a row nothing add up otherwise
+    kept: Array = d.numbers.random((1, columns)) < 0.7
+    if c.chance(30):
+        kept = d.numbers.integers(0, columns + 1, 2 if packed and c.chance(50) else 1)
     mask = d.constant(kept.astype(np.int32))
     rest = [d.weight((3 * total,)), mask]
     if packed:
@@ -119,7 +124,8 @@ def fused_attention(d: Drawing) -> None:
         inputs = [x.name, d.matrix((total, 3 * total)), *rest[: c.integer(1, 2)]]
         d.emit("Attention", *inputs, domain=MICROSOFT, **attrs)
         return
-    inputs = [by_head(d, 1, n, total).name for n in (rows, columns, columns)]
+    inputs = [by_head(d, 1, rows, total).name]
+    inputs += [_keys(d, 1, columns, total) for _ in range(2)]
     inputs += rest[: c.integer(0, 2)]
     d.emit("MultiHeadAttention", *inputs, domain=MICROSOFT, **attrs)
 
