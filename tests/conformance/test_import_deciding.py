@@ -12,6 +12,7 @@ import zkinfer
 from tests.conformance.agreement import agrees, ints, normal, one
 from tests.onnx_models import NEWEST, RUNTIME_NEWEST, model, node
 from zkinfer import UnsupportedModelError
+from zkinfer.graph import Integer
 from zkinfer.onnx_import import load
 
 X = {"x": (2, 3)}
@@ -85,6 +86,26 @@ def test_casts() -> None:
     for to in (TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8):
         agrees(model([node("Cast", "x", "i", to=to, name="there"),
                       node("Cast", "i", to=TensorProto.FLOAT)], X))  # fmt: skip
+
+
+def test_casts_of_tokens() -> None:
+    """Inputs are kept within the narrower type; places always fit it."""
+    narrow, back = (node("Cast", *names, to=kind, name=names[0]) for *names, kind in (
+        ("r", "i", TensorProto.INT32), ("i", "y", TensorProto.FLOAT)))  # fmt: skip
+    made = model([node("Reshape", "x c", "r"), narrow, back], X, {"c": ints(3, 2)},
+                 input_type=TensorProto.INT64)  # fmt: skip
+    assert agrees(made).tensors["x"].kind == Integer(-(1 << 31), (1 << 31) - 1)
+    agrees(model([node("ArgMax", "x", "r"), narrow, back], X))
+    byte = node("Cast", "x", "y", to=TensorProto.INT8)
+    with pytest.raises(UnsupportedModelError, match="holds all integers"):
+        load(model([byte], X, input_type=TensorProto.INT64, output_type=TensorProto.INT8))
+
+
+def test_guards_against_numbers_that_are_not_finite() -> None:
+    for op in ("IsNaN", "IsInf"):
+        graph = agrees(model([node(op, "x", "s"), node("Where", "s z x", "w"), node("Neg", "w")],
+                             X, {"z": np.float32(0)}))  # fmt: skip
+        assert [made.op for made in graph.nodes] == ["neg"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from tests.properties.choices import Rejected
 from tests.properties.drawing import Array, Drawing, Tensor
@@ -151,6 +152,36 @@ def rotary(d: Drawing) -> None:
     d.emit("RotaryEmbedding", x.name, *caches, positions, **attrs)
 
 
+def embedded(d: Drawing) -> None:
+    """EmbedLayerNormalization of com.microsoft, of tokens in the pool."""
+    c = d.choices
+    whole = [t for t in d.pool if t.value.dtype in (np.int32, np.int64) and t.value.size]
+    fitting = [t for t in whole if 0 <= t.value.min() <= t.value.max() < 100 and t.value.size < 9]
+    if not fitting or d.dtype != np.float32:
+        raise Rejected("no tokens, or doubles")
+    flat = d.emit("Reshape", c.one(fitting).name, d.integers([1, -1]))
+    tokens = d.emit("Cast", flat.name, to=TensorProto.INT32)
+    length, width = tokens.shape[1], c.integer(2, 6)
+    rows = int(tokens.value.max()) + c.one((1, 2))
+    segments = c.chance(60)
+    kept = d.numbers.integers(0, 2, (1, length), np.int32)
+    inputs = [
+        tokens.name,
+        d.constant(kept) if segments else "",
+        d.weight((rows, width)),
+        d.weight((length + c.one((0, 2)), width)),
+        d.weight((2, width)) if segments else "",
+        d.weight((width,)),
+        d.weight((width,)),
+    ]
+    attrs = {"epsilon": c.one((1e-12, 1e-3)), "domain": MICROSOFT}
+    if c.chance(40):
+        inputs.append(d.constant(kept) if c.chance(50) else "")
+        inputs.append(d.constant(np.arange(length, dtype=np.int32)[None, ::-1].copy()))
+    made = d.emit_many("EmbedLayerNormalization", inputs, c.one((2, 3)), **attrs)
+    d.pool.remove(made[1])  # a constant
+
+
 def spelt_out(d: Drawing) -> None:
     """An activation as exporters write it of others, or almost."""
     c = d.choices
@@ -194,5 +225,6 @@ ATTENTION: dict[str, Callable[[Drawing], None]] = {
     "attention": attention,
     "fused_attention": fused_attention,
     "rotary": rotary,
+    "embedded": embedded,
     "spelt_out_functions": spelt_out,
 }

@@ -174,6 +174,31 @@ def _with_axes(d: Drawing) -> Tensor:
     return x
 
 
+def jumps(d: Drawing) -> None:
+    """ThresholdedRelu, and Shrink with jumps."""
+    c = d.choices
+    if d.version < 10:
+        raise Rejected("opsets before ThresholdedRelu")
+    x = d.any()
+    if c.chance(50):
+        d.emit("ThresholdedRelu", x.name, alpha=c.one((1.0, 0.3, 0.0, -0.5)))
+    else:
+        d.emit("Shrink", x.name, lambd=c.one((0.5, 0.2)), bias=c.one((0.0, 0.5, -0.3)))
+
+
+def guards(d: Drawing) -> None:
+    """What exporters write against numbers that are not finite."""
+    c = d.choices
+    x = d.any()
+    if d.version < 10 or d.dtype != np.float32:
+        raise Rejected("an opset without it, or doubles")
+    strange = d.emit(c.one(("IsNaN", "IsInf")), x.name)
+    if c.chance(30):
+        _new(d)
+        strange = d.emit("Or", strange.name, d.emit("Less", x.name, d.scalar(-1.0)).name)
+    d.emit("Where", strange.name, d.scalar(0.0), x.name)
+
+
 def bounds(d: Drawing) -> None:
     """Clip with a computed bound."""
     if d.version < 12:
@@ -190,5 +215,7 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "reduced": reduced,
     "bounds": bounds,
     "extremes": extremes,
+    "guards": guards,
+    "jumps": jumps,
     "top_k": top_k,
 }
