@@ -18,7 +18,7 @@ import numpy as np
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
 from zkinfer.onnx_import.masking import ABSORBING
-from zkinfer.onnx_import.moves import added, end_to_end, permuted, reshaped, sliced
+from zkinfer.onnx_import.moves import end_to_end, permuted, reshaped, sliced
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -222,7 +222,7 @@ def _biased(site: Site, parts: Sequence[str], place: int, widths: Sequence[int])
     for n, part in enumerate(parts):
         _, heads, _, width = site.graph.shape(part)
         own = sliced(site, bias, {0: (ends[n], ends[n + 1], 1)})
-        biased.append(added(site, part, reshaped(site, own, (heads, 1, width))))
+        biased.append(site.step("add", "biased", part, reshaped(site, own, (heads, 1, width))))
     return biased
 
 

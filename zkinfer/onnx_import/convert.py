@@ -98,8 +98,22 @@ class Conversion:
         converter = CONVERTERS.get((node.domain, node.op))
         if converter is not None:
             converter(site)
+            self._made_constants(node)
             return True
         return self._function(site)
+
+    def _made_constants(self, node: OnnxNode) -> None:
+        """Makes what a node computed of constants constants of the model."""
+        builder = self._builder
+        kinds = [builder.arrays[s].dtype for s in map(builder.source, node.inputs)
+                 if s in builder.arrays]  # fmt: skip
+        real = next((kind for kind in kinds if kind.kind == "f"), np.dtype(np.float32))
+        for name in filter(None, node.outputs):
+            source = builder.source(name)
+            if source in builder.weights and source not in builder.arrays:
+                kind = np.dtype(np.int64) if name in builder.integral else real
+                builder.arrays[source] = builder.weights[source].astype(kind)
+                builder.integral.discard(name)
 
     def _function(self, site: Site) -> bool:
         """Converts the nodes of the function that a node is defined by, if all are known."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.gather import indices
-from zkinfer.onnx_import.moves import added, reshaped, sliced, taken
+from zkinfer.onnx_import.moves import reshaped, sliced, taken
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.normalization import over_last
 
@@ -25,9 +25,9 @@ def embed_layer_normalization(site: Site) -> None:
         if len(table) != 2 or table[0] < shape[1]:
             raise Refusal(f"expected rows for {shape[1]} positions, got the shape {table}")
         positions = sliced(site, site.operand(3), {0: (0, shape[1], 1)})
-    x = added(site, x, positions)
+    x = site.step("add", "positioned", x, positions)
     if site.has(1) and site.has(4):
-        x = added(site, x, _rows(site, 4, 1))
+        x = site.step("add", "segmented", x, _rows(site, 4, 1))
     site.graph.alias(site.node.outputs[0], over_last(site, x, 5, 6, 1e-12))
     if site.uses_output(1):
         _count(site, shape[0])

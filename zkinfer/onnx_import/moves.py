@@ -90,14 +90,6 @@ def end_to_end(site: Site, parts: Sequence[str], axis: int) -> str:
     return parts[0]
 
 
-def added(site: Site, a: str, b: str) -> str:
-    """The sum of tensors; of constants it is one."""
-    weights = site.graph.weights
-    if a in weights and b in weights:
-        return site.weight("sum", weights[a] + weights[b])
-    return site.step("add", "sum", a, b)
-
-
 def cut(site: Site, x: str, begins: Sequence[int], ends: Sequence[int]) -> str:
     """x without the entries that negative pads take off. begins, ends: for every axis."""
     shape = site.graph.shape(x)
