@@ -216,7 +216,7 @@ def test_input_types(kind: int) -> None:
 
 def test_integer_arithmetic() -> None:
     nodes = [node("Add", ["x", "x"], name="sum_of_ints")]
-    types = {"x": TensorProto.INT64, "y": TensorProto.INT64}
+    types = {"x": TensorProto.UINT32, "y": TensorProto.UINT32}
     assert "sum_of_ints" in message(make(nodes, {"x": (1, 4)}, types=types), UnsupportedModelError)
 
 

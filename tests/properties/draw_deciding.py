@@ -125,6 +125,28 @@ def _ends(d: Drawing) -> tuple[str, str]:
     return d.scalar(-1.25), d.scalar(1.25)
 
 
+def counted(d: Drawing) -> None:
+    """Sums and products of integers, which truth values are cast to."""
+    c = d.choices
+    if d.version < 13:
+        raise Rejected("opsets before the axes of a sum are an input")
+    kind, dtype = c.one(((TensorProto.INT64, np.int64), (TensorProto.INT32, np.int32)))
+    whole = d.emit("Cast", compared(d).name, to=kind)
+    if not whole.rank:
+        raise Rejected("a scalar")
+    for _ in range(c.integer(1, 3)):
+        op = c.one(("Add", "Mul", "Sub", "Max", "Min", "CumSum", "ReduceSum", "Neg", "Abs"))
+        if op in ("CumSum", "ReduceSum"):
+            axis = c.integer(0, whole.rank - 1)
+            whole = d.emit(op, whole.name, d.constant(np.full(1 if op[0] == "R" else (), axis)))
+        elif op in ("Neg", "Abs"):
+            whole = d.emit(op, whole.name)
+        else:
+            other = d.constant(d.numbers.integers(-3, 4, whole.shape[-1:]).astype(dtype))
+            whole = d.emit(op, *c.shuffled([whole.name, c.one((other, whole.name))]))
+    number(d, whole)
+
+
 def extremes(d: Drawing) -> None:
     """The places of the largest and least entries along an axis, often of equal ones."""
     c = d.choices
@@ -214,6 +236,7 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "rounded": rounded,
     "reduced": reduced,
     "bounds": bounds,
+    "counted": counted,
     "extremes": extremes,
     "guards": guards,
     "jumps": jumps,

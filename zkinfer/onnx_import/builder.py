@@ -27,10 +27,11 @@ class Builder:
 
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
-    the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
-    outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
-    format. inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in
-    another; tensors of nodes of one name in them are alike.
+    the ONNX names of those that hold integers. narrow: of these, the ones of types that wrap around
+    at less than 2^31 or below zero. used: the ONNX names that a node or the graph's outputs read.
+    allowance: for new constants. alike: what stands for tensors that shall have one format.
+    inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in another;
+    tensors of nodes of one name in them are alike.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Builder:
         self.shapes: dict[str, Shape] = {}
         self.kinds: dict[str, Kind] = {}
         self.integral: set[str] = set()
+        self.narrow: set[str] = set()
         self.nodes: list[Node] = []
         self.alike: dict[str, str] = {}
         self.used = set(used)
@@ -163,13 +165,15 @@ class Site:
     """What a converter sees: one node of the model, and the graph that it adds to.
 
     opsets: versions by canonical domain. convert: converts other nodes, of such opsets, first.
-    Raises Unfinished where one of them is in the way.
+    Raises Unfinished where one of them is in the way. whole: whether the operator makes whole
+    numbers of whole ones.
     """
 
     node: OnnxNode
     graph: Builder
     opsets: Mapping[str, int]
     convert: Callable[[Sequence[OnnxNode], Mapping[str, int]], None]
+    whole: bool = False
 
     @property
     def version(self) -> int:
@@ -242,11 +246,14 @@ class Site:
         return self.graph.weight(name) if name in self.graph.arrays else name
 
     def operand(self, index: int) -> str:
-        """An input for an operator that computes. Raises Refusal where it holds integers."""
-        if self.is_integral(index):
+        """An input for an operator that computes.
+
+        Raises Refusal where it holds integers, unless what is made of them is whole and exact.
+        """
+        name = self.node.inputs[index]
+        if self.is_integral(index) and (name in self.graph.narrow or not self.whole):
             raise Refusal(
-                f"expected a float tensor, got the integers {self.node.inputs[index]}; "
-                "put a Cast to float before it"
+                f"expected a float tensor, got the integers {name}; put a Cast to float before it"
             )
         return self.any_operand(index)
 

@@ -14,7 +14,8 @@ from zkinfer.onnx_import.constants import fold, of_shape
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.shapes import Shape
-from zkinfer.onnx_import.table import CONVERTERS
+from zkinfer.onnx_import.table import CONVERTERS, WHOLE
+from zkinfer.onnx_import.walk import reads
 
 
 class Conversion:
@@ -94,19 +95,30 @@ class Conversion:
             arrays = {name: builder.arrays[source] for name, source in sources.items()}
             builder.arrays.update(fold(node, arrays, opsets, builder.allowance))
             return True
-        site = Site(node, builder, opsets, self.convert)
+        known = self._operators(node, opsets)
+        if node.op != "Cast" and not builder.narrow.isdisjoint(reads(node.proto)):
+            builder.narrow.update(builder.integral.intersection(node.outputs))
+        return known
+
+    def _operators(self, node: OnnxNode, opsets: Mapping[str, int]) -> bool:
+        """Adds a node's operators. False where nothing is known of it."""
+        builder = self._builder
+        whole = node.op in WHOLE and not node.domain
+        site = Site(node, builder, opsets, self.convert, whole)
         converter = CONVERTERS.get((node.domain, node.op))
-        if converter is not None:
-            converter(site)
-            self._made_constants(node)
-            return True
-        return self._function(site)
+        if converter is None:
+            return self._function(site)
+        converter(site)
+        if whole and not builder.integral.isdisjoint(node.inputs):
+            builder.integral.add(node.outputs[0])
+        self._made_constants(node)
+        return True
 
     def _made_constants(self, node: OnnxNode) -> None:
         """Makes what a node computed of constants constants of the model."""
         builder = self._builder
-        kinds = [builder.arrays[s].dtype for s in map(builder.source, node.inputs)
-                 if s in builder.arrays]  # fmt: skip
+        arrays = [builder.arrays.get(builder.source(name)) for name in node.inputs]
+        kinds = [array.dtype for array in arrays if array is not None]
         real = next((kind for kind in kinds if kind.kind == "f"), np.dtype(np.float32))
         for name in filter(None, node.outputs):
             source = builder.source(name)

@@ -19,6 +19,7 @@ from zkinfer.onnx_import.inputs import (
     check_shapes,
     fix_shapes,
     has_batch_axis,
+    is_narrow,
     read_inputs,
     unknown_dimensions,
 )
@@ -70,6 +71,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
     builder.integral.update(name for name, kind in builder.kinds.items() if kind != Real())
+    builder.narrow.update(name for name, kind in builder.kinds.items() if is_narrow(kind))
     conversion = Conversion(model, fixed, builder)
     with suppress(Unfinished):
         conversion.convert(nodes, opsets)

@@ -10,7 +10,7 @@ from zkinfer.graph import Boolean, Integer
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import.builder import Builder, Converters, Site
-from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
+from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, is_narrow, type_name
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
@@ -178,19 +178,22 @@ def cast(site: Site) -> None:
         _truth(site, _differ(site, site.any_operand(0), zero))
     elif target in INT_TYPES:
         _result(site, source if site.is_integral(0) else _truncated(site, source))
-        _check_range(site, target)
+        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
+        low, high = int(limits.min), int(limits.max)
+        _check_range(site, target, low, high)
         site.graph.integral.add(site.node.outputs[0])
+        if is_narrow(Integer(low, high)):
+            site.graph.narrow.add(site.node.outputs[0])
     else:
         raise Refusal(f"expected a cast to numbers or truth values, got {type_name(target)}")
 
 
-def _check_range(site: Site, target: int) -> None:
+def _check_range(site: Site, target: int, low: int, high: int) -> None:
     """Raises Refusal where integers might not fit a type, so that they would wrap around.
 
     Inputs that are cast, or what is made of them by moving entries alone, are kept within it.
     """
-    limits = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
-    if not _narrowed(site.graph, site.source(0), int(limits.min), int(limits.max)):
+    if not _narrowed(site.graph, site.source(0), low, high):
         raise Refusal(
             "expected a cast to a type that holds all integers of its input, got "
             f"{type_name(target)}"

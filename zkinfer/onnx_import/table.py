@@ -60,3 +60,11 @@ CONVERTERS: Converters = {
 
 FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 """Standard operators without a converter: their outputs are constants once shapes are fixed."""
+
+WHOLE = frozenset(
+    (
+        "Abs", "Add", "Clip", "CumSum", "Max", "Min", "Mul", "Neg", "ReduceMax", "ReduceMin",
+        "ReduceSum", "Relu", "Sign", "Sub",
+    )
+)  # fmt: skip
+"""Standard operators that take integers too: what they compute of whole numbers is whole."""
