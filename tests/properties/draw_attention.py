@@ -168,7 +168,7 @@ def embedded(d: Drawing) -> None:
     inputs = [
         tokens.name,
         d.constant(kept) if segments else "",
-        d.weight((rows, width)),
+        d.constant(d.uniform((rows, width), -1, 1)),  # rows of entries that differ
         d.weight((length + c.one((0, 2)), width)),
         d.weight((2, width)) if segments else "",
         d.weight((width,)),
