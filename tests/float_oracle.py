@@ -120,9 +120,23 @@ def masked_softmax(attrs: Mapping[str, Any], x: Array, marks: Array) -> Array:
     return y
 
 
-def arg_max(attrs: Mapping[str, Any], x: Array) -> Array:
+def arg_max(attrs: Mapping[str, Any], x: Array, numbers: Array) -> Array:
     (axis,) = attrs["axes"]
-    return np.argmax(x, axis, keepdims=attrs["keepdims"]).astype(float)
+    top = np.moveaxis(x == x.max(axis, keepdims=True), axis, -1)
+    found = np.where(top, numbers, np.inf).min(-1)
+    return np.expand_dims(found, axis) if attrs["keepdims"] else found
+
+
+def top_k(attrs: Mapping[str, Any], x: Array, numbers: Array) -> Array:
+    y = np.empty((*x.shape[:-1], attrs["count"]))
+    for place in np.ndindex(x.shape[:-1]):
+        ranked = sorted(zip(-x[place], numbers, strict=True))
+        y[place] = [number for _, number in ranked[: attrs["count"]]]
+    return y
+
+
+def gather(attrs: Mapping[str, Any], table: Array, index: Array, *starts: Array) -> Array:
+    return table[sum(starts, index % attrs["extent"]).astype(int)]
 
 
 def around(attrs: Mapping[str, Any], x: Array) -> Array:
@@ -181,7 +195,7 @@ OPS: dict[str, Any] = {
     "prelu": lambda attrs, x, slope: np.where(x < 0, slope * x, x),
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
-    "gather": lambda attrs, table, index: table[index.astype(int)],
+    "gather": gather,
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),
@@ -196,4 +210,5 @@ OPS: dict[str, Any] = {
     "log_softmax": log_softmax,
     "sigmoid": lambda attrs, x: 1 / (1 + np.exp(-x)),
     "arg_max": arg_max,
+    "top_k": top_k,
 }

@@ -174,14 +174,14 @@ def test_booleans_are_inputs() -> None:
 
 def attention(*arrays: Array | None, op: str = "Attention", hidden: int = 3, **attrs: Any) -> Graph:
     """One node; the first inputs are hidden, the others are constants."""
-    domain = attrs.pop("domain", "")
+    domain, tolerance = attrs.pop("domain", ""), attrs.pop("tolerance", 1e-5)
     m = Model(17 if domain else 23)
     names = [
         "" if a is None else m.input(f"x{n}", a) if n < hidden else m.constant(a)
         for n, a in enumerate(arrays)
     ]
     m.add(op, *names, domain=domain, **attrs)
-    return m.agrees()
+    return m.agrees(tolerance)
 
 
 def heads(count: int = 2, rows: int = 3, width: int = 4) -> Array:
@@ -236,6 +236,33 @@ def test_packed_attention(hidden: int) -> None:
     attention(x, normal(8, 20), normal(20), qkv_hidden_sizes=[8, 8, 4], **whole)
 
 
+LENGTHS = ([3, 5], [0, 2], [3, 5, 1, 2], [2, 4, 3, 0])
+PADDING = ([[0, 0, 1, 1, 1], [1, 1, 0, 0, 1]], [[0, 0, 0, 0, 0], [0, 1, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("unidirectional", [0, 1])
+@pytest.mark.parametrize("depth", [-1e4, -1e9, LOWEST])
+@pytest.mark.parametrize("hidden", [1, 5])
+def test_masks_that_leave_rows_nothing(hidden: int, depth: float, unidirectional: int) -> None:
+    """Of each sample's length, its start, or each entry; single precision rounds sums with them."""
+    x, w, b = normal(2, 5, 8), normal(8, 24), normal(24)
+    q, k, v = normal(2, 5, 8), normal(2, 5, 8), normal(2, 5, 8)
+    attrs = {"num_heads": 2, "unidirectional": unidirectional, "mask_filter_value": depth}
+    whole = {"domain": MICROSOFT, "hidden": hidden, "tolerance": 2e-3, **attrs}
+    for given in (*LENGTHS, *PADDING):
+        mask = np.array(given, np.int32)
+        attention(x, w, b, mask, op="Attention", **whole)
+        if mask.size != 4:
+            attention(q, k, v, b, mask, op="MultiHeadAttention", **whole)
+
+
+def test_constant_keys() -> None:
+    q, k, v, b = normal(1, 3, 8), normal(1, 5, 8), normal(1, 5, 8), normal(24)
+    attention(q, k, v, hidden=1, q_num_heads=2, kv_num_heads=2)
+    whole: Mapping[str, Any] = {"op": "MultiHeadAttention", "domain": MICROSOFT, "num_heads": 2}
+    attention(q, k, v, b, hidden=1, **whole)
+
+
 def test_multi_head_attention() -> None:
     q, k, v, b = normal(1, 3, 8), normal(1, 5, 8), normal(1, 5, 8), normal(24)
     kept = np.array([[1, 1, 0, 1, 0]], np.int32)
@@ -245,6 +272,13 @@ def test_multi_head_attention() -> None:
     attention(k, k, v, b, kept, unidirectional=1, **whole)
     attention(q, k, v, None, kept, normal(1, 2, 3, 5), hidden=6, **whole)
     attention(q, heads(rows=5), heads(rows=5), **whole)
+
+
+@pytest.mark.parametrize("depth", [1.0, 0.0, -math.inf, math.nan])
+def test_a_mask_of_no_depth(depth: float) -> None:
+    with pytest.raises(UnsupportedModelError, match="finite and negative"):
+        attention(normal(1, 5, 8), normal(8, 24), domain=MICROSOFT, num_heads=2,
+                  mask_filter_value=depth)  # fmt: skip
 
 
 def test_rotary_embedding() -> None:

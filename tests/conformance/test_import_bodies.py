@@ -53,7 +53,8 @@ def test_attributes_of_functions() -> None:
 
 def test_function_of_an_unknown_operator_is_named_itself() -> None:
     made = model([node("Bernoulli", "x")], {"x": (2, 3)}, opset=18)
-    assert message(made).split("\n")[1:] == ["  Bernoulli x1, first: node the_bernoulli"]
+    (line,) = message(made).split("\n")[1:]
+    assert line.startswith("  Bernoulli x1, first: node the_bernoulli, whose output is random")
 
 
 def test_refused_node_of_a_function() -> None:
@@ -99,8 +100,7 @@ def test_only_the_branch_that_is_taken_is_judged() -> None:
 def test_head_in_a_branch_that_others_read() -> None:
     inner = graph([node("ArgMax", "x", "i"), node("Cast", "i", "f", to=FLOAT)], "f")
     nodes = [node("If", "c", "b", then_branch=inner, else_branch=inner), node("Neg", "b")]
-    made = model(nodes, {"x": (2, 3)}, {"c": np.array(True)})
-    assert "ArgMax (but as the last operator) x1, first: node the_if/the_argmax" in message(made)
+    agrees(model(nodes, {"x": (2, 3)}, {"c": np.array(True)}))
 
 
 def test_condition_that_is_computed() -> None:

@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 import zkinfer
 from tests.conformance.agreement import agrees, ints, normal, one
-from tests.onnx_models import NEWEST, RUNTIME_NEWEST, model, node
+from tests.float_oracle import evaluate
+from tests.onnx_models import NEWEST, RUNTIME_NEWEST, model, node, run
 from zkinfer import UnsupportedModelError
+from zkinfer.graph import Integer
 from zkinfer.onnx_import import load
 
 X = {"x": (2, 3)}
@@ -63,7 +65,7 @@ def test_a_choice_of_integers_is_one() -> None:
     ]
     constants = {"c": ints(1, 2, 3), "k": ints(7)}
     agrees(model(nodes, X, constants, input_type=TensorProto.INT64))
-    made = model([*nodes[:2], node("Relu", "i")], X, constants, input_type=TensorProto.INT64)
+    made = model([*nodes[:2], node("Sqrt", "i")], X, constants, input_type=TensorProto.INT64)
     with pytest.raises(UnsupportedModelError, match="Cast to float"):
         load(made)
 
@@ -85,6 +87,70 @@ def test_casts() -> None:
     for to in (TensorProto.INT64, TensorProto.BOOL, TensorProto.INT8):
         agrees(model([node("Cast", "x", "i", to=to, name="there"),
                       node("Cast", "i", to=TensorProto.FLOAT)], X))  # fmt: skip
+
+
+def test_casts_of_tokens() -> None:
+    """Inputs are kept within the narrower type; places always fit it."""
+    narrow, back = (node("Cast", *names, to=kind, name=names[0]) for *names, kind in (
+        ("r", "i", TensorProto.INT32), ("i", "y", TensorProto.FLOAT)))  # fmt: skip
+    made = model([node("Reshape", "x c", "r"), narrow, back], X, {"c": ints(3, 2)},
+                 input_type=TensorProto.INT64)  # fmt: skip
+    assert agrees(made).tensors["x"].kind == Integer(-(1 << 31), (1 << 31) - 1)
+    agrees(model([node("ArgMax", "x", "r"), narrow, back], X))
+    byte = node("Cast", "x", "y", to=TensorProto.INT8)
+    with pytest.raises(UnsupportedModelError, match="holds all integers"):
+        load(model([byte], X, input_type=TensorProto.INT64, output_type=TensorProto.INT8))
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT32, TensorProto.INT64])
+def test_sums_and_products_of_integers(kind: int) -> None:
+    constants = {"c": np.array([3, -1, 2], helper.tensor_dtype_to_np_dtype(kind)), "a": ints(1)}
+    ways = [("Add", "x c"), ("Sub", "c x"), ("Mul", "x c"), ("Mul", "x x"), ("Max", "x c"),
+            ("Min", "x c x"), ("Neg", "x"), ("Abs", "x"), ("Sign", "x"),
+            ("CumSum", "x a"), ("ReduceSum", "x a"), ("ReduceMax", "x")]  # fmt: skip
+    for op, inputs in ways:
+        nodes = [node(op, inputs, "i"), node("Cast", "i", to=TensorProto.FLOAT)]
+        read = {name: array for name, array in constants.items() if name in inputs.split()}
+        agrees(model(nodes, X, read, input_type=kind))
+    narrow = model([node("Add", "x x")], X, input_type=TensorProto.INT8,
+                   output_type=TensorProto.INT8)  # fmt: skip
+    with pytest.raises(UnsupportedModelError, match="Cast to float"):
+        load(narrow)
+
+
+def test_positions_that_leave_padding_out() -> None:
+    """As RoBERTa counts them, for an embedding."""
+    nodes = [
+        node("Equal", "x pad", "p"),
+        node("Not", "p", "n"),
+        node("Cast", "n", "m", to=TensorProto.INT32, name="mask"),
+        node("CumSum", "m one", "s"),
+        node("Mul", "s m", "k"),
+        node("Cast", "k", "l", to=TensorProto.INT64, name="long"),
+        node("Add", "l pad", "i"),
+        node("Gather", "w x", "t", name="tokens"),
+        node("Gather", "v i", "u", name="positions"),
+        node("Add", "t u", name="both"),
+    ]
+    constants = {"pad": np.array(1), "one": np.array(1), "w": normal(9, 2), "v": normal(9, 2)}
+    made = model(nodes, {"x": (1, 6)}, constants, input_type=TensorProto.INT64)
+    graph = load(made)
+    for _ in range(3):
+        tokens = np.random.default_rng(3).integers(0, 3, (1, 6))
+        expected, got = run(made, {"x": tokens}), evaluate(graph, {"x": tokens})
+        np.testing.assert_allclose(got["y"], expected["y"], rtol=1e-5)
+    samples = np.random.default_rng(4).integers(0, 9, (8, 6))
+    compiled = zkinfer.compile(made, calibration={"x": samples})
+    proof = zkinfer.prove(compiled.proving_key, samples[:1])
+    outputs = zkinfer.verify(compiled.verifying_key, proof).outputs
+    np.testing.assert_allclose(outputs["y"], run(made, {"x": samples[:1]})["y"], atol=5e-3)
+
+
+def test_guards_against_numbers_that_are_not_finite() -> None:
+    for op in ("IsNaN", "IsInf"):
+        graph = agrees(model([node(op, "x", "s"), node("Where", "s z x", "w"), node("Neg", "w")],
+                             X, {"z": np.float32(0)}))  # fmt: skip
+        assert [made.op for made in graph.nodes] == ["neg"]
 
 
 @pytest.mark.parametrize(

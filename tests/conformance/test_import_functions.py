@@ -36,9 +36,13 @@ def test_shrink(attrs: dict[str, float]) -> None:
     one("Shrink", (2, 3), opset=RUNTIME_NEWEST, **attrs)
 
 
-def test_shrink_with_jumps() -> None:
-    text = message(model([node("Shrink", "x", lambd=0.5)], {"x": (3,)}), UnsupportedModelError)
-    assert "bias = lambd" in text
+def test_functions_with_jumps() -> None:
+    for bias in (0.0, -0.5, 2.0):
+        one("Shrink", (2, 3), opset=RUNTIME_NEWEST, lambd=0.5, bias=bias)
+    for alpha in (1.0, 0.0, -0.5):
+        one("ThresholdedRelu", (2, 3), opset=RUNTIME_NEWEST, alpha=alpha)
+    text = message(model([node("Shrink", "x", lambd=-1.0)], {"x": (3,)}), UnsupportedModelError)
+    assert "expected a lambd of at least 0" in text
 
 
 @pytest.mark.parametrize("op", ["Acos", "Asin", "Atanh"])

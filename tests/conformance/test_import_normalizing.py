@@ -128,6 +128,35 @@ def test_powers_over_their_sum_are_softmax() -> None:
         assert [made.op for made in graph.nodes] == [expected]
 
 
+@pytest.mark.parametrize("opset", [18, 20])
+def test_groups_that_share_a_scale(opset: int) -> None:
+    for groups in (1, 2, 4):
+        constants = {"s": normal(groups), "b": normal(groups)}
+        one("GroupNormalization", (2, 4, 3, 2), constants, opset, num_groups=groups)
+    constants = {"s": normal(2), "b": normal(2)}
+    for attrs in ({}, {"num_groups": "two"}):
+        with pytest.raises(UnsupportedModelError, match="has no number of groups"):
+            load(model([node("GroupNormalization", "x s b", **attrs)], {"x": (1, 4, 3)},
+                       constants, opset=opset))  # fmt: skip
+
+
+def test_local_response() -> None:
+    for size in (1, 3, 7):
+        one("LRN", (2, 5, 3, 2), size=size, alpha=0.5)
+    for beta in (0.25, 0.5, 1.0, 0.6):
+        one("LRN", (2, 5, 3, 2), size=3, alpha=0.5, beta=beta, bias=2.0)
+
+
+def test_norms_of_windows() -> None:
+    for p in (1, 2):
+        one("GlobalLpPool", (2, 3, 4, 5), p=p)
+        one("LpPool", (2, 3, 6), kernel_shape=[3], p=p)
+        one("LpPool", (2, 3, 6, 5), kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 2, 1], p=p)
+        one("LpPool", (2, 3, 7), opset=18, kernel_shape=[2], strides=[2], ceil_mode=1, p=p)
+        one("LpPool", (2, 3, 7), opset=18, kernel_shape=[2], dilations=[3], p=p)
+    one("LpPool", (2, 3, 7), kernel_shape=[3], auto_pad="SAME_UPPER")
+
+
 def test_other_chains_are_not() -> None:
     assert ops([*CENTERED, node("Div", "x s")]) == "deviation"
     assert ops([node("Mul", "x x", "q"), *CENTERED[3:], node("Div", "q s")]) == "deviation"
@@ -145,6 +174,11 @@ def test_other_chains_are_not() -> None:
         (node("GroupNormalization", "x s s", num_groups=2), "groups that divide the channels"),
         (node("InstanceNormalization", "x x x"), "expected constant scales"),
         (node("LayerNormalization", "x s", axis=3), "expected an axis from -3 to 2"),
+        (node("LpPool", "x", kernel_shape=[2], p=3), "p to be 1 or 2"),
+        (node("GlobalLpPool", "x", p=0), "p to be 1 or 2"),
+        (node("LRN", "x", size=0), "a size of at least 1"),
+        (node("LRN", "x", size=3, bias=0.0), "expected positive numbers"),
+        (node("LRN", "x", size=3, beta=float("nan")), "expected positive numbers"),
     ],
 )
 def test_refusals(made: onnx.NodeProto, message: str) -> None:

@@ -241,9 +241,10 @@ def test_heads_stand_for_a_label(head: tuple[str, dict[str, int], int]) -> None:
 
 
 @pytest.mark.parametrize("head", HEADS[3:])
-def test_arg_max_is_proved_as_a_label_alone(head: tuple[str, dict[str, int], int]) -> None:
-    with pytest.raises(UsageError, match=r"last ArgMax .* --output label, or export .* z as"):
-        zkinfer.compile(with_heads(head), input_range=(-1, 1))
+def test_places_are_proved(head: tuple[str, dict[str, int], int]) -> None:
+    compiled = zkinfer.compile(with_heads(head), input_range=(-1, 1))
+    result = zkinfer.verify(compiled.verifying_key, zkinfer.prove(compiled.proving_key, X))
+    assert result.outputs[f"{head[0]}_out"] == (X @ WEIGHTS).argmax()
 
 
 @pytest.mark.parametrize("head", HEADS[:3])

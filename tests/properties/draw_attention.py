@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from tests.properties.choices import Rejected
 from tests.properties.drawing import Array, Drawing, Tensor
@@ -75,6 +76,11 @@ def by_head(d: Drawing, *shape: int) -> Tensor:
     return d.reshaped(d.emit("Mul", wide.name, d.scalar(2 / size)), shape)
 
 
+def _keys(d: Drawing, *shape: int) -> str:
+    """Keys or values, now and then constant."""
+    return d.weight(shape) if d.choices.chance(15) else by_head(d, *shape).name
+
+
 def attention(d: Drawing) -> None:
     """Attention of 3 or 4 axes, with fewer heads of keys, and masks."""
     c = d.choices
@@ -91,7 +97,7 @@ def attention(d: Drawing) -> None:
     else:
         shapes = [(1, rows, groups * share * width), *[(1, columns, groups * width)] * 2]
         attrs |= {"q_num_heads": groups * share, "kv_num_heads": groups}
-    inputs = [by_head(d, *shape).name for shape in shapes]
+    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:])]
     if c.chance(50):
         mask: Array = d.numbers.random((rows, columns)) < 0.7
         if c.chance(50):
@@ -109,9 +115,9 @@ def fused_attention(d: Drawing) -> None:
     columns = rows if packed else columns
     if c.chance(30) and packed:
         attrs["unidirectional"] = 1
-    kept = d.numbers.random((1, columns)) < 0.7
-    if "unidirectional" in attrs:
-        kept[:, 0] = True  # two finite masks that leave a row nothing add up otherwise
+    kept: Array = d.numbers.random((1, columns)) < 0.7
+    if c.chance(30):
+        kept = d.numbers.integers(0, columns + 1, 2 if packed and c.chance(50) else 1)
     mask = d.constant(kept.astype(np.int32))
     rest = [d.weight((3 * total,)), mask]
     if packed:
@@ -119,7 +125,8 @@ def fused_attention(d: Drawing) -> None:
         inputs = [x.name, d.matrix((total, 3 * total)), *rest[: c.integer(1, 2)]]
         d.emit("Attention", *inputs, domain=MICROSOFT, **attrs)
         return
-    inputs = [by_head(d, 1, n, total).name for n in (rows, columns, columns)]
+    inputs = [by_head(d, 1, rows, total).name]
+    inputs += [_keys(d, 1, columns, total) for _ in range(2)]
     inputs += rest[: c.integer(0, 2)]
     d.emit("MultiHeadAttention", *inputs, domain=MICROSOFT, **attrs)
 
@@ -143,6 +150,36 @@ def rotary(d: Drawing) -> None:
     if flat:
         attrs["num_heads"] = heads
     d.emit("RotaryEmbedding", x.name, *caches, positions, **attrs)
+
+
+def embedded(d: Drawing) -> None:
+    """EmbedLayerNormalization of com.microsoft, of tokens in the pool."""
+    c = d.choices
+    whole = [t for t in d.pool if t.value.dtype in (np.int32, np.int64) and t.value.size]
+    fitting = [t for t in whole if 0 <= t.value.min() <= t.value.max() < 100 and t.value.size < 9]
+    if not fitting or d.dtype != np.float32:
+        raise Rejected("no tokens, or doubles")
+    flat = d.emit("Reshape", c.one(fitting).name, d.integers([1, -1]))
+    tokens = d.emit("Cast", flat.name, to=TensorProto.INT32)
+    length, width = tokens.shape[1], c.integer(2, 6)
+    rows = int(tokens.value.max()) + c.one((1, 2))
+    segments = c.chance(60)
+    kept = d.numbers.integers(0, 2, (1, length), np.int32)
+    inputs = [
+        tokens.name,
+        d.constant(kept) if segments else "",
+        d.constant(d.uniform((rows, width), -1, 1)),  # rows of entries that differ
+        d.weight((length + c.one((0, 2)), width)),
+        d.weight((2, width)) if segments else "",
+        d.weight((width,)),
+        d.weight((width,)),
+    ]
+    attrs = {"epsilon": c.one((1e-12, 1e-3)), "domain": MICROSOFT}
+    if c.chance(40):
+        inputs.append(d.constant(kept) if c.chance(50) else "")
+        inputs.append(d.constant(np.arange(length, dtype=np.int32)[None, ::-1].copy()))
+    made = d.emit_many("EmbedLayerNormalization", inputs, c.one((2, 3)), **attrs)
+    d.pool.remove(made[1])  # a constant
 
 
 def spelt_out(d: Drawing) -> None:
@@ -188,5 +225,6 @@ ATTENTION: dict[str, Callable[[Drawing], None]] = {
     "attention": attention,
     "fused_attention": fused_attention,
     "rotary": rotary,
+    "embedded": embedded,
     "spelt_out_functions": spelt_out,
 }

@@ -126,6 +126,102 @@ def _ends(d: Drawing) -> tuple[str, str]:
     return d.scalar(-1.25), d.scalar(1.25)
 
 
+def counted(d: Drawing) -> None:
+    """Sums and products of integers, which truth values are cast to."""
+    c = d.choices
+    if d.version < 13:
+        raise Rejected("opsets before the axes of a sum are an input")
+    kind, dtype = c.one(((TensorProto.INT64, np.int64), (TensorProto.INT32, np.int32)))
+    whole = d.emit("Cast", compared(d).name, to=kind)
+    if not whole.rank:
+        raise Rejected("a scalar")
+    for _ in range(c.integer(1, 3)):
+        op = c.one(("Add", "Mul", "Sub", "Max", "Min", "CumSum", "ReduceSum", "Neg", "Abs"))
+        if op in ("CumSum", "ReduceSum"):
+            axis = c.integer(0, whole.rank - 1)
+            whole = d.emit(op, whole.name, d.constant(np.full(1 if op[0] == "R" else (), axis)))
+        elif op in ("Neg", "Abs"):
+            whole = d.emit(op, whole.name)
+        else:
+            other = d.constant(d.numbers.integers(-3, 4, whole.shape[-1:]).astype(dtype))
+            whole = d.emit(op, *c.shuffled([whole.name, c.one((other, whole.name))]))
+    number(d, whole)
+
+
+def extremes(d: Drawing) -> None:
+    """The places of the largest and least entries along an axis, often of equal ones."""
+    c = d.choices
+    x = _with_axes(d)
+    if c.chance(30) and d.version >= 11:
+        x = d.emit("Round", x.name)
+    attrs: dict[str, Any] = {"keepdims": c.one((1, 0))} if c.chance(60) else {}
+    if c.chance(80):
+        attrs["axis"] = c.integer(-x.rank, x.rank - 1)
+    if d.version >= 12 and c.chance(30):
+        attrs["select_last_index"] = 1
+    number(d, d.emit(c.one(("ArgMax", "ArgMin")), x.name, **attrs))
+
+
+def top_k(d: Drawing) -> None:
+    """The largest or least entries, and what their places choose of another tensor."""
+    c = d.choices
+    x = _with_axes(d)
+    axis = c.integer(0, x.rank - 1)
+    attrs: dict[str, Any] = {"axis": axis - c.one((0, x.rank))}
+    if d.version >= 11 and c.chance(60):
+        attrs |= {"largest": c.one((0, 1)), "sorted": 1}
+    count = c.integer(1, min(x.shape[axis], 5))
+    inputs = [x.name]
+    if d.version < 10:
+        attrs["k"] = count
+    else:
+        inputs.append(d.integers([count]))
+    values, places = d.emit_many("TopK", inputs, 2, **attrs)
+    way = c.one(("values", "numbers", "elements", "rows"))
+    if way == "numbers":
+        d.emit("Add", number(d, places).name, values.name)
+    elif way == "elements" and d.version >= 11:
+        table = d.weight(x.shape) if c.chance(50) else d.emit("Neg", x.name).name
+        d.emit("GatherElements", table, places.name, axis=axis)
+    elif way == "rows" and d.version >= 13:
+        one = d.emit("Unsqueeze", places.name, d.integers([-1]))
+        lead = x.shape[: places.rank] if c.chance(50) else ()
+        table = d.weight((*lead, x.shape[axis], *((2,) if c.chance(50) else ())))
+        d.emit("GatherND", table, one.name, batch_dims=len(lead))
+
+
+def _with_axes(d: Drawing) -> Tensor:
+    x = d.any()
+    if not x.rank:
+        raise Rejected("a scalar")
+    return x
+
+
+def jumps(d: Drawing) -> None:
+    """ThresholdedRelu, and Shrink with jumps."""
+    c = d.choices
+    if d.version < 10:
+        raise Rejected("opsets before ThresholdedRelu")
+    x = d.any()
+    if c.chance(50):
+        d.emit("ThresholdedRelu", x.name, alpha=c.one((1.0, 0.3, 0.0, -0.5)))
+    else:
+        d.emit("Shrink", x.name, lambd=c.one((0.5, 0.2)), bias=c.one((0.0, 0.5, -0.3)))
+
+
+def guards(d: Drawing) -> None:
+    """What exporters write against numbers that are not finite."""
+    c = d.choices
+    x = d.any()
+    if d.version < 10 or d.dtype != np.float32:
+        raise Rejected("an opset without it, or doubles")
+    strange = d.emit(c.one(("IsNaN", "IsInf")), x.name)
+    if c.chance(30):
+        _new(d)
+        strange = d.emit("Or", strange.name, d.emit("Less", x.name, d.scalar(-1.0)).name)
+    d.emit("Where", strange.name, d.scalar(0.0), x.name)
+
+
 def bounds(d: Drawing) -> None:
     """Clip with a computed bound, and maybe a constant one."""
     if d.version < 12:
@@ -147,4 +243,9 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "rounded": rounded,
     "reduced": reduced,
     "bounds": bounds,
+    "counted": counted,
+    "extremes": extremes,
+    "guards": guards,
+    "jumps": jumps,
+    "top_k": top_k,
 }

@@ -97,11 +97,13 @@ def channels(d: Drawing) -> None:
     c = d.choices
     x = d.of_rank(3, 4)
     attrs: dict[str, Any] = {"epsilon": c.one(EPSILONS)} if c.chance(60) else {}
-    groups = x.shape[1]
-    op = "GroupNormalization" if d.version >= 21 and c.chance(60) else "InstanceNormalization"
+    count = x.shape[1]
+    op = "GroupNormalization" if d.version >= 18 and c.chance(60) else "InstanceNormalization"
     if op == "GroupNormalization":
-        attrs["num_groups"] = c.one([n for n in range(1, groups + 1) if groups % n == 0])
-    d.emit(op, x.name, d.weight((groups,)), d.weight((groups,)), **attrs)
+        groups = c.one([n for n in range(1, count + 1) if count % n == 0])
+        attrs["num_groups"] = groups
+        count = count if d.version >= 21 else groups
+    d.emit(op, x.name, d.weight((count,)), d.weight((count,)), **attrs)
 
 
 def others(d: Drawing) -> None:
@@ -116,6 +118,28 @@ def others(d: Drawing) -> None:
     if not x.rank:
         raise Rejected("a scalar")
     d.emit("LpNormalization", x.name, axis=d.axis(x.rank), p=c.one((2, 2, 1)))
+
+
+def norms(d: Drawing) -> None:
+    """LpPool, GlobalLpPool, and LRN with powers of all kinds."""
+    c = d.choices
+    op = c.one(("LpPool", "GlobalLpPool", "LRN"))
+    x = d.of_rank(3, 4) if op == "LpPool" else d.of_rank(4)
+    if op == "LRN":
+        attrs: dict[str, Any] = {"size": c.one((1, 2, 3, 5))}
+        attrs |= {"alpha": c.one((1e-4, 0.1, 1.0)), "bias": c.one((1.0, 0.5, 2.0))}
+        attrs["beta"] = c.one((0.75, 0.5, 0.25, 1.0, 0.6))
+        d.emit(op, x.name, **attrs)
+        return
+    attrs = {"p": c.one((2, 1))}
+    if op == "LpPool":
+        kernel = [c.integer(1, min(extent, 3)) for extent in x.shape[2:]]
+        attrs |= {"kernel_shape": kernel, "strides": [c.one((1, 2)) for _ in kernel]}
+        if c.chance(40):
+            attrs["pads"] = [c.integer(0, size - 1) for size in kernel * 2]
+        if d.version >= 18 and c.chance(30):
+            attrs["ceil_mode"] = 1
+    d.emit(op, x.name, **attrs)
 
 
 def spelt_out(d: Drawing) -> None:
@@ -204,6 +228,7 @@ NORMALIZING: dict[str, Callable[[Drawing], None]] = {
     "skips": skips,
     "channels": channels,
     "others": others,
+    "norms": norms,
     "spelt_out": spelt_out,
     "spelt_out_softmax": spelt_out_softmax,
 }

@@ -361,13 +361,6 @@ def refused(graph: Graph, error: type[Exception] = UsageError, **changes: Any) -
     return str(caught.value)
 
 
-def test_arg_max_is_refused_but_for_a_label() -> None:
-    net = Net(1, 4)
-    attrs = {"axes": (1,), "keepdims": True}
-    place = net.add("arg_max", net.add("matmul", "x", net.constant(4, 5)), **attrs)
-    assert "--output label" in refused(net.graph(place), UnsupportedModelError)
-
-
 def test_label_needs_one_vector() -> None:
     net = Net(2, 4)
     scores = net.add("matmul", "x", net.constant(4, 5))

@@ -1,21 +1,39 @@
-"""arg_max(x): the place of the largest entry along an axis, of equal ones the first.
+"""arg_max(x, numbers): the place of the largest entry along an axis, of equal ones the first.
 
-Attributes: axes, one that is not negative; keepdims: whether it stays, with extent 1. It is a head:
-a label can be proved in its place.
+Attributes: axes, one that is not negative; keepdims: whether it stays, with extent 1. The numbers
+are the places, from 0 on. It is a head: a label can be proved in its place.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from zkinfer.graph import Node
 from zkinfer.layers import reduce_sum, rules
-from zkinfer.layers.contract import Attrs, Bounds, Entries, Floats, Head, Interval, Layer
-from zkinfer.ops import lift
+from zkinfer.layers.contract import (
+    Attrs,
+    Bounds,
+    Emitted,
+    Emitter,
+    Entries,
+    Floats,
+    Head,
+    Interval,
+    Layer,
+    Operand,
+    Shape,
+)
+from zkinfer.layers.exponentials import last
+from zkinfer.layers.ranking import places
 
 
-def _arg_max(attrs: Attrs, x: Floats) -> Floats:
-    return x.argmax(axis=_axis(attrs), keepdims=attrs["keepdims"]).astype(np.float64)
+def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    return reduce_sum.shape(attrs, shapes[:1])
+
+
+def _value(attrs: Attrs, operands: Sequence[Operand]) -> tuple[Floats, ...]:
+    x, _ = operands[0]
+    return (x.argmax(axis=_axis(attrs) + 1, keepdims=attrs["keepdims"]).astype(np.float64),)
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
@@ -25,7 +43,7 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
 
 
 def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
-    return ((0.0, math.inf),)
+    return ((0.0, np.inf),)
 
 
 def _axis(attrs: Attrs) -> int:
@@ -33,18 +51,29 @@ def _axis(attrs: Attrs) -> int:
     return int(axis)
 
 
+def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    x, numbers = node.inputs
+    name, output, axis = node.name, b.own(node.outputs[0]), _axis(node.attrs)
+    entries = last(b, name, b.fixed(x), axis)
+    found = b.derived(name, "/place")
+    places(b, found, entries, numbers, 1, found)
+    (shape,) = reduce_sum.shape(node.attrs, [b.tensor(b.fixed(x)).shape])
+    b.emit(name, "reshape", (found,), output, shape=shape)
+    return (Emitted(output, raw=False),)
+
+
 LAYER = Layer(
-    shape=reduce_sum.shape,
-    value=rules.lifted(lift.along_axes, _arg_max),
+    shape=_shape,
+    value=_value,
     interval=_interval,
     bounds=_bounds,
     entries=Entries.PLACE,
-    constants=(),
+    constants=(1,),
     factors=(),
     products=rules.one,
     reads_raw=False,
     head=Head("ArgMax", _axis),
     weighted=None,
-    emit=None,
+    emit=_emit,
     fold=rules.whole,
 )

@@ -110,7 +110,7 @@ class Head:
     """What classifiers end with, where a label says as much as its output.
 
     The output's entries have the order of those of operand 0, the scores, or are the place of the
-    largest. A head that emits nothing stands before outputs of the model and other heads only.
+    largest.
 
     title: its name in ONNX. axis: that along which this is so; None if it is so of all entries.
     """
@@ -222,7 +222,7 @@ class Layer:
     head: what a head says of the order of the scores; None for a layer that is no head.
     weighted: where weights are hidden, the operator that reads its attributes' numbers as weights;
     None if they are no secret.
-    emit: makes the fixed-point operators; None for a head that is not proved.
+    emit: makes the fixed-point operators.
     fold: what becomes of the output when operands are divided by powers of two; None where no
     constants make up for it.
     within: by their places, the whole numbers that operands have to be within.
@@ -239,6 +239,6 @@ class Layer:
     reads_raw: bool
     head: Head | None
     weighted: Callable[[Attrs], Weighted] | None
-    emit: Callable[[Emitter, Node], tuple[Emitted, ...]] | None
+    emit: Callable[[Emitter, Node], tuple[Emitted, ...]]
     fold: Callable[[Attrs, Sequence[Divided]], Folded | None]
     within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}

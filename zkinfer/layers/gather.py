@@ -1,6 +1,7 @@
-"""gather(table, index): rows of a table [rows, length] by their numbers, [index..., length].
+"""gather(table, index, starts): rows of a table [rows, length] by numbers, [index..., length].
 
-The index counts from 0. No attributes.
+The index counts from 0, or from starts, constant whole numbers that broadcast to it, if any.
+Attributes: extent, of the rows from a start on from which an index chooses.
 """
 
 from collections.abc import Sequence
@@ -18,59 +19,74 @@ from zkinfer.layers.contract import (
     Floats,
     Interval,
     Layer,
+    Operand,
     Refusal,
     Shape,
 )
-from zkinfer.layers.emitting import rounding
+from zkinfer.layers.emitting import EXACT, refined, rounding, step
 from zkinfer.ops import lift
 
 
 def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
-    table, index = shapes
+    table, index = shapes[:2]
     if len(table) != 2:
         raise Refusal(f"expected a table of rows, got the shape {table}")
     return ((*index, table[1]),)
 
 
-def _gather(attrs: Attrs, table: Floats, index: Floats) -> Floats:
-    """Places outside of the table, which rounding may lead to, count as its ends."""
-    return table[np.clip(index, 0, len(table) - 1).astype(np.int64)]
+def _value(attrs: Attrs, operands: Sequence[Operand]) -> tuple[Floats, ...]:
+    """Places outside of the extent, which rounding may lead to, count as its ends."""
+    table, (index, sampled), *starts = operands
+    index = np.clip(index, 0, attrs["extent"] - 1)
+    for start, _ in starts:
+        index = index + start
+    return lift.gathered(_rows, attrs, (table, (index, sampled)))
+
+
+def _rows(attrs: Attrs, table: Floats, index: Floats) -> tuple[Floats, ...]:
+    return (table[index.astype(np.int64)],)
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
-    table, index = operands
+    table, index = operands[:2]
     low, high = table.low.min(axis=0), table.high.max(axis=0)
     shape = (*index.low.shape, len(low))
     return (Interval(np.broadcast_to(low, shape), np.broadcast_to(high, shape)),)
 
 
 def _within(attrs: Attrs, shapes: Sequence[Shape]) -> dict[int, Bounds]:
-    return {1: (0.0, shapes[0][0] - 1.0)}
+    return {1: (0.0, attrs["extent"] - 1.0)}
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The index is rounded to whole numbers and kept within the table, where it may leave it."""
-    name, (table, index), output = node.name, node.inputs, b.raw(node.outputs[0])
+    """The index is rounded to whole numbers and kept within the extent, where it may leave it."""
+    name, (table, index, *starts), output = node.name, node.inputs, b.raw(node.outputs[0])
     scale = b.scale(node.outputs[0])
     rows = b.constant(table, scale) if b.is_constant(table) else b.fixed(table)
-    place = b.fixed(index)
-    known, last = b.tensor(place), b.tensor(rows).shape[0] - 1
+    place = refined(b, b.derived(name, "/whole"), b.fixed(index), 0)
+    known, last = b.tensor(place), node.attrs["extent"] - 1
     if known.scale or known.low < 0 or known.high > last:
         kept = b.derived(name, "/index")
         leaves = (known.low < 0, known.high > last)
         rounding(b, kept, place, kept, shift=known.scale, bounds=(0, last), saturates=leaves)
         place = kept
+    for start in starts:
+        more = b.multiple(start, 1, 0)
+        moved = step(b, name, "/moved", "add", place, more, shift_a=0, shift_b=0)
+        place = b.derived(name, "/place")
+        bounds = (0, b.tensor(rows).shape[0] - 1)
+        rounding(b, place, moved, place, shift=0, bounds=bounds, saturates=EXACT)
     b.emit(name, "gather", (rows, place), output)
     return (Emitted(output, raw=True),)
 
 
 LAYER = Layer(
     shape=_shape,
-    value=rules.lifted(lift.gathered, _gather),
+    value=_value,
     interval=_interval,
     bounds=rules.unbounded,
     entries=Entries.COMPUTED,
-    constants=(),
+    constants=(2,),
     factors=(),
     products=rules.one,
     reads_raw=False,

@@ -18,7 +18,7 @@ import numpy as np
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
 from zkinfer.onnx_import.masking import ABSORBING
-from zkinfer.onnx_import.moves import reshaped
+from zkinfer.onnx_import.moves import end_to_end, permuted, reshaped, sliced
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -31,8 +31,8 @@ class _Scores:
     """What is made of the scores before the softmax.
 
     scale: of products. cap: beyond which they bend, 0 for none. biases: what is added. closed: one
-    for each entry that is taken out, zero else. beyond: how far they are taken down. empty: whether
-    a row with all entries taken out is zero.
+    for each entry that is taken out, zero else. beyond: how far they are taken down, each time.
+    empty: whether a row with all entries taken out is zero.
     """
 
     scale: float
@@ -98,7 +98,7 @@ def packed_attention(site: Site) -> None:
         product = site.step("add", "biased", product, site.operand(2))
     ends = np.cumsum((0, *sizes))
     parts = [
-        _by_head(site, _slice(site, product, 2, *pair), heads)
+        _by_head(site, sliced(site, product, {2: (*pair, 1)}), heads)
         for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
     ]
     _fused(site, parts, mask=3, bias=5)
@@ -116,25 +116,23 @@ def rotary_embedding(site: Site) -> None:
     x = _by_head(site, x, heads)
     width = part or site.graph.shape(x)[3]
     cos, sin = (_angles(site, place, places[2]) for place in places[:2])
-    rotated = x if width == site.graph.shape(x)[3] else _slice(site, x, 3, 0, width)
-    rest = [] if rotated == x else [_slice(site, x, 3, width, site.graph.shape(x)[3])]
+    rotated = x if width == site.graph.shape(x)[3] else sliced(site, x, {3: (0, width, 1)})
+    rest = [] if rotated == x else [sliced(site, x, {3: (width, site.graph.shape(x)[3], 1)})]
     batch, count, rows, _ = site.graph.shape(x)
     interleaved = bool(site.attr("interleaved", 0))
     pairs = (batch, count, rows, *((width // 2, 2) if interleaved else (2, width // 2)))
     axis = 4 if interleaved else 3
     split = reshaped(site, rotated, pairs)
     a, b = (
-        reshaped(site, _slice(site, split, axis, n, n + 1), (batch, count, rows, width // 2))
+        reshaped(site, sliced(site, split, {axis: (n, n + 1, 1)}), (batch, count, rows, width // 2))
         for n in range(2)
     )
     real = site.step("sub", "real", *(site.step("mul", "turned", *p) for p in ((a, cos), (b, sin))))
     imaginary = (site.step("mul", "turned", *p) for p in ((a, sin), (b, cos)))
     both = (real, site.step("add", "imaginary", *imaginary))
     single = (batch, count, rows, *((width // 2, 1) if interleaved else (1, width // 2)))
-    joined = site.step("concat", "pairs", *(reshaped(site, y, single) for y in both), axis=axis)
-    y = reshaped(site, joined, (batch, count, rows, width))
-    if rest:
-        y = site.step("concat", "whole", y, *rest, axis=3)
+    joined = end_to_end(site, [reshaped(site, y, single) for y in both], axis)
+    y = end_to_end(site, [reshaped(site, joined, (batch, count, rows, width)), *rest], 3)
     site.keep(_joined(site, y) if len(shape) == 3 else y)
 
 
@@ -154,9 +152,8 @@ def _angles(site: Site, place: int, positions: int) -> str:
         return site.weight("angles", table[index][:, None], place)
     if site.shape(positions) != (site.shape(0)[0], rows):
         raise Refusal(f"expected a position for each row, got {site.shape(positions)} of them")
-    chosen = site.step(
-        "gather", "angles", site.weight("table", table, place), site.source(positions)
-    )
+    rows_of = site.weight("table", table, place)
+    chosen = site.step("gather", "angles", rows_of, site.source(positions), extent=len(table))
     batch, rows, half = site.graph.shape(chosen)
     return reshaped(site, chosen, (batch, 1, rows, half))
 
@@ -169,19 +166,14 @@ def _by_head(site: Site, x: str, heads: int) -> str:
     if len(shape) != 3 or heads < 1 or shape[2] % heads:
         raise Refusal(f"expected 3 axes and a width of {heads} heads, or 4 axes, got {shape}")
     split = reshaped(site, x, (*shape[:2], heads, shape[2] // heads))
-    return site.step("transpose", "by_head", split, perm=(0, 2, 1, 3))
+    return permuted(site, split, (0, 2, 1, 3))
 
 
 def _joined(site: Site, x: str) -> str:
     """[batch, rows, heads width] of [batch, heads, rows, width]."""
     batch, heads, rows, width = site.graph.shape(x)
-    rowwise = site.step("transpose", "by_row", x, perm=(0, 2, 1, 3))
+    rowwise = permuted(site, x, (0, 2, 1, 3))
     return reshaped(site, rowwise, (batch, rows, heads * width))
-
-
-def _slice(site: Site, x: str, axis: int, start: int, stop: int) -> str:
-    attrs = {"starts": (start,), "stops": (stop,), "axes": (axis,), "steps": (1,)}
-    return site.step("slice", "part", x, **attrs)
 
 
 def _future(site: Site, rows: int, columns: int) -> str:
@@ -215,11 +207,11 @@ def _three(site: Site, heads: int) -> list[str]:
     shape = site.shape(place)
     if len(shape) != 5 or shape[3] != count:
         raise Refusal(f"expected queries, keys and values, or {count} packed, got {shape}")
-    packed = [
-        reshaped(site, _slice(site, site.operand(place), 3, n, n + 1), (*shape[:3], shape[4]))
-        for n in range(count)
+    packed = [sliced(site, site.operand(place), {3: (n, n + 1, 1)}) for n in range(count)]
+    parts = [
+        permuted(site, reshaped(site, part, (*shape[:3], shape[4])), (0, 2, 1, 3))
+        for part in packed
     ]
-    parts = [site.step("transpose", "by_head", part, perm=(0, 2, 1, 3)) for part in packed]
     return parts if count == 3 else [_by_head(site, site.operand(0), heads), *parts]
 
 
@@ -229,12 +221,8 @@ def _biased(site: Site, parts: Sequence[str], place: int, widths: Sequence[int])
     ends = np.cumsum((0, *widths)).tolist()
     for n, part in enumerate(parts):
         _, heads, _, width = site.graph.shape(part)
-        if site.is_constant(place):
-            vector = site.floats(place, "bias")[ends[n] : ends[n + 1]]
-            own = site.weight("bias", vector.reshape(heads, 1, width), place)
-        else:
-            own = reshaped(site, _slice(site, bias, 0, ends[n], ends[n + 1]), (heads, 1, width))
-        biased.append(site.step("add", "biased", part, own))
+        own = sliced(site, bias, {0: (ends[n], ends[n + 1], 1)})
+        biased.append(site.step("add", "biased", part, reshaped(site, own, (heads, 1, width))))
     return biased
 
 
@@ -244,25 +232,63 @@ def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
     batch, _, rows, width = site.graph.shape(q)
     columns = site.graph.shape(k)[2]
     depth = -float(site.attr("mask_filter_value", -10000.0))
+    if not 0 < depth < math.inf:
+        raise Refusal(f"expected a mask_filter_value that is finite and negative, got {-depth}")
     scale = float(site.attr("scale", 0.0)) or 1 / math.sqrt(width)
     scores = _Scores(scale, empty=False, beyond=depth)
-    if site.attr("unidirectional", 0):
-        scores.closed += (_future(site, rows, columns),)
     if site.has(bias):
         scores.biases += (site.operand(bias),)
     if site.has(mask):
-        shape = site.shape(mask)
-        wide: Shape = {2: (batch, 1, 1, columns), 3: (batch, 1, rows, columns)}.get(len(shape), ())
-        if math.prod(wide) != math.prod(shape) or shape[-1] != columns:
-            raise Refusal(f"expected a mask of {columns} columns for each sample, got {shape}")
-        if site.is_constant(mask):
-            closed = site.array(mask, "mask").reshape(wide) == 0
-            scores.closed += (site.weight("closed", closed, mask),)
-        else:
-            one = site.weight("one", np.ones(()))
-            given = reshaped(site, site.source(mask), wide)
-            scores.closed += (site.step("sub", "closed", one, given),)
+        scores.closed += (_closed(site, mask, (batch, rows, columns)),)
+    if site.attr("unidirectional", 0):
+        scores.closed = _with_future(site, scores, (rows, columns))
     site.keep(_joined(site, _attended(site, q, k, v, scores)))
+
+
+def _with_future(site: Site, scores: _Scores, shape: Shape) -> tuple[str, ...]:
+    """What is closed, and what comes after a row, which is taken down by LOWEST: deeper than by a
+    mask of less, so that it counts twice, and as deep as by a mask of as much.
+    """
+    future = np.triu(np.ones(shape), 1)
+    if not scores.closed or scores.beyond < -LOWEST:
+        return (*scores.closed, site.weight("causal", 2 * future))
+    (closed,) = scores.closed
+    if closed in site.graph.weights:
+        return (site.weight("both", np.maximum(site.graph.weights[closed], future)),)
+    one, past = site.weight("one", np.ones(())), site.weight("past", 1 - future)
+    kept = site.step("mul", "kept", site.step("sub", "open", one, closed), past)
+    return (site.step("sub", "both", one, kept),)
+
+
+def _closed(site: Site, place: int, extents: Shape) -> str:
+    """One for each entry that a mask of integers takes out, which has a number for each column, for
+    each pair of row and column, or the length of each sample, and then perhaps where it starts.
+    """
+    (batch, rows, columns), shape = extents, site.shape(place)
+    one = site.weight("one", np.ones(()))
+    if len(shape) == 1 and shape[0] in (batch, 2 * batch):
+        numbers = site.weight("columns", np.arange(columns))
+        given = reshaped(site, site.any_operand(place), (shape[0] // batch, batch, 1, 1, 1))
+        bounds = [
+            reshaped(site, sliced(site, given, {0: (n, n + 1, 1)}), (batch, 1, 1, 1))
+            for n in range(shape[0] // batch)
+        ]
+        if site.is_constant(place):
+            arrays = [site.graph.weights[bound] for bound in bounds]
+            inside = np.arange(columns) < arrays[0]
+            inside &= np.all([np.arange(columns) >= start for start in arrays[1:]], axis=0)
+            return site.weight("closed", ~inside, place)
+        kept = site.step("less", "before the end", numbers, bounds[0])
+        for start in bounds[1:]:
+            early = site.step("less", "before the start", numbers, start)
+            kept = site.step("mul", "inside", kept, site.step("sub", "started", one, early))
+        return site.step("sub", "closed", one, kept)
+    wide: Shape = {2: (batch, 1, 1, columns), 3: (batch, 1, rows, columns)}.get(len(shape), ())
+    if math.prod(wide) != math.prod(shape) or shape[-1] != columns:
+        raise Refusal(f"expected a mask of {columns} columns for each sample, got {shape}")
+    if site.is_constant(place):
+        return site.weight("closed", site.array(place, "mask").reshape(wide) == 0, place)
+    return site.step("sub", "closed", one, reshaped(site, site.source(place), wide))
 
 
 def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
@@ -275,7 +301,7 @@ def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
             f"{site.graph.shape(k)} and {site.graph.shape(v)}"
         )
     together = (batch, groups, heads // groups * rows)
-    turned = site.step("transpose", "turned", k, perm=(0, 1, 3, 2))
+    turned = permuted(site, k, (0, 1, 3, 2))
     s = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
     s = reshaped(site, s, (batch, heads, rows, columns))
     factor = finite(np.array(how.scale / (how.cap or 1.0)), "scale")
@@ -302,7 +328,7 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
     absorbing = not how.empty and how.beyond >= ABSORBING
     attrs = {"axis": -1, "absorbing": absorbing, "beyond": how.beyond}
     shape = site.graph.shape(s)
-    marks, array = _marks(site, how.closed)
+    marks, array = _marks(site, how)
     filled = array is not None and not np.broadcast_to(array, shape).all(axis=-1).any()
     if not how.empty or filled:
         return _only(site, s) or site.step("masked_softmax", "shares", s, marks, **attrs)
@@ -315,7 +341,7 @@ def _shares(site: Site, s: str, how: _Scores) -> str:
         more = np.pad(2 * array, [(0, 0)] * (rank - 1) + [(0, 1)], constant_values=1.0)
         marks = site.weight("marks", more)
     shares = site.step("masked_softmax", "shares", s, marks, **attrs)
-    return _slice(site, shares, 3, 0, shape[3])
+    return sliced(site, shares, {3: (0, shape[3], 1)})
 
 
 def _only(site: Site, s: str) -> str:
@@ -323,10 +349,10 @@ def _only(site: Site, s: str) -> str:
     return site.step("clip", "all", s, low=1.0, high=1.0) if site.graph.shape(s)[3] == 1 else ""
 
 
-def _marks(site: Site, closed: Sequence[str]) -> tuple[str, Floats | None]:
+def _marks(site: Site, how: _Scores) -> tuple[str, Floats | None]:
     """The sum of what takes entries out, and its entries if it is constant."""
-    computed = [name for name in closed if name not in site.graph.weights]
-    arrays = [site.graph.weights[name] for name in closed if name in site.graph.weights]
+    computed = [name for name in how.closed if name not in site.graph.weights]
+    arrays = [site.graph.weights[name] for name in how.closed if name in site.graph.weights]
     constant = reduce(np.maximum, arrays) if arrays else None
     names = [*computed, *([] if constant is None else [site.weight("marks", constant)])]
     marks = reduce(lambda a, b: site.step("add", "both", a, b), names)

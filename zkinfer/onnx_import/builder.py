@@ -4,23 +4,22 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer.graph import Kind, Node, Real, TensorType
+from zkinfer.layers import LAYERS
 from zkinfer.onnx_import.constants import Allowance, Array
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.shapes import Shape, infer, kind_of
 
 Floats = npt.NDArray[np.float64]
 
-CONSTANT = (
-    "expected an input that depends on the model's inputs, got constants only; store what it "
-    "computes in the model instead"
-)
-"""Of what would be a constant."""
+MOST_STEPS = 1 << 28
+"""The most multiplications of one operator on constants."""
 
 
 class Builder:
@@ -28,10 +27,11 @@ class Builder:
 
     arrays: the model's constants, in their own types. weights: the constants that nodes read.
     shapes: of all tensors that depend on an input. kinds: of those that may not be real. integral:
-    the ONNX names of those that hold integers. used: the ONNX names that a node or the graph's
-    outputs read. allowance: for new constants. alike: what stands for tensors that shall have one
-    format. inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in
-    another; tensors of nodes of one name in them are alike.
+    the ONNX names of those that hold integers. narrow: of these, the ones of types that wrap around
+    at less than 2^31 or below zero. used: the ONNX names that a node or the graph's outputs read.
+    allowance: for new constants. alike: what stands for tensors that shall have one format.
+    inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in another;
+    tensors of nodes of one name in them are alike.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class Builder:
         self.shapes: dict[str, Shape] = {}
         self.kinds: dict[str, Kind] = {}
         self.integral: set[str] = set()
+        self.narrow: set[str] = set()
         self.nodes: list[Node] = []
         self.alike: dict[str, str] = {}
         self.used = set(used)
@@ -121,11 +122,29 @@ class Builder:
     ) -> None:
         """Appends a node under this name, or a numbered one where that is taken.
 
-        Raises Refusal when the operands do not fit, or are all constant.
+        Of constants its outputs are constants. Raises Refusal when the operands do not fit.
         """
         if all(source in self.arrays or source in self.weights for source in inputs):
-            raise Refusal(CONSTANT)
-        self.nodes.append(self.node(name, op, inputs, outputs, **attrs))
+            self.weights.update(zip(outputs, self._computed(op, inputs, attrs), strict=True))
+        else:
+            self.nodes.append(self.node(name, op, inputs, outputs, **attrs))
+
+    def _computed(self, op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> list[Floats]:
+        """The outputs of an operator on constants. Raises Refusal where they are too large."""
+        shapes = [self.shape(source) for source in inputs]
+        made = infer(op, attrs, shapes)
+        steps = sum(map(prod, made)) * LAYERS[op].products(shapes)
+        if steps > MOST_STEPS:
+            raise Refusal(
+                f"expected at most {MOST_STEPS} multiplications of constants, got {steps}; store "
+                "what it computes in the model instead"
+            )
+        for shape in made:
+            self.allowance.spend(shape, "its output")
+        first, *rest = (self.weights[self.weight(source)] for source in inputs)
+        with np.errstate(all="ignore"):  # what is no number is refused below
+            values = LAYERS[op].value(attrs, [(first[None], True), *((x, False) for x in rest)])
+        return [finite(value[0], f"what {op} makes", masks=True) for value in values]
 
     def node(
         self, name: str, op: str, inputs: Sequence[str], outputs: Sequence[str], **attrs: Any
@@ -146,13 +165,15 @@ class Site:
     """What a converter sees: one node of the model, and the graph that it adds to.
 
     opsets: versions by canonical domain. convert: converts other nodes, of such opsets, first.
-    Raises Unfinished where one of them is in the way.
+    Raises Unfinished where one of them is in the way. whole: whether the operator makes whole
+    numbers of whole ones.
     """
 
     node: OnnxNode
     graph: Builder
     opsets: Mapping[str, int]
     convert: Callable[[Sequence[OnnxNode], Mapping[str, int]], None]
+    whole: bool = False
 
     @property
     def version(self) -> int:
@@ -225,11 +246,14 @@ class Site:
         return self.graph.weight(name) if name in self.graph.arrays else name
 
     def operand(self, index: int) -> str:
-        """An input for an operator that computes. Raises Refusal where it holds integers."""
-        if self.is_integral(index):
+        """An input for an operator that computes.
+
+        Raises Refusal where it holds integers, unless what is made of them is whole and exact.
+        """
+        name = self.node.inputs[index]
+        if self.is_integral(index) and (name in self.graph.narrow or not self.whole):
             raise Refusal(
-                f"expected a float tensor, got the integers {self.node.inputs[index]}; "
-                "put a Cast to float before it"
+                f"expected a float tensor, got the integers {name}; put a Cast to float before it"
             )
         return self.any_operand(index)
 
@@ -258,8 +282,6 @@ class Site:
 
     def keep(self, x: str, index: int = 0) -> None:
         """Lets the output stand for a tensor that holds the entries of input 0."""
-        if x in self.graph.weights:
-            raise Refusal(CONSTANT)
         output = self.node.outputs[index]
         self.graph.alias(output, x)
         if self.is_integral(0):

@@ -7,8 +7,6 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.bodies import FLOATS, function, inlined, stand_for
 from zkinfer.onnx_import.builder import Builder, Site, Unfinished
@@ -16,7 +14,8 @@ from zkinfer.onnx_import.constants import fold, of_shape
 from zkinfer.onnx_import.node import OnnxNode, Refusal
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.shapes import Shape
-from zkinfer.onnx_import.table import CONVERTERS
+from zkinfer.onnx_import.table import CONVERTERS, WHOLE
+from zkinfer.onnx_import.walk import reads
 
 
 class Conversion:
@@ -96,12 +95,37 @@ class Conversion:
             arrays = {name: builder.arrays[source] for name, source in sources.items()}
             builder.arrays.update(fold(node, arrays, opsets, builder.allowance))
             return True
-        site = Site(node, builder, opsets, self.convert)
+        known = self._operators(node, opsets)
+        if node.op != "Cast" and not builder.narrow.isdisjoint(reads(node.proto)):
+            builder.narrow.update(builder.integral.intersection(node.outputs))
+        return known
+
+    def _operators(self, node: OnnxNode, opsets: Mapping[str, int]) -> bool:
+        """Adds a node's operators. False where nothing is known of it."""
+        builder = self._builder
+        whole = node.op in WHOLE and not node.domain
+        site = Site(node, builder, opsets, self.convert, whole)
         converter = CONVERTERS.get((node.domain, node.op))
-        if converter is not None:
-            converter(site)
-            return True
-        return self._function(site)
+        if converter is None:
+            return self._function(site)
+        converter(site)
+        if whole and not builder.integral.isdisjoint(node.inputs):
+            builder.integral.add(node.outputs[0])
+        self._made_constants(node)
+        return True
+
+    def _made_constants(self, node: OnnxNode) -> None:
+        """Makes what a node computed of constants constants of the model."""
+        builder = self._builder
+        arrays = [builder.arrays.get(builder.source(name)) for name in node.inputs]
+        kinds = [array.dtype for array in arrays if array is not None]
+        real = next((kind for kind in kinds if kind.kind == "f"), np.dtype(np.float32))
+        for name in filter(None, node.outputs):
+            source = builder.source(name)
+            if source in builder.weights and source not in builder.arrays:
+                kind = np.dtype(np.int64) if name in builder.integral else real
+                builder.arrays[source] = builder.weights[source].astype(kind)
+                builder.integral.discard(name)
 
     def _function(self, site: Site) -> bool:
         """Converts the nodes of the function that a node is defined by, if all are known."""
@@ -132,19 +156,3 @@ class Conversion:
         known = source in builder.arrays or source in builder.shapes
         kind = helper.np_dtype_to_tensor_dtype(self._dtype(name))
         return helper.make_tensor_type_proto(kind, builder.shape(source)) if known else FLOATS
-
-
-def inner_heads(nodes: Sequence[OnnxNode], builder: Builder) -> list[OnnxNode]:
-    """The heads that are not proved whose outputs others than heads read, and those whose label any
-    node reads.
-    """
-    heads, labels = set[str](), set[str]()
-    for node in builder.nodes:
-        if LAYERS[node.op].emit is None:
-            heads.update(node.outputs)
-            if LAYERS[node.op].entries is Entries.PLACE:
-                labels.update(node.outputs)
-    inner: set[str] = set()
-    for node in builder.nodes:
-        inner.update((heads if LAYERS[node.op].head is None else labels).intersection(node.inputs))
-    return [node for node in nodes if inner.intersection(node.outputs)]

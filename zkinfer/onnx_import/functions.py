@@ -89,14 +89,34 @@ def bias_gelu(site: Site) -> None:
 
 
 def shrink(site: Site) -> None:
-    """Shrink without jumps: x + lambd below -lambd, x - lambd above lambd, 0 between."""
+    """Shrink: x + bias below -lambd, x - bias above lambd, 0 between; by relu where both are one
+    positive number, as it then has no jumps.
+    """
     lambd, bias = _number(site, "lambd", 0.5), _number(site, "bias", 0.0)
-    if bias != lambd:
-        raise Refusal(f"expected bias = lambd, where it has no jumps, got {bias:g} and {lambd:g}")
-    x, shift = site.operand(0), site.weight("lambd", np.array(lambd))
-    above = site.step("relu", "above", site.step("sub", "less", x, shift))
-    below = site.step("relu", "below", site.step("sub", "more", site.step("neg", "neg", x), shift))
-    site.finish("sub", above, below)
+    x, shift = site.operand(0), site.weight("bias", np.array(bias))
+    less = site.step("sub", "less", x, shift)
+    if 0 <= bias == lambd:
+        opposite = site.step("sub", "more", site.step("neg", "neg", x), shift)
+        parts = [site.step("relu", "above", less), site.step("relu", "below", opposite)]
+        site.finish("sub", *parts)
+        return
+    if lambd < 0:
+        raise Refusal(f"expected a lambd of at least 0, got {lambd:g}")
+    more = site.step("add", "more", x, shift)
+    ends = [site.weight("lambd", np.array(end)) for end in (lambd, -lambd)]
+    above, below = site.step("less", "far", ends[0], x), site.step("less", "deep", x, ends[1])
+    parts = [site.step("mul", "above", above, less), site.step("mul", "below", below, more)]
+    site.finish("add", *parts)
+
+
+def thresholded_relu(site: Site) -> None:
+    """ThresholdedRelu: x where it is above alpha, else 0."""
+    x, alpha = site.operand(0), _number(site, "alpha", 1.0)
+    if alpha == 0:
+        site.finish("relu", x)
+    else:
+        above = site.step("less", "above", site.weight("alpha", np.array(alpha)), x)
+        site.finish("mul", above, x)
 
 
 def _number(site: Site, name: str, default: float) -> float:
@@ -168,6 +188,7 @@ CONVERTERS: Converters = {
     ("", "Softsign"): plain,
     ("", "Swish"): swish,
     ("", "Tanh"): plain,
+    ("", "ThresholdedRelu"): thresholded_relu,
     (MICROSOFT_DOMAIN, "BiasGelu"): bias_gelu,
     (MICROSOFT_DOMAIN, "FastGelu"): fast_gelu,
     (MICROSOFT_DOMAIN, "Gelu"): plain,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
-from zkinfer.onnx_import.moves import permuted, reshaped, taken
+from zkinfer.onnx_import.moves import permuted, reshaped, sliced, taken
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -34,7 +34,7 @@ def _by_index(site: Site, axis: int) -> None:
     order = (axis, *(a for a in range(len(shape)) if a != axis))
     rows = (shape[axis], prod(shape) // shape[axis])
     x = reshaped(site, permuted(site, site.any_operand(0), order), rows)
-    y = site.step("gather", "gather", x, site.source(1))
+    y = site.step("gather", "gather", x, site.source(1), extent=shape[axis])
     wide = reshaped(site, y, (*index, *(shape[a] for a in order[1:])))
     middle = range(len(index))
     rest = range(len(index), len(index) + len(shape) - 1)
@@ -59,9 +59,33 @@ def gather_elements(site: Site) -> None:
     """GatherElements: each index replaces its own place along an axis."""
     shape = site.shape(0)
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
-    places = indices(site, 1, shape[axis])
-    check_fits(places.shape, shape, axis)
-    from_all(site, flat_places(places, shape, axis))
+    check_fits(site.shape(1), shape, axis)
+    if site.is_constant(1):
+        from_all(site, flat_places(indices(site, 1, shape[axis]), shape, axis))
+        return
+    site.keep(elements(site, site.any_operand(0), site.source(1), axis))
+
+
+def elements(site: Site, x: str, index: str, axis: int) -> str:
+    """The entries of x along an axis by a computed index, each of which replaces its own place."""
+    shape = site.graph.shape(index)
+    order = (*(a for a in range(len(shape)) if a != axis), axis)
+    bounds = {a: (0, shape[a], 1) for a in order[:-1]}
+    lines, numbers = (permuted(site, name, order) for name in (sliced(site, x, bounds), index))
+    *lead, count = site.graph.shape(numbers)
+    extent = site.graph.shape(x)[axis]
+    table = reshaped(site, lines, (prod(lead), extent, 1))
+    y = _by_line(site, table, reshaped(site, numbers, (prod(lead), count)))
+    back = tuple(int(a) for a in np.argsort(order))
+    return permuted(site, reshaped(site, y, (*lead, count)), back)
+
+
+def _by_line(site: Site, x: str, index: str) -> str:
+    """The rows [lines, m, length] of x [lines, n, length] by a computed index [lines, m]."""
+    lines, extent, length = site.graph.shape(x)
+    table = reshaped(site, x, (lines * extent, length))
+    starts = site.weight("starts", extent * np.arange(lines)[:, None])
+    return site.step("gather", "gather", table, index, starts, extent=extent)
 
 
 def flat_places(places: Places, shape: Shape, axis: int) -> Places:
@@ -81,6 +105,9 @@ def check_fits(places: Shape, shape: Shape, axis: int) -> None:
 def gather_nd(site: Site) -> None:
     """GatherND: the last axis of the indices holds places, one for each axis after the batch."""
     shape, batch = site.shape(0), int(site.attr("batch_dims", 0))
+    if not site.is_constant(1):
+        _rows_by_index(site, batch)
+        return
     rows = rows_of(site, 1, shape, batch)
     own = np.arange(prod(shape)).reshape(shape)
     if not batch:
@@ -95,6 +122,23 @@ def gather_nd(site: Site) -> None:
         for part, row in zip(flat, rows.reshape(len(flat), *rows.shape[batch:]), strict=True)
     ]
     from_all(site, np.stack(parts).reshape(*lead, *parts[0].shape))
+
+
+def _rows_by_index(site: Site, batch: int) -> None:
+    """GatherND by computed places of the first axis after the batch."""
+    shape, index = site.shape(0), site.shape(1)
+    if not 0 <= batch < min(len(shape), len(index)) or index[:batch] != shape[:batch]:
+        raise Refusal(f"expected indices of the batch {shape[:batch]}, got the shape {index}")
+    if index[-1] != 1:
+        raise Refusal(
+            f"expected constant indices, or computed ones of one axis, got {index[-1]} axes; "
+            "put a Gather along each in its place"
+        )
+    lines = prod(shape[:batch])
+    x = reshaped(site, site.any_operand(0), (lines, shape[batch], prod(shape[batch + 1 :])))
+    numbers = reshaped(site, site.source(1), (lines, prod(index[batch:])))
+    y = _by_line(site, x, numbers)
+    site.keep(reshaped(site, y, (*index[:-1], *shape[batch + 1 :])))
 
 
 def rows_of(site: Site, index: int, shape: Shape, batch: int) -> Places:

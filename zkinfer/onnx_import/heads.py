@@ -1,4 +1,4 @@
-"""Converters of what classifiers end with: Softmax, LogSoftmax, Sigmoid, ArgMax.
+"""Converters of what classifiers end with: Softmax, LogSoftmax, Sigmoid.
 
 They keep the order of the scores before them, so that a label stands for each.
 """
@@ -20,16 +20,6 @@ def log_softmax(site: Site) -> None:
 def sigmoid(site: Site) -> None:
     """Sigmoid."""
     site.finish("sigmoid", site.operand(0))
-
-
-def arg_max(site: Site) -> None:
-    """ArgMax, of equal scores the first."""
-    if site.attr("select_last_index", 0):
-        raise Refusal("expected the first of equal scores, got select_last_index = 1")
-    axis = axis_in(int(site.attr("axis", 0)), len(site.shape(0)))
-    keepdims = bool(site.attr("keepdims", 1))
-    site.finish("arg_max", site.operand(0), axes=(axis,), keepdims=keepdims)
-    site.graph.integral.add(site.node.outputs[0])
 
 
 def _normalized(site: Site, op: str) -> None:
@@ -57,7 +47,6 @@ def _normalized(site: Site, op: str) -> None:
 
 
 CONVERTERS: Converters = {
-    ("", "ArgMax"): arg_max,
     ("", "LogSoftmax"): log_softmax,
     ("", "Sigmoid"): sigmoid,
     ("", "Softmax"): softmax,

@@ -12,13 +12,14 @@ from zkinfer.onnx_import.absorb import absorb
 from zkinfer.onnx_import.builder import Builder, Unfinished, finite
 from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
-from zkinfer.onnx_import.convert import Conversion, inner_heads
+from zkinfer.onnx_import.convert import Conversion
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.inputs import (
     Input,
     check_shapes,
     fix_shapes,
     has_batch_axis,
+    is_narrow,
     read_inputs,
     unknown_dimensions,
 )
@@ -70,12 +71,12 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
     builder.integral.update(name for name, kind in builder.kinds.items() if kind != Real())
+    builder.narrow.update(name for name, kind in builder.kinds.items() if is_narrow(kind))
     conversion = Conversion(model, fixed, builder)
     with suppress(Unfinished):
         conversion.convert(nodes, opsets)
     found = conversion.problems
     found.refused[:0] = problems.refused
-    found.inner = inner_heads(conversion.nodes, builder)
     if found:
         raise found.error()
     return _finish(builder, inputs, fixed, outputs)

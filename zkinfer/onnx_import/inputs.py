@@ -49,6 +49,11 @@ class Input:
     kind: Kind | None
 
 
+def is_narrow(kind: Kind) -> bool:
+    """Whether numbers of a type of integers wrap around at less than 2^31, or below zero."""
+    return isinstance(kind, Integer) and (kind.low > -(1 << 31) or kind.high < (1 << 31) - 1)
+
+
 def read_inputs(graph: onnx.GraphProto, constants: Collection[str]) -> tuple[Input, ...]:
     """The graph's inputs but for those that an initializer fixes."""
     return tuple(_read(value) for value in graph.input if value.name not in constants)

@@ -7,11 +7,16 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from zkinfer.graph import Boolean, Integer
-from zkinfer.onnx_import.builder import Converters, Site
-from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, type_name
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
+from zkinfer.onnx_import.builder import Builder, Converters, Site
+from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, is_narrow, type_name
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
+
+MOST_PLACES = (1 << 31) - 1
+"""The largest of a tensor's places, which fits all types that hold places or tokens."""
 
 
 def less(site: Site) -> None:
@@ -110,6 +115,13 @@ def _where_known(site: Site) -> None:
     site.finish("add", *kept)
 
 
+def never(site: Site) -> None:
+    """IsNaN and IsInf: false everywhere, as all numbers of a proof are finite."""
+    shape = site.shape(0)
+    site.graph.allowance.spend(shape, "its output")
+    site.graph.arrays[site.node.outputs[0]] = np.zeros(shape, bool)
+
+
 def sign(site: Site) -> None:
     """Sign: 0 < x less x < 0."""
     x, zero = site.operand(0), site.weight("zero", np.zeros(()))
@@ -166,21 +178,43 @@ def cast(site: Site) -> None:
         _truth(site, _differ(site, site.any_operand(0), zero))
     elif target in INT_TYPES:
         _result(site, source if site.is_integral(0) else _truncated(site, source))
-        _check_range(site, target)
+        limits = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
+        low, high = int(limits.min), int(limits.max)
+        _check_range(site, target, low, high)
         site.graph.integral.add(site.node.outputs[0])
+        if is_narrow(Integer(low, high)):
+            site.graph.narrow.add(site.node.outputs[0])
     else:
         raise Refusal(f"expected a cast to numbers or truth values, got {type_name(target)}")
 
 
-def _check_range(site: Site, target: int) -> None:
-    """Raises Refusal where integers might not fit a type, so that they would wrap around."""
-    kind = site.graph.type_of(site.source(0)).kind
-    limits = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
-    if isinstance(kind, Integer) and not limits.min <= kind.low <= kind.high <= limits.max:
+def _check_range(site: Site, target: int, low: int, high: int) -> None:
+    """Raises Refusal where integers might not fit a type, so that they would wrap around.
+
+    Inputs that are cast, or what is made of them by moving entries alone, are kept within it.
+    """
+    if not _narrowed(site.graph, site.source(0), low, high):
         raise Refusal(
             "expected a cast to a type that holds all integers of its input, got "
             f"{type_name(target)}"
         )
+
+
+def _narrowed(graph: Builder, name: str, low: int, high: int) -> bool:
+    """Whether a tensor's integers lie within bounds, once inputs do that it is made of."""
+    if name in graph.weights:
+        return bool((np.clip(graph.weights[name], low, high) == graph.weights[name]).all())
+    kind = graph.type_of(name).kind
+    if not isinstance(kind, Integer) or low <= kind.low <= kind.high <= high:
+        return True
+    maker = next((node for node in graph.nodes if name in node.outputs), None)
+    if maker is None:
+        graph.kinds[name] = Integer(max(low, kind.low), min(high, kind.high))
+        return max(low, kind.low) <= 0 and min(high, kind.high) >= MOST_PLACES
+    if LAYERS[maker.op].entries is Entries.PLACE:
+        return high >= MOST_PLACES
+    moved = LAYERS[maker.op].entries is Entries.MOVED
+    return moved and all(_narrowed(graph, source, low, high) for source in maker.inputs)
 
 
 def _result(site: Site, y: str) -> None:
@@ -221,6 +255,8 @@ CONVERTERS: Converters = {
     ("", "Floor"): floor,
     ("", "Greater"): greater,
     ("", "GreaterOrEqual"): greater_or_equal,
+    ("", "IsInf"): never,
+    ("", "IsNaN"): never,
     ("", "Less"): less,
     ("", "LessOrEqual"): less_or_equal,
     ("", "Mod"): mod,

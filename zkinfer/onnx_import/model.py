@@ -77,7 +77,7 @@ def check(model: onnx.ModelProto) -> None:
             raise UnsupportedModelError(
                 f"the model has {size} bytes; at most {MAX_BYTES} are supported"
             )
-        onnx.checker.check_model(_with_shape_fields(model))
+        onnx.checker.check_model(_with_groups_as_instances(_with_shape_fields(model)))
     except UnsupportedModelError:
         raise
     except Exception as error:  # ValidationError, or a bare error of its C++ part
@@ -169,6 +169,31 @@ def _with_shape_fields(model: onnx.ModelProto) -> onnx.ModelProto:
         for tensor in lacking(model.graph):
             tensor.shape.SetInParent()
     return model
+
+
+def _with_groups_as_instances(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model, in which a GroupNormalization before opset 21 is the operator with its inputs, as
+    the checker refuses this form, which onnxruntime takes, as deprecated.
+    """
+    version = opset_versions(model).get("", 0)
+    if version >= 21 or not any(map(_is_group_normalization, all_nodes(model.graph))):
+        return model
+    changed = onnx.ModelProto()
+    changed.CopyFrom(model)
+    for node in filter(_is_group_normalization, all_nodes(changed.graph)):
+        counts = [a for a in node.attribute if a.name == "num_groups"]
+        if [a.type for a in counts] != [onnx.AttributeProto.INT]:
+            raise UnsupportedModelError(
+                f"the model is not valid ONNX: node {node.name} (GroupNormalization) has no "
+                "number of groups; export it again"
+            )
+        node.op_type = "InstanceNormalization"
+        node.attribute.remove(counts[0])
+    return changed
+
+
+def _is_group_normalization(node: onnx.NodeProto) -> bool:
+    return node.op_type == "GroupNormalization" and not node.domain
 
 
 def _with_domain(model: onnx.ModelProto) -> Iterator[onnx.NodeProto | onnx.OperatorSetIdProto]:

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
+from zkinfer.onnx_import.moves import mixed
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -31,9 +32,8 @@ def rms_normalization(site: Site) -> None:
 def skip_layer_normalization(site: Site) -> None:
     """SkipLayerNormalization: of a sum of two operands and a bias, which is output 3."""
     x = _skipped(site, 4)
-    axes = (len(site.graph.shape(x)) - 1,)
-    site.keep(_scaled(site, _normalized(site, x, axes, centered=True), 2, 3))
-    _statistics(site, x, axes)
+    site.keep(over_last(site, x, 2, 3, 1e-5))
+    _statistics(site, x, (len(site.graph.shape(x)) - 1,))
 
 
 def skip_simplified_layer_normalization(site: Site) -> None:
@@ -53,7 +53,10 @@ def instance_normalization(site: Site) -> None:
 
 
 def group_normalization(site: Site) -> None:
-    """GroupNormalization: over some channels and all spatial axes."""
+    """GroupNormalization: over some channels and all spatial axes.
+
+    Before opset 21 scales and biases are those of groups.
+    """
     x, shape = site.operand(0), site.shape(0)
     groups = int(site.attr("num_groups", 0))
     if len(shape) < 2 or groups < 1 or shape[1] % groups:
@@ -62,13 +65,44 @@ def group_normalization(site: Site) -> None:
     y = site.step("reshape", "grouped", x, shape=grouped)
     y = _normalized(site, y, (2,), centered=True)
     y = site.step("reshape", "whole", y, shape=shape)
-    site.keep(_by_channel(site, y, shape))
+    site.keep(_by_channel(site, y, shape, 1 if site.version >= 21 else shape[1] // groups))
 
 
 def mean_variance_normalization(site: Site) -> None:
     """MeanVarianceNormalization: over the batch and the spatial axes where none are given."""
     axes = axes_in(site.ints("axes") or (0, 2, 3), len(site.shape(0)))
     site.keep(_normalized(site, site.operand(0), axes, centered=True, epsilon=NEVER_ZERO))
+
+
+def local_response_normalization(site: Site) -> None:
+    """LRN: the entries over a power of the bias and the squares of the channels around them."""
+    x, shape, size = site.operand(0), site.shape(0), int(site.attr("size", 0))
+    alpha, beta, bias = (
+        float(site.attr(name, default))
+        for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
+    )
+    if len(shape) < 3 or size < 1:
+        raise Refusal(f"expected a size of at least 1 and spatial axes, got {size} and {shape}")
+    if not (0 <= alpha < math.inf and 0 < bias < math.inf and 0 < beta < math.inf):
+        raise Refusal(f"expected positive numbers, got {alpha:g}, {beta:g} and {bias:g}")
+    after = np.arange(shape[1]) - np.arange(shape[1])[:, None]
+    near = (after >= -((size - 1) // 2)) & (after <= size // 2)
+    squares = site.step("mul", "squares", x, x)
+    around = mixed(site, squares, 1, near * alpha / size)
+    base = site.step("add", "base", around, site.weight("bias", np.array(bias)))
+    if beta not in (0.25, 0.5, 0.75, 1.0):
+        logarithm = site.step("function", "logarithm", base, function="log")
+        inner = site.step("mul", "inner", logarithm, site.weight("beta", np.array(-beta)))
+        site.finish("mul", x, site.step("function", "power", inner, function="exp"))
+        return
+    parts = [base]
+    if beta < 1:
+        root = site.step("sqrt", "root", base)
+        parts = [root] if beta >= 0.5 else []
+        parts += [site.step("sqrt", "fourth root", root)] if beta in (0.25, 0.75) else []
+    for part in parts:
+        x = site.step("divide", "quotient", x, part)
+    site.keep(x)
 
 
 def lp_normalization(site: Site) -> None:
@@ -92,6 +126,16 @@ def absolute(site: Site, x: str) -> str:
     """|x| = relu(2 x) - x."""
     positive = site.step("relu", "positive", site.step("add", "twice", x, x))
     return site.step("sub", "absolute", positive, x)
+
+
+def over_last(site: Site, x: str, scale: int, bias: int, epsilon: float) -> str:
+    """x normalized along the last axis, with the scale and the bias at these places.
+
+    epsilon: where the node has none.
+    """
+    axes, epsilon = (len(site.graph.shape(x)) - 1,), float(site.attr("epsilon", epsilon))
+    y = _normalized(site, x, axes, centered=True, epsilon=epsilon)
+    return _scaled(site, y, scale, bias)
 
 
 def _normalized(
@@ -143,21 +187,23 @@ def _scaled(site: Site, y: str, scale: int, bias: int | None) -> str:
     return y
 
 
-def _by_channel(site: Site, y: str, shape: Shape) -> str:
-    """y times operand 1, plus operand 2, constants of one number for each channel."""
-    channels = shape[1]
+def _by_channel(site: Site, y: str, shape: Shape, share: int = 1) -> str:
+    """y times operand 1, plus operand 2, constants of one number for so many channels each."""
+    count = shape[1] // share
     for place, op in ((1, "mul"), (2, "add")):
         array = site.floats(place, "scales and biases")
-        if array.shape != (channels,):
-            raise Refusal(f"expected {channels} numbers, got the shape {array.shape}")
-        column = site.weight("column", array.reshape(-1, *(1,) * (len(shape) - 2)), place)
-        y = site.step(op, "scaled" if place == 1 else "shifted", y, column)
+        if array.shape != (count,):
+            raise Refusal(f"expected {count} numbers, got the shape {array.shape}")
+        column = array.repeat(share).reshape(-1, *(1,) * (len(shape) - 2))
+        name = site.weight("column", column, place)
+        y = site.step(op, "scaled" if place == 1 else "shifted", y, name)
     return y
 
 
 CONVERTERS: Converters = {
     ("", "GroupNormalization"): group_normalization,
     ("", "InstanceNormalization"): instance_normalization,
+    ("", "LRN"): local_response_normalization,
     ("", "LayerNormalization"): layer_normalization,
     ("", "LpNormalization"): lp_normalization,
     ("", "MeanVarianceNormalization"): mean_variance_normalization,

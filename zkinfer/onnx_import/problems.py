@@ -5,19 +5,30 @@ from dataclasses import dataclass, field
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.onnx_import.node import OnnxNode
 
+_SIZED = "whose output's shape depends on the data, while that of a proof is fixed"
+_RANDOM = "whose output is random, while a proof is about one that follows from the input"
+WHY = {
+    **dict.fromkeys(("NonMaxSuppression", "NonZero", "Unique"), _SIZED),
+    **dict.fromkeys(
+        (
+            "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform",
+            "RandomUniformLike",
+        ),
+        _RANDOM,
+    ),
+}  # fmt: skip
+"""Of standard operators that no network of fixed shapes can have: why."""
+
 
 @dataclass
 class Problems:
-    """unsupported: nodes of operators that have no converter. inner: nodes that are supported only
-    as the last ones. refused: what else, in words.
-    """
+    """unsupported: nodes of operators that have no converter. refused: what else, in words."""
 
     unsupported: list[OnnxNode] = field(default_factory=list)
-    inner: list[OnnxNode] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.unsupported or self.inner or self.refused)
+        return bool(self.unsupported or self.refused)
 
     def error(self) -> UnsupportedModelError:
         """One sentence; below it a line for each unsupported operator, with how many nodes have it
@@ -28,14 +39,14 @@ class Problems:
             kinds.setdefault(node.op + (node.domain and f" (domain {node.domain})"), []).append(
                 node
             )
-        for node in self.inner:
-            kinds.setdefault(f"{node.op} (but as the last operator)", []).append(node)
         if not kinds:
             return UnsupportedModelError(
                 f"zkinfer cannot compile this model: {'; '.join(self.refused)}"
             )
         lines = [
-            f"{kind} x{len(nodes)}, first: node {nodes[0].name}" for kind, nodes in kinds.items()
+            f"{kind} x{len(nodes)}, first: node {nodes[0].name}"
+            + (f", {WHY[kind]}" if kind in WHY else "")
+            for kind, nodes in kinds.items()
         ]
         several = "operators that are" if len(kinds) > 1 else "an operator that is"
         return UnsupportedModelError(

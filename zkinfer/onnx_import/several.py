@@ -77,8 +77,8 @@ def _operands(site: Site, joined: Joined) -> tuple[list[str], Floats | None]:
     places = range(len(site.node.inputs))
     computed = [site.operand(place) for place in places if not site.is_constant(place)]
     arrays = [site.array(place, "operand") for place in places if site.is_constant(place)]
-    if any(array.dtype.kind != "f" for array in arrays):
-        raise Refusal("expected float operands, got others among its constants")
+    if any(array.dtype.kind not in "fiu" for array in arrays):
+        raise Refusal("expected numbers as operands, got others among its constants")
     broadcast(*(array.shape for array in arrays))
     constants = [array.astype(np.float64) for array in arrays]
     with np.errstate(over="ignore", invalid="ignore"):

@@ -7,6 +7,7 @@ from zkinfer.onnx_import import (
     convolution,
     einsum,
     elementwise,
+    embedding,
     functions,
     gather,
     heads,
@@ -15,6 +16,7 @@ from zkinfer.onnx_import import (
     movement,
     normalization,
     padding,
+    places,
     recurrent,
     reductions,
     repeat,
@@ -35,6 +37,7 @@ CONVERTERS: Converters = {
     **convolution.CONVERTERS,
     **einsum.CONVERTERS,
     **elementwise.CONVERTERS,
+    **embedding.CONVERTERS,
     **functions.CONVERTERS,
     **gather.CONVERTERS,
     **heads.CONVERTERS,
@@ -43,6 +46,7 @@ CONVERTERS: Converters = {
     **movement.CONVERTERS,
     **normalization.CONVERTERS,
     **padding.CONVERTERS,
+    **places.CONVERTERS,
     **recurrent.CONVERTERS,
     **reductions.CONVERTERS,
     **repeat.CONVERTERS,
@@ -56,3 +60,11 @@ CONVERTERS: Converters = {
 
 FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 """Standard operators without a converter: their outputs are constants once shapes are fixed."""
+
+WHOLE = frozenset(
+    (
+        "Abs", "Add", "Clip", "CumSum", "Max", "Min", "Mul", "Neg", "ReduceMax", "ReduceMin",
+        "ReduceSum", "Relu", "Sign", "Sub",
+    )
+)  # fmt: skip
+"""Standard operators that take integers too: what they compute of whole numbers is whole."""

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.moves import reshaped
 from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.normalization import absolute
 from zkinfer.onnx_import.shapes import Shape
 
 MAX_OUTER_WINDOWS = 1 << 16
@@ -77,6 +80,40 @@ def average_pool(site: Site) -> None:
         count_include_pad=counted,
         extra_pads=extra,
     )
+
+
+def lp_pool(site: Site) -> None:
+    """LpPool with p = 1 or 2: the mean times the window's size; what is around the input is 0."""
+    window, kernel, extra = _pool(site)
+    rank = len(kernel)
+    ends = tuple(pad + more for pad, more in zip(window.pads[rank:], extra, strict=True))
+    attrs = {**window.attrs, "pads": window.pads[:rank] + ends}
+    powers = _powers(site)
+    whole = {"kernel": kernel, "count_include_pad": True, "extra_pads": (0,) * rank}
+    mean = site.step("average_pool", "mean", powers, **attrs, **whole)
+    site.keep(_rooted(site, mean, prod(kernel)))
+
+
+def global_lp_pool(site: Site) -> None:
+    """GlobalLpPool with p = 1 or 2."""
+    extents = _spatial(site)
+    axes = tuple(range(2, 2 + len(extents)))
+    mean = site.step("reduce_mean", "mean", _powers(site), axes=axes, keepdims=True)
+    site.keep(_rooted(site, mean, prod(extents)))
+
+
+def _powers(site: Site) -> str:
+    """|x|^p."""
+    x, p = site.operand(0), int(site.attr("p", 2))
+    if p not in (1, 2):
+        raise Refusal(f"expected p to be 1 or 2, got {p}")
+    return absolute(site, x) if p == 1 else site.step("mul", "square", x, x)
+
+
+def _rooted(site: Site, mean: str, count: int) -> str:
+    """The p-th root of a mean times a count."""
+    total = site.step("mul", "total", mean, site.weight("count", np.array(float(count))))
+    return total if site.attr("p", 2) == 1 else site.step("sqrt", "root", total)
 
 
 def global_average_pool(site: Site) -> None:
@@ -187,6 +224,8 @@ def _check_reach(
 CONVERTERS: Converters = {
     ("", "AveragePool"): average_pool,
     ("", "GlobalAveragePool"): global_average_pool,
+    ("", "GlobalLpPool"): global_lp_pool,
     ("", "GlobalMaxPool"): global_max_pool,
+    ("", "LpPool"): lp_pool,
     ("", "MaxPool"): max_pool,
 }

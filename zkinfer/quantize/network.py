@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zkinfer.encoding import LIMIT, Columns
-from zkinfer.errors import InternalError
 from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
 from zkinfer.graph import Node, unused
 from zkinfer.layers import LAYERS
@@ -99,10 +98,7 @@ def build(
     network = Network(task, formats, widths, constants)
     network.declare(domains)
     for node in task.graph.nodes:
-        emit = LAYERS[node.op].emit
-        if emit is None:
-            raise InternalError(f"{node.op} is in a prepared graph")
-        network.settle(node, emit(network, node))
+        network.settle(node, LAYERS[node.op].emit(network, node))
     return network.built(domains, columns, modes)
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.graph import Graph, Node, TensorType, unused
 from zkinfer.layers import LAYERS
-from zkinfer.layers.contract import Entries, Head
+from zkinfer.layers.contract import Entries
 
 
 def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
@@ -61,11 +61,14 @@ def _scores(graph: Graph) -> Graph:
 
 
 def _before_heads(graph: Graph, name: str) -> str:
-    """The scores that an output stands for."""
+    """The scores that an output stands for; places that a head reads are scores themselves."""
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    output = name
     while name in makers and (head := LAYERS[makers[name].op].head) is not None:
+        if name != output and LAYERS[makers[name].op].entries is Entries.PLACE:
+            break
         axis = head.axis(makers[name].attrs)
-        (name,) = makers[name].inputs
+        name = makers[name].inputs[0]
         if axis is not None and graph.shape(name)[axis] != math.prod(graph.shape(name)):
             raise UsageError(_not_one_vector(graph, name))
     return name
@@ -80,29 +83,12 @@ def _not_one_vector(graph: Graph, name: str) -> str:
 
 def _check_node(graph: Graph, node: Node) -> None:
     layer = LAYERS[node.op]
-    if layer.head is not None and layer.emit is None:
-        raise UnsupportedModelError(_unproved(graph, node, layer.head))
     for place in layer.constants:
         if place < len(node.inputs) and node.inputs[place] not in graph.constants:
             raise UnsupportedModelError(
                 f"node {node.name}: {node.op} needs a constant {node.inputs[place]}, "
                 "which depends on the input"
             )
-
-
-def _unproved(graph: Graph, node: Node, head: Head) -> str:
-    """What to do about a head among the nodes that are to be proved."""
-    (scores,) = node.inputs
-    export = f"export the model with {scores} as its output"
-    if math.prod(graph.shape(scores)) == 1:
-        return (
-            f"node {node.name}: a last {head.title} is not proved; {export} and compare that one "
-            "score with a threshold: 0 before a sigmoid means one half"
-        )
-    return (
-        f"node {node.name}: a last {head.title} is not proved with public outputs; use --output "
-        f"label, or {export}"
-    )
 
 
 def _needed(graph: Graph) -> Graph:

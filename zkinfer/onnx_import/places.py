@@ -1,0 +1,86 @@
+"""Converters of what tells the places of the largest or least entries: ArgMax, ArgMin, TopK."""
+
+from typing import Any
+
+import numpy as np
+
+from zkinfer.onnx_import.builder import Converters, Site, axis_in
+from zkinfer.onnx_import.gather import elements
+from zkinfer.onnx_import.moves import permuted, reshaped, sliced
+from zkinfer.onnx_import.node import Refusal
+
+MOST_PLACES = 64
+"""How many of the largest entries are found, one after the other."""
+
+
+def arg_max(site: Site) -> None:
+    """ArgMax, of equal entries the first or the last."""
+    _extreme(site, site.any_operand(0))
+
+
+def arg_min(site: Site) -> None:
+    """ArgMin: that of the negatives' largest."""
+    _extreme(site, site.step("neg", "negative", site.any_operand(0)))
+
+
+def _extreme(site: Site, x: str) -> None:
+    """The place of the largest entry, counted from the end where the last of equal ones is asked
+    for.
+    """
+    shape = site.shape(0)
+    axis = axis_in(int(site.attr("axis", 0)), len(shape))
+    attrs: dict[str, Any] = {"axes": (axis,), "keepdims": bool(site.attr("keepdims", 1))}
+    numbers = site.weight("numbers", np.arange(shape[axis]))
+    if shape[axis] == 1:
+        kept = (1,) if attrs["keepdims"] else ()
+        only = reshaped(site, x, (*shape[:axis], *kept, *shape[axis + 1 :]))
+        site.finish("clip", only, low=0.0, high=0.0)
+    elif not site.attr("select_last_index", 0):
+        site.finish("arg_max", x, numbers, **attrs)
+    else:
+        turned = sliced(site, x, {axis: (shape[axis] - 1, -1, -1)})
+        left = site.step("arg_max", "left", turned, numbers, **attrs)
+        site.finish("sub", site.weight("last", np.array(shape[axis] - 1.0)), left)
+    site.graph.integral.add(site.node.outputs[0])
+
+
+def top_k(site: Site) -> None:
+    """TopK, of equal entries the first; its values are gathered from their places.
+
+    The count is an attribute before opset 10.
+    """
+    shape = site.shape(0)
+    axis = axis_in(int(site.attr("axis", -1)), len(shape))
+    counts = (int(site.attr("k", 0)),) if site.version < 10 else site.ints_at(1, "k")
+    if counts is None or len(counts) != 1 or not 1 <= counts[0] <= shape[axis]:
+        raise Refusal(f"expected one k from 1 to {shape[axis]}, got {counts}")
+    (count,) = counts
+    if count > MOST_PLACES:
+        raise Refusal(
+            f"expected a k of at most {MOST_PLACES}, got {count}: each entry is compared with all"
+        )
+    if count > 1 and not site.attr("sorted", 1):
+        raise Refusal("expected sorted = 1, got 0, which leaves the order of the output open")
+    x = site.any_operand(0)
+    y = x if site.attr("largest", 1) else site.step("neg", "negative", x)
+    rank = len(shape)
+    order = (*(a for a in range(rank) if a != axis), axis)
+    turned = permuted(site, y, order)
+    if shape[axis] == 1:
+        found = site.step("clip", "places", turned, low=0.0, high=0.0)
+    else:
+        numbers = site.weight("numbers", np.arange(shape[axis]))
+        found = site.step("top_k", "places", turned, numbers, count=count)
+    places = permuted(site, found, np.argsort(order).tolist())
+    if site.uses_output(0):
+        site.keep(elements(site, x, places, axis))
+    if site.uses_output(1):
+        site.graph.alias(site.node.outputs[1], places)
+        site.graph.integral.add(site.node.outputs[1])
+
+
+CONVERTERS: Converters = {
+    ("", "ArgMax"): arg_max,
+    ("", "ArgMin"): arg_min,
+    ("", "TopK"): top_k,
+}
