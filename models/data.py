@@ -97,16 +97,15 @@ DATASETS: Mapping[str, Callable[[], Dataset]] = {
 """The data of each committed model, by the model's name."""
 
 
-def random_images(count: int, seed: int = 0, side: int = 32) -> Floats:
-    """Random color images (count, 3, side, side) in [0, 1]: blocks of color plus pixel noise.
+def random_images(count: int, seed: int = 0, height: int = 32, width: int = 32) -> Floats:
+    """Random color images (count, 3, height, width) in [0, 1]: blocks of color plus pixel noise.
 
-    They are the inputs of the large networks of models/large.py. Equal arguments give equal images.
-    side: a multiple of 4.
+    Equal arguments give equal images. height, width: multiples of 4.
     """
     rng = np.random.default_rng([32, seed])
     blocks = rng.random((count, 3, 4, 4), dtype=np.float32)
-    noise = rng.random((count, 3, side, side), dtype=np.float32)
-    coarse = blocks.repeat(side // 4, axis=2).repeat(side // 4, axis=3)
+    noise = rng.random((count, 3, height, width), dtype=np.float32)
+    coarse = blocks.repeat(height // 4, axis=2).repeat(width // 4, axis=3)
     images: Floats = np.float32(0.75) * coarse + np.float32(0.25) * noise
     return images
 

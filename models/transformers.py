@@ -1,4 +1,5 @@
-"""Transformers with random weights, for measuring speed: a BERT-like encoder, a GPT-2-like block.
+"""Transformers with random weights, for measuring speed: a BERT-like encoder, a GPT-2-like block,
+and their parts.
 
 They are spelt as PyTorch exports them: products with transposed weights and biases that are added,
 LayerNormalization nodes, GELU by Erf or Tanh, masks that are added to the scores. Weights are
@@ -36,7 +37,7 @@ def encoder(
 
     With the defaults 17 million weights.
     """
-    net = _Transformer("encoder", "input_ids", tokens, width, heads, kind=TensorProto.INT64)
+    net = _Transformer("encoder", "input_ids", (tokens,), width, heads, TensorProto.INT64)
     bias = net.padding() if mask else None
     table = net.normal(vocabulary, width)
     words = net.constant("embeddings.word_embeddings.weight", table)
@@ -44,18 +45,26 @@ def encoder(
     x = net.node("Gather", "embeddings.word_embeddings", words, "input_ids")
     x = net.norm("embeddings.LayerNorm", net.node("Add", "embeddings.add", x, places))
     for number in range(layers):
-        name = f"encoder.layer.{number}"
-        q, k, v = (
-            net.linear(f"{name}.attention.self.{part}", x, width)
-            for part in ("query", "key", "value")
-        )
-        y = net.attention(f"{name}.attention.self", q, k, v, bias)
-        y = net.linear(f"{name}.attention.output.dense", y, width)
-        x = net.norm(f"{name}.attention.output.LayerNorm", net.node("Add", f"{name}.add", y, x))
-        y = net.gelu(f"{name}.act", net.linear(f"{name}.intermediate.dense", x, 4 * width))
-        y = net.linear(f"{name}.output.dense", y, width)
-        x = net.norm(f"{name}.output.LayerNorm", net.node("Add", f"{name}.output.add", y, x))
+        x = net.encoder_layer(f"encoder.layer.{number}", x, bias)
     net.writer.save(path, x, "last_hidden_state", (tokens, width))
+
+
+def encoder_block(path: Path, *, width: int = 32, heads: int = 2, tokens: int = 8) -> None:
+    """Writes one layer of the encoder: "hidden_states" to "last_hidden_state", both (batch, tokens,
+    width).
+    """
+    net = _Transformer("encoder_block", "hidden_states", (tokens, width), width, heads)
+    x = net.encoder_layer("layer", "hidden_states", None)
+    net.writer.save(path, x, "last_hidden_state", (tokens, width))
+
+
+def norm_mlp(path: Path, *, width: int = 64, hidden: int = 128, classes: int = 10) -> None:
+    """Writes LayerNormalization and an MLP with GELU: "x" (batch, width) to "logits" (batch,
+    classes).
+    """
+    net = _Transformer("norm_mlp", "x", (width,), width)
+    y = net.gelu("act", net.linear("fc1", net.norm("norm", "x"), hidden))
+    net.writer.save(path, net.linear("fc2", y, classes), "logits", (classes,))
 
 
 def gpt2(
@@ -64,7 +73,7 @@ def gpt2(
     """Writes blocks of GPT-2 with a causal mask: "hidden_states" to "output", both (batch, tokens,
     width); 7.1 million weights a block of 768.
     """
-    net = _Transformer("gpt2", "hidden_states", tokens, width, heads)
+    net = _Transformer("gpt2", "hidden_states", (tokens, width), width, heads)
     bias = net.constant("h.bias", np.triu(np.full((1, 1, tokens, tokens), LOWEST), 1))
     x = "hidden_states"
     for number in range(blocks):
@@ -86,16 +95,15 @@ class _Transformer:
         self,
         title: str,
         name: str,
-        tokens: int,
+        shape: tuple[int, ...],
         width: int,
-        heads: int,
+        heads: int = 1,
         kind: int = TensorProto.FLOAT,
     ) -> None:
-        shape = (tokens,) if kind == TensorProto.INT64 else (tokens, width)
         self.rng = np.random.default_rng(12)
         self.writer = GraphWriter(title, name, shape, kind)
         self.node, self.constant = self.writer.node, self.writer.constant
-        self.tokens, self.width, self.heads = tokens, width, heads
+        self.tokens, self.width, self.heads = shape[0], width, heads
         self.widths = {name: width}
 
     def normal(self, *shape: int) -> Floats:
@@ -118,6 +126,19 @@ class _Transformer:
         parts = (("weight", scale), ("bias", 0.1 * self.normal(self.width)))
         constants = [self.constant(f"{name}.{part}", array) for part, array in parts]
         return self.node("LayerNormalization", name, x, *constants, axis=-1, epsilon=1e-5)
+
+    def encoder_layer(self, name: str, x: str, bias: str | None) -> str:
+        """Attention and an MLP, each with a residual and LayerNormalization after it."""
+        q, k, v = (
+            self.linear(f"{name}.attention.self.{part}", x, self.width)
+            for part in ("query", "key", "value")
+        )
+        y = self.attention(f"{name}.attention.self", q, k, v, bias)
+        y = self.linear(f"{name}.attention.output.dense", y, self.width)
+        x = self.norm(f"{name}.attention.output.LayerNorm", self.node("Add", f"{name}.add", y, x))
+        y = self.gelu(f"{name}.act", self.linear(f"{name}.intermediate.dense", x, 4 * self.width))
+        y = self.linear(f"{name}.output.dense", y, self.width)
+        return self.norm(f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.add", y, x))
 
     def padding(self) -> str:
         """What is added to the scores of tokens whose attention_mask is 0."""
