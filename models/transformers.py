@@ -10,7 +10,9 @@ trained network.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -18,7 +20,7 @@ from onnx import TensorProto
 from models.data import Floats
 from models.export import GraphWriter
 
-LOWEST = np.finfo(np.float32).min
+LOWEST = float(np.finfo(np.float32).min)
 """What masks add to scores."""
 
 
@@ -39,11 +41,7 @@ def encoder(
     """
     net = _Transformer("encoder", "input_ids", (tokens,), width, heads, TensorProto.INT64)
     bias = net.padding() if mask else None
-    table = net.normal(vocabulary, width)
-    words = net.constant("embeddings.word_embeddings.weight", table)
-    places = net.constant("embeddings.position_embeddings.weight", net.normal(1, tokens, width))
-    x = net.node("Gather", "embeddings.word_embeddings", words, "input_ids")
-    x = net.norm("embeddings.LayerNorm", net.node("Add", "embeddings.add", x, places))
+    x = net.embedded("input_ids", net.normal(vocabulary, width), net.normal(1, tokens, width))
     for number in range(layers):
         x = net.encoder_layer(f"encoder.layer.{number}", x, bias)
     net.writer.save(path, x, "last_hidden_state", (tokens, width))
@@ -54,7 +52,7 @@ def encoder_block(path: Path, *, width: int = 32, heads: int = 2, tokens: int = 
     width).
     """
     net = _Transformer("encoder_block", "hidden_states", (tokens, width), width, heads)
-    x = net.encoder_layer("layer", "hidden_states", None)
+    x = net.encoder_layer("layer", "hidden_states")
     net.writer.save(path, x, "last_hidden_state", (tokens, width))
 
 
@@ -74,7 +72,7 @@ def gpt2(
     width); 7.1 million weights a block of 768.
     """
     net = _Transformer("gpt2", "hidden_states", (tokens, width), width, heads)
-    bias = net.constant("h.bias", np.triu(np.full((1, 1, tokens, tokens), LOWEST), 1))
+    bias = net.constant("h.bias", np.triu(np.full((1, 1, tokens, tokens), LOWEST, np.float32), 1))
     x = "hidden_states"
     for number in range(blocks):
         name = f"h.{number}"
@@ -88,8 +86,32 @@ def gpt2(
     net.writer.save(path, x, "output", (tokens, width))
 
 
+def text_classifier(
+    path: Path,
+    tables: Sequence[Floats],
+    trained: Mapping[str, Sequence[Floats]],
+    dense: Sequence[Floats],
+    *,
+    heads: int,
+) -> None:
+    """Writes one layer of the encoder with trained weights, and a dense layer on the mean of its
+    tokens: "tokens" int64 (batch, tokens) to "logits" (batch, classes).
+
+    tables: of tokens and of positions. trained: weight (outputs, inputs) or scale, and bias, by the
+    name of the node. dense: weight and bias.
+    """
+    words, places = tables
+    tokens, width = places.shape
+    net = _Trained(trained, path.stem, "tokens", (tokens,), width, heads, TensorProto.INT64)
+    x = net.embedded("tokens", words, places[None])
+    x = net.node(
+        "ReduceMean", "mean", net.encoder_layer("encoder.layer.0", x), axes=[1], keepdims=0
+    )
+    net.writer.save(path, net.writer.gemm("classifier", x, *dense), "logits", (len(dense[1]),))
+
+
 class _Transformer:
-    """Parts of a transformer, and the writer that they are added to."""
+    """Parts of a transformer with random weights, and the writer that they are added to."""
 
     def __init__(
         self,
@@ -110,24 +132,38 @@ class _Transformer:
         """Random numbers of deviation 1."""
         return self.rng.normal(size=shape).astype(np.float32)
 
+    def dense(self, _name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
+        """Weight (inputs, outputs) and bias of a product."""
+        weight = self.normal(inputs, outputs) / np.float32(math.sqrt(inputs))
+        return weight, 0.1 * self.normal(outputs)
+
+    def scales(self, _name: str) -> tuple[Floats, Floats]:
+        """Scale and bias of a normalization."""
+        scale = self.rng.uniform(0.5, 1.5, self.width).astype(np.float32)
+        return scale, 0.1 * self.normal(self.width)
+
     def linear(self, name: str, x: str, outputs: int) -> str:
         """x W + b."""
-        inputs = self.widths.get(x, self.width)
-        weight = self.normal(inputs, outputs) / np.float32(math.sqrt(inputs))
+        weight, bias = self.dense(name, self.widths.get(x, self.width), outputs)
         y = self.node("MatMul", f"{name}.matmul", x, self.constant(f"{name}.weight", weight))
-        bias = self.constant(f"{name}.bias", 0.1 * self.normal(outputs))
-        y = self.node("Add", name, bias, y)
+        y = self.node("Add", name, self.constant(f"{name}.bias", bias), y)
         self.widths[y] = outputs
         return y
 
     def norm(self, name: str, x: str) -> str:
         """LayerNormalization over the last axis."""
-        scale = self.rng.uniform(0.5, 1.5, self.width).astype(np.float32)
-        parts = (("weight", scale), ("bias", 0.1 * self.normal(self.width)))
+        parts = zip(("weight", "bias"), self.scales(name), strict=True)
         constants = [self.constant(f"{name}.{part}", array) for part, array in parts]
         return self.node("LayerNormalization", name, x, *constants, axis=-1, epsilon=1e-5)
 
-    def encoder_layer(self, name: str, x: str, bias: str | None) -> str:
+    def embedded(self, x: str, words: Floats, places: Floats) -> str:
+        """Rows of words by the indices x, plus those of places, normalized."""
+        table = self.constant("embeddings.word_embeddings.weight", words)
+        positions = self.constant("embeddings.position_embeddings.weight", places)
+        x = self.node("Gather", "embeddings.word_embeddings", table, x)
+        return self.norm("embeddings.LayerNorm", self.node("Add", "embeddings.add", x, positions))
+
+    def encoder_layer(self, name: str, x: str, bias: str | None = None) -> str:
         """Attention and an MLP, each with a residual and LayerNormalization after it."""
         q, k, v = (
             self.linear(f"{name}.attention.self.{part}", x, self.width)
@@ -211,3 +247,21 @@ class _Transformer:
         """y, which has the width of x."""
         self.widths[y] = self.widths[x]
         return y
+
+
+class _Trained(_Transformer):
+    """Parts with the weights that training gave them, by the name of the node."""
+
+    def __init__(self, trained: Mapping[str, Sequence[Floats]], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.trained = trained
+
+    def dense(self, name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
+        """The trained weight, transposed, and bias."""
+        weight, bias = self.trained[name]
+        return weight.T, bias
+
+    def scales(self, name: str) -> tuple[Floats, Floats]:
+        """The trained scale and bias."""
+        scale, bias = self.trained[name]
+        return scale, bias

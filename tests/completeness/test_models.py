@@ -15,7 +15,7 @@ from models import data
 from zkinfer.fixed import evaluate, quantize_input
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
-NAMES = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
+NAMES = tuple(data.DATASETS)
 
 
 @cache
@@ -88,7 +88,7 @@ def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
     compile saw.
     """
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
-    unseen = data.DATASETS[name]().unseen_x.astype(np.float32)
+    unseen = data.DATASETS[name]().unseen_x
     key, report = compiled(name).proving_key, compiled(name).report.content
     (source,), (output,) = key.graph.inputs, key.graph.outputs
     floats = session.run(None, {source: unseen})[0]

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from float_oracle import evaluate as float_evaluate
 
+from models.data import DATASETS
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.fixed import FixedGraph, evaluate, quantize_input
 from zkinfer.float_oracle import FloatOracle
@@ -139,10 +140,7 @@ def everything() -> tuple[Graph, Quantized, Array]:
     return graph, compile_net(graph, calibration={"x": samples}), samples
 
 
-MODEL_NAMES = ("breast_cancer", "digits_mlp", "lenet5", "mlp_784_128_10")
-
-
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", DATASETS)
 def test_trained_models(name: str) -> None:
     """The reported error is what onnxruntime and the integer oracle give, sample by sample."""
     model = onnx.load(MODELS / f"{name}.onnx")
