@@ -3,10 +3,11 @@
 python bench/fidelity.py PROVING_KEY MODEL INPUTS
 
 INPUTS is a .npz file of arrays by input name, stacked on axis 0. The network in integers is run,
-which gives what a proof would say, against onnxruntime. The figures are of the worst output: how
-many inputs have the same largest entry, or the same sign where it is one number; the largest error
-over the largest entry of all inputs. Inputs that `prove` would refuse, as they leave the domain
-or make values saturate, are counted; they have no error, and do not agree.
+which gives what a proof would say, against onnxruntime. The figures are of the worst output: of a
+row of scores the share of inputs with the same largest entry, of any other output the share of
+entries with the same sign; and the largest error over the largest entry of all inputs. Inputs that
+`prove` would refuse, as they leave the domain or make values saturate, are counted; they have no
+error, and do not agree.
 """
 
 import json
@@ -40,7 +41,7 @@ def main() -> None:
     result = {
         "inputs": len(samples),
         "refused": len(samples) - len(pairs),
-        "agree": min(agree for agree, _ in figures),
+        "agree": min(agree for agree, _ in figures) * len(pairs) / len(samples),
         "error": max(error for _, error in figures),
     }
     print(json.dumps(result))
@@ -63,18 +64,18 @@ def compared(
         yield ours, oracle.run(x)
 
 
-def judged(pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> tuple[int, float]:
-    """On how many inputs an output agrees, and its largest error over its largest entry."""
+def judged(pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> tuple[float, float]:
+    """The share of what agrees in an output, and its largest error over its largest entry."""
     if not pairs:
-        return 0, float("nan")
+        return 0.0, float("nan")
     sides = zip(*pairs, strict=True)
     ours, floats = (np.stack([np.ravel(array) for array in side]) for side in sides)
-    if floats.shape[1] > 1:
+    if max(pairs[0][0].shape, default=1) == floats.shape[1] > 1:
         same = ours.argmax(axis=1) == floats.argmax(axis=1)
     else:
         same = (ours > 0) == (floats > 0)
     largest = np.abs(floats).max() or 1.0
-    return int(np.count_nonzero(same)), float(np.abs(ours - floats).max() / largest)
+    return float(same.mean()), float(np.abs(ours - floats).max() / largest)
 
 
 if __name__ == "__main__":

@@ -193,7 +193,8 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
     fidelities = [
         (
             r["name"],
-            f"{r['fidelity']['agree']} of {r['fidelity']['inputs']}",
+            str(r["fidelity"]["inputs"]),
+            f"{r['fidelity']['agree']:.2%}",
             f"{r['fidelity']['error']:.1e}",
             str(r["fidelity"]["refused"]),
         )
@@ -205,9 +206,9 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         "Hidden weights and hidden input. A call has the key loaded; a process loads everything.",
         table(head, figures),
         "## Fidelity against onnxruntime, on unseen inputs",
-        "Outputs have the same largest entry, a single number the same sign. Errors are over the "
-        "largest entry of all outputs. `prove` refuses inputs unlike the calibration data.",
-        table(("model", "agree", "error", "refused"), fidelities),
+        "Agreement is of the largest of some scores, or of the signs of other numbers. Errors are "
+        "over the largest entry of all. `prove` refuses inputs unlike the calibration data.",
+        table(("model", "inputs", "agreement", "error", "refused"), fidelities),
         "## Where a prove call spends its time",
         table(("model", "bits", "prove per bit", "solve", *STEPS), steps),
         "## The weights certificate, which compile makes and loading a key checks",

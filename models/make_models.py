@@ -148,6 +148,7 @@ def mobilenet(path: Path) -> None:
         nn.GlobalAveragePool(),
         nn.Linear(rng, 64, 10),
     ]
+    nn.even_out(nn.Chain(*layers), source.train_x[:200])
     nn.train(
         layers,
         source.train_x,
@@ -155,7 +156,7 @@ def mobilenet(path: Path) -> None:
         rng,
         epochs=20,
         batch=50,
-        rate=3e-3,
+        rate=5e-3,
         decay=0.05,
         augment=nn.shift_images,
     )

@@ -310,6 +310,19 @@ class Flatten:
         return grad.reshape(self._shape)
 
 
+def even_out(layer: Layer, x: Floats) -> Floats:
+    """Scales the weights of all products to outputs of deviation 1 on samples x.
+
+    It keeps the signal of deep networks without normalization alive. Returns the layer's output.
+    """
+    inner = x
+    for part in layer.layers if isinstance(layer, Chain) else ():
+        inner = even_out(part, inner)
+    if isinstance(layer, Conv | Linear):
+        layer.parameters[0] /= layer.forward(x).std()
+    return layer.forward(x)
+
+
 def train(
     layers: Sequence[Layer],
     x: Floats,
