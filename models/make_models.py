@@ -154,10 +154,10 @@ def mobilenet(path: Path) -> None:
         source.train_x,
         source.train_y,
         rng,
-        epochs=40,
+        epochs=20,
         batch=50,
-        rate=1e-2,
-        decay=0.02,
+        rate=5e-3,
+        decay=0.05,
         augment=nn.shift_images,
     )
     writer.save(path, _write_images(writer, "features", "image", layers), "logits", (10,))
