@@ -99,9 +99,11 @@ class Conv:
         weight, bias = self.parameters
         self._shape = x.shape
         patches = columns(x, weight.shape[2], self.stride, self.pad)
-        rows = self._grouped(patches.reshape(-1, patches.shape[-1]))
-        self._rows = rows
-        result = self._joined(rows @ self._matrices().transpose(0, 2, 1)) + bias
+        self._rows = self._grouped(patches.reshape(-1, patches.shape[-1]))
+        images = self._rows.reshape(self.groups, *patches.shape[:3], -1)
+        products = images @ self._matrices().transpose(0, 2, 1)[:, None, None]
+        rows = products.reshape(self.groups, self._rows.shape[1], -1)
+        result: Floats = self._joined(rows) + bias
         return result.reshape(*patches.shape[:3], -1).transpose(0, 3, 1, 2)
 
     def backward(self, grad: Floats) -> Floats:
