@@ -12,12 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
 import zkinfer
 from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import quantize_input
-from zkinfer.inputs import by_name
+from zkinfer.inputs import by_name, read_input
 from zkinfer.keys import accept_certificate, certify
 from zkinfer.lower import lower, solve
 
@@ -27,7 +25,7 @@ def main() -> None:
     proving_path, verifying_path, sample, repeat = sys.argv[1:]
     key = zkinfer.ProvingKey.load(Path(proving_path))
     verifying_key = zkinfer.VerifyingKey.load(Path(verifying_path))
-    x = np.load(sample)
+    x = read_input(sample)
     proof = zkinfer.prove(key, x)
     proves, verifies, solves, steps = [], [], [], []
     inputs = quantize_input(key.graph, by_name(x, key.graph.inputs, "the input"))

@@ -42,8 +42,9 @@ def main() -> None:
             name: str(Path(folder) / name)
             for name in ("data", "settings", "circuit", "srs", "pk", "vk", "witness", "proof")
         }
-        values = np.load(sample).reshape(-1).astype(float).tolist()
-        Path(path["data"]).write_text(json.dumps({"input_data": [values]}))
+        with np.load(sample) as arrays:
+            values = [array.reshape(-1).astype(float).tolist() for array in arrays.values()]
+        Path(path["data"]).write_text(json.dumps({"input_data": values}))
         run_args = ezkl.PyRunArgs()
         run_args.input_visibility = "private"
         run_args.param_visibility = "private"

@@ -2,11 +2,13 @@
 
     python bench/run.py [--models lenet5,resnet18] [--repeat 5] [--peer ezkl] [--write]
 
-The peer runs on the small models only.
+The models are the committed ones, and those of models/generated.py with random weights. The peer
+runs on the committed ones only.
 
 Every figure is the median of the repeats. "Process" is a fresh `zkinfer` command with everything
 that it loads; "call" is the function inside a process that has the key loaded. Peak memory is the
-resident set of the prove or compile command. --write puts the tables into bench/results.md.
+resident set of the prove or compile command. Fidelity is that of the network in integers on inputs
+that compile has not seen. --write puts the tables into bench/results.md.
 """
 
 import argparse
@@ -22,67 +24,37 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from models import data, large  # noqa: E402
-
-SMALL = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
-LARGE = {
-    "vgg16": (large.vgg16, 200, 32),
-    "resnet18": (large.resnet18, 200, 32),
-    "resnet18_224": (large.resnet18_224, 16, 224),
-    "mlp_1024_4096_1000": (large.mlp_1024_4096_1000, 200, None),
-}
-"""What writes a model, how many calibration samples it gets, the side of its images, if any."""
 PEER_SECONDS = 900
 STEPS = ("witness", "commit", "rows", "outer", "booleanity", "matrix", "inner", "opening")
 
 
 def main() -> None:
     """Parses the command line, measures, prints and maybe writes the tables."""
+    names = called("prepare.py")
+    committed, known = names["committed"], [*names["committed"], *names["generated"]]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", default=",".join((*SMALL, *LARGE)))
+    parser.add_argument("--models", default=",".join(known), help="of " + ", ".join(known))
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--peer", choices=("ezkl",))
     parser.add_argument("--write", action="store_true", help="write bench/results.md")
     arguments = parser.parse_args()
     results, peers = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in arguments.models.split(","):
-            model, calibration, sample = prepare(name, Path(folder))
-            print(f"{name} ...", file=sys.stderr, flush=True)
-            results.append(measure(name, model, calibration, sample, arguments.repeat))
-            if arguments.peer == "ezkl" and name in SMALL:
-                peers.append(measure_ezkl(name, model, sample))
+    for name in arguments.models.split(","):
+        if name not in known:
+            parser.error(f"no model is called {name}; there are {', '.join(known)}")
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            called("prepare.py", name, folder)
+            compiles = arguments.repeat if name in committed else 1
+            results.append({"name": name, **measure(folder, compiles, arguments.repeat)})
+            if arguments.peer == "ezkl" and name in committed:
+                peers.append({"name": name, **measure_ezkl(folder)})
     text = render(results, peers, arguments.repeat)
     print(text)
     if arguments.write:
         (ROOT / "bench" / "results.md").write_text(text)
-
-
-def prepare(name: str, folder: Path) -> tuple[Path, Path, Path]:
-    """The model, its calibration data and one input, as files."""
-    if name in SMALL:
-        stem = ROOT / "models" / name
-        return (
-            stem.with_suffix(".onnx"),
-            stem.with_name(f"{name}_calibration.npz"),
-            stem.with_name(f"{name}_input.npy"),
-        )
-    model = folder / f"{name}.onnx"
-    write, count, side = LARGE[name]
-    write(model)
-    if side is None:
-        samples = np.random.default_rng(1).random((count + 1, 1024), np.float32)
-    else:
-        samples = data.random_images(count + 1, seed=1, side=side)
-    calibration, sample = folder / f"{name}_calibration.npy", folder / f"{name}_input.npy"
-    np.save(calibration, samples[1:])
-    np.save(sample, samples[:1])
-    return model, calibration, sample
 
 
 def timed(command: Sequence[str | Path]) -> tuple[float, int]:
@@ -97,48 +69,55 @@ def timed(command: Sequence[str | Path]) -> tuple[float, int]:
     return seconds, usage.ru_maxrss * 1024
 
 
-def measure(name: str, model: Path, calibration: Path, sample: Path, repeat: int) -> dict[str, Any]:
-    """Compile once or more, prove and verify `repeat` times in processes and in one process."""
+def called(script: str, *arguments: str | Path) -> dict[str, Any]:
+    """What a script of this folder prints as JSON, if anything."""
+    command = (sys.executable, Path(__file__).with_name(script), *arguments)
+    process = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
+    result: dict[str, Any] = json.loads(process.stdout or "{}")
+    return result
+
+
+def measure(folder: Path, compiles: int, repeat: int) -> dict[str, Any]:
+    """Compiles, proves and verifies so many times in processes, and the calls in one process.
+
+    folder: as prepare.py writes it.
+    """
     zkinfer = (sys.executable, "-m", "zkinfer")
-    with tempfile.TemporaryDirectory() as scratch:
-        out, proof = Path(scratch) / "out", Path(scratch) / "proof.zkp"
-        compile_command = (*zkinfer, "compile", model, "--calibration", calibration, "-o", out)
-        compiles = [timed(compile_command)]
-        for _ in range(repeat - 1 if name in SMALL else 0):
-            compiles.append(timed((*compile_command, "--force")))
-        keys = out / "proving.key", out / "verifying.key"
-        proves = [timed((*zkinfer, "prove", keys[0], sample, "-o", proof)) for _ in range(repeat)]
-        verifies = [timed((*zkinfer, "verify", keys[1], proof, "--json")) for _ in range(repeat)]
-        call = (sys.executable, Path(__file__).with_name("call.py"), *keys, sample, str(repeat))
-        calls = subprocess.run([str(part) for part in call], check=True, capture_output=True)
-        report = json.loads((out / "report.json").read_text())
-        return {
-            "name": name,
-            "compile": statistics.median(seconds for seconds, _ in compiles),
-            "compile_memory": max(peak for _, peak in compiles),
-            "prove_process": statistics.median(seconds for seconds, _ in proves),
-            "prove_memory": max(peak for _, peak in proves),
-            "verify_process": statistics.median(seconds for seconds, _ in verifies),
-            "proof": proof.stat().st_size,
-            "verifying_key": keys[1].stat().st_size,
-            "proving_key": keys[0].stat().st_size,
-            "report": report,
-            **json.loads(calls.stdout),
-        }
+    model, calibration, sample = (
+        folder / file for file in ("model.onnx", "calibration.npz", "input.npz")
+    )
+    out, proof = folder / "out", folder / "proof.zkp"
+    keys = out / "proving.key", out / "verifying.key"
+    compiling = (*zkinfer, "compile", model, "--calibration", calibration, "-o", out, "--force")
+    compiled = [timed(compiling) for _ in range(compiles)]
+    proves = [timed((*zkinfer, "prove", keys[0], sample, "-o", proof)) for _ in range(repeat)]
+    verifies = [timed((*zkinfer, "verify", keys[1], proof, "--json")) for _ in range(repeat)]
+    return {
+        "compile": statistics.median(seconds for seconds, _ in compiled),
+        "compile_memory": max(peak for _, peak in compiled),
+        "prove_process": statistics.median(seconds for seconds, _ in proves),
+        "prove_memory": max(peak for _, peak in proves),
+        "verify_process": statistics.median(seconds for seconds, _ in verifies),
+        "proof": proof.stat().st_size,
+        "verifying_key": keys[1].stat().st_size,
+        "fidelity": called("fidelity.py", keys[0], model, folder / "unseen.npz"),
+        **called("call.py", *keys, sample, str(repeat)),
+    }
 
 
-def measure_ezkl(name: str, model: Path, sample: Path) -> dict[str, Any]:
+def measure_ezkl(folder: Path) -> dict[str, Any]:
     """The same model and input in EZKL, in a process of its own."""
-    command = (sys.executable, Path(__file__).with_name("peer_ezkl.py"), model, sample)
+    script = Path(__file__).with_name("peer_ezkl.py")
+    command = (sys.executable, script, folder / "model.onnx", folder / "input.npz")
     words = [str(part) for part in command]
     try:
         result = subprocess.run(words, capture_output=True, text=True, timeout=PEER_SECONDS)
     except subprocess.TimeoutExpired:
-        return {"name": name, "failed": f"not done after {PEER_SECONDS} s"}
+        return {"failed": f"not done after {PEER_SECONDS} s"}
     if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no message"])[-1]
-        return {"name": name, "failed": reason}
-    return {"name": name, **json.loads(result.stdout.splitlines()[-1])}
+        return {"failed": (result.stderr.strip().splitlines() or ["no message"])[-1]}
+    measured: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return measured
 
 
 def machine() -> str:
@@ -211,11 +190,25 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         )
         for r in results
     ]
+    fidelities = [
+        (
+            r["name"],
+            str(r["fidelity"]["inputs"]),
+            f"{r['fidelity']['agree']:.2%}",
+            f"{r['fidelity']['error']:.1e}",
+            str(r["fidelity"]["refused"]),
+        )
+        for r in results
+    ]
     parts = [
         "# Measurements",
         f"`python bench/run.py`, median of {repeat}. Commit {commit()}. {machine()}.",
         "Hidden weights and hidden input. A call has the key loaded; a process loads everything.",
         table(head, figures),
+        "## Fidelity against onnxruntime, on unseen inputs",
+        "Agreement is of the largest of some scores, or of the signs of other numbers. Errors are "
+        "over the largest entry of all. `prove` refuses inputs unlike the calibration data.",
+        table(("model", "inputs", "agreement", "error", "refused"), fidelities),
         "## Where a prove call spends its time",
         table(("model", "bits", "prove per bit", "solve", *STEPS), steps),
         "## The weights certificate, which compile makes and loading a key checks",

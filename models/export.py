@@ -107,6 +107,17 @@ class GraphWriter:
         """GlobalAveragePool: (N, C, H, W) to (N, C, 1, 1)."""
         return self._add("GlobalAveragePool", name, [x], {})
 
+    def recurrent(
+        self, name: str, op: str, x: str, weights: dict[str, Floats], hidden: int, **attrs: Any
+    ) -> tuple[str, str]:
+        """LSTM, GRU or RNN of x (steps, batch, inputs) with weights W, R and B as ONNX has them.
+
+        Returns the names of all states and of the last one, `<name>_output` and `<name>_last`.
+        """
+        states = self._add(op, name, [x], weights, hidden_size=hidden, **attrs)
+        self._nodes[-1].output.append(f"{name}_last")
+        return states, f"{name}_last"
+
     def flatten(self, name: str, x: str) -> str:
         """Flatten from axis 1."""
         return self._add("Flatten", name, [x], {}, axis=1)

@@ -94,7 +94,7 @@ def _residual(path: Path, title: str, side: int, classes: int) -> None:
     rng = np.random.default_rng(18)
     builder = _ResidualBuilder(rng, GraphWriter(title, "image", (3, side, side)))
     writer = builder.writer
-    state = ("image", random_images(PROBE_IMAGES, seed=18, side=side))
+    state = ("image", random_images(PROBE_IMAGES, seed=18, height=side, width=side))
     kernel, stride = (3, 1) if side < 64 else (7, 2)
     state = builder.conv_norm("conv1", "bn1", state, 64, kernel, stride)
     state = builder.relu("relu", state)

@@ -1,4 +1,4 @@
-"""A MobileNetV3-like network with random weights, for measuring speed."""
+"""A MobileNetV3-like network with random weights, and its smallest part, for measuring speed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mobilenet_v3(path: Path, *, height: int = 48, width: int = 192, classes: int
     """Writes MobileNetV3-Small for input "image" (batch, 3, height, width), output "logits"
     (batch, classes); 1.5 million weights, normalizations folded into the convolutions.
     """
-    net = _Mobile(height, width)
+    net = _Mobile("mobilenet_v3", height, width)
     x = net.swish("features.0.act", net.conv("features.0", "image", 3, STEM, 3, 2))
     channels = STEM
     for number, block in enumerate(BLOCKS, start=1):
@@ -43,12 +43,26 @@ def mobilenet_v3(path: Path, *, height: int = 48, width: int = 192, classes: int
     writer.save(path, x, "logits", (classes,))
 
 
+def mobile_block(
+    path: Path, *, side: int = 32, channels: int = 16, wide: int = 32, classes: int = 10
+) -> None:
+    """Writes a stem, one separable convolution with HardSwish, a pool and a classifier: "image"
+    (batch, 3, side, side) to "logits" (batch, classes).
+    """
+    net = _Mobile("mobile_block", side, side)
+    x = net.conv("stem", "image", 3, channels, 3, 2)
+    x = net.conv("depthwise", x, channels, channels, 3, 1, channels)
+    x = net.swish("act", net.conv("pointwise", x, channels, wide, 1, 1))
+    x = net.writer.flatten("flatten", net.writer.global_average_pool("avgpool", x))
+    net.writer.save(path, net.writer.gemm("fc", x, *net.dense(wide, classes)), "logits", (classes,))
+
+
 class _Mobile:
     """Parts of the network, and the writer that they are added to."""
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, title: str, height: int, width: int) -> None:
         self.rng = np.random.default_rng(3)
-        self.writer = GraphWriter("mobilenet_v3", "image", (3, height, width))
+        self.writer = GraphWriter(title, "image", (3, height, width))
 
     def bias(self, count: int) -> Floats:
         return self.rng.normal(0, 0.2, count).astype(np.float32)

@@ -1,4 +1,7 @@
-"""A small float32 trainer in numpy: dense and convolutional layers, Adam, cross-entropy."""
+"""A small float32 trainer in numpy: dense and convolutional layers, Adam, cross-entropy.
+
+Layers of sequences are in nn_sequences.py.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ class Layer(Protocol):
     """A layer keeps what its backward pass needs from the last forward pass."""
 
     parameters: list[Floats]
-    gradients: list[Floats]
+
+    @property
+    def gradients(self) -> list[Floats]:
+        """Those of the last backward pass, in the order of the parameters."""
+        ...
 
     def forward(self, x: Floats) -> Floats:
         """The layer's output for a batch."""
@@ -55,7 +62,7 @@ class Linear:
         self.gradients: list[Floats] = []
 
     def forward(self, x: Floats) -> Floats:
-        """Output (samples, outputs) for x (samples, inputs)."""
+        """Output (..., outputs) for x (..., inputs)."""
         self._x = x
         weight, bias = self.parameters
         result: Floats = x @ weight.T + bias
@@ -63,49 +70,75 @@ class Linear:
 
     def backward(self, grad: Floats) -> Floats:
         """Gradients of the parameters, stored, and of the input, returned."""
-        self.gradients = [grad.T @ self._x, grad.sum(axis=0)]
+        rows = grad.reshape(-1, grad.shape[-1])
+        self.gradients = [rows.T @ self._x.reshape(len(rows), -1), rows.sum(axis=0)]
         result: Floats = grad @ self.parameters[0]
         return result
 
 
 class Conv:
-    """Convolution with stride 1: W (outputs, inputs, kernel, kernel), zero padding on all sides."""
+    """Convolution: W (outputs, inputs / groups, kernel, kernel), zero padding on all sides."""
 
     def __init__(
-        self, rng: np.random.Generator, inputs: int, outputs: int, kernel: int, pad: int
+        self,
+        rng: np.random.Generator,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        pad: int,
+        stride: int = 1,
+        groups: int = 1,
     ) -> None:
-        weight = he_normal(rng, (outputs, inputs, kernel, kernel))
+        weight = he_normal(rng, (outputs, inputs // groups, kernel, kernel))
         self.parameters = [weight, np.zeros(outputs, np.float32)]
         self.gradients: list[Floats] = []
-        self.pad = pad
+        self.pad, self.stride, self.groups = pad, stride, groups
 
     def forward(self, x: Floats) -> Floats:
         """Output (N, outputs, H', W') for x (N, inputs, H, W)."""
         weight, bias = self.parameters
         self._shape = x.shape
-        self._patches = columns(x, weight.shape[2], 1, self.pad)
-        result: Floats = self._patches @ weight.reshape(weight.shape[0], -1).T + bias
-        return result.transpose(0, 3, 1, 2)
+        patches = columns(x, weight.shape[2], self.stride, self.pad)
+        self._rows = self._grouped(patches.reshape(-1, patches.shape[-1]))
+        images = self._rows.reshape(self.groups, *patches.shape[:3], -1)
+        products = images @ self._matrices().transpose(0, 2, 1)[:, None, None]
+        rows = products.reshape(self.groups, self._rows.shape[1], -1)
+        result: Floats = self._joined(rows) + bias
+        return result.reshape(*patches.shape[:3], -1).transpose(0, 3, 1, 2)
 
     def backward(self, grad: Floats) -> Floats:
         """Gradients of the parameters, stored, and of the input, returned."""
         weight = self.parameters[0]
-        outputs, inputs, kernel, _ = weight.shape
-        rows = np.ascontiguousarray(grad.transpose(0, 2, 3, 1)).reshape(-1, outputs)
-        patches = self._patches.reshape(rows.shape[0], -1)
-        self.gradients = [(rows.T @ patches).reshape(weight.shape), rows.sum(axis=0)]
-        count, _, height, width = self._shape
-        out_height, out_width = grad.shape[2:]
-        spread = (rows @ weight.reshape(outputs, -1)).reshape(
-            count, out_height, out_width, inputs, kernel, kernel
+        kernel = weight.shape[2]
+        rows = np.ascontiguousarray(grad.transpose(0, 2, 3, 1)).reshape(-1, len(weight))
+        split = self._grouped(rows)
+        products = split.transpose(0, 2, 1) @ self._rows
+        self.gradients = [products.reshape(weight.shape), rows.sum(axis=0)]
+        count, inputs, height, width = self._shape
+        down, right = grad.shape[2:]
+        spread = self._joined(split @ self._matrices()).reshape(
+            count, down, right, inputs, kernel, kernel
         )
         spread = spread.transpose(4, 5, 0, 3, 1, 2)
-        pad = self.pad
+        pad, stride = self.pad, self.stride
         padded = np.zeros((count, inputs, height + 2 * pad, width + 2 * pad), np.float32)
         for i in range(kernel):
             for j in range(kernel):
-                padded[:, :, i : i + out_height, j : j + out_width] += spread[i, j]
+                padded[:, :, i::stride, j::stride][:, :, :down, :right] += spread[i, j]
         return padded[:, :, pad : pad + height, pad : pad + width]
+
+    def _matrices(self) -> Floats:
+        """The weight as one matrix a group."""
+        weight = self.parameters[0]
+        return weight.reshape(self.groups, len(weight) // self.groups, -1)
+
+    def _grouped(self, rows: Floats) -> Floats:
+        """Rows (count, entries) as (groups, count, entries of the group)."""
+        return np.ascontiguousarray(rows.reshape(len(rows), self.groups, -1).transpose(1, 0, 2))
+
+    def _joined(self, rows: Floats) -> Floats:
+        """The reverse of _grouped."""
+        return rows.transpose(1, 0, 2).reshape(rows.shape[1], -1)
 
 
 class Relu:
@@ -149,6 +182,119 @@ class MaxPool:
         return result.reshape(count, channels, 2 * height, 2 * width)
 
 
+class HardSigmoid:
+    """min(max(x / 6 + 1 / 2, 0), 1)."""
+
+    def __init__(self) -> None:
+        self.parameters: list[Floats] = []
+        self.gradients: list[Floats] = []
+
+    def forward(self, x: Floats) -> Floats:
+        """Any shape."""
+        self._inside = np.abs(x) < 3
+        result: Floats = np.clip(x / np.float32(6) + np.float32(0.5), np.float32(0), np.float32(1))
+        return result
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        result: Floats = grad * self._inside / np.float32(6)
+        return result
+
+
+class HardSwish:
+    """x times its HardSigmoid."""
+
+    def __init__(self) -> None:
+        self.parameters: list[Floats] = []
+        self.gradients: list[Floats] = []
+        self._gate = HardSigmoid()
+
+    def forward(self, x: Floats) -> Floats:
+        """Any shape."""
+        self._x, self._gates = x, self._gate.forward(x)
+        result: Floats = x * self._gates
+        return result
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        result: Floats = grad * self._gates + self._gate.backward(grad * self._x)
+        return result
+
+
+class GlobalAveragePool:
+    """The mean of each channel."""
+
+    def __init__(self) -> None:
+        self.parameters: list[Floats] = []
+        self.gradients: list[Floats] = []
+
+    def forward(self, x: Floats) -> Floats:
+        """Output (N, C) for x (N, C, H, W)."""
+        self._shape = x.shape
+        result: Floats = x.mean(axis=(2, 3))
+        return result
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        share = grad / np.float32(self._shape[2] * self._shape[3])
+        return np.broadcast_to(share[:, :, None, None], self._shape)
+
+
+class Chain:
+    """Layers one after the other."""
+
+    def __init__(self, *layers: Layer) -> None:
+        self.layers = layers
+        self.parameters = [p for layer in layers for p in layer.parameters]
+
+    @property
+    def gradients(self) -> list[Floats]:
+        """Those of the layers, in the order of their parameters."""
+        return [g for layer in self.layers for g in layer.gradients]
+
+    def forward(self, x: Floats) -> Floats:
+        """The last layer's output."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        for layer in reversed(self.layers):
+            grad = layer.backward(grad)
+        return grad
+
+
+class Residual(Chain):
+    """x plus what the layers make of it."""
+
+    def forward(self, x: Floats) -> Floats:
+        """Output of x's shape."""
+        return x + super().forward(x)
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        return grad + super().backward(grad)
+
+
+class SqueezeExcite(Chain):
+    """Channels of x (N, C, H, W) times a gate in [0, 1] made of their means by two dense layers."""
+
+    def __init__(self, rng: np.random.Generator, channels: int, squeezed: int) -> None:
+        self.squeeze, self.excite = Linear(rng, channels, squeezed), Linear(rng, squeezed, channels)
+        super().__init__(GlobalAveragePool(), self.squeeze, Relu(), self.excite, HardSigmoid())
+
+    def forward(self, x: Floats) -> Floats:
+        """Output of x's shape."""
+        self._x, self._gates = x, super().forward(x)[:, :, None, None]
+        result: Floats = x * self._gates
+        return result
+
+    def backward(self, grad: Floats) -> Floats:
+        """Gradient of the input."""
+        return grad * self._gates + super().backward((grad * self._x).sum(axis=(2, 3)))
+
+
 class Flatten:
     """All axes but the first become one."""
 
@@ -166,6 +312,19 @@ class Flatten:
         return grad.reshape(self._shape)
 
 
+def even_out(layer: Layer, x: Floats) -> Floats:
+    """Scales the weights of all products to outputs of deviation 1 on samples x.
+
+    It keeps the signal of deep networks without normalization alive. Returns the layer's output.
+    """
+    inner = x
+    for part in layer.layers if isinstance(layer, Chain) else ():
+        inner = even_out(part, inner)
+    if isinstance(layer, Conv | Linear):
+        layer.parameters[0] /= layer.forward(x).std()
+    return layer.forward(x)
+
+
 def train(
     layers: Sequence[Layer],
     x: Floats,
@@ -180,10 +339,11 @@ def train(
 ) -> None:
     """Trains the layers in place: Adam with decoupled weight decay, cosine-shaped learning rate.
 
-    x (samples, ...) float32, y (samples,) int64 class numbers. `augment` maps each batch of samples
+    x (samples, ...), y (samples,) int64 class numbers. `augment` maps each batch of samples
     to a distorted batch of the same shape.
     """
-    parameters = [p for layer in layers for p in layer.parameters]
+    network = Chain(*layers)
+    parameters = network.parameters
     first = [np.zeros_like(p) for p in parameters]
     second = [np.zeros_like(p) for p in parameters]
     steps = epochs * (len(x) // batch)
@@ -193,11 +353,10 @@ def train(
         for start in range(0, len(x) - batch + 1, batch):
             chosen = order[start : start + batch]
             samples = x[chosen] if augment is None else augment(x[chosen], rng)
-            _backpropagate(layers, samples, y[chosen])
+            _backpropagate(network, samples, y[chosen])
             now = rate * 0.5 * (1 + np.cos(np.pi * step / steps))
             step += 1
-            gradients = [g for layer in layers for g in layer.gradients]
-            for p, g, m, v in zip(parameters, gradients, first, second, strict=True):
+            for p, g, m, v in zip(parameters, network.gradients, first, second, strict=True):
                 m += np.float32(0.1) * (g - m)
                 v += np.float32(0.001) * (g * g - v)
                 size = np.float32(now * np.sqrt(1 - 0.999**step) / (1 - 0.9**step))
@@ -206,16 +365,14 @@ def train(
                     p -= np.float32(now * decay) * p
 
 
-def _backpropagate(layers: Sequence[Layer], x: Floats, y: Labels) -> None:
-    """Sets every layer's gradients of the mean cross-entropy of one batch."""
-    for layer in layers:
-        x = layer.forward(x)
+def _backpropagate(network: Layer, x: Floats, y: Labels) -> None:
+    """Sets the network's gradients of the mean cross-entropy of one batch."""
+    x = network.forward(x)
     shifted = np.exp(x - x.max(axis=1, keepdims=True))
     grad: Floats = shifted / shifted.sum(axis=1, keepdims=True)
     grad[np.arange(len(y)), y] -= np.float32(1)
     grad /= np.float32(len(y))
-    for layer in reversed(layers):
-        grad = layer.backward(grad)
+    network.backward(grad)
 
 
 def shift_images(x: Floats, rng: np.random.Generator, reach: int = 2) -> Floats:

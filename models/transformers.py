@@ -1,4 +1,5 @@
-"""Transformers with random weights, for measuring speed: a BERT-like encoder, a GPT-2-like block.
+"""Transformers with random weights, for measuring speed: a BERT-like encoder, a GPT-2-like block,
+and their parts.
 
 They are spelt as PyTorch exports them: products with transposed weights and biases that are added,
 LayerNormalization nodes, GELU by Erf or Tanh, masks that are added to the scores. Weights are
@@ -9,7 +10,9 @@ trained network.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -17,7 +20,7 @@ from onnx import TensorProto
 from models.data import Floats
 from models.export import GraphWriter
 
-LOWEST = np.finfo(np.float32).min
+LOWEST = float(np.finfo(np.float32).min)
 """What masks add to scores."""
 
 
@@ -36,26 +39,30 @@ def encoder(
 
     With the defaults 17 million weights.
     """
-    net = _Transformer("encoder", "input_ids", tokens, width, heads, kind=TensorProto.INT64)
+    net = _Transformer("encoder", "input_ids", (tokens,), width, heads, TensorProto.INT64)
     bias = net.padding() if mask else None
-    table = net.normal(vocabulary, width)
-    words = net.constant("embeddings.word_embeddings.weight", table)
-    places = net.constant("embeddings.position_embeddings.weight", net.normal(1, tokens, width))
-    x = net.node("Gather", "embeddings.word_embeddings", words, "input_ids")
-    x = net.norm("embeddings.LayerNorm", net.node("Add", "embeddings.add", x, places))
+    x = net.embedded("input_ids", net.normal(vocabulary, width), net.normal(1, tokens, width))
     for number in range(layers):
-        name = f"encoder.layer.{number}"
-        q, k, v = (
-            net.linear(f"{name}.attention.self.{part}", x, width)
-            for part in ("query", "key", "value")
-        )
-        y = net.attention(f"{name}.attention.self", q, k, v, bias)
-        y = net.linear(f"{name}.attention.output.dense", y, width)
-        x = net.norm(f"{name}.attention.output.LayerNorm", net.node("Add", f"{name}.add", y, x))
-        y = net.gelu(f"{name}.act", net.linear(f"{name}.intermediate.dense", x, 4 * width))
-        y = net.linear(f"{name}.output.dense", y, width)
-        x = net.norm(f"{name}.output.LayerNorm", net.node("Add", f"{name}.output.add", y, x))
+        x = net.encoder_layer(f"encoder.layer.{number}", x, bias)
     net.writer.save(path, x, "last_hidden_state", (tokens, width))
+
+
+def encoder_block(path: Path, *, width: int = 32, heads: int = 2, tokens: int = 8) -> None:
+    """Writes one layer of the encoder: "hidden_states" to "last_hidden_state", both (batch, tokens,
+    width).
+    """
+    net = _Transformer("encoder_block", "hidden_states", (tokens, width), width, heads)
+    x = net.encoder_layer("layer", "hidden_states")
+    net.writer.save(path, x, "last_hidden_state", (tokens, width))
+
+
+def norm_mlp(path: Path, *, width: int = 64, hidden: int = 128, classes: int = 10) -> None:
+    """Writes LayerNormalization and an MLP with GELU: "x" (batch, width) to "logits" (batch,
+    classes).
+    """
+    net = _Transformer("norm_mlp", "x", (width,), width)
+    y = net.gelu("act", net.linear("fc1", net.norm("norm", "x"), hidden))
+    net.writer.save(path, net.linear("fc2", y, classes), "logits", (classes,))
 
 
 def gpt2(
@@ -64,8 +71,8 @@ def gpt2(
     """Writes blocks of GPT-2 with a causal mask: "hidden_states" to "output", both (batch, tokens,
     width); 7.1 million weights a block of 768.
     """
-    net = _Transformer("gpt2", "hidden_states", tokens, width, heads)
-    bias = net.constant("h.bias", np.triu(np.full((1, 1, tokens, tokens), LOWEST), 1))
+    net = _Transformer("gpt2", "hidden_states", (tokens, width), width, heads)
+    bias = net.constant("h.bias", np.triu(np.full((1, 1, tokens, tokens), LOWEST, np.float32), 1))
     x = "hidden_states"
     for number in range(blocks):
         name = f"h.{number}"
@@ -79,45 +86,95 @@ def gpt2(
     net.writer.save(path, x, "output", (tokens, width))
 
 
+def text_classifier(
+    path: Path,
+    tables: Sequence[Floats],
+    trained: Mapping[str, Sequence[Floats]],
+    dense: Sequence[Floats],
+    *,
+    heads: int,
+) -> None:
+    """Writes one layer of the encoder with trained weights, and a dense layer on the mean of its
+    tokens: "tokens" int64 (batch, tokens) to "logits" (batch, classes).
+
+    tables: of tokens and of positions. trained: weight (outputs, inputs) or scale, and bias, by the
+    name of the node. dense: weight and bias.
+    """
+    words, places = tables
+    tokens, width = places.shape
+    net = _Trained(trained, path.stem, "tokens", (tokens,), width, heads, TensorProto.INT64)
+    x = net.embedded("tokens", words, places[None])
+    x = net.node(
+        "ReduceMean", "mean", net.encoder_layer("encoder.layer.0", x), axes=[1], keepdims=0
+    )
+    net.writer.save(path, net.writer.gemm("classifier", x, *dense), "logits", (len(dense[1]),))
+
+
 class _Transformer:
-    """Parts of a transformer, and the writer that they are added to."""
+    """Parts of a transformer with random weights, and the writer that they are added to."""
 
     def __init__(
         self,
         title: str,
         name: str,
-        tokens: int,
+        shape: tuple[int, ...],
         width: int,
-        heads: int,
+        heads: int = 1,
         kind: int = TensorProto.FLOAT,
     ) -> None:
-        shape = (tokens,) if kind == TensorProto.INT64 else (tokens, width)
         self.rng = np.random.default_rng(12)
         self.writer = GraphWriter(title, name, shape, kind)
         self.node, self.constant = self.writer.node, self.writer.constant
-        self.tokens, self.width, self.heads = tokens, width, heads
+        self.tokens, self.width, self.heads = shape[0], width, heads
         self.widths = {name: width}
 
     def normal(self, *shape: int) -> Floats:
         """Random numbers of deviation 1."""
         return self.rng.normal(size=shape).astype(np.float32)
 
+    def dense(self, _name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
+        """Weight (inputs, outputs) and bias of a product."""
+        weight = self.normal(inputs, outputs) / np.float32(math.sqrt(inputs))
+        return weight, 0.1 * self.normal(outputs)
+
+    def scales(self, _name: str) -> tuple[Floats, Floats]:
+        """Scale and bias of a normalization."""
+        scale = self.rng.uniform(0.5, 1.5, self.width).astype(np.float32)
+        return scale, 0.1 * self.normal(self.width)
+
     def linear(self, name: str, x: str, outputs: int) -> str:
         """x W + b."""
-        inputs = self.widths.get(x, self.width)
-        weight = self.normal(inputs, outputs) / np.float32(math.sqrt(inputs))
+        weight, bias = self.dense(name, self.widths.get(x, self.width), outputs)
         y = self.node("MatMul", f"{name}.matmul", x, self.constant(f"{name}.weight", weight))
-        bias = self.constant(f"{name}.bias", 0.1 * self.normal(outputs))
-        y = self.node("Add", name, bias, y)
+        y = self.node("Add", name, self.constant(f"{name}.bias", bias), y)
         self.widths[y] = outputs
         return y
 
     def norm(self, name: str, x: str) -> str:
         """LayerNormalization over the last axis."""
-        scale = self.rng.uniform(0.5, 1.5, self.width).astype(np.float32)
-        parts = (("weight", scale), ("bias", 0.1 * self.normal(self.width)))
+        parts = zip(("weight", "bias"), self.scales(name), strict=True)
         constants = [self.constant(f"{name}.{part}", array) for part, array in parts]
         return self.node("LayerNormalization", name, x, *constants, axis=-1, epsilon=1e-5)
+
+    def embedded(self, x: str, words: Floats, places: Floats) -> str:
+        """Rows of words by the indices x, plus those of places, normalized."""
+        table = self.constant("embeddings.word_embeddings.weight", words)
+        positions = self.constant("embeddings.position_embeddings.weight", places)
+        x = self.node("Gather", "embeddings.word_embeddings", table, x)
+        return self.norm("embeddings.LayerNorm", self.node("Add", "embeddings.add", x, positions))
+
+    def encoder_layer(self, name: str, x: str, bias: str | None = None) -> str:
+        """Attention and an MLP, each with a residual and LayerNormalization after it."""
+        q, k, v = (
+            self.linear(f"{name}.attention.self.{part}", x, self.width)
+            for part in ("query", "key", "value")
+        )
+        y = self.attention(f"{name}.attention.self", q, k, v, bias)
+        y = self.linear(f"{name}.attention.output.dense", y, self.width)
+        x = self.norm(f"{name}.attention.output.LayerNorm", self.node("Add", f"{name}.add", y, x))
+        y = self.gelu(f"{name}.act", self.linear(f"{name}.intermediate.dense", x, 4 * self.width))
+        y = self.linear(f"{name}.output.dense", y, self.width)
+        return self.norm(f"{name}.output.LayerNorm", self.node("Add", f"{name}.output.add", y, x))
 
     def padding(self) -> str:
         """What is added to the scores of tokens whose attention_mask is 0."""
@@ -190,3 +247,21 @@ class _Transformer:
         """y, which has the width of x."""
         self.widths[y] = self.widths[x]
         return y
+
+
+class _Trained(_Transformer):
+    """Parts with the weights that training gave them, by the name of the node."""
+
+    def __init__(self, trained: Mapping[str, Sequence[Floats]], *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.trained = trained
+
+    def dense(self, name: str, inputs: int, outputs: int) -> tuple[Floats, Floats]:
+        """The trained weight, transposed, and bias."""
+        weight, bias = self.trained[name]
+        return weight.T, bias
+
+    def scales(self, name: str) -> tuple[Floats, Floats]:
+        """The trained scale and bias."""
+        scale, bias = self.trained[name]
+        return scale, bias

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 import zkinfer
 from models import data
+from models.generated import GENERATED
 from zkinfer.fixed import evaluate, quantize_input
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
-NAMES = ("breast_cancer", "digits_mlp", "mlp_784_128_10", "lenet5")
+NAMES = tuple(data.DATASETS)
 
 
 @cache
@@ -88,7 +89,7 @@ def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
     compile saw.
     """
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
-    unseen = data.DATASETS[name]().unseen_x.astype(np.float32)
+    unseen = data.DATASETS[name]().unseen_x
     key, report = compiled(name).proving_key, compiled(name).report.content
     (source,), (output,) = key.graph.inputs, key.graph.outputs
     floats = session.run(None, {source: unseen})[0]
@@ -98,3 +99,17 @@ def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
     assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= len(unseen) // 1000
     (largest,) = (made["largest"] for made in report["outputs"])
     assert np.abs(ours - floats).max() <= 1e-3 * largest
+
+
+@pytest.mark.parametrize("name", ["norm_mlp", "mobile_block", "encoder_block", "gru_32", "lstm_32"])
+def test_small_networks_with_random_weights_are_proved(name: str, tmp_path: Path) -> None:
+    """A proof of an input that compile has not seen is within twice the target of onnxruntime."""
+    generated, path = GENERATED[name], tmp_path / "model.onnx"
+    generated.write(path)
+    keys = zkinfer.compile(path, calibration=generated.inputs(80, 1))
+    x = generated.inputs(1, 2)
+    proof = zkinfer.prove(keys.proving_key, x)
+    ((output, ours),) = zkinfer.verify(keys.verifying_key, proof).outputs.items()
+    (floats,) = onnxruntime.InferenceSession(path).run([output], x)
+    (largest,) = (made["largest"] for made in keys.report.content["outputs"])
+    assert np.abs(ours - floats).max() <= 2e-3 * largest

@@ -163,7 +163,10 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
     ),
     "a shape of many axes": (one("reshape", 2, shape=[2**63 - 1] * 45_000), "does not reshape"),
     "nested lists": (b"[" * MIB + b"]" * MIB, "not JSON"),
-    "empty lists": (b'{"nodes":[' + b"[]," * (2 * MIB // 3 - 10) + b"[]]}", "members are not known"),
+    "empty lists": (
+        b'{"nodes":[' + b"[]," * (2 * MIB // 3 - 10) + b"[]]}",
+        "members are not known",
+    ),
     "a long number": (
         graph([tensor("x", 2)], [], "x").replace(b"[2]", b"[2" + b"0" * 100_000 + b"]"),
         "not JSON",
