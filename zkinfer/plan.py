@@ -25,7 +25,10 @@ from zkinfer.repeats import Repeat, find_repeats
 
 MAX_TERMS = 64
 MAX_SUMS = 4
-"""A value of more terms, or of more summation axes in one, is stored before it is read."""
+MAX_ROWS = 5
+"""A value of more terms, of more summation axes in one, or of more axes than these and than its
+shape has, is stored before it is read.
+"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Plan:
     def stores(self, name: str, value: Value) -> bool:
         """Whether what a node makes becomes a tensor of the trace."""
         sums = max((len(term.sums) for term in value.terms), default=0)
-        if len(value.terms) > MAX_TERMS or sums > MAX_SUMS:
+        rows = max(MAX_ROWS, sum(extent != 1 for extent in value.shape))
+        if len(value.terms) > MAX_TERMS or sums > MAX_SUMS or len(value.rows) > rows:
             return True
         taken = self.open.get(name, Open.NOTHING)
         if taken is Open.SUMMANDS:

@@ -185,3 +185,36 @@ def test_long_name_of_the_standard_domain() -> None:
         if not opset.domain:
             made.opset_import.remove(opset)
     proved(made, {"x": normal(8, 4)})
+
+
+def test_copies_along_many_axes() -> None:
+    repeats = np.array([1, 2, 3, 2, 2, 2], np.int64)
+    made = model([node("Tile", "x r")], {"x": [1, 2, 3, 1, 3, 2]}, {"r": repeats})
+    proved(made, {"x": normal(8, 2, 3, 1, 3, 2)})
+
+
+def test_whole_numbers_beside_fractions_of_another_size() -> None:
+    """One column each; whole numbers keep the scale of their own."""
+    made = model(
+        [node("Cast", "n", "f", to=TensorProto.FLOAT), node("Mul", "f x")],
+        {"n": [1, 1], "x": [1, 1]},
+    )
+    made.graph.input[0].type.tensor_type.elem_type = TensorProto.INT8
+    n = np.arange(64, dtype=np.int8)[:, None] % 3 + 1
+    proved(made, {"n": n, "x": 1e6 * normal(64, 1)})
+
+
+def test_pyramids() -> None:
+    """What is enlarged by 2, 4 and 8 is joined, and a window slides over it."""
+    nodes = [node("MaxPool", "x", "p2", name="a", kernel_shape=[2, 2], strides=[2, 2])]
+    nodes += [node("MaxPool", "p2", "p4", name="b", kernel_shape=[2, 2], strides=[2, 2])]
+    nodes += [node("MaxPool", "p4", "p8", name="c", kernel_shape=[2, 2], strides=[2, 2])]
+    for scale in (2, 4, 8):
+        attrs = {"mode": "nearest", "nearest_mode": "floor"}
+        attrs["coordinate_transformation_mode"] = "asymmetric"
+        name = f"u{scale}"
+        nodes.append(node("Resize", f"p{scale} - s{scale}", name, name=name, **attrs))
+    nodes += [node("Concat", "u8 u4 u2 x", "j", axis=1), node("Conv", "j w", pads=[1, 1, 1, 1])]
+    constants = {f"s{n}": np.array([1, 1, n, n], np.float32) for n in (2, 4, 8)}
+    constants["w"] = normal(3, 8, 3, 3)
+    proved(model(nodes, {"x": [1, 2, 16, 24]}, constants), {"x": normal(8, 2, 16, 24)})

@@ -21,6 +21,9 @@ MAX_SLICES = 16
 MAX_PARTS = 256
 """The most operands of one concatenation."""
 
+MAX_AXES = 8
+"""Of a tensor on the way."""
+
 Run = tuple[int, int, int]
 """A run of places: the first, how many, the step."""
 
@@ -127,6 +130,10 @@ def tiled(site: Site, x: str, repeats: tuple[int, ...]) -> str:
     parts: list[tuple[int, int]] = []  # extents of the input and of the output, none of them one
     for extent, count in zip(shape, repeats, strict=True):
         parts += [(n, m) for n, m in ((1, count), (extent, extent)) if m != 1]
+    if len(parts) > MAX_AXES:
+        half = len(repeats) // 2
+        x = tiled(site, x, repeats[:half] + (1,) * (len(repeats) - half))
+        return tiled(site, x, (1,) * half + repeats[half:])
     narrow, wide = zip(*parts, strict=True) if parts else ((), ())
     x = expanded(site, reshaped(site, x, narrow), wide)
     target = tuple(extent * count for extent, count in zip(shape, repeats, strict=True))

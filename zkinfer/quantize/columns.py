@@ -69,14 +69,14 @@ def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
     data, [samples, ...].
     """
     found: dict[str, Sizes] = {}
-    single = {name: a for name in graph.inputs if (a := _single(graph, name)) is not None}
+    real = [name for name in graph.inputs if isinstance(graph.tensors[name].kind, Real)]
+    single = {name: a for name in real if (a := _single(graph, name)) is not None}
     table = [_by_column(data[name], axis) for name, axis in single.items()]
     if _differ(table):
         found = {name: _sizes(data[name], axis) for name, axis in single.items()}
-    for name in graph.inputs:
+    for name in real:
         for axis in _axes(len(graph.shape(name))):
-            whole = not isinstance(graph.tensors[name].kind, Real)
-            if name not in found and not whole and _differ([_by_column(data[name], axis)]):
+            if name not in found and _differ([_by_column(data[name], axis)]):
                 found[name] = _sizes(data[name], axis)
     return {name: one for name, one in found.items() if name not in graph.outputs}
 
