@@ -6,9 +6,10 @@ position a copy: a product of matrices is then one product, and a table is read 
 is decided by the graph alone, and changes neither a tensor nor its integers.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import inf, prod
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ FEWEST = 4
 """Copies that make a repeat."""
 MAX_RANK = 5
 """Of a tensor that takes another axis."""
+UNBOUNDED = 2.0**80
+"""The cost of numbers that nothing keeps within bounds, in bits."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +61,23 @@ class Repeat:
 
 
 def find_repeats(graph: FixedGraph) -> tuple[Repeat, ...]:
-    """Repeats that do not overlap, in order; those of the most nodes are taken first."""
+    """Repeats that do not overlap, in order; those of the most nodes are taken first.
+
+    A run is left out where it is one of a part of its period: so all that are looked at together
+    have a multiple of n log n nodes, whatever the graph.
+    """
     numbers = _signatures(graph)
     runs = sorted(_runs(numbers), key=lambda run: (run.period - (run.stop - run.first), run))
+    readers = _readers(graph)
     taken = np.zeros(len(numbers), bool)
+    seen: list[_Run] = []
     found = []
     for run in runs:
+        if any(run.is_of(other) for other in seen):
+            continue
+        seen.append(run)
         if not taken[run.first : run.stop].any():
-            repeat = _repeat(graph, run)
+            repeat = _repeat(graph, run, readers)
             if repeat is not None and any(repeat.together):
                 taken[run.first : run.stop] = True
                 found.append(repeat)
@@ -108,6 +120,11 @@ class _Run(NamedTuple):
     first: int
     stop: int
 
+    def is_of(self, other: "_Run") -> bool:
+        """Whether it is a part of another one, of a multiple of its period."""
+        inside = other.first <= self.first and self.stop <= other.stop
+        return inside and self.period % other.period == 0
+
 
 def _runs(numbers: npt.NDArray[np.int64]) -> Iterator[_Run]:
     """The longest of each period that hold enough copies."""
@@ -121,14 +138,15 @@ def _runs(numbers: npt.NDArray[np.int64]) -> Iterator[_Run]:
                 yield _Run(period, first, last + period)
 
 
-def _repeat(graph: FixedGraph, run: _Run) -> Repeat | None:
+def _repeat(graph: FixedGraph, run: _Run, readers: Sequence[Sequence[int]]) -> Repeat | None:
     """The repeat of a run: a copy begins where it takes over the least from the one before.
 
     None if it takes over numbers that nothing keeps within bounds: how large they can get is known
     copy by copy only.
     """
-    starts = range(run.first, min(run.first + run.period, run.stop - FEWEST * run.period + 1))
-    start = min(starts, key=lambda first: (_handed_on(graph, first, run.period), first))
+    costs = _handed_on(graph, run, readers)
+    turn = int(np.argmin(costs[: run.stop - run.first - FEWEST * run.period + 1]))
+    start = run.first + turn
     repeat = Repeat(start, run.period, (run.stop - start) // run.period, ())
     if any(OPS[maker.op].certain is None for maker in repeat.handed_on(graph).values()):
         return None
@@ -144,10 +162,31 @@ def _together(graph: FixedGraph, repeat: Repeat) -> Iterator[tuple[bool, ...] | 
         yield OPS[nodes[0].op].stacked(ranks, differ) if fits else None
 
 
-def _handed_on(graph: FixedGraph, start: int, period: int) -> float:
-    """The bits that the second of two copies takes over; infinite for numbers without bounds."""
-    bits = 0.0
-    for name, maker in Repeat(start, period, 2, ()).handed_on(graph).items():
-        tensor, known = graph.tensors[name], OPS[maker.op].certain is not None
-        bits += prod(tensor.shape) * (tensor.high - tensor.low).bit_length() if known else inf
-    return bits
+def _readers(graph: FixedGraph) -> list[list[int]]:
+    """For each node the numbers of those that read what it makes, in order."""
+    numbers = {name: number for number, node in enumerate(graph.nodes) for name in node.outputs}
+    found: list[list[int]] = [[] for _ in graph.nodes]
+    for number, node in enumerate(graph.nodes):
+        for name in node.inputs:
+            if name in numbers:
+                found[numbers[name]].append(number)
+    return found
+
+
+def _handed_on(graph: FixedGraph, run: _Run, last_read: Sequence[int]) -> npt.NDArray[np.float64]:
+    """The bits that a copy takes over, by how many nodes after the run's first copies begin."""
+    period = run.period
+    change = np.zeros(2 * period + 1)
+    for place in range(period):
+        number = run.first + period + place
+        node, reading = graph.nodes[number], readers[number]
+        inside = bisect_left(reading, run.stop)
+        read = reading[inside - 1] if inside else number
+        tensor = graph.tensors[node.outputs[0]]
+        bits = prod(tensor.shape) * (tensor.high - tensor.low).bit_length()
+        weight = bits if OPS[node.op].certain is not None else UNBOUNDED
+        # a copy that begins behind the node, but not behind its last reader, takes it over
+        change[place + 1] += weight
+        change[place + 1 + min(read - number, period)] -= weight
+    costs = np.cumsum(change)
+    return costs[:period] + costs[period : 2 * period]
