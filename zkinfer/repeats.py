@@ -173,7 +173,9 @@ def _readers(graph: FixedGraph) -> list[list[int]]:
     return found
 
 
-def _handed_on(graph: FixedGraph, run: _Run, last_read: Sequence[int]) -> npt.NDArray[np.float64]:
+def _handed_on(
+    graph: FixedGraph, run: _Run, readers: Sequence[Sequence[int]]
+) -> npt.NDArray[np.float64]:
     """The bits that a copy takes over, by how many nodes after the run's first copies begin."""
     period = run.period
     change = np.zeros(2 * period + 1)
