@@ -124,7 +124,8 @@ class _Repeated:
         self._stacks[names] = made
         if not made.parts:
             pieces = unstack(self._b, f"{nodes[0].name}/copies", made)
-            self._steps.values.update(zip(names, pieces, strict=True))
+            for name, piece in zip(names, pieces, strict=True):
+                self._steps.values[name] = piece.bounded(*self._steps.bounds([name]))
 
     def _apart(self, nodes: Sequence[FixedNode]) -> None:
         """One copy after the other, such as views; only what is not computed yet is in stacks."""
