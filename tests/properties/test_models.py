@@ -19,7 +19,7 @@ from tests.properties.choices import Choices, Finding, Rejected, seeded
 from tests.properties.draw_models import Drawn
 from zkinfer.onnx_import.table import CONVERTERS
 
-EVERY_OPERATOR = 40
+EVERY_OPERATOR = 60
 """Among so many models of a kind there are all of its operators."""
 
 FIXED = settings(

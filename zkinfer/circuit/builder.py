@@ -352,7 +352,8 @@ class Builder:
         stored first.
         """
         found = views.align(*values)
-        if found is None or len(found[0].rows) > MAX_AXES:
+        own = sum(extent != 1 for extent in values[0].shape)
+        if found is None or len(found[0].rows) > MAX_AXES >= own:
             stored = [
                 value
                 if value.factors == views.factors_of(value.shape)
