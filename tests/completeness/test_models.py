@@ -17,6 +17,8 @@ from zkinfer.fixed import evaluate, quantize_input
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 NAMES = tuple(data.DATASETS)
+SAMPLES = 400
+"""Unseen ones of a model, at most."""
 
 
 @cache
@@ -85,18 +87,18 @@ def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
-    """At most one label in a thousand differs, and no output by more than one and a half targets,
-    which are met on what compile saw.
+    """At most one label differs, and no output by more than one and a half targets, which are met
+    on what compile saw.
     """
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"))
-    unseen = data.DATASETS[name]().unseen_x
+    unseen = data.DATASETS[name]().unseen_x[:SAMPLES]
     key, report = compiled(name).proving_key, compiled(name).report.content
     (source,), (output,) = key.graph.inputs, key.graph.outputs
     floats = session.run(None, {source: unseen})[0]
     scale = key.graph.tensors[output].scale
     integers = np.concatenate([fixed_outputs(key, x[None])[output] for x in unseen])
     ours = np.ldexp(integers.astype(np.float64), -scale)
-    assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= len(unseen) // 1000
+    assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= 1
     (largest,) = (made["largest"] for made in report["outputs"])
     assert np.abs(ours - floats).max() <= 1.5e-3 * largest
 
