@@ -63,8 +63,8 @@ class Repeat:
 def find_repeats(graph: FixedGraph) -> tuple[Repeat, ...]:
     """Repeats that do not overlap, in order; those of the most nodes are taken first.
 
-    A run is left out where it is one of a part of its period: so all that are looked at together
-    have a multiple of n log n nodes, whatever the graph.
+    A run is left out where it is one of a part of its period, so that those that are looked at
+    have in all not many more nodes than the graph.
     """
     numbers = _signatures(graph)
     runs = sorted(_runs(numbers), key=lambda run: (run.period - (run.stop - run.first), run))
@@ -101,14 +101,14 @@ def _signatures(graph: FixedGraph) -> npt.NDArray[np.int64]:
     weights = set(graph.weights)
     numbers = []
     for node in graph.nodes:
-        made = tuple(graph.tensors[name].shape for name in node.outputs)
-        signature: tuple[Any, ...] = (node.op, len(node.inputs), made)
         shapes = tuple(graph.tensors[name].shape for name in node.inputs)
+        made = tuple(graph.tensors[name].shape for name in node.outputs)
+        signature: tuple[Any, ...] = (node.op, shapes, made)
         ranks, differ = [len(shape) for shape in shapes], [True] * len(shapes)
         if OPS[node.op].stacked(ranks, differ) is not None:
             attrs = tuple((name, number(node.attrs[name])) for name in sorted(node.attrs))
             shared = tuple(name if name in weights else "" for name in node.inputs)
-            signature += (attrs, shapes, shared)
+            signature += (attrs, shared)
         numbers.append(known.setdefault(signature, len(known)))
     return np.array(numbers, np.int64)
 
@@ -187,7 +187,7 @@ def _handed_on(
         tensor = graph.tensors[node.outputs[0]]
         bits = prod(tensor.shape) * (tensor.high - tensor.low).bit_length()
         weight = bits if OPS[node.op].certain is not None else UNBOUNDED
-        # a copy that begins behind the node, but not behind its last reader, takes it over
+        # A copy that begins behind the node, but not behind its last reader, takes it over.
         change[place + 1] += weight
         change[place + 1 + min(read - number, period)] -= weight
     costs = np.cumsum(change)
