@@ -58,11 +58,19 @@ def outcome(drawn: Drawn) -> str:
 
 
 def _refusal(drawn: Drawn, error: zkinfer.ZkinferError) -> str:
+    if "no output that depends on an input" in str(error) and _is_constant(drawn):
+        return "refused: nothing depends on an input"
     for name, pattern in REFUSALS.items():
         if re.search(pattern, str(error)):
             joins = any(node.op_type == "Concat" for node in drawn.model.graph.node)
             return f"refused: {name}" + (", with Concat" if joins and name == "no widths" else "")
     raise Finding("refused", str(error)) from error
+
+
+def _is_constant(drawn: Drawn) -> bool:
+    """Whether the model gives the same for all samples."""
+    first, *others = drawn.expected
+    return all(np.array_equal(other[name], first[name]) for other in others for name in first)
 
 
 def described(error: BaseException) -> str:
