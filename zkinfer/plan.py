@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zkinfer.circuit.builder import physical_order
 from zkinfer.circuit.value import Value
 from zkinfer.fixed import FixedGraph, FixedNode
 from zkinfer.ops import OPS
@@ -47,7 +48,7 @@ class Plan:
     def stores(self, name: str, value: Value) -> bool:
         """Whether what a node makes becomes a tensor of the trace."""
         sums = max((len(term.sums) for term in value.terms), default=0)
-        rows = max(MAX_ROWS, sum(extent != 1 for extent in value.shape))
+        rows = max(MAX_ROWS, len(physical_order(value.shape)))
         if len(value.terms) > MAX_TERMS or sums > MAX_SUMS or len(value.rows) > rows:
             return True
         taken = self.open.get(name, Open.NOTHING)

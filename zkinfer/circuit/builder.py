@@ -352,7 +352,7 @@ class Builder:
         stored first.
         """
         found = views.align(*values)
-        own = sum(extent != 1 for extent in values[0].shape)
+        own = len(physical_order(values[0].shape))
         if found is None or len(found[0].rows) > MAX_AXES >= own:
             stored = [
                 value

@@ -65,25 +65,24 @@ def table(
     """
     t = b.tensor(x)
     low, high = domain or (t.low, t.high)
-    made = _table(value, t.scale, low, high, scale)
-    tails = None if made.is_close else _tails(value, t.scale, low, high, scale)
+    lines = _table(value, t.scale, low, high, scale)
+    tails = None if lines.is_close else _tails(value, t.scale, low, high, scale)
     if tails is None:
-        attrs = {"first": low, "shift": made.shift, "scale": made.scale, "values": made.values}
+        attrs = {"first": low, "shift": lines.shift, "scale": lines.scale, "values": lines.values}
         b.emit(name, "interpolate", (x,), output, **attrs)
         return
     inner = b.derived(name, "/inner")
     rounding(b, inner, x, inner, shift=0, bounds=tails.inner, saturates=EXACT)
     ends = ((low, tails.inner[0]), (tails.inner[1], high))
     beyond = [side for side, slope in zip(ends, tails.slopes, strict=True) if slope]
-    names = [output, *(b.derived(name, f"/part{number}") for number in range(len(beyond)))]
-    part = names.pop()
+    parts = [b.derived(name, f"/part{number}") for number in range(len(beyond))]
+    (first, part), *sums = [*((made, made) for made in reversed(parts)), (name, output)]
     less = _less(value, math.ldexp(sum(tails.corners), -t.scale))
-    table(b, name if not beyond else part, less, inner, part, scale, tails.inner)
-    for number, bounds in enumerate(beyond):
+    table(b, first, less, inner, part, scale, tails.inner)
+    for number, (bounds, (made, total)) in enumerate(zip(beyond, sums, strict=True)):
         tail = b.derived(name, f"/beyond{number}")
         rounding(b, tail, x, tail, shift=0, bounds=bounds, saturates=EXACT)
-        total = names.pop()
-        _added(b, total if names else name, part, tail, total)
+        _added(b, made, part, tail, total)
         part = total
 
 
