@@ -187,7 +187,7 @@ def prove(
     report("running the network")
     graph = proving_key.graph
     inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
-    witness = solve(graph, proving_key.weights, inputs)
+    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan)
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")

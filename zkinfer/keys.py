@@ -42,6 +42,7 @@ from zkinfer.errors import FormatError, VerificationError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
 from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.lower import lower, weight_arrays
+from zkinfer.plan import Plan, make_plan
 
 Integers = npt.NDArray[np.int64]
 
@@ -189,6 +190,11 @@ class ProvingKey:
     def graph(self) -> FixedGraph:
         """The fixed-point graph of the network."""
         return self.verifying_key.graph
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How the graph is lowered; made once, then ready for any number of inputs."""
+        return make_plan(self.graph)
 
     @cached_property
     def prover(self) -> transparent.Prover:

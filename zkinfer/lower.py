@@ -20,7 +20,7 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedTensor
-from zkinfer.plan import kernels, make_plan
+from zkinfer.plan import Plan, kernels, make_plan
 from zkinfer.steps import Steps, Times
 
 
@@ -45,7 +45,7 @@ def lower(graph: FixedGraph) -> Circuit:
     is to be proven.
     """
     b = Builder()
-    _constrain(b, graph, None, None)
+    _constrain(b, make_plan(graph), None, None)
     circuit = b.circuit()
     if not circuit.blocks:
         raise UnsupportedModelError(
@@ -59,15 +59,17 @@ def solve(
     weights: Mapping[str, Integers],
     inputs: Mapping[str, Integers],
     *,
+    plan: Plan | None = None,
     lies: Lies | None = None,
 ) -> Witness:
     """The witness for one input. weights, inputs: int64 arrays of the declared shapes and bounds.
 
-    lies: for tests, by path, what a dishonest prover does to an advice array.
+    plan: the graph's, if it is made already. lies: for tests, by path, what a dishonest prover does
+    to an advice array.
     """
     b = Builder(solving=True, lies=lies)
     with np.errstate(over="ignore"):  # integers are kept modulo 2^64
-        outputs, saturated = _constrain(b, graph, weights, inputs)
+        outputs, saturated = _constrain(b, plan or make_plan(graph), weights, inputs)
     return Witness(b.witness, {name: v.array for name, v in outputs.items()}, saturated)
 
 
@@ -85,12 +87,11 @@ def weight_arrays(graph: FixedGraph, weights: Mapping[str, Integers]) -> list[In
 
 def _constrain(
     b: Builder,
-    graph: FixedGraph,
+    plan: Plan,
     weights: Mapping[str, Integers] | None,
     inputs: Mapping[str, Integers] | None,
 ) -> tuple[dict[str, Value], dict[str, Times]]:
     """Declares everything in the graph's order; returns the outputs, and what saturates."""
-    plan = make_plan(graph)
     graph = plan.graph
     values: dict[str, Value] = {}
     for name in graph.inputs:
