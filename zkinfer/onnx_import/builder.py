@@ -305,9 +305,11 @@ def finite(array: Array, name: str, *, masks: bool = False) -> Floats:
         raise Refusal(f"expected real numbers in the constant {name}, got {array.dtype}")
     with np.errstate(invalid="ignore"):  # NaN is refused below
         values = np.asarray(array, dtype=np.float64)
-    bad = np.argwhere(~(np.isfinite(values) | (masks & np.isneginf(values))))
-    if len(bad):
-        index = tuple(int(i) for i in bad[0])
+    known = np.isfinite(values)
+    if masks:
+        known |= np.isneginf(values)
+    if not known.all():
+        index = tuple(int(i) for i in np.argwhere(~known)[0])
         raise Refusal(
             f"expected finite weights, got {values[index]} in {name} at {list(index)}; "
             "train or export the model again"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
@@ -49,6 +50,7 @@ ATTEMPTS = 4
 """How often the search may run, each time with the worst samples of the last time added."""
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def quantize(
     graph: Graph,
     *,

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,55 +14,24 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Bounds, Entries
 from zkinfer.quantize import floats
 from zkinfer.quantize.network import Built
+from zkinfer.quantize.parallel import WORKERS, in_parallel
 from zkinfer.quantize.result import LayerFidelity, Measured, Oracle, OutputFidelity
 from zkinfer.quantize.run import Run, run
-from zkinfer.quantize.samples import chunks
+from zkinfer.quantize.samples import chunks, count
 from zkinfer.quantize.task import Task
 from zkinfer.saturation import excesses
 
 Floats = npt.NDArray[np.float64]
 
+Samples = Mapping[str, Floats]
+
 CHUNK = 32
-ENTRIES = 2**24
-"""Most samples at a time, and most entries of all their tensors together."""
+ENTRIES = 2**23
+"""Most samples that a worker takes at a time, and most entries of all their tensors together."""
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 PLOTTED = 400
 """Most values of an output that are kept for a plot."""
-
-
-@dataclass
-class _Layer:
-    """Running totals of one tensor. bounds: those of its layer."""
-
-    node: Node
-    tensor: str
-    bounds: Bounds
-    against_oracle: bool
-    error: float = 0.0
-    magnitude: float = 0.0
-    used: float = 0.0
-    saturated: int = 0
-    count: int = 0
-
-    def add(self, fixed: Run, expected: Floats) -> None:
-        """Takes more samples in."""
-        name = fixed.built.names[self.tensor]
-        tensor = fixed.built.graph.tensors[name]
-        value = fixed.value(self.tensor)
-        step = 2.0**-tensor.scale
-        self.error = max(self.error, float(np.abs(value - expected).max()))
-        self.magnitude = max(self.magnitude, float(np.abs(expected).max()))
-        end = max(-tensor.low, tensor.high, 1)
-        self.used = max(self.used, float(np.abs(value).max()) / (end * step))
-        beyond = np.zeros(expected.shape, bool)
-        floor, ceiling = self.bounds
-        if ceiling == math.inf:
-            beyond |= expected > (tensor.high + 1) * step
-        if floor == -math.inf:
-            beyond |= expected < (tensor.low - 1) * step
-        self.saturated += int(beyond.sum())
-        self.count += expected.size
 
 
 @dataclass(frozen=True)
@@ -84,24 +54,24 @@ class FloatRun:
         }
 
 
-def run_floats(task: Task, samples: Mapping[str, Floats], oracle: Oracle) -> FloatRun:
+def run_floats(task: Task, samples: Samples, oracle: Oracle) -> FloatRun:
     """Runs the float network."""
-    outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
-    lows: dict[str, list[Floats]] = {}
-    highs: dict[str, list[Floats]] = {}
-    for chunk in _chunks(task, samples):
+
+    def some(chunk: Samples) -> FloatRun:
         values, _ = _values(task, chunk, oracle)
-        for name, array in values.items():
-            flat = array.reshape(len(array), -1)
-            lows.setdefault(name, []).append(flat.min(axis=1).astype(np.float64))
-            highs.setdefault(name, []).append(flat.max(axis=1).astype(np.float64))
-        for name in outputs:
-            outputs[name].append(values[name].astype(np.float64))
-    joined = [
-        {name: np.concatenate(arrays) for name, arrays in of.items()}
-        for of in (outputs, lows, highs)
-    ]
-    return FloatRun(*joined)
+        flat = {name: array.reshape(len(array), -1) for name, array in values.items()}
+        return FloatRun(
+            {name: values[name].astype(np.float64) for name in task.graph.outputs},
+            {name: array.min(axis=1).astype(np.float64) for name, array in flat.items()},
+            {name: array.max(axis=1).astype(np.float64) for name, array in flat.items()},
+        )
+
+    runs = in_parallel(some, _chunks(task, samples))
+    outputs, low, high = (
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*((run.outputs, run.low, run.high) for run in runs), strict=True)
+    )
+    return FloatRun(outputs, low, high)
 
 
 def _values(
@@ -119,17 +89,18 @@ def _values(
     return floats.values(graph, samples, own), frozenset(own)
 
 
-def _chunks(task: Task, samples: Mapping[str, Floats]) -> Iterator[dict[str, Floats]]:
+def _chunks(task: Task, samples: Samples) -> list[dict[str, Floats]]:
     """The samples, as many at a time as memory is to hold all tensors of."""
     graph = task.graph
     entries = sum(math.prod(graph.shape(name)) for node in graph.nodes for name in node.outputs)
-    return chunks(samples, min(max(ENTRIES // max(entries, 1), 1), CHUNK))
+    share = -(-count(samples) // WORKERS)
+    return list(chunks(samples, min(max(ENTRIES // max(entries, 1), 1), CHUNK, share)))
 
 
 def measure(
     task: Task,
     built: Built,
-    samples: Mapping[str, Floats],
+    samples: Samples,
     reference: Mapping[str, Floats],
     magnitude: Mapping[str, float],
     oracle: Oracle,
@@ -138,38 +109,23 @@ def measure(
 
     reference: the float network's outputs. magnitude: what errors of each are relative to.
     """
-    count = len(next(iter(samples.values())))
-    fixed_outputs: dict[str, list[Floats]] = {name: [] for name in task.graph.outputs}
-    layers: dict[str, _Layer] = {}
-    saturating = 0
-    for chunk in _chunks(task, samples):
+
+    def some(chunk: Samples) -> tuple[list[Floats], list[LayerFidelity], int]:
         fixed = run(built, chunk)
-        for name, values in fixed_outputs.items():
-            values.append(fixed.value(name))
-        _add_layers(task, fixed, chunk, oracle, layers)
-        saturating += _saturating(fixed)
+        outputs = [fixed.value(name) for name in task.graph.outputs]
+        return outputs, _layers(task, fixed, chunk, oracle), _saturating(fixed)
+
+    values, layers, saturating = zip(*in_parallel(some, _chunks(task, samples)), strict=True)
     outputs, worst = [], []
-    for name, parts in fixed_outputs.items():
+    for name, *parts in zip(task.graph.outputs, *values, strict=True):
         value, expected = np.concatenate(parts), reference[name]
         outputs.append(_output(name, value, expected, magnitude[name]))
-        worst.append(int(np.abs(value - expected).reshape(count, -1).max(axis=1).argmax()))
+        errors = np.abs(value - expected).reshape(len(value), -1).max(axis=1)
+        worst.append(int(errors.argmax()))
     measured = Measured(
-        samples=count,
-        saturating=saturating,
-        layers=tuple(
-            LayerFidelity(
-                name=layer.node.name,
-                op=layer.node.op,
-                tensor=layer.tensor,
-                error=layer.error,
-                magnitude=layer.magnitude,
-                used=layer.used,
-                saturated=layer.saturated,
-                count=layer.count,
-                against_oracle=layer.against_oracle,
-            )
-            for layer in layers.values()
-        ),
+        samples=count(samples),
+        saturating=sum(saturating),
+        layers=tuple(reduce(_joined, parts) for parts in zip(*layers, strict=True)),
         outputs=tuple(outputs),
     )
     return measured, worst
@@ -184,25 +140,61 @@ def _saturating(fixed: Run) -> int:
     return int(np.any(flags, axis=0).sum()) if flags else 0
 
 
-def _add_layers(
-    task: Task,
-    fixed: Run,
-    chunk: Mapping[str, Floats],
-    oracle: Oracle,
-    layers: dict[str, _Layer],
-) -> None:
-    """Compares every tensor that is no view and was brought to a format."""
-    made = [
-        (node, tensor, bounds)
+def _layers(task: Task, fixed: Run, chunk: Samples, oracle: Oracle) -> list[LayerFidelity]:
+    """Every tensor that is no view and was brought to a format."""
+    values, known = _values(task, chunk, oracle)
+    return [
+        _layer(node, tensor, bounds, fixed, values[tensor].astype(np.float64), tensor in known)
         for node in task.graph.nodes
         if LAYERS[node.op].entries is not Entries.MOVED
         for tensor, bounds in zip(node.outputs, LAYERS[node.op].bounds(node.attrs), strict=True)
         if tensor not in fixed.built.raw
     ]
-    values, known = _values(task, chunk, oracle)
-    for node, tensor, bounds in made:
-        layer = layers.setdefault(tensor, _Layer(node, tensor, bounds, tensor in known))
-        layer.add(fixed, values[tensor].astype(np.float64, copy=False))
+
+
+def _layer(
+    node: Node, tensor: str, bounds: Bounds, fixed: Run, expected: Floats, known: bool
+) -> LayerFidelity:
+    """One tensor. bounds: those of its layer. known: whether the oracle says what is expected."""
+    made = fixed.built.graph.tensors[fixed.built.names[tensor]]
+    value = fixed.value(tensor)
+    step = 2.0**-made.scale
+    floor, ceiling = bounds
+    saturated = 0
+    if ceiling == math.inf:
+        saturated += int(np.count_nonzero(expected > (made.high + 1) * step))
+    if floor == -math.inf:
+        saturated += int(np.count_nonzero(expected < (made.low - 1) * step))
+    used = _largest(value) / (max(-made.low, made.high, 1) * step)
+    value -= expected
+    return LayerFidelity(
+        name=node.name,
+        op=node.op,
+        tensor=tensor,
+        error=_largest(value),
+        magnitude=_largest(expected),
+        used=used,
+        saturated=saturated,
+        count=expected.size,
+        against_oracle=known,
+    )
+
+
+def _largest(array: Floats) -> float:
+    """The largest absolute value."""
+    return max(0.0, float(array.max()), -float(array.min()))
+
+
+def _joined(a: LayerFidelity, b: LayerFidelity) -> LayerFidelity:
+    """The same tensor on more samples."""
+    return replace(
+        a,
+        error=max(a.error, b.error),
+        magnitude=max(a.magnitude, b.magnitude),
+        used=max(a.used, b.used),
+        saturated=a.saturated + b.saturated,
+        count=a.count + b.count,
+    )
 
 
 def _output(name: str, value: Floats, expected: Floats, magnitude: float) -> OutputFidelity:

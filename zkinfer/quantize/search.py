@@ -30,7 +30,9 @@ from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import Domain
 from zkinfer.quantize.formats import Format, Widths
 from zkinfer.quantize.network import Built, Rounded, build
+from zkinfer.quantize.parallel import WORKERS, in_parallel
 from zkinfer.quantize.run import Run, output_error, run
+from zkinfer.quantize.samples import at
 from zkinfer.quantize.task import Task
 
 Floats = npt.NDArray[np.float64]
@@ -55,6 +57,9 @@ SEARCH_SAMPLES = (4, 64)
 SEARCH_PRODUCTS = 3e8
 """Multiplications for one run of the network in the search, which bound its samples."""
 
+SHARED_PRODUCTS = 2e8
+"""Multiplications for one run that are shared among workers."""
+
 TOTAL_PRODUCTS = 3e9
 RUNS = (4, 60)
 """Fewest and most runs of step 4."""
@@ -77,7 +82,6 @@ class Search:
     modes: Mapping[str, str]
     max_error: float
     rounded: Rounded = field(default_factory=Rounded)
-    last: Run | None = None
     built: tuple[Widths, Built] | None = None
 
     def find(self, chosen: list[int]) -> tuple[Built, Widths]:
@@ -85,16 +89,14 @@ class Search:
 
         Raises UsageError with the best error when no widths meet it.
         """
-        self.last = None
-        samples = {name: array[chosen] for name, array in self.samples.items()}
-        reference = {name: array[chosen] for name, array in self.reference.items()}
+        samples = at(self.samples, chosen)
+        parts = [_Part(self, some) for some in self._shared(chosen)]
 
         def error(built: Built) -> float:
             """Of a network, infinite if these samples saturate, which it could not prove."""
-            self.last = run(built, samples, self.last)
-            reached = output_error(self.last.value, reference, self.magnitude)
+            reached = max(in_parallel(lambda part: part.error(built), parts))
             near = reached <= self.max_error
-            return math.inf if near and self.last.saturates() else reached
+            return math.inf if near and any(part.saturates() for part in parts) else reached
 
         inputs = self._input_bits(samples)
         start, best = self._start(inputs, error)
@@ -116,6 +118,11 @@ class Search:
         usual = _least(usual, ("weights",), meets)
         widths = self._narrow(usual, meets, len(chosen))
         return self.build(widths), widths
+
+    def _shared(self, chosen: list[int]) -> list[list[int]]:
+        """The samples of each worker; of one, where there is less to do than to hand over."""
+        workers = WORKERS if len(chosen) * products(self.task.graph) >= SHARED_PRODUCTS else 1
+        return [chosen[worker::workers] for worker in range(min(workers, len(chosen)))]
 
     def build(self, widths: Widths) -> Built:
         """The network with these widths; the last one if they are its."""
@@ -226,6 +233,26 @@ class Search:
                     widths, least = narrower, saved
                     break
         return widths
+
+
+class _Part:
+    """Some of the samples that networks are judged on, one network after the other."""
+
+    def __init__(self, search: Search, chosen: list[int]) -> None:
+        self._samples, self._reference = (
+            at(part, chosen) for part in (search.samples, search.reference)
+        )
+        self._magnitude = search.magnitude
+        self._last: Run | None = None
+
+    def error(self, built: Built) -> float:
+        """Of a network, which becomes the last one."""
+        self._last = run(built, self._samples, self._last)
+        return output_error(self._last.value, self._reference, self._magnitude)
+
+    def saturates(self) -> bool:
+        """Whether a value of the last network leaves its calibrated range."""
+        return self._last is not None and self._last.saturates()
 
 
 def _least(widths: Widths, kinds: tuple[str, ...], meets: Callable[[Widths], bool]) -> Widths:
