@@ -153,16 +153,22 @@ def rotary(d: Drawing) -> None:
 
 
 def embedded(d: Drawing) -> None:
-    """EmbedLayerNormalization of com.microsoft, of tokens in the pool."""
+    """EmbedLayerNormalization of com.microsoft, of tokens in the pool or of whole parts."""
     c = d.choices
+    if d.dtype != np.float32 or d.version < 8:
+        raise Rejected("doubles, or a Min that does not broadcast")
     whole = [t for t in d.pool if t.value.dtype in (np.int32, np.int64) and t.value.size]
     fitting = [t for t in whole if 0 <= t.value.min() <= t.value.max() < 100 and t.value.size < 9]
-    if not fitting or d.dtype != np.float32:
-        raise Rejected("no tokens, or doubles")
-    flat = d.emit("Reshape", c.one(fitting).name, d.integers([1, -1]))
+    tokens = c.one(fitting) if fitting else d.any()
+    largest = int(tokens.value.max()) if fitting else 9
+    if not 0 < tokens.value.size < 9:
+        raise Rejected("too many tokens")
+    if not fitting:
+        tokens = d.emit("Min", d.emit("Relu", tokens.name).name, d.scalar(largest))
+    flat = d.emit("Reshape", tokens.name, d.integers([1, -1]))
     tokens = d.emit("Cast", flat.name, to=TensorProto.INT32)
     length, width = tokens.shape[1], c.integer(2, 6)
-    rows = int(tokens.value.max()) + c.one((1, 2))
+    rows = largest + c.one((1, 2))
     segments = c.chance(60)
     kept = d.numbers.integers(0, 2, (1, length), np.int32)
     inputs = [
