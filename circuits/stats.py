@@ -9,7 +9,7 @@ circuit.
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,21 +35,28 @@ def costs(graph: FixedGraph) -> tuple[int, ...]:
     return circuit.rows, *entries, len(circuit.to_bytes())
 
 
-def graphs() -> Iterator[tuple[str, FixedGraph]]:
+def compiled(name: str) -> zkinfer.Compiled:
+    """A model of models/, on its calibration data."""
+    stem = ROOT / "models" / name
+    calibration = np.load(stem.with_name(f"{name}_calibration.npz"))
+    return zkinfer.compile(stem.with_suffix(".onnx"), calibration=dict(calibration))
+
+
+def graphs(
+    compiled: Callable[[str], zkinfer.Compiled],
+) -> Iterator[tuple[str, FixedGraph]]:
     """Every network by name, the models last."""
     yield from ((name, case.graph) for name, case in cases().items())
     for model in sorted((ROOT / "models").glob("*.onnx")):
-        calibration = np.load(model.with_name(f"{model.stem}_calibration.npz"))
-        compiled = zkinfer.compile(model, calibration=dict(calibration))
-        yield model.name, compiled.verifying_key.graph
+        yield model.name, compiled(model.stem).verifying_key.graph
 
 
-def render() -> str:
+def render(compiled: Callable[[str], zkinfer.Compiled] = compiled) -> str:
     """The file."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows((name, *costs(graph)) for name, graph in graphs())
+    writer.writerows((name, *costs(graph)) for name, graph in graphs(compiled))
     return text.getvalue()
 
 
