@@ -26,6 +26,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER_SECONDS = 900
+ESTIMATED = (
+    ("prove_seconds", "prove"),
+    ("verify_seconds", "verify"),
+    ("prove_memory_bytes", "prove_memory"),
+    ("proof_bytes", "proof"),
+    ("verifying_key_bytes", "verifying_key"),
+)
 STEPS = ("witness", "commit", "rows", "outer", "booleanity", "matrix", "inner", "opening")
 
 
@@ -71,7 +78,11 @@ def timed(command: Sequence[str | Path]) -> tuple[float, int]:
 
 def called(script: str, *arguments: str | Path) -> dict[str, Any]:
     """What a script of this folder prints as JSON, if anything."""
-    command = (sys.executable, Path(__file__).with_name(script), *arguments)
+    return printed(sys.executable, Path(__file__).with_name(script), *arguments)
+
+
+def printed(*command: str | Path) -> dict[str, Any]:
+    """What a command prints as JSON, if anything."""
     process = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
     result: dict[str, Any] = json.loads(process.stdout or "{}")
     return result
@@ -100,6 +111,7 @@ def measure(folder: Path, compiles: int, repeat: int) -> dict[str, Any]:
         "verify_process": statistics.median(seconds for seconds, _ in verifies),
         "proof": proof.stat().st_size,
         "verifying_key": keys[1].stat().st_size,
+        "estimate": printed(*zkinfer, "estimate", model, "--json"),
         "fidelity": called("fidelity.py", keys[0], model, folder / "unseen.npz"),
         **called("call.py", *keys, sample, str(repeat)),
     }
@@ -200,6 +212,13 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         )
         for r in results
     ]
+
+    def near(r: dict[str, Any], estimated: str, name: str) -> str:
+        """An estimate, and what it is of what was measured."""
+        value = r["estimate"][estimated]
+        return f"{(ms if estimated.endswith('seconds') else kib)(value)} ({value / r[name]:.2f})"
+
+    estimates = [(r["name"], *(near(r, *names) for names in ESTIMATED)) for r in results]
     parts = [
         "# Measurements",
         f"`python bench/run.py`, median of {repeat}. Commit {commit()}. {machine()}.",
@@ -213,6 +232,9 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         table(("model", "bits", "prove per bit", "solve", *STEPS), steps),
         "## The weights certificate, which compile makes and loading a key checks",
         table(("model", "made", "checked", "size", "compile, peak memory"), certificates),
+        "## What `estimate` says before any key, without calibration data",
+        "In parentheses over what was measured: calls, peak memory of the prove command, files.",
+        table(("model", "prove", "verify", "memory", "proof", "verifying key"), estimates),
     ]
     if peers:
         rows = []

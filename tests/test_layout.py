@@ -23,8 +23,8 @@ ALLOWED = {
     "onnxruntime": ("float_oracle.py",),
     "zkinfer._core": ("backends",),
     "zkinfer.layers": ("layers", "onnx_import", "quantize"),
-    "zkinfer.onnx_import": ("onnx_import", "api.py"),
-    "zkinfer.quantize": ("quantize", "api.py", "report.py"),
+    "zkinfer.onnx_import": ("onnx_import", "source.py"),
+    "zkinfer.quantize": ("quantize", "source.py", "report.py"),
     "zkinfer.cli": ("__main__.py",),
 }
 """For a module: the files or folders of the package that alone may import it."""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # true for type checkers, which know this name without it
 if TYPE_CHECKING:
     from typing import Any
 
-    from zkinfer.api import Compiled, Verified, compile, prove, verify
+    from zkinfer.api import Compiled, Verified, compile, estimate, prove, verify
     from zkinfer.errors import (
         FormatError,
         InternalError,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         VerificationError,
         ZkinferError,
     )
+    from zkinfer.estimates import Estimate
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Compiled",
+    "Estimate",
     "FormatError",
     "InternalError",
     "Proof",
@@ -39,12 +41,14 @@ __all__ = [
     "ZkinferError",
     "__version__",
     "compile",
+    "estimate",
     "prove",
     "verify",
 ]
 
 _HOMES = {
     "Compiled": "zkinfer.api",
+    "Estimate": "zkinfer.estimates",
     "FormatError": "zkinfer.errors",
     "InternalError": "zkinfer.errors",
     "Proof": "zkinfer.proof",
@@ -56,6 +60,7 @@ _HOMES = {
     "VerifyingKey": "zkinfer.keys",
     "ZkinferError": "zkinfer.errors",
     "compile": "zkinfer.api",
+    "estimate": "zkinfer.api",
     "prove": "zkinfer.api",
     "verify": "zkinfer.api",
 }

@@ -1,4 +1,4 @@
-"""The three verbs: compile a model into keys, prove a prediction, verify a proof."""
+"""The verbs: compile a model into keys, prove a prediction, verify a proof; estimate the costs."""
 
 import os
 from collections.abc import Mapping
@@ -11,15 +11,19 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
+from zkinfer.costs import costs
 from zkinfer.errors import UsageError, VerificationError
+from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
-from zkinfer.lower import solve
+from zkinfer.lower import lower, solve
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
+from zkinfer.source import Source
+from zkinfer.speed import factor
 
 if TYPE_CHECKING:
     from zkinfer.report import Report as FidelityReport
@@ -106,6 +110,7 @@ def compile(
     input: str = "hidden",
     output: str = "public",
     weights: str = "hidden",
+    force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
     """Compiles an ONNX model into a proving key and a verifying key.
@@ -117,51 +122,63 @@ def compile(
     chosen on; the report says what it is on the rest. shapes: full shapes of inputs that the model
     leaves open. input: "hidden" or "public". output: "public", or "label"
     for the index of the largest score only. weights: "hidden" (committed) or "public".
+    force_memory: whether to compile what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
-    for mode, word in (("input", input), ("output", output), ("weights", weights)):
-        _check_mode(mode, word)
-    try:
-        from zkinfer.float_oracle import FloatOracle
-        from zkinfer.onnx_import import load, read, upgraded
-        from zkinfer.quantize import quantize
-        from zkinfer.report import make_report
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"compiling needs {error.name}, which is not installed: pip install 'zkinfer[compile]'"
-        ) from error
-
+    modes = _modes(input, output, weights)
     report = progress or _silent
     report("reading the model")
-    proto = upgraded(read(model))
-    graph = load(proto, shapes)
-    samples = None
-    if calibration is not None:
-        samples = by_name(calibration, graph.inputs, "the calibration data")
+    source = Source(model, shapes)
     report("choosing the fixed-point widths")
-    quantized = quantize(
-        graph,
-        calibration=samples,
-        input_range=input_range,
-        max_error=max_error,
-        input_mode=input,
-        output_mode=output,
-        weights_mode=weights,
-        oracle=FloatOracle(proto),
-    )
+    quantized = source.quantized(calibration, input_range, max_error, modes)
+    circuit = lower(quantized.graph)
+    expected = costs(quantized.graph, circuit)
+    if not force_memory:
+        check_memory(expected, available_memory())
     report("committing to the weights")
-    proving_key = make_keys(quantized.graph, quantized.weights)
+    proving_key = make_keys(quantized.graph, quantized.weights, circuit)
     verifying_key = proving_key.verifying_key
     native = verifying_key.native_circuit
     report("writing the report")
-    costs = {
+    listed = {
         "constraint rows": native.constraints,
         "committed rows": native.rows,
         "entries of a committed row": native.columns,
         "bytes of the verifying key": len(verifying_key.to_bytes()),
+        "bytes of a proof, estimated": expected.proof,
+        "bytes of memory to prove, estimated": expected.memory,
     }
-    return Compiled(proving_key, verifying_key, make_report(quantized, costs))
+    return Compiled(proving_key, verifying_key, source.report(quantized, listed))
+
+
+def estimate(
+    model: Any,
+    *,
+    calibration: object = None,
+    input_range: tuple[float, float] | None = None,
+    max_error: float = 1e-3,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input: str = "hidden",
+    output: str = "public",
+    weights: str = "hidden",
+) -> Estimate:
+    """What proofs of a model will cost and show, before any key is made.
+
+    The arguments are those of compile. Without calibration and input_range the widths are chosen on
+    a few random inputs. Raises as compile does, and UsageError where the model takes no random
+    inputs.
+    """
+    modes = _modes(input, output, weights)
+    source = Source(model, shapes)
+    samples = "the calibration data" if calibration is not None else "the input range"
+    if calibration is None and input_range is None:
+        samples = "random inputs, as no calibration data were given"
+        quantized = source.guessed(max_error, modes)
+    else:
+        quantized = source.quantized(calibration, input_range, max_error, modes)
+    expected = costs(quantized.graph, lower(quantized.graph))
+    return Estimate(quantized.graph, expected, factor(), samples)
 
 
 def prove(
@@ -248,6 +265,14 @@ def _shown(context: bytes) -> str:
 
 def _silent(_: str) -> None:
     """Reports no progress."""
+
+
+def _modes(input: str, output: str, weights: str) -> dict[str, str]:
+    """The modes by the graph's names for them. Raises UsageError for unknown words."""
+    words = {"input": input, "output": output, "weights": weights}
+    for mode, word in words.items():
+        _check_mode(mode, word)
+    return {f"{mode}_mode": word for mode, word in words.items()}
 
 
 def _check_mode(mode: str, word: str) -> None:

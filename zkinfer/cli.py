@@ -1,4 +1,4 @@
-"""The command line: zkinfer compile, prove, verify, inspect, demo.
+"""The command line: zkinfer compile, prove, verify, inspect, estimate, demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_prove(verbs)
     _add_verify(verbs)
     _add_inspect(verbs)
+    _add_estimate(verbs)
     _add_demo(verbs)
     return parser
 
@@ -118,6 +119,28 @@ def _add_verb(verbs: "Verbs", name: str, summary: str) -> argparse.ArgumentParse
 
 def _add_compile(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "compile", "Turn an ONNX model into a proving and a verifying key.")
+    _add_model(parser)
+    parser.add_argument(
+        "-o", dest="folder", metavar="OUT/", required=True, help="the folder for keys and report"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing keys")
+    parser.add_argument(
+        "--force-memory",
+        action="store_true",
+        help="compile even if proofs take more memory than there is",
+    )
+    parser.set_defaults(command=_compile)
+
+
+def _add_estimate(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "estimate", "Say what proofs of a model cost, before any key.")
+    _add_model(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(command=_estimate)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    """A model, and how it is compiled."""
     parser.add_argument("model", metavar="MODEL.onnx", help="the model to compile")
     parser.add_argument(
         "--calibration",
@@ -163,11 +186,6 @@ def _add_compile(verbs: "Verbs") -> None:
         default="hidden",
         help="whether the verifying key shows the weights (default hidden)",
     )
-    parser.add_argument(
-        "-o", dest="folder", metavar="OUT/", required=True, help="the folder for keys and report"
-    )
-    parser.add_argument("--force", action="store_true", help="replace existing keys")
-    parser.set_defaults(command=_compile)
 
 
 def _add_prove(verbs: "Verbs") -> None:
@@ -232,27 +250,33 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, shape
 
 
-def _compile(arguments: argparse.Namespace) -> None:
-    from zkinfer import api
+def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """How a model is compiled, as the functions of the API take it."""
     from zkinfer.inputs import read_input
-    from zkinfer.progress import progress_bar
 
     shapes = dict(arguments.shape)
     if len(shapes) != len(arguments.shape):
         raise UsageError("--shape names an input twice; give each input once")
+    return {
+        "calibration": arguments.calibration and read_input(arguments.calibration),
+        "input_range": arguments.input_range,
+        "max_error": arguments.max_error,
+        "shapes": shapes,
+        "input": arguments.input,
+        "output": arguments.output,
+        "weights": arguments.weights,
+    }
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    from zkinfer import api
+    from zkinfer.progress import progress_bar
+
     api.check_folder(arguments.folder, force=arguments.force)
-    calibration = arguments.calibration and read_input(arguments.calibration)
+    options = _model_options(arguments)
     with progress_bar(api.COMPILE_STAGES) as progress:
         compiled = api.compile(
-            arguments.model,
-            calibration=calibration,
-            input_range=arguments.input_range,
-            max_error=arguments.max_error,
-            shapes=shapes,
-            input=arguments.input,
-            output=arguments.output,
-            weights=arguments.weights,
-            progress=progress,
+            arguments.model, **options, force_memory=arguments.force_memory, progress=progress
         )
     compiled.save(arguments.folder, force=arguments.force)
     folder = Path(arguments.folder)
@@ -327,6 +351,13 @@ def _inspect(arguments: argparse.Namespace) -> None:
 
     description = describe_file(arguments.file)
     _print(json.dumps(description) if arguments.json else "\n".join(_lines(description)))
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    from zkinfer import api
+
+    estimate = api.estimate(arguments.model, **_model_options(arguments))
+    _print(json.dumps(estimate.content) if arguments.json else str(estimate))
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -254,12 +254,15 @@ class ProvingKey:
         return f"<zkinfer proving key for {self.verifying_key.digest[:16]}…, secret>"
 
 
-def make_keys(graph: FixedGraph, weights: Mapping[str, Integers]) -> ProvingKey:
+def make_keys(
+    graph: FixedGraph, weights: Mapping[str, Integers], circuit: Circuit | None = None
+) -> ProvingKey:
     """The keys of a network: lowers it, commits to its weights and certifies hidden ones.
 
-    weights: int64 arrays by name, each within its declared range. Takes seconds for millions.
+    weights: int64 arrays by name, each within its declared range. circuit: the graph's, if it is
+    made already. Takes seconds for millions.
     """
-    circuit = lower(graph)
+    circuit = circuit or lower(graph)
     encoded = circuit.to_bytes()
     rows, blinds = commit_weights(graph, transparent.parse_circuit(encoded), weights)
     shown = weights if graph.weights_mode == "public" else None

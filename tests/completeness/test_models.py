@@ -17,8 +17,10 @@ import zkinfer
 from circuits import stats
 from models import data
 from models.generated import GENERATED
+from zkinfer.costs import costs
 from zkinfer.fixed import evaluate, quantize_input
 from zkinfer.float_oracle import FloatOracle
+from zkinfer.lower import lower
 from zkinfer.quantize.samples import split
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -107,6 +109,20 @@ def test_unseen_samples_agree_with_onnxruntime(name: str) -> None:
     assert np.count_nonzero(ours.argmax(1) != floats.argmax(1)) <= 1
     (largest,) = (made["largest"] for made in report["outputs"])
     assert np.abs(ours - floats).max() <= 1.5e-3 * largest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sizes_are_known_before(name: str) -> None:
+    """Nearly exactly by the circuit that keys are made of, nearly without any data."""
+    keys = compiled(name)
+    ((_, samples),) = np.load(MODELS / f"{name}_calibration.npz").items()
+    proof = len(zkinfer.prove(keys.proving_key, samples[:1], allow_saturation=True).to_bytes())
+    graph = keys.verifying_key.graph
+    known, guessed = costs(graph, lower(graph)), zkinfer.estimate(MODELS / f"{name}.onnx").costs
+    assert known.verifying_key == pytest.approx(len(keys.verifying_key.to_bytes()), rel=0.03)
+    assert known.proof == pytest.approx(proof, rel=0.03)
+    for one, other in ((guessed.proof, proof), (guessed.counts["bits"], known.counts["bits"])):
+        assert 1 / 1.5 <= one / other <= 1.5
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 Samples = Mapping[str, Floats]
 
 DRAWN = 64
+GUESSED = 8
 
 FEWEST_TO_SPLIT = 10
 """With fewer samples than this none are held out."""
@@ -90,6 +91,24 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
         if isinstance(kind, Integer | Boolean):
             samples[name] = _whole(samples[name], name, (low, high), kind)
     return samples
+
+
+def guessed(graph: Graph) -> Iterator[dict[str, Floats]]:
+    """A few samples, for want of any: normal, and if the model does not take these, uniform in
+    [0, 1]. Integers are 0 or 1, which any embedding holds.
+    """
+    for uniform in (False, True):
+        rng = np.random.default_rng(_SEED)
+        samples = {}
+        for name in graph.inputs:
+            shape = (GUESSED, *graph.shape(name))
+            numbers = rng.random(shape) if uniform else rng.standard_normal(shape)
+            whole = isinstance(graph.tensors[name].kind, Integer | Boolean)
+            samples[name] = (numbers > 0.5).astype(np.float64) if whole else numbers
+        yield {
+            name: array.reshape(-1, *array.shape[2:]) if graph.batch_axis[name] else array
+            for name, array in samples.items()
+        }
 
 
 def _whole(array: Floats, name: str, ends: tuple[float, float], kind: Integer | Boolean) -> Floats:

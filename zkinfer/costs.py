@@ -1,0 +1,185 @@
+"""What proofs of a circuit cost: sizes by the formats, times and memory by what is counted.
+
+A proof's body has a point for each committed row that it sends, and with C columns, 2^r constraint
+rows and 2^z entries of the witness, all padded, C + 21 + 2 r + 2 z + 4 log2(C) more elements of 32
+bytes. Times are sums of counts, each times what one costs. The coefficients are fitted to the
+models of bench/run.py on two cores of a common server; `zkinfer.speed` says how another machine
+compares, and bench/results.md how close they are.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zkinfer.certificate import Seeds, certificate_circuit
+from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.layout import Binding, Segment
+from zkinfer.fixed import FixedGraph
+
+ELEMENT = 32
+FRAME = 115
+"""Bytes of a container, of names and digests, about."""
+
+PROVING = {
+    "calls": 4.3e-3,
+    "bits": 1.0e-7,
+    "integers": 6.6e-7,
+    "sketch": 5.5e-6,
+    "weights": 4.5e-8,
+    "nodes": 1.3e-4,
+    "blocks": 6.5e-4,
+}
+"""Seconds of a prove call with the key loaded."""
+
+VERIFYING = {
+    "calls": 2.3e-3,
+    "sent rows": 1.25e-5,
+    "rows of weights": 4.5e-6,
+    "columns": 2.6e-7,
+    "blocks": 6.0e-5,
+    "public": 4.8e-7,
+}
+"""Seconds of a verify call with the key loaded."""
+
+MEMORY = {"calls": 4.3e7, "bits": 15.0, "weights": 28.0, "sketch": 600.0}
+"""Bytes at the peak of a process that proves."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one node of a fixed-point graph takes; copies that are stated together are the first's.
+
+    bits, integers, sketch: entries of the witness. rows: constraint rows.
+    share: of the time that all nodes take, from 0 to 1.
+    """
+
+    node: str
+    op: str
+    bits: int
+    integers: int
+    sketch: int
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of proofs of one circuit.
+
+    counts: what times follow from. prove, verify: seconds of a call on the machine that
+    coefficients are fitted to. memory: bytes at the peak of a process that proves. proof,
+    verifying_key: bytes. layers: the most expensive first.
+    """
+
+    counts: Mapping[str, int]
+    prove: float
+    verify: float
+    memory: int
+    proof: int
+    verifying_key: int
+    layers: tuple[Layer, ...]
+
+
+def costs(graph: FixedGraph, circuit: Circuit) -> Costs:
+    """The costs of a graph, of which this is the circuit."""
+    rows_of_weights = circuit.committed_rows(Segment.WEIGHTS)
+    counts = {
+        "calls": 1,
+        "public": sum(math.prod(t.extents) for t in circuit.segment(Segment.PUBLIC)[1:]),
+        "weights": circuit.entries(Segment.WEIGHTS),
+        "rows of weights": rows_of_weights,
+        "bits": circuit.entries(Segment.BITS),
+        "integers": circuit.entries(Segment.INPUT) + circuit.entries(Segment.TRACE),
+        "sketch": circuit.entries(Segment.SKETCH),
+        "rows": circuit.rows,
+        "columns": circuit.columns,
+        "sent rows": _sent(circuit),
+        "nodes": len(graph.nodes),
+        "blocks": len(circuit.blocks),
+    }
+    key = len(graph.to_json()) + len(circuit.to_bytes()) + ELEMENT * rows_of_weights + FRAME
+    if graph.weights_mode == "public":
+        key += sum(_packed(graph, name) for name in graph.weights)
+    elif graph.weights:
+        certified = certificate_circuit(graph, circuit, Seeds.of(b"", b""))
+        projected = ELEMENT * certified.committed_rows(Segment.PROJECTIONS)
+        key += len(certified.to_bytes()) + projected + _body(certified)
+    return Costs(
+        counts=counts,
+        prove=_sum(PROVING, counts),
+        verify=_sum(VERIFYING, counts),
+        memory=round(_sum(MEMORY, counts)),
+        proof=_body(circuit) + 8 * counts["public"] + FRAME,
+        verifying_key=key,
+        layers=_layers(graph, circuit),
+    )
+
+
+def _sum(coefficients: Mapping[str, float], counts: Mapping[str, int]) -> float:
+    return sum(each * counts[name] for name, each in coefficients.items())
+
+
+def _sent(circuit: Circuit) -> int:
+    """The committed rows that a proof sends."""
+    sent = (Binding.SENT, Binding.BITS, Binding.SKETCH)
+    return sum(circuit.committed_rows(s) for s in circuit.segments if s.binding in sent)
+
+
+def _body(circuit: Circuit) -> int:
+    """The bytes of a proof's body."""
+    columns = circuit.columns
+    padded = (max(_power(circuit.entries(s)), columns) for s in circuit.segments)
+    sizes = (_power(circuit.rows), _power(sum(padded)), columns, columns)
+    logarithms = sum(size.bit_length() - 1 for size in sizes)
+    return ELEMENT * (_sent(circuit) + columns + 21 + 2 * logarithms)
+
+
+def _power(count: int) -> int:
+    """The least power of two that is not below."""
+    return 1 << max(count - 1, 0).bit_length()
+
+
+def _packed(graph: FixedGraph, name: str) -> int:
+    """The bytes of a weight that a key lists."""
+    tensor = graph.tensors[name]
+    bits = max(tensor.high, -tensor.low - 1).bit_length() + 1
+    return math.prod(tensor.shape) * next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
+
+
+def _layers(graph: FixedGraph, circuit: Circuit) -> tuple[Layer, ...]:
+    """What belongs to each node by its path; what belongs to none are the inputs' checks."""
+    ops = {node.name: node.op for node in graph.nodes}
+    found: dict[str, Counter[str]] = {}
+
+    def of(path: str) -> Counter[str]:
+        name = path
+        while name not in ops and name not in graph.inputs and "/" in name:
+            name = name.rpartition("/")[0]
+        return found.setdefault(name, Counter())
+
+    names = {
+        Segment.BITS: "bits",
+        Segment.INPUT: "integers",
+        Segment.TRACE: "integers",
+        Segment.SKETCH: "sketch",
+    }
+    for tensor in circuit.tensors:
+        if tensor.segment in names:
+            of(tensor.path)[names[tensor.segment]] += math.prod(tensor.extents)
+    for block in circuit.blocks:
+        of(block.path).update({"rows": math.prod(block.extents), "blocks": 1})
+    times = {name: _sum(PROVING, counter | Counter()) for name, counter in found.items()}
+    total = sum(times.values())
+    return tuple(
+        Layer(
+            node=name,
+            op=ops.get(name, "input"),
+            bits=found[name]["bits"],
+            integers=found[name]["integers"],
+            sketch=found[name]["sketch"],
+            rows=found[name]["rows"],
+            share=times[name] / total,
+        )
+        for name in sorted(found, key=lambda name: -times[name])
+    )

@@ -1,0 +1,142 @@
+"""What a model's proofs will cost and show, before any key is made."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zkinfer.costs import Costs, Layer
+from zkinfer.errors import UsageError
+from zkinfer.fixed import FixedGraph
+from zkinfer.visibility import who_sees_what
+
+LISTED = 10
+"""Most layers that are named one by one."""
+
+SPARE = 0.9
+"""The share of the available memory that proofs may take."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The costs of proofs of a model, and what they show.
+
+    costs: its times are those of a call on the machine that they are fitted to; factor: how many
+    times as long it takes on this one. samples: what widths were chosen on, in words.
+    """
+
+    graph: FixedGraph
+    costs: Costs
+    factor: float
+    samples: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As JSON has it: times in seconds, sizes in bytes."""
+        costs, counts = self.costs, self.costs.counts
+        return {
+            "samples": self.samples,
+            "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
+            "prove_seconds": _digits(costs.prove * self.factor),
+            "verify_seconds": _digits(costs.verify * self.factor),
+            "prove_memory_bytes": costs.memory,
+            "proof_bytes": costs.proof,
+            "verifying_key_bytes": costs.verifying_key,
+            "circuit": {
+                "weights": counts["weights"],
+                "bits": counts["bits"],
+                "integers": counts["integers"],
+                "sketch": counts["sketch"],
+                "constraint_rows": counts["rows"],
+                "committed_rows": counts["sent rows"],
+                "nodes": counts["nodes"],
+            },
+            "layers": [
+                {
+                    "node": layer.node,
+                    "op": layer.op,
+                    "share": round(layer.share, 4),
+                    "bits": layer.bits,
+                    "integers": layer.integers,
+                    "sketch": layer.sketch,
+                    "constraint_rows": layer.rows,
+                }
+                for layer in costs.layers
+            ],
+        }
+
+    def to_json(self) -> str:
+        """The content as JSON."""
+        return json.dumps(self.content, indent=2) + "\n"
+
+    def __str__(self) -> str:
+        """Lines for a person."""
+        costs, counts = self.costs, self.costs.counts
+        lines = [
+            f"prove          {_seconds(costs.prove * self.factor)} a call",
+            f"verify         {_seconds(costs.verify * self.factor)} a call",
+            f"memory         {_bytes(costs.memory)} to prove",
+            f"proof          {_bytes(costs.proof)}",
+            f"verifying key  {_bytes(costs.verifying_key)}",
+            f"circuit        {counts['bits']:,} bits, {counts['rows']:,} constraint rows, "
+            f"{counts['weights']:,} weights",
+            *(f"{row['what']}: {row['status']}" for row in who_sees_what(self.graph)),
+            f"widths chosen on {self.samples}",
+            "share  bits        constraints  layer",
+        ]
+        for layer in costs.layers[:LISTED]:
+            counted = f"{layer.share:5.1%}  {layer.bits:<10,}  {layer.rows:<11,}"
+            lines.append(f"{counted}  {layer.node} ({layer.op})")
+        others = costs.layers[LISTED:]
+        if others:
+            lines.append(f"{sum(o.share for o in others):5.1%}  in {len(others)} more")
+        return "\n".join(lines)
+
+
+def check_memory(costs: Costs, available: int | None) -> None:
+    """Raises UsageError where proofs take more memory than there is; unknown is enough."""
+    if available is None or costs.memory <= SPARE * available:
+        return
+    raise UsageError(
+        f"proofs of this model take about {_bytes(costs.memory)} of memory, and "
+        f"{_bytes(available)} are available; most of the work is in {_named(costs.layers)}; use "
+        "smaller inputs or a larger machine, or compile it nevertheless (--force-memory)"
+    )
+
+
+def available_memory() -> int | None:
+    """Bytes that a process can still take on this machine; None where that is not known."""
+    limits = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        known = dict(line.split(":", 1) for line in lines)
+        limits.append(1024 * int(known["MemAvailable"].split()[0]))
+    except (OSError, ValueError, KeyError):
+        pass
+    try:
+        group = Path("/sys/fs/cgroup")
+        most = int((group / "memory.max").read_text())
+        limits.append(most - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):
+        pass  # no such group, or one without a limit
+    return min(limits, default=None)
+
+
+def _named(layers: Sequence[Layer]) -> str:
+    return ", ".join(f"{layer.node} ({layer.op}, {layer.share:.0%})" for layer in layers[:3])
+
+
+def _digits(seconds: float) -> float:
+    return float(f"{seconds:.3g}")
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.1f} ms"
+
+
+def _bytes(count: int) -> str:
+    for size, unit in ((2**30, "GiB"), (2**20, "MiB")):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count / 1024:.1f} KiB"

@@ -1,0 +1,73 @@
+"""A model that was read, with what turns it into integers.
+
+It loads what compiling needs, and proving and verifying do not: onnx, onnxruntime, the quantizer.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zkinfer.errors import UsageError
+from zkinfer.inputs import by_name
+
+if TYPE_CHECKING:
+    from zkinfer.quantize import Quantized
+    from zkinfer.report import Report
+
+
+class Source:
+    """An ONNX model, and the float network that it is."""
+
+    def __init__(self, model: Any, shapes: Mapping[str, tuple[int, ...]] | None) -> None:
+        """Raises UsageError or UnsupportedModelError."""
+        try:
+            from zkinfer.float_oracle import FloatOracle
+            from zkinfer.onnx_import import load, read, upgraded
+        except ModuleNotFoundError as error:
+            raise UsageError(
+                f"compiling needs {error.name}, which is not installed: "
+                "pip install 'zkinfer[compile]'"
+            ) from error
+        self._proto = upgraded(read(model))
+        self._graph = load(self._proto, shapes)
+        self._oracle = FloatOracle
+
+    def quantized(
+        self,
+        calibration: object,
+        input_range: tuple[float, float] | None,
+        max_error: float,
+        modes: Mapping[str, str],
+    ) -> "Quantized":
+        """The network in integers."""
+        from zkinfer.quantize import quantize
+
+        samples = None
+        if calibration is not None:
+            samples = by_name(calibration, self._graph.inputs, "the calibration data")
+        return quantize(
+            self._graph,
+            calibration=samples,
+            input_range=input_range,
+            max_error=max_error,
+            oracle=self._oracle(self._proto),
+            **modes,
+        )
+
+    def guessed(self, max_error: float, modes: Mapping[str, str]) -> "Quantized":
+        """The network in integers, by random inputs."""
+        from zkinfer.quantize.samples import guessed
+
+        for samples in guessed(self._graph):
+            try:
+                return self.quantized(samples, None, max_error, modes)
+            except UsageError as error:
+                refused = error
+        raise UsageError(
+            f"the model does not take random inputs ({refused}); give sample inputs (--calibration)"
+        )
+
+    def report(self, quantized: "Quantized", listed: Mapping[str, int]) -> "Report":
+        """The fidelity report, with a list of what things cost."""
+        from zkinfer.report import make_report
+
+        return make_report(quantized, listed)
