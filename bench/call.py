@@ -35,7 +35,7 @@ def main() -> None:
         proves.append(time.perf_counter() - start)
         steps.append(dict(key.prover.timings))
         start = time.perf_counter()
-        solve(key.graph, key.weights, inputs)
+        solve(key.graph, key.weights, inputs, plan=key.plan)
         solves.append(time.perf_counter() - start)
     for _ in range(int(repeat) + 1):
         start = time.perf_counter()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Source:
-    """An ONNX model, and the float network that it is."""
+    """An ONNX model, and its float network `graph`."""
 
     def __init__(self, model: Any, shapes: Mapping[str, tuple[int, ...]] | None) -> None:
         """Raises UsageError or UnsupportedModelError."""
@@ -28,7 +28,7 @@ class Source:
                 "pip install 'zkinfer[compile]'"
             ) from error
         self._proto = upgraded(read(model))
-        self._graph = load(self._proto, shapes)
+        self.graph = load(self._proto, shapes)
         self._oracle = FloatOracle
 
     def quantized(
@@ -43,9 +43,9 @@ class Source:
 
         samples = None
         if calibration is not None:
-            samples = by_name(calibration, self._graph.inputs, "the calibration data")
+            samples = by_name(calibration, self.graph.inputs, "the calibration data")
         return quantize(
-            self._graph,
+            self.graph,
             calibration=samples,
             input_range=input_range,
             max_error=max_error,
@@ -57,7 +57,7 @@ class Source:
         """The network in integers, by random inputs."""
         from zkinfer.quantize.samples import guessed
 
-        for samples in guessed(self._graph):
+        for samples in guessed(self.graph):
             try:
                 return self.quantized(samples, None, max_error, modes)
             except UsageError as error:

@@ -93,15 +93,15 @@ def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
     return samples
 
 
-def guessed(graph: Graph) -> Iterator[dict[str, Floats]]:
-    """A few samples, for want of any: normal, and if the model does not take these, uniform in
+def guessed(graph: Graph, count: int = GUESSED) -> Iterator[dict[str, Floats]]:
+    """So many samples, for want of any: normal, and if the model does not take these, uniform in
     [0, 1]. Integers are 0 or 1, which any embedding holds.
     """
     for uniform in (False, True):
         rng = np.random.default_rng(_SEED)
         samples = {}
         for name in graph.inputs:
-            shape = (GUESSED, *graph.shape(name))
+            shape = (count, *graph.shape(name))
             numbers = rng.random(shape) if uniform else rng.standard_normal(shape)
             whole = isinstance(graph.tensors[name].kind, Integer | Boolean)
             samples[name] = (numbers > 0.5).astype(np.float64) if whole else numbers
