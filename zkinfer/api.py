@@ -115,13 +115,15 @@ def compile(
 ) -> Compiled:
     """Compiles an ONNX model into a proving key and a verifying key.
 
-    model: a path, the file's bytes or an onnx.ModelProto. calibration: sample inputs, an array or
-    {input name: array}, stacked along the batch axis where the input has one, else along a new
-    first axis; without them input_range=(low, high) is needed. max_error: the largest allowed
-    output error over the largest output, on the four fifths of the calibration data that widths are
-    chosen on; the report says what it is on the rest. shapes: full shapes of inputs that the model
-    leaves open. input: "hidden" or "public". output: "public", or "label"
-    for the index of the largest score only. weights: "hidden" (committed) or "public".
+    model: a path, the file's bytes or an onnx.ModelProto; or a fitted scikit-learn, LightGBM or
+    XGBoost model or a torch.nn.Module, which the converter of that package exports. calibration:
+    sample inputs, an array, a table with named columns or {input name: array}, stacked along the
+    batch axis where the input has one, else along a new first axis; without them
+    input_range=(low, high) is needed. max_error: the largest allowed output error over the largest
+    output, on the four fifths of the calibration data that widths are chosen on; the report says
+    what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
+    "hidden" or "public". output: "public", or "label" for the index of the largest score only.
+    weights: "hidden" (committed) or "public".
     force_memory: whether to compile what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
@@ -129,7 +131,7 @@ def compile(
     modes = _modes(input, output, weights)
     report = progress or _silent
     report("reading the model")
-    source = Source(model, shapes)
+    source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes)
     circuit = lower(quantized.graph)
@@ -170,7 +172,7 @@ def estimate(
     inputs.
     """
     modes = _modes(input, output, weights)
-    source = Source(model, shapes)
+    source = Source(model, shapes, calibration)
     samples = "the calibration data" if calibration is not None else "the input range"
     if calibration is None and input_range is None:
         samples = "random inputs, as no calibration data were given"

@@ -44,10 +44,14 @@ def read_input(source: str) -> object:
 
 
 def by_name(value: object, names: Sequence[str], where: str) -> dict[str, Array]:
-    """Arrays by input name from one array or a mapping; values become arrays as numpy has it.
+    """Arrays by input name from one array, a mapping or a table; values become arrays as numpy has
+    it. A table with named columns is that of the only input, or has a column for each.
 
     Raises UsageError when a name is missing or unknown, or a value holds anything but numbers.
     """
+    table: Any = value
+    if hasattr(table, "columns") and len(names) > 1:
+        value = {name: np.asarray(table[name])[:, None] for name in table.columns}
     if isinstance(value, Mapping):
         given = dict(value)
     elif len(names) == 1:

@@ -17,17 +17,22 @@ if TYPE_CHECKING:
 class Source:
     """An ONNX model, and its float network `graph`."""
 
-    def __init__(self, model: Any, shapes: Mapping[str, tuple[int, ...]] | None) -> None:
-        """Raises UsageError or UnsupportedModelError."""
+    def __init__(
+        self, model: Any, shapes: Mapping[str, tuple[int, ...]] | None, example: object = None
+    ) -> None:
+        """example: inputs, with which a fitted model of another package is converted.
+
+        Raises UsageError or UnsupportedModelError.
+        """
         try:
             from zkinfer.float_oracle import FloatOracle
-            from zkinfer.onnx_import import load, read, upgraded
+            from zkinfer.onnx_import import exported, load, read, upgraded
         except ModuleNotFoundError as error:
             raise UsageError(
                 f"compiling needs {error.name}, which is not installed: "
                 "pip install 'zkinfer[compile]'"
             ) from error
-        self._proto = upgraded(read(model))
+        self._proto = upgraded(read(exported(model, example) or model))
         self.graph = load(self._proto, shapes)
         self._oracle = FloatOracle
 

@@ -35,8 +35,8 @@ def read(source: Source) -> onnx.ModelProto:
         _load_external(model, Path(where))
     else:
         raise UsageError(
-            "a model is given as a path, as bytes or as an onnx.ModelProto, "
-            f"got {type(source).__name__}"
+            "a model is given as a path, as bytes, as an onnx.ModelProto, or as a fitted model of "
+            f"scikit-learn, LightGBM, XGBoost or torch, got {type(source).__name__}"
         )
     nodes = (node for function in model.functions for node in function.node)
     tensors = chain(_tensors(model.graph), _constants(nodes))
