@@ -359,7 +359,7 @@ def _trees() -> Mapping[str, FixedGraph]:
     for name, samples, rows, values, trees, depth in (
         ("trees", 1, (2, 3), 2, 3, 2),
         ("trees of several samples", 2, (3, 1), 1, 2, 3),
-        ("a tree of one step", 1, (1, 1), 1, 1, 1),
+        ("a tree of one step", 1, (2, 1), 1, 1, 1),
     ):
         net = Net()
         x, f = net.input(samples, 3), net.weight(*rows, low=0, high=2)

@@ -24,6 +24,7 @@ from zkinfer.onnx_import import (
     scatter,
     several,
     spectra,
+    trees,
     triangles,
     windows,
 )
@@ -54,6 +55,7 @@ CONVERTERS: Converters = {
     **scatter.CONVERTERS,
     **several.CONVERTERS,
     **spectra.CONVERTERS,
+    **trees.CONVERTERS,
     **triangles.CONVERTERS,
     **windows.CONVERTERS,
 }

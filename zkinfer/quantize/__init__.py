@@ -17,7 +17,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
-from zkinfer.quantize.columns import Whole, divided, sizes
+from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
@@ -96,16 +96,18 @@ def quantize(
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
     ranges = _ranges(task, known, fit, data_range if synthetic else None)
+    known_domains = domains(task.graph, data, data_range)
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
-        domains=domains(task.graph, data, data_range),
+        domains=known_domains,
         table=table,
         samples=fitted,
         reference=wanted,
         magnitude=magnitude,
         modes=modes,
         max_error=max_error,
+        exact=exact_bits(task.graph, table, known_domains),
     )
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):

@@ -24,6 +24,7 @@ from zkinfer.ops import OPS
 from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 from zkinfer.quantize.formats import (
     MAX_CONSTANT_BITS,
+    DECIDED_BITS,
     OUTPUT_BITS,
     Ends,
     Format,
@@ -62,6 +63,14 @@ class Rounded:
         """The integers of a constant at a scale. use: its name, and the one of these integers."""
         if use not in self.latest or self.latest[use][0] != scale:
             self.latest[use] = (scale, to_integers(array, scale))
+        return self.latest[use][1]
+
+
+    def cut(self, use: tuple[str, str], array: Any, scale: int, ends: tuple[int, int]) -> Integers:
+        """The integers of a constant rounded down and cut to ends, which the use tells too."""
+        if use not in self.latest:
+            floors = np.clip(np.floor(np.ldexp(array, scale)), -LIMIT, LIMIT).astype(np.int64)
+            self.latest[use] = (scale, np.clip(floors, *ends))
         return self.latest[use][1]
 
 
@@ -261,7 +270,8 @@ class Network:
     def _bits(self, tensor: str) -> int:
         """The width of a float tensor's format."""
         shown = tensor in self.task.shown and self.task.output_mode == "public"
-        return max(self.widths.activation(self.task.stands(tensor)), OUTPUT_BITS if shown else 0)
+        least = DECIDED_BITS if tensor in self.task.decided else OUTPUT_BITS if shown else 0
+        return max(self.widths.activation(self.task.stands(tensor)), least)
 
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
@@ -364,6 +374,15 @@ class Network:
             self.tensors[unique] = declared(
                 array.shape, Ends(ends.low * step, ends.high * step), scale
             )
+        return unique
+
+    def within(self, name: str, scale: int, ends: tuple[int, int]) -> str:
+        """Declares a constant rounded down at a scale and cut to ends as a weight, once."""
+        unique = self.derived(name, f"/{scale}/{ends[0]}/{ends[1]}")
+        if unique not in self.weights:
+            array = self._array(name)
+            self.weights[unique] = self.constants.cut((name, unique), array, scale, ends)
+            self.tensors[unique] = FixedTensor(array.shape, scale, *ends)
         return unique
 
     def _array(self, name: str) -> Floats:

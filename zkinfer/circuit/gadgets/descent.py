@@ -63,9 +63,10 @@ def descend(
     x: [samples, columns]. columns: stored: features and thresholds [n, m], children [n, m, 2] and
     values [n, m, 2, values], of the n m rows of the table.
     """
+    shape, count = (x.shape[0], depth, trees), columns[0].shape[0] * columns[0].shape[1]
     rows = _rows(b, x, columns, trees, depth)
-    shape = (x.shape[0], depth, trees)
-    r = _advice(b, f"{path}/row", shape, Interval(0, _count(columns[0]) - 1), rows)
+    r = _advice(b, f"{path}/row", shape, Interval(0, count - 1), rows)
+    rows = np.clip(r.array, 0, count - 1) if b.solving else None
     first = views.drop(arrange.sliced(b, path, r, 1, 0, 1, 1), (1,))
     numbers = arrange.weighted(b, path, linear.constant(1, first), 1, range(trees))
     b.equal(f"{path}/start", first, numbers)
@@ -85,9 +86,11 @@ def descend(
     side = sign_bit(b, f"{path}/decision", linear.add(t, linear.scale(z, -1)))
     children = [views.drop(arrange.sliced(b, path, c, 3, k, 1, 1), (3,)) for k in range(2)]
     if depth > 1:
-        before = [arrange.sliced(b, path, part, 1, 0, depth - 1, 1) for part in (side, *children)]
+        parts = (side, *children)
+        taken, one, other = (arrange.sliced(b, path, part, 1, 0, depth - 1, 1) for part in parts)
         after = arrange.sliced(b, path, r, 1, 1, depth - 1, 1)
-        b.product(f"{path}/step", *b.aligned(path, before[0], _less(before[2], before[1]), _less(after, before[1])))
+        taken, one, other, after = b.aligned(path, taken, one, other, after)
+        b.product(f"{path}/step", taken, _less(other, one), _less(after, one))
     last = [arrange.sliced(b, path, part, 1, depth - 1, 1, 1) for part in (side, v)]
     chosen, ends = (views.drop(part, (1,)) for part in last)
     leaves = [views.drop(arrange.sliced(b, path, ends, 2, k, 1, 1), (2,)) for k in range(2)]
@@ -107,11 +110,6 @@ def _rows(
     flat = features.ravel(), thresholds.ravel(), children.reshape(-1, 2)
     rows, _ = paths(x.array, *flat, trees, depth)
     return rows
-
-
-def _count(column: Value) -> int:
-    """The rows of a table."""
-    return column.shape[0] * column.shape[1]
 
 
 def _advice(

@@ -1,0 +1,156 @@
+"""Converters of ensembles of decision trees: TreeEnsembleClassifier, TreeEnsembleRegressor and
+TreeEnsemble of ai.onnx.ml.
+
+Where a missing number goes is passed over: the numbers of a proof are finite.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import numpy_helper
+
+from zkinfer.onnx_import.builder import Converters, Site
+from zkinfer.onnx_import.classes import classified, transformed
+from zkinfer.onnx_import.forest import ORDERED, UNORDERED, Forest, Node, numbers, table
+from zkinfer.onnx_import.moves import reshaped
+from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
+
+Floats = npt.NDArray[np.float64]
+
+
+def tree_ensemble_regressor(site: Site) -> None:
+    """The aggregate of all trees' values for each target, plus base values."""
+    targets = int(site.attr("n_targets", 1))
+    forest = _forest(site, "target", targets)
+    scores = _aggregated(site, forest, str(site.attr("aggregate_function", "SUM")))
+    base = _floats(site, "base_values")
+    if len(base) not in (0, targets):
+        raise Refusal(f"expected a base value for each of {targets} targets, got {len(base)}")
+    if base.any():
+        scores = site.step("add", "based", scores, site.weight("base", base))
+    site.graph.alias(site.node.outputs[0], transformed(site, scores))
+
+
+def tree_ensemble_classifier(site: Site) -> None:
+    """The sum of all trees' votes for each class, plus base values, and the class of most votes."""
+    classified(site, *_votes(site))
+
+
+def _votes(site: Site) -> tuple[str, int, bool]:
+    """Votes, how many classes there are, and whether no vote is negative."""
+    count = len(site.attr("classlabels_int64s", ())) or len(site.attr("classlabels_strings", ()))
+    ids = _ints(site, "class_ids")
+    single = count == 2 and len(set(ids)) == 1
+    forest = _forest(site, "class", 1 if single else count)
+    base = _floats(site, "base_values")
+    votes = _aggregated(site, forest, "SUM")
+    positive = bool((_floats(site, "class_weights") >= 0).all())
+    if len(base) == 2 and single:
+        base = base[1:]
+    if len(base) not in (0, 1 if single else count):
+        raise Refusal(f"expected a base value for each of {count} classes, got {len(base)}")
+    if base.any():
+        votes = site.step("add", "based", votes, site.weight("base", base))
+    return votes, count, positive
+
+
+def _forest(site: Site, what: str, values: int) -> Forest:
+    """The trees of opsets before 5: nodes by pairs of numbers, and what leaves are worth."""
+    trees, ids = _ints(site, "nodes_treeids"), _ints(site, "nodes_nodeids")
+    columns: list[Sequence[Any]] = [
+        _ints(site, "nodes_featureids"),
+        [str(mode) for mode in site.attr("nodes_modes", ())],
+        list(numbers(_floats(site, "nodes_values").tolist())),
+        _ints(site, "nodes_truenodeids"),
+        _ints(site, "nodes_falsenodeids"),
+    ]
+    if not trees or any(len(column) != len(trees) for column in (ids, *columns)):
+        raise Refusal("expected as many modes, features, thresholds and branches as nodes")
+    places = {pair: place for place, pair in enumerate(zip(trees, ids, strict=True))}
+    if len(places) != len(trees):
+        raise Refusal("expected nodes of different numbers in each tree, got one twice")
+    nodes, leaves = {}, {}
+    width = site.shape(0)[-1] if site.shape(0) else 1
+    for place, (tree, feature, mode, number, true, false) in enumerate(
+        zip(trees, *columns, strict=True)
+    ):
+        if mode == "LEAF":
+            leaves[place] = np.zeros(values)
+            continue
+        if mode not in ORDERED and mode not in UNORDERED:
+            raise Refusal(f"expected a known mode of nodes, got {mode}")
+        if not 0 <= feature < width:
+            raise Refusal(f"expected features from 0 to {width - 1}, got {feature}")
+        sides = [places.get((tree, side), -1) for side in (true, false)]
+        nodes[place] = Node(feature, mode, (number,), *sides)
+    _weigh(site, what, values, places, leaves)
+    led_to = {side for node in nodes.values() for side in (node.true, node.false)}
+    firsts: dict[int, int] = {}
+    for place, tree in enumerate(trees):
+        if place not in led_to:
+            if tree in firsts:
+                raise Refusal(f"expected one root in each tree, got two in tree {tree}")
+            firsts[tree] = place
+    if len(firsts) != len(set(trees)):
+        raise Refusal("expected trees, got branches that lead in a circle")
+    return Forest(nodes, leaves, list(firsts.values()))
+
+
+def _weigh(
+    site: Site,
+    what: str,
+    values: int,
+    places: dict[tuple[int, int], int],
+    leaves: dict[int, Floats],
+) -> None:
+    """Adds what leaves are worth."""
+    trees, ids = _ints(site, f"{what}_treeids"), _ints(site, f"{what}_nodeids")
+    kinds, weights = _ints(site, f"{what}_ids"), _floats(site, f"{what}_weights")
+    if not len(trees) == len(ids) == len(kinds) == len(weights):
+        raise Refusal(f"expected as many trees, nodes, numbers and weights of each {what}")
+    for tree, node, kind, weight in zip(trees, ids, kinds, weights, strict=True):
+        place = places.get((tree, node), -1)
+        if place not in leaves:
+            raise Refusal(f"expected weights of leaves, got one of node {node} in tree {tree}")
+        if values > 1 and not 0 <= kind < values:
+            raise Refusal(f"expected a {what} from 0 to {values - 1}, got {kind}")
+        leaves[place][kind if values > 1 else 0] += weight
+
+
+def _aggregated(site: Site, forest: Forest, way: str) -> str:
+    """The values of all trees as one, [samples, values]."""
+    x, shape = site.any_operand(0), site.shape(0)
+    if len(shape) == 1:
+        x = reshaped(site, x, (1, *shape))
+    known = table(forest)
+    columns = [
+        site.weight(name, getattr(known, name))
+        for name in ("features", "thresholds", "children", "values")
+    ]
+    attrs = {"trees": known.trees, "depth": known.depth}
+    leaves = site.step("trees", "leaves", x, *columns, **attrs)
+    if way == "AVERAGE":
+        return site.step("reduce_mean", "mean", leaves, axes=(1,), keepdims=False)
+    if way != "SUM":
+        raise Refusal(f"expected SUM or AVERAGE as aggregate, got {way}")
+    return site.step("reduce_sum", "sum", leaves, axes=(1,), keepdims=False)
+
+
+def _ints(site: Site, name: str) -> list[int]:
+    return [int(item) for item in site.attr(name, ())]
+
+
+def _floats(site: Site, name: str) -> Floats:
+    """An attribute that lists numbers, or the one that holds them as a tensor."""
+    tensor = site.attr(f"{name}_as_tensor", None)
+    if tensor is not None:
+        return numpy_helper.to_array(tensor).astype(np.float64).ravel()
+    return np.array(site.attr(name, ()), np.float64)
+
+
+CONVERTERS: Converters = {
+    (ML_DOMAIN, "TreeEnsembleClassifier"): tree_ensemble_classifier,
+    (ML_DOMAIN, "TreeEnsembleRegressor"): tree_ensemble_regressor,
+}
