@@ -1,51 +1,84 @@
 """What classifiers of ai.onnx.ml end with: scores made probabilities, and the label of the best."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from zkinfer.onnx_import.builder import Site
+from zkinfer.onnx_import.moves import end_to_end, reshaped
 from zkinfer.onnx_import.node import Refusal
+
+
+def class_count(site: Site) -> int:
+    """How many labels the node has. Raises Refusal where it has none, or one."""
+    names = ("classlabels_int64s", "classlabels_ints")
+    count = max(len(site.attr(name, ())) for name in names)
+    if count < 2:
+        raise Refusal(f"expected the labels of two classes or more, got {count}")
+    return count
 
 
 def transformed(site: Site, scores: str) -> str:
     """Scores [samples, values] after the post_transform."""
     way = str(site.attr("post_transform", "NONE"))
-    if way == "NONE":
-        return scores
-    if way == "LOGISTIC":
-        return site.step("sigmoid", "logistic", scores)
-    if way == "SOFTMAX":
-        return site.step("softmax", "softmax", scores, axis=1)
-    raise Refusal(f"expected NONE, LOGISTIC or SOFTMAX as post_transform, got {way}")
+    if way not in _TRANSFORMS:
+        raise Refusal(f"expected one of {', '.join(_TRANSFORMS)} as post_transform, got {way}")
+    return _TRANSFORMS[way](site, scores)
 
 
-def classified(site: Site, scores: str, count: int, positive: bool) -> None:
-    """The outputs of a classifier: labels, and scores after the post_transform.
+def _softmax(site: Site, scores: str) -> str:
+    return site.step("softmax", "softmax", scores, axis=1)
 
-    scores: [samples, count], or [samples, 1] of the second of two classes. positive: whether the
-    score of the first is then 1 less that of the second, else its negative.
+
+def _softmax_zero(site: Site, scores: str) -> str:
+    """The softmax of the scores other than zero, which stay zero."""
+    zero = site.weight("zero", np.zeros(()))
+    signs = [site.step("less", "other", *pair) for pair in ((scores, zero), (zero, scores))]
+    other = site.step("add", "others", *signs)
+    kept = site.step("mul", "kept", _softmax(site, scores), other)
+    total = site.step("reduce_sum", "total", kept, axes=(1,), keepdims=True)
+    return site.step("divide", "softmax zero", kept, total)
+
+
+_TRANSFORMS: Mapping[str, Callable[[Site, str], str]] = {
+    "NONE": lambda site, scores: scores,
+    "LOGISTIC": lambda site, scores: site.step("sigmoid", "logistic", scores),
+    "SOFTMAX": _softmax,
+    "SOFTMAX_ZERO": _softmax_zero,
+    "PROBIT": lambda site, scores: site.step("function", "probit", scores, function="probit"),
+}
+
+
+def both(site: Site, scores: str, *, complement: bool) -> str:
+    """The scores [samples, 1] of the second of two classes behind those of the first: 1 less them
+    if they are complements, else their negatives.
     """
-    if site.graph.shape(scores)[1] < count:
-        if positive:
-            one = site.weight("one", np.ones(()))
-            other = site.step("sub", "other", one, scores)
-        else:
-            other = site.step("neg", "other", scores)
-        scores = site.step("concat", "both", other, scores, axis=1)
-    if site.uses_output(0):
-        _labelled(site, scores, count)
-    if site.uses_output(1):
-        site.graph.alias(site.node.outputs[1], transformed(site, scores))
+    if complement:
+        other = site.step("sub", "other", site.weight("one", np.ones(())), scores)
+    else:
+        other = site.step("neg", "other", scores)
+    return end_to_end(site, (other, scores), 1)
 
 
-def _labelled(site: Site, scores: str, count: int) -> None:
-    """The label of the largest score, of equal ones the first."""
-    labels = np.array(site.attr("classlabels_int64s", ()), np.int64)
+def labelled(site: Site, scores: str) -> None:
+    """Output 0: the labels of the largest scores [samples, classes], of equal ones the first."""
+    if not site.uses_output(0):
+        return
+    count = site.graph.shape(scores)[1]
+    labels = site.attr("classlabels_int64s", ()) or site.attr("classlabels_ints", ())
+    if len(labels) != count:
+        raise Refusal(f"expected labels for {count} classes, got {len(labels)}")
     places = site.weight("places", np.arange(count))
     best = site.step("arg_max", "best", scores, places, axes=(1,), keepdims=False)
-    if not np.array_equal(labels, np.arange(count)):
-        rows = site.weight("labels", labels[:, None])
-        best = site.step("gather", "label", rows, best, extent=count)
-        shape = site.graph.shape(best)[:1]
-        best = site.step("reshape", "flat", best, shape=shape)
+    if list(labels) != list(range(count)):
+        rows = site.weight("labels", np.array(labels, np.int64)[:, None])
+        shape = site.graph.shape(best)
+        best = reshaped(site, site.step("gather", "label", rows, best, extent=count), shape)
     site.graph.alias(site.node.outputs[0], best)
     site.graph.integral.add(site.node.outputs[0])
+
+
+def scored(site: Site, scores: str) -> None:
+    """Output 1: the scores [samples, values] after the post_transform."""
+    if site.uses_output(1):
+        site.graph.alias(site.node.outputs[1], transformed(site, scores))

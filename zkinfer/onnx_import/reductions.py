@@ -52,6 +52,23 @@ def reduce_sum_square(site: Site) -> None:
     site.keep(_reduced(site, "reduce_sum", site.step("mul", "square", x, x), axes))
 
 
+def reduce_log_sum_exp(site: Site) -> None:
+    """ReduceLogSumExp: the largest entry m, plus the logarithm of the sum of exp(x - m)."""
+    axes, x, shape = _axes(site), site.operand(0), site.shape(0)
+    if not axes:
+        site.keep(x)
+        return
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+    most = _largest(site, x, axes)
+    below = site.step("sub", "below", x, reshaped(site, most, kept))
+    below = site.step("clip", "kept", below, low=-math.inf, high=0.0)
+    parts = site.step("function", "exponentials", below, function="exp")
+    total = reshaped(site, _reduced(site, "reduce_sum", parts, axes), _target(site, axes))
+    count = math.prod(shape[axis] for axis in axes)
+    total = site.step("clip", "at least one", total, low=1.0, high=float(count))
+    site.finish("add", most, site.step("function", "logarithm", total, function="log"))
+
+
 def reduce_max(site: Site) -> None:
     """ReduceMax: the maximum of windows that the axes make."""
     site.keep(_largest(site, site.operand(0), _axes(site)))
@@ -125,6 +142,7 @@ def _largest(site: Site, x: str, axes: tuple[int, ...]) -> str:
 CONVERTERS: Converters = {
     ("", "ReduceL1"): reduce_l1,
     ("", "ReduceL2"): reduce_l2,
+    ("", "ReduceLogSumExp"): reduce_log_sum_exp,
     ("", "ReduceMax"): reduce_max,
     ("", "ReduceMean"): reduce_mean,
     ("", "ReduceMin"): reduce_min,

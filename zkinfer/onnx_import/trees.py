@@ -12,10 +12,11 @@ import numpy.typing as npt
 from onnx import numpy_helper
 
 from zkinfer.onnx_import.builder import Converters, Site
-from zkinfer.onnx_import.classes import classified, transformed
+from zkinfer.onnx_import.classes import both, class_count, labelled, scored, transformed
 from zkinfer.onnx_import.forest import ORDERED, UNORDERED, Forest, Node, numbers, table
 from zkinfer.onnx_import.moves import reshaped
 from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
+from zkinfer.onnx_import.thresholds import moved
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,25 +36,23 @@ def tree_ensemble_regressor(site: Site) -> None:
 
 def tree_ensemble_classifier(site: Site) -> None:
     """The sum of all trees' votes for each class, plus base values, and the class of most votes."""
-    classified(site, *_votes(site))
-
-
-def _votes(site: Site) -> tuple[str, int, bool]:
-    """Votes, how many classes there are, and whether no vote is negative."""
-    count = len(site.attr("classlabels_int64s", ())) or len(site.attr("classlabels_strings", ()))
+    count = class_count(site)
     ids = _ints(site, "class_ids")
     single = count == 2 and len(set(ids)) == 1
     forest = _forest(site, "class", 1 if single else count)
     base = _floats(site, "base_values")
     votes = _aggregated(site, forest, "SUM")
-    positive = bool((_floats(site, "class_weights") >= 0).all())
     if len(base) == 2 and single:
         base = base[1:]
     if len(base) not in (0, 1 if single else count):
         raise Refusal(f"expected a base value for each of {count} classes, got {len(base)}")
     if base.any():
         votes = site.step("add", "based", votes, site.weight("base", base))
-    return votes, count, positive
+    if single:
+        positive = bool((_floats(site, "class_weights") >= 0).all())
+        votes = both(site, votes, complement=positive)
+    labelled(site, votes)
+    scored(site, votes)
 
 
 def _forest(site: Site, what: str, values: int) -> Forest:
@@ -121,10 +120,11 @@ def _weigh(
 
 def _aggregated(site: Site, forest: Forest, way: str) -> str:
     """The values of all trees as one, [samples, values]."""
-    x, shape = site.any_operand(0), site.shape(0)
+    x, shape, known = site.any_operand(0), site.shape(0), table(forest)
     if len(shape) == 1:
         x = reshaped(site, x, (1, *shape))
-    known = table(forest)
+    else:
+        x, known = moved(site, site.node.inputs[0], known)
     columns = [
         site.weight(name, getattr(known, name))
         for name in ("features", "thresholds", "children", "values")
