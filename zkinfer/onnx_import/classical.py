@@ -82,11 +82,10 @@ def svm_classifier(site: Site) -> None:
     if len(rho) != len(pairs):
         raise Refusal(f"expected {len(pairs)} numbers as rho, got {len(rho)}")
     scores = _product(site, _kernels(site), weights, rho)
-    if site.attr("prob_a", ()):
-        _probabilities(site, scores, count)
-        return
     _voted(site, scores, pairs, count)
-    if site.uses_output(1):
+    if site.uses_output(1) and len(site.attr("prob_a", ())):
+        _probabilities(site, scores, count)
+    elif site.uses_output(1):
         shown = both(site, scores, complement=False) if count == 2 else scores
         site.graph.alias(site.node.outputs[1], transformed(site, shown))
 
@@ -112,10 +111,8 @@ def _probabilities(site: Site, scores: str, count: int) -> None:
     platt = site.step("mul", "scaled", scores, site.weight("slope", a))
     platt = site.step("add", "platt", platt, site.weight("shift", b))
     first = site.step("function", "probability", platt, function="coupled")
-    probabilities = end_to_end(site, (first, site.step("sub", "other", site.weight("one", np.ones(())), first)), 1)
-    labelled(site, probabilities)
-    if site.uses_output(1):
-        site.graph.alias(site.node.outputs[1], probabilities)
+    second = site.step("sub", "other", site.weight("one", np.ones(())), first)
+    site.graph.alias(site.node.outputs[1], end_to_end(site, (first, second), 1))
 
 
 def _kernels(site: Site) -> str:
