@@ -363,7 +363,10 @@ def _trees() -> Mapping[str, FixedGraph]:
     ):
         net = Net()
         x, f = net.input(samples, 3), net.weight(*rows, low=0, high=2)
-        t, c = net.weight(*rows, low=-9, high=7), net.weight(*rows, 2, low=0, high=math.prod(rows) - 1)
+        t, c = (
+            net.weight(*rows, low=-9, high=7),
+            net.weight(*rows, 2, low=0, high=math.prod(rows) - 1),
+        )
         v = net.weight(*rows, 2, values, scale=3)
         made[name] = net.graph(net.node("trees", x, f, t, c, v, trees=trees, depth=depth))
     return made

@@ -1,7 +1,7 @@
 """trees(x, features, thresholds, children, values): where numbers lead in binary trees.
 
-x [samples, columns] makes [samples, trees, values]; the constants are a table whose rows are splits,
-along two axes (zkinfer.ops.trees). Attributes: trees; depth, the steps of a path. The numbers of x
+x [samples, columns] makes [samples, trees, values]; the constants are a table whose rows, along
+two axes, are splits (zkinfer.ops.trees). Attributes: trees; depth, the steps of a path. The numbers of x
 are compared as they are: where they are an input's, that gets a finer grid.
 """
 
@@ -41,7 +41,8 @@ def _leaves(
     attrs: Attrs, x: Floats, features: Floats, thresholds: Floats, children: Floats, values: Floats
 ) -> Floats:
     whole = features.ravel().astype(np.int64), children.reshape(-1, 2).astype(np.int64)
-    rows, sides = paths(x, whole[0], thresholds.ravel(), whole[1], attrs["trees"], attrs["depth"])
+    known = whole[0], thresholds.ravel(), whole[1]
+    rows, sides = paths(x, *known, attrs["trees"], attrs["depth"])
     leaves: Floats = values.reshape(-1, *values.shape[2:])[rows[:, -1], sides[:, -1]]
     return leaves
 
@@ -56,7 +57,9 @@ def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...
         found = extreme(sides[:, 0], sides[:, 1])
         for _ in range(attrs["depth"]):
             found = extreme(found, extreme(found[places[:, 0]], found[places[:, 1]]))
-        ends.append(np.broadcast_to(found[: attrs["trees"]], (len(x), attrs["trees"], found.shape[1])))
+        ends.append(
+            np.broadcast_to(found[: attrs["trees"]], (len(x), attrs["trees"], found.shape[1]))
+        )
     return (Interval(*ends),)
 
 

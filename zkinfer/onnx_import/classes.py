@@ -18,9 +18,9 @@ def class_count(site: Site) -> int:
     return count
 
 
-def transformed(site: Site, scores: str) -> str:
-    """Scores [samples, values] after the post_transform."""
-    way = str(site.attr("post_transform", "NONE"))
+def transformed(site: Site, scores: str, way: str | None = None) -> str:
+    """Scores [samples, values] after a post_transform, the node's own if none is given."""
+    way = way or str(site.attr("post_transform", "NONE"))
     if way not in _TRANSFORMS:
         raise Refusal(f"expected one of {', '.join(_TRANSFORMS)} as post_transform, got {way}")
     return _TRANSFORMS[way](site, scores)

@@ -134,7 +134,12 @@ def _kernels(site: Site) -> str:
         own = site.step("reduce_sum", "squares", own, axes=(1,), keepdims=True)
         distances = site.step("add", "distances", _product(site, x, -2 * vectors.T, squares), own)
         by = site.step("mul", "exponents", distances, site.weight("gamma", np.array(-gamma)))
-        return site.step("function", "kernels", site.step("clip", "below", by, low=-np.inf, high=0.0), function="exp")
+        return site.step(
+            "function",
+            "kernels",
+            site.step("clip", "below", by, low=-np.inf, high=0.0),
+            function="exp",
+        )
     y = _product(site, x, gamma * vectors.T, np.array([shift]))
     if way == "SIGMOID":
         return site.step("function", "kernels", y, function="tanh")

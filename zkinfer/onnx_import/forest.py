@@ -43,7 +43,7 @@ class Node(NamedTuple):
 
 @dataclass(frozen=True)
 class Forest:
-    """nodes: by number, those that are no leaves. leaves: by number, [values]. roots: of the trees."""
+    """nodes: those that are no leaves; leaves: their values; by number. roots: of the trees."""
 
     nodes: Mapping[int, Node]
     leaves: Mapping[int, Floats]
@@ -121,7 +121,11 @@ class _Splits:
         return self._member(node.feature, sorted(set(node.numbers)), inside, outside)
 
     def _member(
-        self, feature: int, numbers: Sequence[float], inside: "_Split | int", outside: "_Split | int"
+        self,
+        feature: int,
+        numbers: Sequence[float],
+        inside: "_Split | int",
+        outside: "_Split | int",
     ) -> "_Split | int":
         if not numbers:
             return outside
@@ -129,14 +133,17 @@ class _Splits:
         if not half:
             above = self.split(feature, _before(numbers[0]), outside, inside)
             return self.split(feature, numbers[0], above, outside)
-        sides = (self._member(feature, part, inside, outside) for part in (numbers[:half], numbers[half:]))
+        sides = (
+            self._member(feature, part, inside, outside)
+            for part in (numbers[:half], numbers[half:])
+        )
         return self.split(feature, _before(numbers[half]), *sides)
 
 
 def table(forest: Forest) -> Table:
     """The splits as rows, those of the roots first. Raises Refusal for what are no trees."""
     splits = _Splits(forest)
-    roots = []
+    roots: list[_Split] = []
     for root in forest.roots:
         made = splits.of_tree(root)
         if isinstance(made, int):

@@ -32,7 +32,7 @@ def numbered(model: onnx.ModelProto) -> onnx.ModelProto:
         return model
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
-    names = dict(_stored(changed.graph))
+    names: dict[str, Sequence[str]] = dict(_stored(changed.graph))
     for node in changed.graph.node:
         names.update(_rewritten(node, names))
     for value in changed.graph.output:

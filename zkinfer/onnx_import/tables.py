@@ -1,5 +1,5 @@
-"""Converters of what stands before and behind classical models in ai.onnx.ml: the columns of tables,
-codes of numbers, and the entries that are chosen from them.
+"""Converters of what stands before and behind classical models in ai.onnx.ml: columns of tables,
+codes of numbers, and entries that are chosen from them.
 
 A code of numbers, as those of LabelEncoder and OneHotEncoder, is a tree with a leaf for each key.
 """
@@ -20,6 +20,7 @@ from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
 from zkinfer.onnx_import.normalization import absolute, lp_normalization
 
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64] | Floats
 
 
 def array_feature_extractor(site: Site) -> None:
@@ -37,7 +38,9 @@ def array_feature_extractor(site: Site) -> None:
     if rows > 1:
         lines = site.step("transpose", "turned", lines, perm=(1, 0))
     index = reshaped(site, site.source(1), (count,))
-    found = site.step("gather", "gather", reshaped(site, lines, (extent, rows)), index, extent=extent)
+    found = site.step(
+        "gather", "gather", reshaped(site, lines, (extent, rows)), index, extent=extent
+    )
     if rows > 1:
         found = site.step("transpose", "back", found, perm=(1, 0))
     site.keep(reshaped(site, found, target))
@@ -76,7 +79,10 @@ def imputer(site: Site) -> None:
             missing = site.weight("missing", np.array(old))
             pairs = ((x, missing), (missing, x))
             signs = (site.step("less", "other", *pair) for pair in pairs)
-            there, filled = site.step("add", "there", *signs), site.weight("imputed", finite(new, "imputed values"))
+            there, filled = (
+                site.step("add", "there", *signs),
+                site.weight("imputed", finite(new, "imputed values")),
+            )
             more = site.step("sub", "more", x, filled)
             x = site.step("add", "filled", site.step("mul", "kept", there, more), filled)
         site.keep(x)
@@ -89,7 +95,12 @@ def normalizer(site: Site) -> None:
     norm = str(site.attr("norm", "MAX"))
     if norm == "MAX":
         x, shape = site.operand(0), site.shape(0)
-        window = {"kernel": (shape[-1],), "strides": (shape[-1],), "dilations": (1,), "pads": (0, 0)}
+        window = {
+            "kernel": (shape[-1],),
+            "strides": (shape[-1],),
+            "dilations": (1,),
+            "pads": (0, 0),
+        }
         flat = reshaped(site, absolute(site, x), (1, math.prod(shape[:-1]), shape[-1]))
         top = reshaped(site, site.step("max_pool", "largest", flat, **window), (*shape[:-1], 1))
         site.finish("divide", x, top)
@@ -127,16 +138,10 @@ def one_hot_encoder(site: Site) -> None:
     site.graph.alias(site.node.outputs[0], reshaped(site, made, (*shape, len(keys))))
 
 
-def _coded(
-    site: Site, x: str, keys: Sequence[float] | Floats, values: Floats, default: Floats
-) -> str:
+def _coded(site: Site, x: str, keys: Numbers, values: Numbers, default: Floats) -> str:
     """The values [keys, n] of entries that are keys, and those of all others, [entries, n]."""
-    leaves = {len(keys): finite(default, "the default")}
-    nodes = {}
-    last = len(keys)
-    for place, (key, value) in enumerate(zip(keys, finite(values, "values"), strict=True)):
-        leaves[place] = value
-    tree, nodes = _searched(list(map(float, keys)), last)
+    leaves = dict(enumerate(finite(np.vstack([values, default]), "values")))
+    tree, nodes = _searched(keys.astype(np.float64).tolist(), len(keys))
     known = table(Forest(nodes, leaves, [tree]))
     columns = [
         site.weight(name, getattr(known, name))
@@ -169,15 +174,15 @@ def _searched(keys: Sequence[float], default: int) -> tuple[int, dict[int, Node]
     return part(0, len(keys)), nodes
 
 
-def _listed(site: Site, what: str) -> npt.NDArray[np.generic]:
+def _listed(site: Site, what: str) -> Numbers:
+    """An attribute that lists numbers, of integers or floats."""
     tensor = site.attr(f"{what}_tensor", None)
-    if tensor is not None:
-        array = numpy_helper.to_array(tensor).ravel()
-        if array.dtype.kind in "fiub":
-            return array
-    for name, kind in ((f"{what}_int64s", np.int64), (f"{what}_floats", np.float64)):
-        if len(site.attr(name, ())):
-            return np.array(site.attr(name, ()), kind)
+    array = np.zeros(0) if tensor is None else numpy_helper.to_array(tensor).ravel()
+    given = (array, site.attr(f"{what}_int64s", ()), site.attr(f"{what}_floats", ()))
+    for listed in map(np.array, given):
+        if listed.size and listed.dtype.kind in "fiub":
+            whole = listed.dtype.kind != "f"
+            return listed.astype(np.int64) if whole else listed.astype(np.float64)
     raise Refusal(f"expected {what} that are numbers, got texts or none")
 
 

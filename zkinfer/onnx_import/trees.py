@@ -5,6 +5,7 @@ Where a missing number goes is passed over: the numbers of a proof are finite.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ from zkinfer.onnx_import.thresholds import moved
 
 Floats = npt.NDArray[np.float64]
 
+MODES = (*ORDERED, *UNORDERED)
+AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+POST_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+"""By the numbers that TreeEnsemble has for them."""
+
 
 def tree_ensemble_regressor(site: Site) -> None:
     """The aggregate of all trees' values for each target, plus base values."""
@@ -32,6 +38,17 @@ def tree_ensemble_regressor(site: Site) -> None:
     if base.any():
         scores = site.step("add", "based", scores, site.weight("base", base))
     site.graph.alias(site.node.outputs[0], transformed(site, scores))
+
+
+def tree_ensemble(site: Site) -> None:
+    """TreeEnsemble of opset 5: the aggregate for each target."""
+    targets = int(site.attr("n_targets", 1))
+    way, transform = int(site.attr("aggregate_function", 1)), int(site.attr("post_transform", 0))
+    if not 0 <= way < len(AGGREGATES) or not 0 <= transform < len(POST_TRANSFORMS):
+        raise Refusal(f"expected a known aggregate and post_transform, got {way} and {transform}")
+    scores = _aggregated(site, _forest_of_opset_5(site, targets), AGGREGATES[way])
+    done = transformed(site, scores, POST_TRANSFORMS[transform])
+    site.graph.alias(site.node.outputs[0], done)
 
 
 def tree_ensemble_classifier(site: Site) -> None:
@@ -97,6 +114,51 @@ def _forest(site: Site, what: str, values: int) -> Forest:
     return Forest(nodes, leaves, list(firsts.values()))
 
 
+def _forest_of_opset_5(site: Site, targets: int) -> Forest:
+    """The trees of TreeEnsemble: nodes and leaves apart, each by its place in lists."""
+    modes = _tensor(site, "nodes_modes").astype(np.int64).tolist()
+    splits = list(numbers(_tensor(site, "nodes_splits").tolist()))
+    members = iter(_members(site))
+    columns: list[list[int]] = [
+        _ints(site, f"nodes_{name}") for name in ("featureids", "truenodeids", "falsenodeids")
+    ]
+    leafs = [_ints(site, f"nodes_{name}leafs") for name in ("true", "false")]
+    ids, weights = _ints(site, "leaf_targetids"), _tensor(site, "leaf_weights")
+    roots, count = _ints(site, "tree_roots"), len(modes)
+    if len(splits) != count or any(len(column) != count for column in (*columns, *leafs)):
+        raise Refusal("expected as many modes, features, splits and branches as nodes")
+    if not roots or not all(0 <= root < count for root in roots):
+        raise Refusal(f"expected roots from 0 to {count - 1}, got {roots}")
+    if len(ids) != len(weights) or not all(0 <= place < targets for place in ids):
+        raise Refusal(f"expected a target from 0 to {targets - 1} for each weight of a leaf")
+    width = site.shape(0)[-1] if site.shape(0) else 1
+    nodes = {}
+    for place, (mode, number, feature, *sides) in enumerate(
+        zip(modes, splits, *columns, strict=True)
+    ):
+        if not 0 <= mode < len(MODES) or not 0 <= feature < width:
+            raise Refusal(f"expected a known mode and feature, got {mode} and {feature}")
+        known = tuple(next(members, ())) if MODES[mode] == "BRANCH_MEMBER" else (number,)
+        true, false = (
+            side + count * bool(leaf[place]) for side, leaf in zip(sides, leafs, strict=True)
+        )
+        nodes[place] = Node(feature, MODES[mode], known, true, false)
+    leaves = {
+        count + place: weight * np.eye(targets)[ids[place]] for place, weight in enumerate(weights)
+    }
+    return Forest(nodes, leaves, roots)
+
+
+def _members(site: Site) -> list[list[float]]:
+    """The sets of numbers, one for each node that has one."""
+    if site.attr("membership_values", None) is None:
+        return []
+    values = _tensor(site, "membership_values")
+    ends = [-1, *np.flatnonzero(np.isnan(values)).tolist(), len(values)]
+    sets = [values[low + 1 : high].tolist() for low, high in pairwise(ends)]
+    return [part for part in sets if part]
+
+
 def _weigh(
     site: Site,
     what: str,
@@ -131,26 +193,46 @@ def _aggregated(site: Site, forest: Forest, way: str) -> str:
     ]
     attrs = {"trees": known.trees, "depth": known.depth}
     leaves = site.step("trees", "leaves", x, *columns, **attrs)
+    if way in ("MIN", "MAX") and site.graph.shape(leaves)[2] == 1:
+        return _extreme(site, leaves, least=way == "MIN")
     if way == "AVERAGE":
         return site.step("reduce_mean", "mean", leaves, axes=(1,), keepdims=False)
     if way != "SUM":
-        raise Refusal(f"expected SUM or AVERAGE as aggregate, got {way}")
+        raise Refusal(f"expected SUM or AVERAGE as aggregate of several targets, got {way}")
     return site.step("reduce_sum", "sum", leaves, axes=(1,), keepdims=False)
+
+
+def _extreme(site: Site, leaves: str, *, least: bool) -> str:
+    """The least or the greatest of the trees' values, [samples, 1]."""
+    samples, trees, _ = site.graph.shape(leaves)
+    flat = reshaped(site, leaves, (1, samples, trees))
+    flat = site.step("neg", "negative", flat) if least else flat
+    window = {"kernel": (trees,), "strides": (trees,), "dilations": (1,), "pads": (0, 0)}
+    top = reshaped(site, site.step("max_pool", "extreme", flat, **window), (samples, 1))
+    return site.step("neg", "least", top) if least else top
 
 
 def _ints(site: Site, name: str) -> list[int]:
     return [int(item) for item in site.attr(name, ())]
 
 
+def _tensor(site: Site, name: str) -> Floats:
+    """An attribute that is a tensor, as a list. Raises Refusal where there is none."""
+    tensor = site.attr(name, None)
+    if tensor is None:
+        raise Refusal(f"expected {name}, got none")
+    return numpy_helper.to_array(tensor).astype(np.float64).ravel()
+
+
 def _floats(site: Site, name: str) -> Floats:
     """An attribute that lists numbers, or the one that holds them as a tensor."""
-    tensor = site.attr(f"{name}_as_tensor", None)
-    if tensor is not None:
-        return numpy_helper.to_array(tensor).astype(np.float64).ravel()
+    if site.attr(f"{name}_as_tensor", None) is not None:
+        return _tensor(site, f"{name}_as_tensor")
     return np.array(site.attr(name, ()), np.float64)
 
 
 CONVERTERS: Converters = {
+    (ML_DOMAIN, "TreeEnsemble"): tree_ensemble,
     (ML_DOMAIN, "TreeEnsembleClassifier"): tree_ensemble_classifier,
     (ML_DOMAIN, "TreeEnsembleRegressor"): tree_ensemble_regressor,
 }

@@ -110,7 +110,9 @@ def exact_bits(
 ) -> dict[str, int]:
     """Fraction bits of the inputs whose numbers are compared as they are."""
     found = {name: EXACT_BITS - domains[name].power for name in compared(graph)}
-    return {name: (table[name].bits or bits) if name in table else bits for name, bits in found.items()}
+    return {
+        name: (table[name].bits or bits) if name in table else bits for name, bits in found.items()
+    }
 
 
 def _exact(graph: Graph, data: Mapping[str, Floats], names: Sequence[str]) -> dict[str, Sizes]:

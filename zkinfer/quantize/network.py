@@ -23,8 +23,8 @@ from zkinfer.layers.emitting import copying, ranking, refined, rounding
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 from zkinfer.quantize.formats import (
-    MAX_CONSTANT_BITS,
     DECIDED_BITS,
+    MAX_CONSTANT_BITS,
     OUTPUT_BITS,
     Ends,
     Format,
@@ -64,7 +64,6 @@ class Rounded:
         if use not in self.latest or self.latest[use][0] != scale:
             self.latest[use] = (scale, to_integers(array, scale))
         return self.latest[use][1]
-
 
     def cut(self, use: tuple[str, str], array: Any, scale: int, ends: tuple[int, int]) -> Integers:
         """The integers of a constant rounded down and cut to ends, which the use tells too."""

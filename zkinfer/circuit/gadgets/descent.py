@@ -1,6 +1,6 @@
 """Paths through binary trees whose splits are rows of one hidden table.
 
-Row i holds a feature f_i, a threshold t_i, two children c_i and two values v_i (of any length). Tree
+Row i holds a feature f_i, a threshold t_i, two children c_i and two values v_i, of any length. Tree
 k starts at row k. At row r the first child and value are taken if x[f_r] <= t_r, else the second.
 Where a split ends in a leaf, its child is the split itself, so that what follows decides as it did.
 At step s of tree k, with advice r, f, t, c, v and z,
@@ -21,8 +21,10 @@ t - z takes. Trace a step: 6, and 2 a value.
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from zkinfer.circuit import arrange, linear
 from zkinfer.circuit import value as views
@@ -32,18 +34,20 @@ from zkinfer.circuit.gadgets.nonlinear import multiply, sign_bit
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 
+_Number = TypeVar("_Number", np.int64, np.float64)
+
 
 def paths(
-    x: Integers,
+    x: npt.NDArray[_Number],
     features: Integers,
-    thresholds: Integers,
+    thresholds: npt.NDArray[_Number],
     children: Integers,
     trees: int,
     depth: int,
 ) -> tuple[Integers, Integers]:
-    """The rows on the ways of numbers x [samples, columns], and which of the two each takes there.
+    """The rows on the ways of x [samples, columns], and which of its two sides each takes there.
 
-    features, thresholds: [rows]; children: [rows, 2]. Both are [samples, depth, trees].
+    features, thresholds: [rows]; children: [rows, 2]. Both results are [samples, depth, trees].
     """
     row = np.broadcast_to(np.arange(trees), (len(x), trees))
     rows, sides = [], []
