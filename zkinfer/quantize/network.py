@@ -175,6 +175,7 @@ class Network:
             outputs=outputs,
             declared={name: self.tensors[name] for name in (*domains, *self.weights)},
             columns=columns,
+            classes={name: self.task.graph.classes[name] for name in outputs if self._named(name)},
             **modes,
         )
         raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}
@@ -402,6 +403,11 @@ class Network:
             if fixed != name:
                 copying(self, self.derived(name, "/output"), fixed, name)
         return self.task.graph.outputs
+
+    def _named(self, name: str) -> bool:
+        """Whether an output's numbers are those of classes with names."""
+        classes, tensor = self.task.graph.classes.get(name, ()), self.tensors[name]
+        return not tensor.scale and 0 <= tensor.low and tensor.high < len(classes)
 
     def _label(self) -> tuple[str, ...]:
         (scores,), (name,) = self.task.graph.outputs, self.task.names
