@@ -139,6 +139,18 @@ def gather(attrs: Mapping[str, Any], table: Array, index: Array, *starts: Array)
     return table[sum(starts, index % attrs["extent"]).astype(int)]
 
 
+def trees(attrs: Mapping[str, Any], x: Array, *table: Array) -> Array:
+    features, thresholds, children, values = (part.reshape(-1, *part.shape[2:]) for part in table)
+    y = np.empty((len(x), attrs["trees"], values.shape[-1]))
+    for sample, tree in np.ndindex(y.shape[:2]):
+        row = tree
+        for _ in range(attrs["depth"]):
+            at, side = row, int(x[sample, int(features[row])] > thresholds[row])
+            row = int(children[at, side])
+        y[sample, tree] = values[at, side]
+    return y
+
+
 def around(attrs: Mapping[str, Any], x: Array) -> Array:
     axes = tuple(attrs["axes"])
     return (
@@ -196,6 +208,7 @@ OPS: dict[str, Any] = {
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
     "gather": gather,
+    "trees": trees,
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),

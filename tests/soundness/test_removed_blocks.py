@@ -398,10 +398,13 @@ def detours(
     case: Case, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
 ) -> Iterator[Attempt]:
     """Ways through trees that are elsewhere at one step: by another row, by another decision, or by
-    another number. What comes after goes on from there.
+    another number. What comes after goes on from there. And values that no row has.
     """
     head, _, tail = path.partition("/")
     found = [node for node in case.graph.nodes if (node.name, node.op) == (head, "trees")]
+    if found and tail == "splits/look_up":
+        for entry in range(mine[f"{head}/value"].size):
+            yield inputs, {f"{head}/value": added(entry, 1)}
     if not found or tail not in ("start", "step", "decision/sign", "columns/look_up"):
         return
     x, features, thresholds, children, _ = (

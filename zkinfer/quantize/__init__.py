@@ -18,6 +18,7 @@ from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
+from zkinfer.quantize.copies import with_copies
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
@@ -82,7 +83,7 @@ def quantize(
     data, data_range = _data(graph, calibration, input_range)
     table = sizes(graph, data) if data_range is None else {}
     powers = {name: size.along(graph.shape(name)) for name, size in table.items()}
-    task = make_task(fold(graph, powers), names, output_mode, hidden=hidden)
+    task = make_task(with_copies(fold(graph, powers)), names, output_mode, hidden=hidden)
     data, oracle = divided(data, powers), Whole(oracle, powers)
     known = run_floats(task, data, oracle)
     reference = known.outputs

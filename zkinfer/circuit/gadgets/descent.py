@@ -64,9 +64,10 @@ def descend(
 ) -> Value:
     """The values at the ends of all paths, [samples, trees, values], not stored.
 
-    x: [samples, columns]. columns: stored: features and thresholds [n, m], children [n, m, 2] and
-    values [n, m, 2, values], of the n m rows of the table.
+    x: [samples, columns]. columns: features and thresholds [n, m], children [n, m, 2] and values
+    [n, m, 2, values], of the n m rows of the table.
     """
+    columns = tuple(_plain(b, f"{path}/column{n}", column) for n, column in enumerate(columns))
     shape, count = (x.shape[0], depth, trees), columns[0].shape[0] * columns[0].shape[1]
     rows = _rows(b, x, columns, trees, depth)
     r = _advice(b, f"{path}/row", shape, Interval(0, count - 1), rows)
@@ -122,6 +123,12 @@ def _advice(
     return b.advice(path, Segment.TRACE, shape, *ends, array, certain=ends)
 
 
+def _plain(b: Builder, path: str, value: Value) -> Value:
+    """The value, stored unless it is so already, each axis one factor."""
+    stored = value.factors == views.factors_of(value.shape) and not value.is_weighted
+    return value if stored and not value.parts else b.store(path, value)
+
+
 def _less(a: Value, b: Value) -> Value:
     return linear.add(a, linear.scale(b, -1))
 
@@ -129,8 +136,7 @@ def _less(a: Value, b: Value) -> Value:
 def _entries(b: Builder, path: str, x: Value, f: Value) -> Value:
     """The numbers of x [samples, columns] at stored features [samples, depth, trees], stored."""
     samples, width = x.shape
-    if x.factors != views.factors_of(x.shape) or x.is_weighted:
-        x = b.store(f"{path}/numbers", x)
+    x = _plain(b, f"{path}/numbers", x)
     array = places = None
     if b.solving:
         chosen = np.clip(f.array, 0, width - 1)
