@@ -79,7 +79,8 @@ class Verified:
     times 2**-scale, with the scale in the verifying key.
     inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
-    has names for them. context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
+    has names for them.
+    context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
     hex strings that name the committed weights, the circuit and the verifying key.
     """
 

@@ -73,11 +73,9 @@ def trees(
 
     def leaf(place: tuple[int, ...]) -> int:
         sample, tree, number = place
-        row, side = tree, 0
+        at, side = divmod(tree, inner), 0
         for step in range(attrs["depth"]):
-            if step:
-                row = children[at][side]
-            at = divmod(row, inner)
+            at = divmod(children[at][side], inner) if step else at
             side = int(x[sample, features[at]] > thresholds[at])
         return v[at][side, number]
 

@@ -402,10 +402,11 @@ def detours(
     """
     head, _, tail = path.partition("/")
     found = [node for node in case.graph.nodes if (node.name, node.op) == (head, "trees")]
-    if found and tail == "splits/look_up":
+    if found and tail.startswith("splits/"):
         for entry in range(mine[f"{head}/value"].size):
             yield inputs, {f"{head}/value": added(entry, 1)}
-    if not found or tail not in ("start", "step", "decision/sign", "columns/look_up"):
+    looks = tail.startswith("columns/")
+    if not found or not (looks or tail in ("start", "step", "decision/sign")):
         return
     x, features, thresholds, children, _ = (
         inputs.get(name, weights.get(name)) for name in found[0].inputs
@@ -416,7 +417,7 @@ def detours(
         sample, step, tree = index
         for row in range(len(f)) if tail in ("start", "step") else (rows[index],):
             z = x[sample, f[row]]
-            z = 2 * t[row] + 1 - z if tail.startswith("columns") else z
+            z = 2 * t[row] + 1 - z if looks else z
             side = (z > t[row]) != (tail == "decision/sign")
             changed = np.array(rows)
             changed[index], at = row, c[row, int(side)]
@@ -428,7 +429,7 @@ def detours(
             if tail == "decision/sign":
                 top = int(case.graph.tensors[found[0].inputs[2]].high).bit_length() + 1
                 lies[f"{head}/decision/bits"] = flipped(flat, top)
-            elif tail == "columns/look_up":
+            elif looks:
                 lies[f"{head}/number"] = added(flat, int(z - x[sample, f[row]]))
             yield inputs, lies
 

@@ -1,8 +1,8 @@
 """trees(x, features, thresholds, children, values): where numbers lead in binary trees.
 
 x [samples, columns] makes [samples, trees, values]; the constants are a table whose rows, along
-two axes, are splits (zkinfer.ops.trees). Attributes: trees; depth, the steps of a path. The numbers of x
-are compared as they are: where they are an input's, that gets a finer grid.
+two axes, are splits (zkinfer.ops.trees). Attributes: trees; depth, the steps of a path. The numbers
+of x are compared as they are: where they are an input's, that gets a finer grid.
 """
 
 import math

@@ -19,8 +19,13 @@ def class_count(site: Site) -> int:
 
 
 def transformed(site: Site, scores: str, way: str | None = None) -> str:
-    """Scores [samples, values] after a post_transform, the node's own if none is given."""
+    """Scores [samples, values] after a post_transform, the node's own if none is given.
+
+    Of single scores onnxruntime knows PROBIT alone.
+    """
     way = way or str(site.attr("post_transform", "NONE"))
+    if site.graph.shape(scores)[1] == 1 and way != "PROBIT":
+        return scores
     if way not in _TRANSFORMS:
         raise Refusal(f"expected one of {', '.join(_TRANSFORMS)} as post_transform, got {way}")
     return _TRANSFORMS[way](site, scores)

@@ -13,6 +13,7 @@ from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.classes import both, class_count, labelled, scored, transformed
 from zkinfer.onnx_import.moves import end_to_end, reshaped
 from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
+from zkinfer.onnx_import.reductions import exponentials
 
 Floats = npt.NDArray[np.float64]
 
@@ -38,10 +39,15 @@ def linear_classifier(site: Site) -> None:
         labelled(site, scores)
         scored(site, scores)
         return
-    labelled(site, both(site, scores, complement=False))
-    if site.uses_output(1):
-        done = transformed(site, scores)
-        site.graph.alias(site.node.outputs[1], both(site, done, complement=True))
+    signed = both(site, scores, complement=False)
+    labelled(site, signed)
+    way = site.attr("post_transform", "NONE")
+    if way == "PROBIT":
+        raise Refusal("expected another post_transform of one score than PROBIT")
+    if way == "LOGISTIC":
+        scored(site, signed)
+    elif site.uses_output(1):
+        site.graph.alias(site.node.outputs[1], both(site, scores, complement=True))
 
 
 def svm_regressor(site: Site) -> None:
@@ -134,12 +140,7 @@ def _kernels(site: Site) -> str:
         own = site.step("reduce_sum", "squares", own, axes=(1,), keepdims=True)
         distances = site.step("add", "distances", _product(site, x, -2 * vectors.T, squares), own)
         by = site.step("mul", "exponents", distances, site.weight("gamma", np.array(-gamma)))
-        return site.step(
-            "function",
-            "kernels",
-            site.step("clip", "below", by, low=-np.inf, high=0.0),
-            function="exp",
-        )
+        return exponentials(site, by)
     y = _product(site, x, gamma * vectors.T, np.array([shift]))
     if way == "SIGMOID":
         return site.step("function", "kernels", y, function="tanh")

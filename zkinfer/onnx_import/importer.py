@@ -68,7 +68,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
     used = frozenset(outputs).union(*(reads(node.proto) for node in nodes))
-    names = used.union(constants, fixed, *(node.outputs for node in nodes))
+    names = used.union(constants, fixed, *(node.output for node in model.graph.node))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})

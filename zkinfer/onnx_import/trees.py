@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.classes import both, class_count, labelled, scored, transformed
 from zkinfer.onnx_import.forest import ORDERED, UNORDERED, Forest, Node, numbers, table
-from zkinfer.onnx_import.moves import reshaped
+from zkinfer.onnx_import.moves import end_to_end, reshaped, sliced
 from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
 from zkinfer.onnx_import.thresholds import moved
 
@@ -35,8 +35,12 @@ def tree_ensemble_regressor(site: Site) -> None:
     base = _floats(site, "base_values")
     if len(base) not in (0, targets):
         raise Refusal(f"expected a base value for each of {targets} targets, got {len(base)}")
-    if base.any():
-        scores = site.step("add", "based", scores, site.weight("base", base))
+    if base.any() and targets > 1 and not all(_always(site, "target", n) for n in range(targets)):
+        raise Refusal(
+            "expected, beside base values, trees all of whose leaves have values of each target: "
+            "onnxruntime adds none to a target without a value; list values of zero too"
+        )
+    scores = _based(site, scores, base)
     site.graph.alias(site.node.outputs[0], transformed(site, scores))
 
 
@@ -53,23 +57,77 @@ def tree_ensemble(site: Site) -> None:
 
 def tree_ensemble_classifier(site: Site) -> None:
     """The sum of all trees' votes for each class, plus base values, and the class of most votes."""
-    count = class_count(site)
-    ids = _ints(site, "class_ids")
-    single = count == 2 and len(set(ids)) == 1
-    forest = _forest(site, "class", 1 if single else count)
-    base = _floats(site, "base_values")
-    votes = _aggregated(site, forest, "SUM")
-    if len(base) == 2 and single:
-        base = base[1:]
-    if len(base) not in (0, 1 if single else count):
+    count, base = class_count(site), _floats(site, "base_values")
+    if count == 2:
+        _of_two_classes(site, base)
+        return
+    if len(base) not in (0, count):
         raise Refusal(f"expected a base value for each of {count} classes, got {len(base)}")
-    if base.any():
-        votes = site.step("add", "based", votes, site.weight("base", base))
-    if single:
-        positive = bool((_floats(site, "class_weights") >= 0).all())
-        votes = both(site, votes, complement=positive)
+    if not len(base) and (_floats(site, "class_weights") < 0).any():
+        some = [kind for kind in range(count) if not _always(site, "class", kind)]
+        if some:
+            raise Refusal(
+                f"expected a tree all of whose leaves vote on class {some[0]}, got none: "
+                "onnxruntime passes over classes without a vote; list votes of zero too"
+            )
+    votes = _based(site, _aggregated(site, _forest(site, "class", count), "SUM"), base)
     labelled(site, votes)
     scored(site, votes)
+
+
+def _of_two_classes(site: Site, base: Floats) -> None:
+    """As onnxruntime has it: votes v on the second class alone mean it where v > 0, or v > 1/2 if
+    no vote is negative, and the first class then has -v or 1 - v; of votes on both classes those on
+    the second decide by their sign. With class_ids of 1 the first has none.
+    """
+    ids = sorted(set(_ints(site, "class_ids")))
+    if len(ids) == 2:
+        whole = len(base) == 0 and all(
+            _always(site, "class", kind, everywhere=True) for kind in ids
+        )
+        if not whole or list(site.attr("classlabels_int64s", ())) != [0, 1]:
+            raise Refusal(
+                "expected votes of every leaf on both classes 0 and 1, without base values, or on "
+                "one class: of others onnxruntime makes no scores of one meaning"
+            )
+        votes = _aggregated(site, _forest(site, "class", 2), "SUM")
+        labelled(site, both(site, sliced(site, votes, {1: (1, 2, 1)}), complement=False))
+        scored(site, votes)
+        return
+    if len(base) > (ids == [0]):
+        raise Refusal(f"expected no base values or, of class 0, one, got {len(base)}")
+    votes = _based(site, _aggregated(site, _forest(site, "class", 1), "SUM"), base)
+    positive = bool((_floats(site, "class_weights") >= 0).all())
+    signed = both(site, votes, complement=False)
+    pair = both(site, votes, complement=True) if positive else signed
+    labelled(site, pair)
+    if ids == [1]:
+        none = site.weight("none", np.zeros((site.graph.shape(votes)[0], 1)))
+        scored(site, end_to_end(site, (none, votes), 1))
+    elif site.attr("post_transform", "NONE") == "PROBIT":
+        raise Refusal("expected another post_transform of one score than PROBIT")
+    elif site.attr("post_transform", "NONE") == "LOGISTIC":
+        scored(site, signed)
+    elif site.uses_output(1):
+        site.graph.alias(site.node.outputs[1], pair)
+
+
+def _always(site: Site, what: str, kind: int, *, everywhere: bool = False) -> bool:
+    """Whether all leaves of a tree, or of all trees, have a value of a class or target."""
+    nodes = zip(_ints(site, "nodes_treeids"), _ints(site, "nodes_nodeids"), strict=False)
+    modes = site.attr("nodes_modes", ())
+    leaves = {pair for pair, mode in zip(nodes, modes, strict=False) if mode == "LEAF"}
+    columns = (_ints(site, f"{what}_{name}") for name in ("treeids", "nodeids", "ids"))
+    votes = {(tree, node) for tree, node, own in zip(*columns, strict=False) if own == kind}
+    lacking = {tree for tree, _ in leaves - votes}
+    return not lacking if everywhere else lacking != {tree for tree, _ in leaves}
+
+
+def _based(site: Site, scores: str, base: Floats) -> str:
+    """The scores plus base values."""
+    if not base.any():
+        return scores
+    return site.step("add", "based", scores, site.weight("base", base))
 
 
 def _forest(site: Site, what: str, values: int) -> Forest:

@@ -89,7 +89,8 @@ def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
         for axis in _axes(len(graph.shape(name))):
             if name not in found and _differ([_by_column(data[name], axis)]):
                 found[name] = _sizes(data[name], axis)
-    found.update(_exact(graph, data, [name for name in compared(graph) if name in real]))
+    fine = [name for name in compared(graph) if name in real and graph.shape(name)]
+    found.update(_exact(graph, data, fine))
     return {name: one for name, one in found.items() if name not in graph.outputs}
 
 

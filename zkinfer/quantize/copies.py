@@ -1,7 +1,7 @@
 """Rounded copies of numbers that are compared as they are, for all that does not compare them.
 
-An input that trees read has many bits. What else reads it, as a linear model beside them does, reads
-a copy in a format of its own.
+An input that trees read has many bits. What else reads it, as a linear model beside them does,
+reads a copy in a format of its own.
 """
 
 import math
