@@ -4,11 +4,10 @@ An input that trees read has many bits. What else reads it, as a linear model be
 reads a copy in a format of its own.
 """
 
-import math
 from dataclasses import replace
 
 from zkinfer.graph import Graph, Node, unused
-from zkinfer.layers import LAYERS
+from zkinfer.layers import COPY, COPY_ATTRS, LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.quantize.columns import compared
 
@@ -35,8 +34,7 @@ def with_copies(graph: Graph) -> Graph:
                 tensors[copies[name]] = graph.tensors[name]
                 made = unused(copies[name], taken)
                 taken.add(made)
-                ends = {"low": -math.inf, "high": math.inf}
-                nodes.append(Node(made, "clip", (name,), (copies[name],), ends))
+                nodes.append(Node(made, COPY, (name,), (copies[name],), COPY_ATTRS))
             inputs[place] = copies[name]
         nodes.append(replace(node, inputs=tuple(inputs)))
     return replace(graph, nodes=tuple(nodes), tensors=tensors) if copies else graph
