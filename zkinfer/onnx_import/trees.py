@@ -175,8 +175,7 @@ def _forest(site: Site, what: str, values: int) -> Forest:
 def _forest_of_opset_5(site: Site, targets: int) -> Forest:
     """The trees of TreeEnsemble: nodes and leaves apart, each by its place in lists."""
     modes = _tensor(site, "nodes_modes").astype(np.int64).tolist()
-    splits = list(numbers(_tensor(site, "nodes_splits").tolist()))
-    members = iter(_members(site))
+    splits, members = _tensor(site, "nodes_splits").tolist(), iter(_members(site))
     columns: list[list[int]] = [
         _ints(site, f"nodes_{name}") for name in ("featureids", "truenodeids", "falsenodeids")
     ]
@@ -196,7 +195,8 @@ def _forest_of_opset_5(site: Site, targets: int) -> Forest:
     ):
         if not 0 <= mode < len(MODES) or not 0 <= feature < width:
             raise Refusal(f"expected a known mode and feature, got {mode} and {feature}")
-        known = tuple(next(members, ())) if MODES[mode] == "BRANCH_MEMBER" else (number,)
+        own = next(members, []) if MODES[mode] == "BRANCH_MEMBER" else [number]
+        known = tuple(numbers(own))
         true, false = (
             side + count * bool(leaf[place]) for side, leaf in zip(sides, leafs, strict=True)
         )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.encoding import MAX_COLUMNS, Columns
+from zkinfer.encoding import MAX_BITS, MAX_COLUMNS, Columns
 from zkinfer.graph import Graph, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
@@ -33,9 +33,9 @@ FEWEST = 8
 SHARE = 1 / 8
 """A column is judged by this many numbers that are not zero, and by this part of all of them."""
 
-EXACT_BITS, MOST_EXACT_BITS = 46, 58
-"""Of numbers that are compared as they are: with the fewer a float32 that is a millionth of the
-calibration data's largest at least is itself, with the more the data are, if they are not so yet.
+EXACT_BITS = 46
+"""Of numbers that are compared as they are: a float32 that is a millionth of the calibration data's
+largest at least is itself. They have more, up to MAX_BITS, if the data need them.
 """
 
 COLUMN_MARGIN = 8.0
@@ -120,7 +120,7 @@ def _exact(graph: Graph, data: Mapping[str, Floats], names: Sequence[str]) -> di
     """Inputs by their last axes, of as many bits, all alike, as tell their data apart."""
     made = {name: _sizes(data[name], len(graph.shape(name)) - 1) for name in names}
     needed = [_needed(_by_column(data[name], one.axis), one) for name, one in made.items()]
-    bits = min(max([EXACT_BITS, *needed]), MOST_EXACT_BITS)
+    bits = min(max([EXACT_BITS, *needed]), MAX_BITS)
     return {name: replace(one, bits=bits) for name, one in made.items()}
 
 
