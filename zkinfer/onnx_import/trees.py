@@ -4,6 +4,7 @@ TreeEnsemble of ai.onnx.ml.
 Where a missing number goes is passed over: the numbers of a proof are finite.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -157,7 +158,10 @@ def _forest(site: Site, what: str, values: int) -> Forest:
             raise Refusal(f"expected a known mode of nodes, got {mode}")
         if not 0 <= feature < width:
             raise Refusal(f"expected features from 0 to {width - 1}, got {feature}")
-        sides = [places.get((tree, side), -1) for side in (true, false)]
+        for side in (true, false):
+            if (tree, side) not in places:
+                raise Refusal(f"expected nodes that exist, got a branch to {side} in tree {tree}")
+        sides = [places[tree, side] for side in (true, false)]
         nodes[place] = Node(feature, mode, (number,), *sides)
     _weigh(site, what, values, places, leaves)
     led_to = {side for node in nodes.values() for side in (node.true, node.false)}
@@ -167,7 +171,9 @@ def _forest(site: Site, what: str, values: int) -> Forest:
             if tree in firsts:
                 raise Refusal(f"expected one root in each tree, got two in tree {tree}")
             firsts[tree] = place
-    if len(firsts) != len(set(trees)):
+    sizes = Counter(trees)
+    lone = [tree for tree, place in firsts.items() if place in leaves and sizes[tree] > 1]
+    if lone or len(firsts) != len(set(trees)):
         raise Refusal("expected trees, got branches that lead in a circle")
     return Forest(nodes, leaves, list(firsts.values()))
 
