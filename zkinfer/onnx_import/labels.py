@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from zkinfer.onnx_import.node import ML_DOMAIN
 
 LABELS = "classlabels_strings"
+_INTEGERS = dict.fromkeys(("LinearClassifier", "SVMClassifier"), "classlabels_ints")
 _KEY = "zkinfer.classes."
 _MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"))
 """Operators that keep the entries of their first input."""
@@ -75,7 +76,8 @@ def _rewritten(
     for attribute in node.attribute:
         if attribute.name == LABELS and attribute.strings:
             texts = [text.decode(errors="replace") for text in attribute.strings]
-            numbers = helper.make_attribute("classlabels_int64s", list(range(len(texts))))
+            name = _INTEGERS.get(node.op_type, "classlabels_int64s")
+            numbers = helper.make_attribute(name, list(range(len(texts))))
             attribute.CopyFrom(numbers)
             if node.op_type != "ZipMap":
                 yield node.output[0], texts
