@@ -120,6 +120,7 @@ def prose() -> Dataset:
 
 DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "breast_cancer": breast_cancer,
+    "cancer_boosting": breast_cancer,
     "digits_mlp": digits,
     "lenet5": mnist,
     "mlp_784_128_10": mnist_flat,

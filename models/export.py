@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.data import Floats
 
-OPSET = 17
+ML_DOMAIN = "ai.onnx.ml"
+OPSETS = {"": 17, ML_DOMAIN: 3}
 IR_VERSION = 8
 
 
@@ -125,22 +126,34 @@ class GraphWriter:
     def save(self, path: Path, x: str, output_name: str, output_shape: Sequence[int]) -> None:
         """Makes tensor x the output, checks the model with onnx.checker and writes it to path."""
         for node in self._nodes:
-            if node.output[0] == x:
-                node.output[0] = output_name
+            node.output[:] = [output_name if name == x else name for name in node.output]
         output = helper.make_tensor_value_info(
             output_name, TensorProto.FLOAT, ["batch", *output_shape]
         )
+        used = {"", *(node.domain for node in self._nodes)}
         graph = helper.make_graph(
             self._nodes, self._name, self._inputs, [output], initializer=self._constants
         )
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
+            opset_imports=[
+                helper.make_opsetid(name, OPSETS[name]) for name in OPSETS if name in used
+            ],
             ir_version=IR_VERSION,
             producer_name="zkinfer-models",
         )
         onnx.checker.check_model(model, full_check=True)
         path.write_bytes(model.SerializeToString(deterministic=True))
+
+    def classifier(self, name: str, x: str, attrs: Mapping[str, Any]) -> str:
+        """TreeEnsembleClassifier of ai.onnx.ml; its scores, without the labels."""
+        labels, output = f"{name}_label", f"{name}_output"
+        self._nodes.append(
+            helper.make_node(
+                "TreeEnsembleClassifier", [x], [labels, output], name, domain=ML_DOMAIN, **attrs
+            )
+        )
+        return output
 
     def node(self, op: str, name: str, *inputs: str, **attrs: Any) -> str:
         """Any node without constants of its own."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import large, mobile, recurrent, transformers
+from models import large, mobile, recurrent, transformers, trees
 from models.data import random_images
 
 Inputs = dict[str, npt.NDArray[Any]]
@@ -60,6 +60,7 @@ GENERATED: Mapping[str, Generated] = {
     "resnet18": Generated(large.resnet18, partial(_images, 32, 32)),
     "resnet18_224": Generated(large.resnet18_224, partial(_images, 224, 224), 16),
     "mlp_1024_4096_1000": Generated(large.mlp_1024_4096_1000, partial(_uniform, "x", (1024,))),
+    "trees_350": Generated(trees.random_trees, partial(_normal, "features", (25,))),
     "norm_mlp": Generated(transformers.norm_mlp, partial(_normal, "x", (64,))),
     "mobile_block": Generated(mobile.mobile_block, partial(_images, 32, 32)),
     "mobilenet_v3": Generated(mobile.mobilenet_v3, partial(_images, 48, 192), 32),

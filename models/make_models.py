@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 if not __package__:
     sys.path.insert(0, str(HERE.parent))
 
-from models import data, nn, nn_sequences, transformers  # noqa: E402
+from models import data, nn, nn_sequences, transformers, trees  # noqa: E402
 from models.export import GraphWriter  # noqa: E402
 from models.generated import GENERATED, Inputs  # noqa: E402
 
@@ -42,6 +42,11 @@ def breast_cancer(path: Path) -> None:
     name = writer.subtract("center", "features", mean)
     name = writer.divide("standardize", name, deviation)
     writer.save(path, _write_dense(writer, name, layers), "scores", (2,))
+
+
+def cancer_boosting(path: Path) -> None:
+    """Gradient boosting of 50 trees of depth 4 on the data of the risk MLP, raw."""
+    trees.boosted(path, data.breast_cancer(), 50, 4)
 
 
 def digits_mlp(path: Path) -> None:
@@ -194,6 +199,7 @@ COMMITTED: Mapping[str, Callable[[Path], None]] = {
     make.__name__: make
     for make in (
         breast_cancer,
+        cancer_boosting,
         digits_mlp,
         lenet5,
         mlp_784_128_10,

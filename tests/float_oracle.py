@@ -139,6 +139,18 @@ def gather(attrs: Mapping[str, Any], table: Array, index: Array, *starts: Array)
     return table[sum(starts, index % attrs["extent"]).astype(int)]
 
 
+def trees(attrs: Mapping[str, Any], x: Array, *table: Array) -> Array:
+    features, thresholds, children, values = (part.reshape(-1, *part.shape[2:]) for part in table)
+    y = np.empty((len(x), attrs["trees"], values.shape[-1]))
+    for sample, tree in np.ndindex(y.shape[:2]):
+        row = tree
+        for _ in range(attrs["depth"]):
+            at, side = row, int(x[sample, int(features[row])] > thresholds[row])
+            row = int(children[at, side])
+        y[sample, tree] = values[at, side]
+    return y
+
+
 def around(attrs: Mapping[str, Any], x: Array) -> Array:
     axes = tuple(attrs["axes"])
     return (
@@ -162,7 +174,28 @@ def normal(x: float) -> float:
     return (1 + math.erf(x / math.sqrt(2))) / 2
 
 
+def coupled(x: float) -> float:
+    r = min(max(1 / (1 + np.exp(-x)), 1e-7), 1 - 1e-7)
+    q, p = np.array([[(1 - r) ** 2, (r - 1) * r], [(r - 1) * r, r**2]]), np.full(2, 0.5)
+    for _ in range(100):
+        if abs(q @ p - p @ q @ p).max() < 0.0025:
+            break
+        for t in range(2):
+            p[t] += (p @ q @ p - q[t] @ p) / q[t, t]
+            p /= p.sum()
+    return float(p[0])
+
+
+def probit(x: float) -> float:
+    """Winitzki's approximation: erf(y)^2 is nearly 1 - exp(-y^2 (4/pi + a y^2) / (1 + a y^2))."""
+    a, less = 0.147, math.log(1 - (2 * x - 1) ** 2)
+    b = 2 / (math.pi * a) + less / 2
+    return math.copysign(math.sqrt(2 * (math.sqrt(b * b - less / a) - b)), x - 0.5)
+
+
 FUNCTIONS: dict[str, Any] = {
+    "coupled": coupled,
+    "probit": probit,
     **{name: getattr(math, name) for name in ("acos", "acosh", "asin", "asinh", "atan", "atanh")},
     **{name: getattr(math, name) for name in ("cos", "cosh", "erf", "exp", "log", "sin", "sinh")},
     "elu": lambda x: x if x > 0 else math.expm1(x),
@@ -196,6 +229,7 @@ OPS: dict[str, Any] = {
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
     "gather": gather,
+    "trees": trees,
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),

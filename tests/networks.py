@@ -1,5 +1,6 @@
 """Small fixed-point networks, one or more for every op, for the tests of circuits."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -353,6 +354,24 @@ def _look_ups() -> Mapping[str, FixedGraph]:
     return made
 
 
+def _trees() -> Mapping[str, FixedGraph]:
+    made = {}
+    for name, samples, rows, values, trees, depth in (
+        ("trees", 1, (2, 3), 2, 3, 2),
+        ("trees of several samples", 2, (3, 1), 1, 2, 3),
+        ("a tree of one step", 1, (2, 1), 1, 1, 1),
+    ):
+        net = Net()
+        x, f = net.input(samples, 3), net.weight(*rows, low=0, high=2)
+        t, c = (
+            net.weight(*rows, low=-9, high=7),
+            net.weight(*rows, 2, low=0, high=math.prod(rows) - 1),
+        )
+        v = net.weight(*rows, 2, values, scale=3)
+        made[name] = net.graph(net.node("trees", x, f, t, c, v, trees=trees, depth=depth))
+    return made
+
+
 def _divisions() -> Mapping[str, FixedGraph]:
     made = {}
     net = Net()
@@ -480,6 +499,7 @@ CASES = (
     _nonlinear,
     _distances,
     _look_ups,
+    _trees,
     _divisions,
     _sums_of_products,
     _networks,

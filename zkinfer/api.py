@@ -82,12 +82,15 @@ class Verified:
     outputs_fixed: the same as the integers that the network computed; a value is its integer
     times 2**-scale, with the scale in the verifying key.
     inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
+    classes: by output name, what the classes are called that its numbers stand for, where the model
+    has names for them.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
     hex strings that name the committed weights, the circuit and the verifying key.
     """
 
     outputs: Mapping[str, npt.NDArray[Any]]
     outputs_fixed: Mapping[str, Integers]
+    classes: Mapping[str, npt.NDArray[np.str_]]
     inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
     context: bytes
@@ -243,6 +246,7 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
     return Verified(
         outputs=_numbers(graph, outputs),
         outputs_fixed=outputs,
+        classes={name: np.array(graph.classes[name])[outputs[name]] for name in graph.classes},
         inputs=_numbers(graph, inputs) if inputs else None,
         inputs_fixed=inputs or None,
         context=proof.context,

@@ -381,6 +381,7 @@ def _statement(verified: "Verified") -> dict[str, Any]:
         "valid": True,
         "outputs": nested(verified.outputs),
         "outputs_fixed": nested(verified.outputs_fixed),
+        **({"classes": nested(verified.classes)} if verified.classes else {}),
         "context": os.fsdecode(verified.context),
         "key_digest": verified.key_digest,
         "model_commitment": verified.model_commitment,

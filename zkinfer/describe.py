@@ -78,6 +78,7 @@ def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
             "scale": encoding.scale.squeeze().tolist(),
             "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
             "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
+            **({"classes": list(graph.classes[name])} if name in graph.classes else {}),
         }
     return described
 

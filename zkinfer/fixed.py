@@ -55,6 +55,7 @@ class FixedGraph:
 
     weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
     those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
+    classes: of outputs that are numbers of classes, from 0 on, what these are called.
     Raises FormatError when the parts do not fit together.
     """
 
@@ -67,6 +68,7 @@ class FixedGraph:
     output_mode: str
     weights_mode: str
     columns: Mapping[str, Columns] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tensors: Mapping[str, FixedTensor] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +103,9 @@ class FixedGraph:
         labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
         expected = set(self.outputs) if self.output_mode == "label" else set()
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
+        for name, classes in self.classes.items():
+            _check(name in self.outputs, f"classes of {name}, which is no output")
+            _check_classes(name, classes, tensors[name])
         object.__setattr__(self, "tensors", tensors)
 
     def encoding(self, name: str) -> Encoding:
@@ -135,6 +140,7 @@ class FixedGraph:
         ]
         document = {
             **({"tables": list(tables)} if tables else {}),
+            **({"classes": {n: list(c) for n, c in self.classes.items()}} if self.classes else {}),
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
@@ -231,6 +237,13 @@ def _check_columns(name: str, columns: Columns, tensor: FixedTensor) -> None:
     _check(fits, f"input {name}: columns with other bounds than it has")
 
 
+def _check_classes(name: str, classes: Sequence[str], tensor: FixedTensor) -> None:
+    for text in classes:
+        _check_name(text)
+    fits = not tensor.scale and 0 <= tensor.low and tensor.high < len(classes)
+    _check(fits, f"output {name}: names of {len(classes)} classes, or numbers that are no classes")
+
+
 def _infer(node: FixedNode, tensors: Mapping[str, FixedTensor]) -> list[FixedTensor]:
     _check(node.op in OPS, f"node {node.name}: operator {node.op} does not exist")
     op = OPS[node.op]
@@ -267,8 +280,10 @@ def _is_kind(value: Any, kind: str) -> bool:
 def _graph(document: Any) -> FixedGraph:
     """The graph of a document; what that says of outputs is still to be checked."""
     keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-    known = isinstance(document, dict) and set(document) - {"tables"} == keys
+    known = isinstance(document, dict) and set(document) - {"tables", "classes"} == keys
     _check(known, "its members are not known")
+    classes = document.get("classes", {})
+    _check(isinstance(classes, dict), "its classes are no object")
     tables = [_tuple(entry) for entry in _list(document.get("tables", []))]
     inputs = [_input(entry) for entry in _list(document["inputs"])]
     weights = [_declaration(_list(entry)) for entry in _list(document["weights"])]
@@ -280,6 +295,7 @@ def _graph(document: Any) -> FixedGraph:
         outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
         declared=dict(declared),
         columns={name: columns for name, _, columns in inputs if columns is not None},
+        classes={name: tuple(map(_text, _list(listed))) for name, listed in classes.items()},
         **{mode: _text(document[mode]) for mode in MODES},
     )
 

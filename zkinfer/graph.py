@@ -69,7 +69,7 @@ class Graph:
     constants: float64 arrays by name. tensors: the types of all tensors, constants included.
     batch_axis: by input name, whether axis 0 is a batch axis, so that calibration samples stack
     along it. alike: what stands for tensors that shall have one format, such as those of the same
-    place in repeated steps.
+    place in repeated steps. classes: of outputs that are numbers of classes, what these are called.
     """
 
     inputs: tuple[str, ...]
@@ -79,6 +79,7 @@ class Graph:
     tensors: Mapping[str, TensorType]
     batch_axis: Mapping[str, bool]
     alike: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor."""

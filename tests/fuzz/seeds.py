@@ -21,6 +21,7 @@ from tests.networks import cases
 from tests.onnx_models import model, node
 from tests.properties.choices import Rejected, seeded
 from tests.properties.draw_bodies import BODIES
+from tests.properties.draw_classical import CLASSICAL
 from tests.properties.draw_models import single
 from tests.properties.draw_rewriting import REWRITING
 from zkinfer import container
@@ -319,7 +320,7 @@ def models() -> Iterator[tuple[str, bytes]]:
     }
     for name, proto in made.items():
         yield name, proto.SerializeToString()
-    for name in (*REWRITING, *BODIES):
+    for name in (*CLASSICAL, *REWRITING, *BODIES):
         yield f"drawn_{name}", _drawn(name).SerializeToString()
 
 

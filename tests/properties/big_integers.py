@@ -66,6 +66,22 @@ def gather(attrs: Attrs, table: Objects, index: Objects) -> Objects:
     return filled(shape, lambda place: table[index[place[:-1]], place[-1]])
 
 
+def trees(
+    attrs: Attrs, x: Objects, features: Objects, thresholds: Objects, children: Objects, v: Objects
+) -> Objects:
+    inner = features.shape[1]
+
+    def leaf(place: tuple[int, ...]) -> int:
+        sample, tree, number = place
+        at, side = divmod(tree, inner), 0
+        for step in range(attrs["depth"]):
+            at = divmod(children[at][side], inner) if step else at
+            side = int(x[sample, features[at]] > thresholds[at])
+        return v[at][side, number]
+
+    return filled((len(x), attrs["trees"], v.shape[-1]), leaf)
+
+
 def interpolate(attrs: Attrs, x: Objects) -> Objects:
     values, step = attrs["values"], 2 ** attrs["shift"]
 
@@ -276,6 +292,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "concat": concat,
     "conv": conv,
     "gather": gather,
+    "trees": trees,
     "interpolate": interpolate,
     "distances": distances,
     "divide": divide,

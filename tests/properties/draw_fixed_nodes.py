@@ -141,6 +141,33 @@ def _gather(d: Drawing) -> Drawn:
     return (table, old), {}
 
 
+def _trees(d: Drawing) -> Drawn:
+    x = d.any(lambda t: len(t.shape) == 2) if d.chance(40) else None
+    if x is None:
+        x = d.fresh((d.one((1, 1, 2, 3)), d.integer(1, 6)), d.scale(), weight=20)
+    known = d.tensors[x]
+    table = (d.integer(1, 4), d.one((1, 2, 4)))
+    rows = math.prod(table)
+    # no fold of a certificate's range but one of all its places is known to lie within a table
+    features = _places(d, table, known.shape[1])
+    children = _places(d, (*table, 2), rows)
+    thresholds = d.any(lambda t: t.shape == table and t.scale == known.scale)
+    if thresholds is None or d.chance(80):
+        thresholds = d.odd(table, known.scale, min(61, known.high.bit_length() + 1))
+    values = d.odd((*table, 2, d.integer(1, 3)), d.scale(), d.integer(1, 61))
+    attrs = {"trees": d.integer(1, rows + d.chance(5)), "depth": d.integer(1, 4)}
+    return (x, features, thresholds, children, values), attrs
+
+
+def _places(d: Drawing, shape: Shape, extent: int) -> str:
+    """Whole numbers that are places among so many."""
+    name = f"w{len(d.weights)}"
+    d.weights.append(name)
+    low = d.one((0, 0, 0, min(1, extent - 1)))
+    d.declared[name] = d.tensors[name] = FixedTensor(shape, 0, low, extent - d.one((1,) * 9 + (0,)))
+    return name
+
+
 def _interpolate(d: Drawing) -> Drawn:
     narrow = d.chance(60)
     name = d.fresh(d.extents(), d.scale(), weight=10, most=9) if narrow else d.operand(0, 8)
@@ -319,6 +346,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "concat": _concat,
     "conv": _conv,
     "gather": _gather,
+    "trees": _trees,
     "interpolate": _interpolate,
     "distances": _distances,
     "divide": _divide,

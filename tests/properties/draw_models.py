@@ -12,6 +12,7 @@ from onnx import helper
 from tests.properties.choices import Choices, Rejected
 from tests.properties.draw_attention import ATTENTION
 from tests.properties.draw_bodies import BODIES
+from tests.properties.draw_classical import CLASSICAL
 from tests.properties.draw_computing import COMPUTING
 from tests.properties.draw_deciding import DECIDING
 from tests.properties.draw_moving import MOVING
@@ -23,7 +24,8 @@ OPSETS = (17, *range(7, 17), *range(18, NEWEST + 1))
 """The most usual first. onnxruntime refuses every node of those that it does not know."""
 
 OPERATORS = {
-    **ATTENTION, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING, **BODIES,
+    **ATTENTION, **CLASSICAL, **COMPUTING, **MOVING, **NORMALIZING, **DECIDING, **REWRITING,
+    **BODIES,
 }  # fmt: skip
 USUAL = ("linear", "gemm", "conv", "unary", "arithmetic", "concat")
 """Operators that are drawn more often."""

@@ -336,7 +336,8 @@ def finished(graph: onnx.GraphProto, version: int, ir_version: int = 8) -> onnx.
     """The model of a graph at an opset."""
     domains = {node.domain for node in graph.node if node.op_type != "Constant"}
     opsets = [helper.make_opsetid("ai.onnx" if "ai.onnx" in domains else "", version)]
-    others = {"ai.onnx.ml": 3, "com.microsoft": 1}
+    newest = {node.op_type for node in graph.node} & {"TreeEnsemble"}
+    others = {"ai.onnx.ml": 5 if newest else 3, "com.microsoft": 1}
     opsets += [helper.make_opsetid(name, others[name]) for name in others if name in domains]
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 

@@ -394,6 +394,46 @@ def renumbered(
         yield inputs, lies | rows
 
 
+def detours(
+    case: Case, path: str, weights: Arrays, inputs: Arrays, mine: Arrays
+) -> Iterator[Attempt]:
+    """Ways through trees that are elsewhere at one step: by another row, by another decision, or by
+    another number. What comes after goes on from there. And values that no row has.
+    """
+    head, _, tail = path.partition("/")
+    found = [node for node in case.graph.nodes if (node.name, node.op) == (head, "trees")]
+    if found and tail.startswith("splits/"):
+        for entry in range(mine[f"{head}/value"].size):
+            yield inputs, {f"{head}/value": added(entry, 1)}
+    looks = tail.startswith("columns/")
+    if not found or not (looks or tail in ("start", "step", "decision/sign")):
+        return
+    x, features, thresholds, children, _ = (
+        inputs.get(name, weights.get(name)) for name in found[0].inputs
+    )
+    f, t, c = features.ravel(), thresholds.ravel(), children.reshape(-1, 2)
+    rows = mine[f"{head}/row"]
+    for index in np.ndindex(rows.shape):
+        sample, step, tree = index
+        for row in range(len(f)) if tail in ("start", "step") else (rows[index],):
+            z = x[sample, f[row]]
+            z = 2 * t[row] + 1 - z if looks else z
+            side = (z > t[row]) != (tail == "decision/sign")
+            changed = np.array(rows)
+            changed[index], at = row, c[row, int(side)]
+            for later in range(step + 1, rows.shape[1]):
+                changed[sample, later, tree] = at
+                at = c[at, int(x[sample, f[at]] > t[at])]
+            lies: Lies = {f"{head}/row": put(changed)}
+            flat = int(np.ravel_multi_index(index, rows.shape))
+            if tail == "decision/sign":
+                top = int(case.graph.tensors[found[0].inputs[2]].high).bit_length() + 1
+                lies[f"{head}/decision/bits"] = flipped(flat, top)
+            elif looks:
+                lies[f"{head}/number"] = added(flat, int(z - x[sample, f[row]]))
+            yield inputs, lies
+
+
 def shown(path: str, inputs: Arrays) -> Iterator[Attempt]:
     """Another output."""
     if path.endswith("/public"):
@@ -419,6 +459,7 @@ def aimed(case: Case, circuit: Circuit, path: str, seed: int) -> Tries:
         fractions(case, circuit, path, weights, inputs, mine),
         digits(case, circuit, path, weights, inputs, mine),
         renumbered(case, path, weights, inputs, mine),
+        detours(case, path, weights, inputs, mine),
     )
     yield from ((weights, attempt) for attempt in chain(*tries))
 

@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from zkinfer.layers.contract import Layer
+from zkinfer.layers.contract import Attrs, Layer
 
 _NAMES = sorted(module.name for module in iter_modules(__path__))
 _MODULES = {name: import_module(f"{__name__}.{name}") for name in _NAMES}
@@ -15,3 +15,7 @@ LAYERS: dict[str, Layer] = {
 
 PRODUCT = "mul"
 """The layer of products entry by entry."""
+
+COPY = "clip"
+COPY_ATTRS: Attrs = {"low": float("-inf"), "high": float("inf")}
+"""The layer whose output, with these attributes, is its operand in a format of its own."""

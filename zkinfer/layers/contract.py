@@ -161,6 +161,9 @@ class Emitter(Protocol):
     def multiple(self, name: str, steps: int, scale: int) -> str:
         """A constant of whole numbers, times so many steps of a scale. Raises TooWideError."""
 
+    def within(self, name: str, scale: int, ends: tuple[int, int]) -> str:
+        """A constant rounded down at a scale and cut to ends, all that its declaration tells."""
+
     def factor(self, name: str, bits: int) -> str:
         """A constant of a sum of products, in so many bits."""
 
@@ -226,6 +229,7 @@ class Layer:
     fold: what becomes of the output when operands are divided by powers of two; None where no
     constants make up for it.
     within: by their places, the whole numbers that operands have to be within.
+    compared: the places of operands whose numbers are compared with constants as they are.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -242,3 +246,4 @@ class Layer:
     emit: Callable[[Emitter, Node], tuple[Emitted, ...]]
     fold: Callable[[Attrs, Sequence[Divided]], Folded | None]
     within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}
+    compared: tuple[int, ...] = ()

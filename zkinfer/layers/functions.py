@@ -104,6 +104,36 @@ def softsign(x: Floats) -> Floats:
     return x / (1 + np.abs(x))
 
 
+def coupled(x: Floats) -> Floats:
+    """The probability of the first of two classes, by pairwise coupling (Wu, Lin and Weng, 2004) of
+    r = sigmoid(x) and 1 - r, iterated from 1/2 until libsvm stops.
+    """
+    r = np.clip(sigmoid(x), 1e-7, 1 - 1e-7)
+    q = np.array([[(1 - r) ** 2, (r - 1) * r], [(r - 1) * r, r**2]])
+    p = np.full((2, *r.shape), 0.5)
+    for _ in range(100):
+        slopes = (q * p).sum(axis=1)
+        total = (p * slopes).sum(axis=0)
+        going = np.abs(slopes - total).max(axis=0) >= 0.005 / 2
+        if not going.any():
+            break
+        for t in range(2):
+            step = np.where(going, (total - slopes[t]) / q[t, t], 0.0)
+            p[t] += step
+            total = (total + step * (step * q[t, t] + 2 * slopes[t])) / (1 + step) ** 2
+            slopes, p = (slopes + step * q[t]) / (1 + step), p / (1 + step)
+    return p[0]
+
+
+def probit(x: Floats) -> Floats:
+    """The inverse of the standard normal distribution function, by Winitzki's approximation."""
+    y = 2 * x - 1
+    logarithm = np.log((1 - y) * (1 + y))
+    half = 2 / (math.pi * 0.147) + logarithm / 2
+    root = np.sqrt(half * half - logarithm / 0.147)
+    return math.sqrt(2) * np.copysign(np.sqrt(root - half), y)
+
+
 FUNCTIONS: dict[str, Function] = {
     "acos": Function(np.arccos, (0.0, math.pi), domain=(-1.0, 1.0)),
     "acosh": Function(np.arccosh, (0.0, math.inf), domain=(1.0, math.inf)),
@@ -113,6 +143,7 @@ FUNCTIONS: dict[str, Function] = {
     "atanh": Function(np.arctanh, domain=(-1.0, 1.0)),
     "cos": Function(np.cos, (-1.0, 1.0), turning=None),
     "cosh": Function(np.cosh, (1.0, math.inf), turning=(0.0,)),
+    "coupled": Function(coupled, (0.0, 1.0)),
     "elu": Function(elu, (-1.0, math.inf)),
     "erf": Function(erf, (-1.0, 1.0)),
     "exp": Function(np.exp, (0.0, math.inf)),
@@ -120,6 +151,7 @@ FUNCTIONS: dict[str, Function] = {
     "gelu_tanh": Function(gelu_tanh, (-0.171, math.inf), turning=(-0.7524614220710162,)),
     "log": Function(np.log, domain=(0.0, math.inf)),
     "mish": Function(mish, (-0.309, math.inf), turning=(-1.1924312145120155,)),
+    "probit": Function(probit, domain=(0.0, 1.0)),
     "quick_gelu": Function(quick_gelu, (-0.164, math.inf), turning=(-0.7511542554412889,)),
     "selu": Function(selu, (-1.7580993408473766, math.inf)),
     "silu": Function(silu, (-0.2785, math.inf), turning=(-1.2784645427610738,)),

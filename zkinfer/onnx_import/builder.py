@@ -30,6 +30,7 @@ class Builder:
     the ONNX names of those that hold integers. narrow: of these, the ones of types that wrap around
     at less than 2^31 or below zero. used: the ONNX names that a node or the graph's outputs read.
     allowance: for new constants. alike: what stands for tensors that shall have one format.
+    makers: by ONNX name, the node that makes it, of those that are converted.
     inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in another;
     tensors of nodes of one name in them are alike.
     """
@@ -51,6 +52,7 @@ class Builder:
         self.alike: dict[str, str] = {}
         self.used = set(used)
         self.allowance = allowance
+        self.makers: dict[str, OnnxNode] = {}
         self.inlined = 0
         self.loops = 0
         self._sources: dict[str, str] = {}

@@ -105,6 +105,7 @@ class Conversion:
         builder = self._builder
         whole = node.op in WHOLE and not node.domain
         site = Site(node, builder, opsets, self.convert, whole)
+        builder.makers.update(dict.fromkeys(node.outputs, node))
         converter = CONVERTERS.get((node.domain, node.op))
         if converter is None:
             return self._function(site)

@@ -22,6 +22,26 @@ def sigmoid(site: Site) -> None:
     site.finish("sigmoid", site.operand(0))
 
 
+def less_log_sum_exp(site: Site) -> bool:
+    """Whether a Sub takes from x the logarithm of the sum of exp(x) along one axis, which is then
+    its LogSoftmax, and added as such.
+    """
+    makers, axes = site.graph.makers, site.shape(0)
+    node = makers.get(site.node.inputs[1])
+    while node is not None and node.op in ("Reshape", "Unsqueeze") and not node.domain:
+        node = makers.get(node.inputs[0])
+    if node is None or (node.domain, node.op) != ("", "ReduceLogSumExp"):
+        return False
+    if site.graph.source(node.inputs[0]) != site.source(0) or site.is_constant(0):
+        return False
+    kept = site.shape(1)
+    wide = [axis for axis, (n, m) in enumerate(zip(axes, kept, strict=False)) if n != m]
+    if len(axes) != len(kept) or len(wide) != 1 or kept[wide[0]] != 1:
+        return False
+    site.finish("log_softmax", site.operand(0), axis=wide[0])
+    return True
+
+
 def _normalized(site: Site, op: str) -> None:
     """Over one axis. Before opset 13 both run over all axes from `axis` on."""
     shape = site.shape(0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -23,6 +24,7 @@ from zkinfer.onnx_import.inputs import (
     read_inputs,
     unknown_dimensions,
 )
+from zkinfer.onnx_import.labels import names_of
 from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
@@ -66,7 +68,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
     used = frozenset(outputs).union(*(reads(node.proto) for node in nodes))
-    names = used.union(constants, fixed, *(node.outputs for node in nodes))
+    names = used.union(constants, fixed, *(node.output for node in model.graph.node))
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
@@ -79,7 +81,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     found.refused[:0] = problems.refused
     if found:
         raise found.error()
-    return _finish(builder, inputs, fixed, outputs)
+    return replace(_finish(builder, inputs, fixed, outputs), classes=names_of(model))
 
 
 def _input_problems(inputs: Sequence[Input]) -> list[str]:

@@ -11,6 +11,9 @@ from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.normalization import absolute
 from zkinfer.onnx_import.shapes import Shape
 
+LEAST_EXPONENT = -40.0
+"""Where the exponential is as good as nothing beside 1."""
+
 MOST_FACTORS = 64
 """The most numbers that are multiplied with each other."""
 
@@ -50,6 +53,28 @@ def reduce_sum_square(site: Site) -> None:
     """ReduceSumSquare."""
     axes, x = _axes(site), site.operand(0)
     site.keep(_reduced(site, "reduce_sum", site.step("mul", "square", x, x), axes))
+
+
+def reduce_log_sum_exp(site: Site) -> None:
+    """ReduceLogSumExp: the largest entry m, plus the logarithm of the sum of exp(x - m)."""
+    axes, x, shape = _axes(site), site.operand(0), site.shape(0)
+    if not axes:
+        site.keep(x)
+        return
+    kept = tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
+    most = _largest(site, x, axes)
+    below = site.step("sub", "below", x, reshaped(site, most, kept))
+    parts = exponentials(site, below)
+    total = reshaped(site, _reduced(site, "reduce_sum", parts, axes), _target(site, axes))
+    count = math.prod(shape[axis] for axis in axes)
+    total = site.step("clip", "at least one", total, low=1.0, high=float(count))
+    site.finish("add", most, site.step("function", "logarithm", total, function="log"))
+
+
+def exponentials(site: Site, x: str) -> str:
+    """exp(x) where no x is positive, those far below zero counting as one number."""
+    x = site.step("clip", "kept", x, low=LEAST_EXPONENT, high=0.0)
+    return site.step("function", "exponentials", x, function="exp")
 
 
 def reduce_max(site: Site) -> None:
@@ -125,6 +150,7 @@ def _largest(site: Site, x: str, axes: tuple[int, ...]) -> str:
 CONVERTERS: Converters = {
     ("", "ReduceL1"): reduce_l1,
     ("", "ReduceL2"): reduce_l2,
+    ("", "ReduceLogSumExp"): reduce_log_sum_exp,
     ("", "ReduceMax"): reduce_max,
     ("", "ReduceMean"): reduce_mean,
     ("", "ReduceMin"): reduce_min,

@@ -3,6 +3,7 @@
 from zkinfer.onnx_import import (
     attention,
     blocks,
+    classical,
     control,
     convolution,
     einsum,
@@ -24,6 +25,8 @@ from zkinfer.onnx_import import (
     scatter,
     several,
     spectra,
+    tables,
+    trees,
     triangles,
     windows,
 )
@@ -33,6 +36,7 @@ from zkinfer.onnx_import.constants import OF_SHAPE
 CONVERTERS: Converters = {
     **attention.CONVERTERS,
     **blocks.CONVERTERS,
+    **classical.CONVERTERS,
     **control.CONVERTERS,
     **convolution.CONVERTERS,
     **einsum.CONVERTERS,
@@ -54,6 +58,8 @@ CONVERTERS: Converters = {
     **scatter.CONVERTERS,
     **several.CONVERTERS,
     **spectra.CONVERTERS,
+    **tables.CONVERTERS,
+    **trees.CONVERTERS,
     **triangles.CONVERTERS,
     **windows.CONVERTERS,
 }

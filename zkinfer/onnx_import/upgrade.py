@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper, shape_inference
 
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import axis_in
+from zkinfer.onnx_import.labels import numbered
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.walk import reads
@@ -50,7 +51,7 @@ def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     if version is not None and version < models.OLDEST_OPSET:
         model = _of_opset_7(model)
     try:
-        return widened(model)
+        return numbered(widened(model))
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
 

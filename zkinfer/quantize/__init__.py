@@ -18,7 +18,8 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
-from zkinfer.quantize.columns import Whole, divided, sizes
+from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
+from zkinfer.quantize.copies import with_copies
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
@@ -84,7 +85,7 @@ def quantize(
     data, data_range = _data(graph, calibration, input_range)
     table = sizes(graph, data) if data_range is None else {}
     powers = {name: size.along(graph.shape(name)) for name, size in table.items()}
-    task = make_task(fold(graph, powers), names, output_mode, hidden=hidden)
+    task = make_task(with_copies(fold(graph, powers)), names, output_mode, hidden=hidden)
     data, oracle = divided(data, powers), Whole(oracle, powers)
     known = run_floats(task, data, oracle)
     reference = known.outputs
@@ -98,16 +99,18 @@ def quantize(
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
     ranges = _ranges(task, known, fit, data_range if synthetic else None)
+    known_domains = domains(task.graph, data, data_range)
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
-        domains=domains(task.graph, data, data_range),
+        domains=known_domains,
         table=table,
         samples=fitted,
         reference=wanted,
         magnitude=magnitude,
         modes=modes,
         max_error=max_error,
+        exact=exact_bits(task.graph, table, known_domains),
     )
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):

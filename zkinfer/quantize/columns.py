@@ -9,14 +9,17 @@ is no other unit than a bright one in the middle.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.encoding import MAX_COLUMNS, Columns
+from zkinfer.encoding import MAX_BITS, MAX_COLUMNS, Columns
 from zkinfer.graph import Graph, Real
+from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
+from zkinfer.quantize.domain import Domain
 from zkinfer.quantize.formats import exponent
 from zkinfer.quantize.result import Oracle
 
@@ -30,6 +33,11 @@ FEWEST = 8
 SHARE = 1 / 8
 """A column is judged by this many numbers that are not zero, and by this part of all of them."""
 
+EXACT_BITS = 46
+"""Of numbers that are compared as they are: a float32 that is a millionth of the calibration data's
+largest at least is itself. They have more, up to MAX_BITS, if the data need them.
+"""
+
 COLUMN_MARGIN = 8.0
 """How much larger than the calibration data a column may be: a column shows less of what may come
 than a whole tensor does."""
@@ -40,11 +48,13 @@ class Sizes:
     """The columns of an input along an axis: a number of an exponent e lies within 2^e.
 
     exponents: by column. signed: whether there are negative numbers among its data, by column.
+    bits: of its numbers where these are compared as they are, else None.
     """
 
     axis: int
     exponents: tuple[int, ...]
     signed: tuple[bool, ...]
+    bits: int | None = None
 
     def along(self, shape: tuple[int, ...]) -> Exponents:
         """The powers of two that numbers of this input are divided by; broadcasts to its shape.
@@ -63,7 +73,8 @@ class Sizes:
 
 
 def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
-    """The inputs by column; none whose columns are alike, and no columns of integers.
+    """The inputs by column: those whose numbers are compared as they are, and of the others none
+    whose columns are alike, and no columns of integers.
 
     Integers stay whole at one scale; a column's own could take fractions in. data: calibration
     data, [samples, ...].
@@ -78,7 +89,51 @@ def sizes(graph: Graph, data: Mapping[str, Floats]) -> dict[str, Sizes]:
         for axis in _axes(len(graph.shape(name))):
             if name not in found and _differ([_by_column(data[name], axis)]):
                 found[name] = _sizes(data[name], axis)
+    fine = [name for name in compared(graph) if name in real and graph.shape(name)]
+    found.update(_exact(graph, data, fine))
     return {name: one for name, one in found.items() if name not in graph.outputs}
+
+
+def compared(graph: Graph) -> list[str]:
+    """The inputs whose numbers, moved at most, a layer compares as they are."""
+    sources = {name: {name} for name in graph.inputs}
+    found: set[str] = set()
+    for node in graph.nodes:
+        operands = [sources.get(name, set()) for name in node.inputs]
+        found.update(*(operands[place] for place in LAYERS[node.op].compared))
+        if LAYERS[node.op].entries is Entries.MOVED:
+            sources.update(dict.fromkeys(node.outputs, set().union(*operands)))
+    return [name for name in graph.inputs if name in found]
+
+
+def exact_bits(
+    graph: Graph, table: Mapping[str, Sizes], domains: Mapping[str, Domain]
+) -> dict[str, int]:
+    """Fraction bits of the inputs whose numbers are compared as they are."""
+    found = {name: EXACT_BITS - domains[name].power for name in compared(graph)}
+    return {
+        name: (table[name].bits or bits) if name in table else bits for name, bits in found.items()
+    }
+
+
+def _exact(graph: Graph, data: Mapping[str, Floats], names: Sequence[str]) -> dict[str, Sizes]:
+    """Inputs by their last axes, of as many bits, all alike, as tell their data apart."""
+    made = {name: _sizes(data[name], len(graph.shape(name)) - 1) for name in names}
+    needed = [_needed(_by_column(data[name], one.axis), one) for name, one in made.items()]
+    bits = min(max([EXACT_BITS, *needed]), MAX_BITS)
+    return {name: replace(one, bits=bits) for name, one in made.items()}
+
+
+def _needed(columns: Floats, size: Sizes) -> int:
+    """The bits with which all numbers are whole."""
+    bits = 0
+    for column, power, signed in zip(columns, size.exponents, size.signed, strict=True):
+        mantissas, powers = np.frexp(column[column != 0])
+        whole = np.ldexp(mantissas, 53).astype(np.int64)
+        if whole.size:
+            last = np.log2((whole & -whole).astype(np.float64)).astype(np.int64) - 53 + powers
+            bits = max(bits, power + signed - int(last.min()))
+    return bits
 
 
 def divided(data: Mapping[str, Floats], powers: Mapping[str, Exponents]) -> dict[str, Floats]:

@@ -19,6 +19,7 @@ MARGIN = 2.0
 """How much larger than the calibration data inputs and activations may be."""
 
 OUTPUT_BITS = 20
+DECIDED_BITS = 24
 MAX_CONSTANT_BITS = 30
 MAX_SCALE = 120
 """No constant is finer than 2^-120, however small it is."""

@@ -23,6 +23,7 @@ from zkinfer.layers.emitting import copying, ranking, refined, rounding
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import FixedTensor, Integers, ShapeError
 from zkinfer.quantize.formats import (
+    DECIDED_BITS,
     MAX_CONSTANT_BITS,
     OUTPUT_BITS,
     Ends,
@@ -62,6 +63,13 @@ class Rounded:
         """The integers of a constant at a scale. use: its name, and the one of these integers."""
         if use not in self.latest or self.latest[use][0] != scale:
             self.latest[use] = (scale, to_integers(array, scale))
+        return self.latest[use][1]
+
+    def cut(self, use: tuple[str, str], array: Any, scale: int, ends: tuple[int, int]) -> Integers:
+        """The integers of a constant rounded down and cut to ends, which the use tells too."""
+        if use not in self.latest:
+            floors = np.clip(np.floor(np.ldexp(array, scale)), -LIMIT, LIMIT).astype(np.int64)
+            self.latest[use] = (scale, np.clip(floors, *ends))
         return self.latest[use][1]
 
 
@@ -167,6 +175,7 @@ class Network:
             outputs=outputs,
             declared={name: self.tensors[name] for name in (*domains, *self.weights)},
             columns=columns,
+            classes={name: self.task.graph.classes[name] for name in outputs if self._named(name)},
             **modes,
         )
         raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}
@@ -261,7 +270,8 @@ class Network:
     def _bits(self, tensor: str) -> int:
         """The width of a float tensor's format."""
         shown = tensor in self.task.shown and self.task.output_mode == "public"
-        return max(self.widths.activation(self.task.stands(tensor)), OUTPUT_BITS if shown else 0)
+        least = DECIDED_BITS if tensor in self.task.decided else OUTPUT_BITS if shown else 0
+        return max(self.widths.activation(self.task.stands(tensor)), least)
 
     def own(self, tensor: str) -> str:
         """The fixed-point tensor's name: the float one's, or the scores' behind a label."""
@@ -366,6 +376,15 @@ class Network:
             )
         return unique
 
+    def within(self, name: str, scale: int, ends: tuple[int, int]) -> str:
+        """Declares a constant rounded down at a scale and cut to ends as a weight, once."""
+        unique = self.derived(name, f"/{scale}/{ends[0]}/{ends[1]}")
+        if unique not in self.weights:
+            array = self._array(name)
+            self.weights[unique] = self.constants.cut((name, unique), array, scale, ends)
+            self.tensors[unique] = FixedTensor(array.shape, scale, *ends)
+        return unique
+
     def _array(self, name: str) -> Floats:
         return self.task.graph.constants[name]
 
@@ -384,6 +403,11 @@ class Network:
             if fixed != name:
                 copying(self, self.derived(name, "/output"), fixed, name)
         return self.task.graph.outputs
+
+    def _named(self, name: str) -> bool:
+        """Whether an output's numbers are those of classes with names."""
+        classes, tensor = self.task.graph.classes.get(name, ()), self.tensors[name]
+        return not tensor.scale and 0 <= tensor.low and tensor.high < len(classes)
 
     def _label(self) -> tuple[str, ...]:
         (scores,), (name,) = self.task.graph.outputs, self.task.names

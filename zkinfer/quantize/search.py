@@ -69,7 +69,8 @@ RUNS = (4, 60)
 class Search:
     """A task with the samples to choose on, the inputs' domains, and those that go by column.
 
-    reference: the float outputs; magnitude: the largest of each.
+    reference: the float outputs; magnitude: the largest of each. exact: fraction bits of inputs
+    whose numbers are compared as they are.
     """
 
     task: Task
@@ -81,6 +82,7 @@ class Search:
     table: Mapping[str, Sizes]
     modes: Mapping[str, str]
     max_error: float
+    exact: Mapping[str, int]
     rounded: Rounded = field(default_factory=Rounded)
     built: tuple[Widths, Built] | None = None
 
@@ -180,12 +182,14 @@ class Search:
 
     def _finest(self, name: str) -> int:
         """The finest scale that an input may have; whole numbers have no fractions."""
-        real = isinstance(self.task.graph.tensors[name].kind, Real)
-        return MOST_INPUT_BITS - self._power(name) if real else 0
+        if not isinstance(self.task.graph.tensors[name].kind, Real):
+            return 0
+        return self.exact.get(name, MOST_INPUT_BITS - self._power(name))
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little; none,
-        and no rounding, of whole numbers with a domain of their own.
+        and no rounding, of whole numbers with a domain of their own; what is compared as it is
+        has its own.
         """
         graph, tolerance = self.task.graph, self.max_error / 8
         exact = floats.values(graph, samples)
@@ -201,7 +205,7 @@ class Search:
                 return difference < tolerance
 
             high = self._finest(name)
-            whole = high == 0 and self.domains[name].exact
+            whole = name in self.exact or (high == 0 and self.domains[name].exact)
             low = high if whole else min(1 - power, high)
             while low < high:
                 middle = (low + high) // 2

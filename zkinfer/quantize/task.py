@@ -23,7 +23,8 @@ class Task:
     hidden: whether the weights are.
 
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
-    tensors whose values reach an output unchanged.
+    tensors whose values reach an output unchanged. decided: the tensors that follow from
+    comparisons, whose errors on samples say little of those on other data.
     """
 
     graph: Graph
@@ -33,6 +34,7 @@ class Task:
     readers: Mapping[str, int]
     reader: Mapping[str, Node]
     shown: frozenset[str]
+    decided: frozenset[str]
 
     def stands(self, tensor: str) -> str:
         """What stands for the width of a tensor: its own name, or that of all that are alike."""
@@ -57,7 +59,12 @@ def make_task(graph: Graph, names: tuple[str, ...], output_mode: str, *, hidden:
     for node in reversed(graph.nodes):
         if shown.intersection(node.outputs) and LAYERS[node.op].entries.keep_format:
             shown.update(node.inputs)
-    return Task(graph, names, output_mode, hidden, readers, reader, frozenset(shown))
+    decided: set[str] = set()
+    for node in graph.nodes:
+        if LAYERS[node.op].compared or decided.intersection(node.inputs):
+            decided.update(node.outputs)
+    sets = frozenset(shown), frozenset(decided)
+    return Task(graph, names, output_mode, hidden, readers, reader, *sets)
 
 
 def _check_constants(graph: Graph, node: Node) -> None:

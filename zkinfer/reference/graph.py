@@ -19,7 +19,8 @@ class Graph:
 
     def __init__(self, document: Any) -> None:
         members = {"inputs", "weights", "nodes", "outputs", *MODES}
-        demand(set(document) - {"tables"} == members, "the key's graph has other members")
+        fits = set(document) - {"tables", "classes"} == members
+        demand(fits, "the key's graph has other members")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
         names = [tensor[0] for tensor in document["inputs"] + document["weights"]]
         made = [name for node in document["nodes"] for name in node["outputs"]]
@@ -49,6 +50,10 @@ class Graph:
             expected = "label" if name in self.labels else "real"
             demand(kind == expected, f"output {name} is not of the kind that output_mode says")
             self._add(name, shape, scale)
+        self.classes: dict[str, list[str]] = document.get("classes", {})
+        for name, texts in self.classes.items():
+            fits = name in self.outputs and all(type(text) is str and text for text in texts)
+            demand(fits, f"classes of {name}, which is no output, or without names")
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
 

@@ -21,11 +21,14 @@ as another column, advice that counts from 1:
 
     n_j - n_{j-1} = 1, with 0 before the first               `table/numbers`
 
+That of `numbered` has its rows along one or two axes, so that public constants number them.
+
 Rows: n + N + 1; sketch: n + N; trace: N. All uses of one table are taken together.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
@@ -41,13 +44,13 @@ from zkinfer.circuit.value import Integers, Interval, Value
 class Table:
     """A table, and what looks its rows up.
 
-    path: its name. rows: how many. columns: [rows], or [rows, length] of vectors. places: while
-    solving, the rows that are found.
+    path: its name. rows: their shape. columns: [rows], or [rows, length] of vectors. places: while
+    solving, the rows that are found, numbered in row-major order.
     """
 
     b: Builder
     path: str
-    rows: int
+    rows: tuple[int, ...]
     columns: tuple[Value, ...]
     places: list[Integers] = field(default_factory=list)
     totals: list[Term] = field(default_factory=list)
@@ -65,10 +68,10 @@ class Table:
         """The blocks `entries` and `total`."""
         array = None
         if self.b.solving:
-            array = np.bincount(np.concatenate(self.places), minlength=self.rows)
-        any_number = Interval(-(MODULUS // 2), MODULUS // 2)
-        path, shape = f"{self.path}/counts", (self.rows,)
-        counts = self.b.advice(path, Segment.TRACE, shape, 0, 2**62, array, certain=any_number)
+            found = np.concatenate(self.places)
+            array = np.bincount(found, minlength=prod(self.rows)).reshape(self.rows)
+        any_number, path = Interval(-(MODULUS // 2), MODULUS // 2), f"{self.path}/counts"
+        counts = self.b.advice(path, Segment.TRACE, self.rows, 0, 2**62, array, certain=any_number)
         if self.b.solving:
             return
         a = _folded(self.b, counts.rows, self.columns)
@@ -90,7 +93,7 @@ def look_up(
     that they are, int64 of any shape.
     """
     key = tuple(columns)
-    table = _table(b, path, key, lambda: tuple(map(_constants, key)), len(key[0]))
+    table = _table(b, path, key, lambda: tuple(map(_constants, key)), (len(key[0]),))
     table.take(path, b.aligned(path, *values), places)
 
 
@@ -108,9 +111,34 @@ def row(b: Builder, path: str, table: Value, index: Value) -> Value:
     shape = (*index.shape, length)
     ends, certain = (table.low, table.high), table.certain
     y = b.advice(f"{path}/rows", Segment.TRACE, shape, *ends, array, certain=certain)
-    known = _table(b, path, table.terms, lambda: (_counted(b, f"{path}/table", rows), table), rows)
+
+    def columns() -> tuple[Value, ...]:
+        return _counted(b, f"{path}/table", rows), table
+
+    known = _table(b, path, table.terms, columns, (rows,))
     known.take(path, (linear.shifted(index, 1), y), places)
     return y
+
+
+def numbered(b: Builder, path: str, *columns: Value, axes: int) -> Table:
+    """The table whose rows lie along the first axes of stored columns, behind their numbers from 1
+    on in row-major order.
+    """
+    key = tuple(column.terms for column in columns)
+    rows = columns[0].shape[:axes]
+    return _table(b, path, key, lambda: (_numbers(columns[0], rows), *columns), rows)
+
+
+def _numbers(like: Value, rows: tuple[int, ...]) -> Value:
+    """The numbers of rows, public, with the factors of a column."""
+    factors = like.factors[: len(rows)]
+    nothing = Value(factors, (), 0, 0, Interval(0, 0), like.lazily(lambda x: np.zeros(rows, int)))
+    parts = [linear.constant(1, nothing)]
+    for axis, extent in enumerate(rows):
+        step = prod(rows[axis + 1 :])
+        part = linear.weight(parts[0], axis, range(0, extent * step, step)) if extent > 1 else None
+        parts += [part] if part is not None else []
+    return linear.add(*parts)
 
 
 def _counted(b: Builder, path: str, rows: int) -> Value:
@@ -133,7 +161,7 @@ def _table(
     path: str,
     key: Hashable,
     columns: Callable[[], tuple[Value, ...]],
-    rows: int,
+    rows: tuple[int, ...],
 ) -> Table:
     """The table that is known by a key."""
 
