@@ -17,6 +17,9 @@ import onnx
 from zkinfer.errors import UsageError
 from zkinfer.onnx_import.read import flat
 
+ML_OPSET = 3
+"""The version of ai.onnx.ml that the converters of onnxmltools still know in pipelines."""
+
 Door = Callable[[Any, Any], onnx.ModelProto]
 
 
@@ -47,14 +50,17 @@ def exported(model: Any, example: object) -> onnx.ModelProto | None:
 
 def _sklearn(model: Any, example: Any) -> onnx.ModelProto:
     """By skl2onnx; probabilities as one tensor."""
-    from skl2onnx import to_onnx
+    from skl2onnx import __max_supported_opset__, to_onnx
     from sklearn.base import is_classifier
 
     for package, register in (("lightgbm", _register_lightgbm), ("xgboost", _register_xgboost)):
         if package in sys.modules:
             register()
     options = {id(model): {"zipmap": False}} if is_classifier(model) else None
-    proto: onnx.ModelProto = to_onnx(model, _rows(model, example), options=options)
+    opsets = {"": __max_supported_opset__, "ai.onnx.ml": ML_OPSET}
+    proto: onnx.ModelProto = to_onnx(
+        model, _rows(model, example), options=options, target_opset=opsets
+    )
     return proto
 
 
