@@ -19,9 +19,9 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives all processes of this run one folder for bytecode."""
+    """Gives all processes of this run one folder for bytecode, and for what zkinfer remembers."""
     if BYTECODE not in os.environ:
         folder = tempfile.TemporaryDirectory()
         config.add_cleanup(folder.cleanup)
-        os.environ[BYTECODE] = folder.name
+        os.environ[BYTECODE] = os.environ["XDG_CACHE_HOME"] = folder.name
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

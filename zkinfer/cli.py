@@ -9,6 +9,7 @@ with ZKINFER_TRACEBACK=1 in the environment the traceback comes before it.
 import argparse
 import json
 import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -211,6 +212,10 @@ def _add_verify(verbs: "Verbs") -> None:
     parser.add_argument("proof", metavar="PROOF.zkp", help="the proof to check")
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--html", metavar="OUT.html", help="also write a page for whoever is to read the result"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing page")
     parser.set_defaults(command=_verify)
 
 
@@ -314,8 +319,11 @@ def _prove(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from zkinfer import api
+    from zkinfer.files import NewFile, check_free, write_files
     from zkinfer.keys import VerifyingKey
 
+    if arguments.html:
+        check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
     try:
         proof = _load_proof(arguments.proof)
@@ -324,6 +332,15 @@ def _verify(arguments: argparse.Namespace) -> None:
         if arguments.json:
             _print(json.dumps({"valid": False, "error": str(error)}))
         raise
+    if arguments.html:
+        from zkinfer.verdict_page import render_verdict
+
+        command = shlex.join(
+            ["zkinfer", "verify", arguments.key, arguments.proof]
+            + (["--context", arguments.context] if arguments.context else [])
+        )
+        page = render_verdict(verified, key.graph, command)
+        write_files([NewFile(arguments.html, page.encode())])
     statement = _statement(verified)
     if arguments.json:
         _print(json.dumps(statement))

@@ -90,5 +90,6 @@ def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
         "key_digest": proof.key_digest.hex(),
         "context": proof.context.decode(errors="backslashreplace"),
         "public_shapes": [list(value.shape) for value in proof.public_values],
+        "claimed_and_not_verified": [value.tolist() for value in proof.public_values],
         "body_bytes": len(proof.body),
     }

@@ -1,54 +1,16 @@
-"""The report as one HTML page: no script, no external resource, plots as inline SVG.
-
-Every name from a model is escaped.
-"""
+"""The fidelity report as an HTML page, with plots as inline SVG."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-_CSS = """
-:root{color-scheme:light dark;--bg:#fbfaf7;--card:#fff;--ink:#1d2329;--soft:#68727d;--line:#e4e1d9;
---accent:#0f766e;--tint:#d5ece8;--warn:#b45309;--bad:#b91c1c}
-@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2126;--ink:#e7e9ea;--soft:#98a2ab;
---line:#2d343b;--accent:#4fd1c1;--tint:#1e3a38;--warn:#f2b35e;--bad:#f58a8a}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--bg);color:var(--ink);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:1040px;margin:0 auto;padding:40px 20px 64px}
-h1{font-size:26px;margin:0 0 4px;letter-spacing:-.01em}h2{font-size:17px;margin:36px 0 10px}
-p{margin:0 0 12px;color:var(--soft);max-width:72ch}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:12px;margin:24px 0}
-.tile,.card{background:var(--card);border:1px solid var(--line);border-radius:10px;
-padding:14px 16px}
-.tile b{display:block;font-size:23px;font-variant-numeric:tabular-nums}
-.tile span{color:var(--soft);font-size:13px}
-.card{overflow-x:auto}.plots{display:grid;gap:12px;
-grid-template-columns:repeat(auto-fit,minmax(300px,1fr))}
-table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums}
-th{text-align:left;font-weight:600;color:var(--soft)}
-th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);white-space:nowrap}
-tr:last-child td{border-bottom:0}.n{text-align:right}
-code{font:12.5px ui-monospace,SFMono-Regular,Menlo,monospace}
-.tag{padding:1px 8px;border-radius:9px;background:var(--tint);color:var(--accent);font-size:12.5px}
-.warn{color:var(--warn)}.bad{color:var(--bad)}
-svg{width:100%;height:auto;display:block}svg.scatter{max-width:380px}
-svg text{fill:var(--soft);font-size:11px}
-.axis{stroke:var(--line);fill:none}.bar{fill:var(--accent)}.rest{fill:var(--tint)}
-.dot{fill:var(--accent);fill-opacity:.45}.ideal{stroke:var(--soft);stroke-dasharray:3 4}
-.over{fill:var(--warn)}
-"""
-
-_NAME_WIDTH = 30
+from zkinfer.page import code, document, short, table, visibility_table
 
 
 def render_html(report: Mapping[str, Any]) -> str:
     """The page for a report as zkinfer.report.build makes it."""
     parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>",
-        f"<title>zkinfer fidelity report</title><style>{_CSS}</style></head><body><main>",
         "<h1>Fidelity report</h1>",
         "<p>How close the fixed-point network that proofs are about is to the float network. "
         "For the model's owner: do not publish it together with hidden weights.</p>",
@@ -61,14 +23,13 @@ def render_html(report: Mapping[str, Any]) -> str:
         "<h2>Layers</h2>",
         _layer_table(report["layers"]),
         "<h2>Who sees what</h2>",
-        _visibility_table(report["who_sees_what"]),
+        visibility_table(report["who_sees_what"]),
         _costs(report["costs"]),
         "<h2>Numbers</h2><p>A value is its integer times 2<sup>-scale</sup>; the bounds hold for "
         "every input of the domain.</p>",
         _tensor_table(report["tensors"]),
-        "</main></body></html>\n",
     ]
-    return "".join(parts)
+    return document("zkinfer fidelity report", parts)
 
 
 def _tiles(summary: Mapping[str, Any]) -> str:
@@ -117,7 +78,7 @@ def _scatter(output: Mapping[str, Any]) -> str:
         "<circle class='dot' cx='{:.1f}' cy='{:.1f}' r='2.5'/>".format(*at(x, y))
         for x, y in zip(xs, ys, strict=True)
     )
-    name = escape(_short(output["name"]))
+    name = escape(short(output["name"]))
     return (
         f"<div class='card'><code title='{escape(output['name'])}'>{name}</code>"
         f"<svg class='scatter' viewBox='0 0 {size:.0f} {size:.0f}' role='img' "
@@ -181,7 +142,7 @@ def _bars(rows: Sequence[tuple[str, float, str, bool]]) -> str:
     for index, (name, length, label, warn) in enumerate(rows):
         top = index * step
         parts.append(
-            f"<text x='{left}' y='{top + 11}'>{escape(_short(name))}</text>"
+            f"<text x='{left}' y='{top + 11}'>{escape(short(name))}</text>"
             f"<text x='{left + width}' y='{top + 11}' text-anchor='end'>{escape(label)}</text>"
             f"<rect class='rest' x='{left}' y='{top + 15}' width='{width}' height='6' rx='3'/>"
             f"<rect class='{'over' if warn else 'bar'}' x='{left}' y='{top + 15}' "
@@ -194,7 +155,7 @@ def _layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
     head = ("Node", "Op", "-Error", "-Largest", "-Relative", "-Range", "-Saturated", "Against")
     rows = [
         (
-            _code(layer["node"]),
+            code(layer["node"]),
             escape(layer["op"]),
             _number(layer["error"]),
             _number(layer["largest"]),
@@ -206,14 +167,14 @@ def _layer_table(layers: Sequence[Mapping[str, Any]]) -> str:
         )
         for layer in layers
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _tensor_table(tensors: Sequence[Mapping[str, Any]]) -> str:
     head = ("Tensor", "Made by", "Shape", "-Bits", "-Scale", "-Least", "-Greatest")
     rows = [
         (
-            _code(tensor["name"]),
+            code(tensor["name"]),
             escape(tensor["made_by"]),
             " x ".join(map(str, tensor["shape"])) or "number",
             str(tensor["bits"]),
@@ -223,53 +184,14 @@ def _tensor_table(tensors: Sequence[Mapping[str, Any]]) -> str:
         )
         for tensor in tensors
     ]
-    return _table(head, rows)
-
-
-def _visibility_table(rows: Sequence[Mapping[str, str]]) -> str:
-    return _table(
-        ("What", "Status", "Where"),
-        [
-            (
-                escape(row["what"]),
-                f"<span class='tag'>{escape(row['status'])}</span>",
-                escape(row["where"]),
-            )
-            for row in rows
-        ],
-    )
+    return table(head, rows)
 
 
 def _costs(costs: Mapping[str, int]) -> str:
     if not costs:
         return ""
     rows = [(escape(name), f"{value:,}") for name, value in costs.items()]
-    return "<h2>Cost of a proof</h2>" + _table(("What", "-Count"), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of ready HTML cells; a heading that begins with a dash has numbers below it."""
-    classes = [" class='n'" if title.startswith("-") else "" for title in head]
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        made = (f"<{tag}{kind}>{cell}</{tag}>" for kind, cell in zip(classes, cells, strict=True))
-        return f"<tr>{''.join(made)}</tr>"
-
-    titles = line([title.removeprefix("-") for title in head], "th")
-    body = "".join(line(row, "td") for row in rows)
-    return f"<div class='card'><table><thead>{titles}</thead><tbody>{body}</tbody></table></div>"
-
-
-def _code(name: str) -> str:
-    return f"<code title='{escape(name)}'>{escape(_short(name))}</code>"
-
-
-def _short(name: str) -> str:
-    """A name with its middle left out if it is long."""
-    if len(name) <= _NAME_WIDTH:
-        return name
-    half = _NAME_WIDTH // 2
-    return f"{name[: half - 1]}…{name[-half:]}"
+    return "<h2>Cost of a proof</h2>" + table(("What", "-Count"), rows)
 
 
 def _sentence(text: str) -> str:

@@ -71,6 +71,44 @@ def test_verify_in_words(zkinfer: Run, keys: Keys) -> None:
     assert "scores" in done.out
 
 
+def test_verdict_as_a_page(zkinfer: Run, keys: Keys, tmp_path: Path) -> None:
+    """It says what --json says, escapes what others wrote, and is not replaced by accident."""
+    context, page = "<b>claim</b> 'x y'", tmp_path / "verdict.html"
+    proof = tmp_path / "proof.zkp"
+    assert not zkinfer("prove", keys.proving, keys.input, "-o", proof, "--context", context).code
+    options = ("--context", context, "--html", page)
+    statement = verify_json(zkinfer, keys.verifying, proof, *options)
+    text = page.read_text()
+    for name in ("key_digest", "model_commitment", "circuit_digest"):
+        assert f"<code>{statement[name]}</code>" in text
+    for value in statement["outputs_fixed"]["scores"][0]:
+        assert f"{value:,}" in text
+    assert context not in text
+    assert "&lt;b&gt;claim&lt;/b&gt;" in text
+    assert not re.search("https?:|<script|src=", text)
+    again = zkinfer("verify", keys.verifying, proof, *options)
+    assert again.code == 2
+    assert "exists already; use --force" in again.message
+    assert zkinfer("verify", keys.verifying, proof, *options, "--force").code == 0
+    page.unlink()
+    wrong = zkinfer("verify", keys.verifying, proof, "--html", page)
+    assert wrong.code == 1
+    assert not page.exists()
+
+
+def test_estimate(zkinfer: Run) -> None:
+    model = MODELS / "breast_cancer.onnx"
+    words, said = zkinfer("estimate", model), zkinfer("estimate", model, "--json")
+    assert (words.code, words.err, said.code, said.err) == (0, "", 0, "")
+    content = json.loads(said.out)
+    assert content["layers"][0]["node"] in words.out
+    assert content["who_sees_what"]["weights"] == "committed"
+    assert 0 < content["verify_seconds"] < content["prove_seconds"]
+    refused = zkinfer("estimate", model, "--input", "secret")
+    assert refused.code == 2
+    assert "the input mode must be hidden or public" in refused.message
+
+
 def test_verify_and_prove_need_no_onnx(keys: Keys, tmp_path: Path) -> None:
     program = (
         "import sys; blocked = ('onnx', 'onnxruntime'); "
