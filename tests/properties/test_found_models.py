@@ -218,3 +218,18 @@ def test_pyramids() -> None:
     constants = {f"s{n}": np.array([1, 1, n, n], np.float32) for n in (2, 4, 8)}
     constants["w"] = normal(3, 8, 3, 3)
     proved(model(nodes, {"x": [1, 2, 16, 24]}, constants), {"x": normal(8, 2, 16, 24)})
+
+
+def test_a_label_of_scores_that_are_shown_as_they_are() -> None:
+    """The scores are an input in another shape, and the other output is their softmax."""
+    made = model(
+        [node("Reshape", "x s", "a"), node("Softmax", "a", "b", axis=0)],
+        {"x": [1, 10]},
+        {"s": np.array([10], np.int64)},
+        outputs=("a", "b"),
+    )
+    samples = normal(16, 10)
+    keys = zkinfer.compile(made, calibration=samples, output="label")
+    proof = zkinfer.prove(keys.proving_key, samples[:1])
+    (label,) = zkinfer.verify(keys.verifying_key, proof).outputs.values()
+    assert label.reshape(()) == samples[0].argmax()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 
 from zkinfer.layers import emitting, rules
-from zkinfer.layers.contract import Attrs, Entries, Floats, Layer, Refusal, Shape
+from zkinfer.layers.contract import Attrs, Entries, Floats, Head, Layer, Refusal, Shape
 from zkinfer.ops import lift
 
 
@@ -33,7 +33,7 @@ LAYER = Layer(
     factors=(),
     products=rules.one,
     reads_raw=False,
-    head=None,
+    head=Head("Reshape", lambda _: None),
     weighted=None,
     emit=emitting.keeping("reshape"),
     fold=rules.moving(rules.lifted(lift.reshaped, _reshape)),

@@ -55,7 +55,7 @@ def _scores(graph: Graph) -> Graph:
             f"a label is the place of the largest score, and {name} is one score only; {way}use "
             "--output public and compare it with a threshold: 0 before a sigmoid means one half"
         )
-    if max(shape) != math.prod(shape):
+    if not _is_vector(graph, name):
         raise UsageError(_not_one_vector(graph, name))
     return replace(graph, outputs=(name,))
 
@@ -67,11 +67,19 @@ def _before_heads(graph: Graph, name: str) -> str:
     while name in makers and (head := LAYERS[makers[name].op].head) is not None:
         if name != output and LAYERS[makers[name].op].entries is Entries.PLACE:
             break
-        axis = head.axis(makers[name].attrs)
-        name = makers[name].inputs[0]
+        axis, before = head.axis(makers[name].attrs), makers[name].inputs[0]
+        if axis is None and not _is_vector(graph, before):
+            break
+        name = before
         if axis is not None and graph.shape(name)[axis] != math.prod(graph.shape(name)):
             raise UsageError(_not_one_vector(graph, name))
     return name
+
+
+def _is_vector(graph: Graph, name: str) -> bool:
+    """Whether a tensor's entries lie along one axis."""
+    shape = graph.shape(name)
+    return max(shape, default=1) == math.prod(shape)
 
 
 def _not_one_vector(graph: Graph, name: str) -> str:
