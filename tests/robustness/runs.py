@@ -19,7 +19,7 @@ HANG = 600
 
 NEVER = f"step:{10**9}"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-FIXED = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": ""}
+FIXED = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 """The environment of processes that always take the same steps."""
 SCRIPT = (sys.executable, "-P", str(Path(__file__).with_name("moments.py")))
 
