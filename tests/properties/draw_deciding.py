@@ -222,6 +222,25 @@ def guards(d: Drawing) -> None:
     d.emit("Where", strange.name, d.scalar(0.0), x.name)
 
 
+def unseen(d: Drawing) -> None:
+    """Zeros where a softmax sees nothing, as exporters of attention write it."""
+    c = d.choices
+    x = d.any()
+    if d.version < 13 or d.dtype != np.float32 or x.value.size < 2:
+        raise Rejected("an opset without it, doubles, or a number")
+    alike = [t for t in d.pool if t.value.dtype == np.float32 and t.shape == x.shape]
+    kept = d.emit("Greater", c.one(alike).name, d.scalar(c.one((0.0, 0.3))))
+    _new(d)
+    closed = d.emit("Where", kept.name, d.scalar(0.0), d.scalar(-math.inf), most=None)
+    scores = d.emit("Add", x.name, closed.name, most=None)
+    axis = c.one([axis for axis in range(x.rank) if x.shape[axis] > 1])
+    shares = d.emit("Softmax", scores.name, axis=axis - c.one((0, x.rank)), most=None)
+    strange = d.emit("IsNaN", shares.name)
+    d.emit("Where", strange.name, d.scalar(0.0), shares.name)
+    for lost in (closed, scores, shares):
+        d.pool.remove(lost)
+
+
 def bounds(d: Drawing) -> None:
     """Clip with a computed bound, and maybe a constant one."""
     if d.version < 12:
@@ -248,4 +267,5 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "guards": guards,
     "jumps": jumps,
     "top_k": top_k,
+    "unseen": unseen,
 }

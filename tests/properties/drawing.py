@@ -248,7 +248,9 @@ class Drawing:
         self.pool.append(Tensor(name, value))
 
     def emit(self, op: str, *inputs: str, **attrs: Any) -> Tensor:
-        """A node with one output. most: its largest value, if not usual. Raises Rejected."""
+        """A node with one output. most: its largest value, if not usual; None if it may have any.
+        Raises Rejected.
+        """
         return self.emit_many(op, inputs, 1, **attrs)[0]
 
     def emit_many(self, op: str, inputs: Sequence[str], count: int, **attrs: Any) -> list[Tensor]:
@@ -262,7 +264,8 @@ class Drawing:
         for array in arrays:
             if not array.size or array.size > LARGEST or array.ndim > MOST_AXES:
                 raise Rejected("an empty or large tensor")
-            if array.dtype.kind == "f" and not np.abs(array).max() <= most:
+            known = array.dtype.kind == "f" and most is not None
+            if known and not np.abs(array).max() <= most:
                 raise Rejected("large values")
         self.nodes.append(node)
         tensors = [Tensor(name, array) for name, array in zip(outputs, arrays, strict=True)]

@@ -99,6 +99,10 @@ def _lower(b: Emitter, name: str, suffix: str, x: str, marks: str, steps: int) -
         depth = b.multiple(marks, steps, scale)
     else:
         more = scale - b.tensor(marks).scale
+        if more < 0:
+            raise TooWideError(
+                f"node {name} (masked_softmax): its scores are too large to be as fine as its marks"
+            )
         depth = multiple(b, name, f"{suffix}/depth", marks, steps, more)
     return step(b, name, suffix, "sub", x, depth, shift_a=0, shift_b=0)
 

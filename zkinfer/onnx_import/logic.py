@@ -11,6 +11,7 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import.builder import Builder, Converters, Site
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, is_narrow, type_name
+from zkinfer.onnx_import.masking import infinite_marks
 from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import broadcast
@@ -115,8 +116,30 @@ def _where_known(site: Site) -> None:
     site.finish("add", *kept)
 
 
+def is_nan(site: Site) -> None:
+    """IsNaN: true of a softmax where -infinity masks all scores of a line, else false.
+
+    Such lines are what exporters ask for who then put zeros there.
+    """
+    made = next((node for node in site.graph.nodes if site.source(0) in node.outputs), None)
+    marks = None
+    if made is not None and made.op == "softmax":
+        marks = infinite_marks(site.graph, made.inputs[0])
+    if made is None or marks is None:
+        never(site)
+        return
+    shape, axis = site.shape(0), made.attrs["axis"] % len(site.shape(0))
+    half = site.weight("half", np.full((), 0.5))
+    seen = _less(site, marks, half)
+    own = site.graph.shape(seen)
+    if len(own) >= len(shape) - axis:
+        axes = (axis - len(shape) + len(own),)
+        seen = site.step("reduce_sum", "seen", seen, axes=axes, keepdims=True)
+    _truth(site, expanded(site, _less(site, seen, half), shape))
+
+
 def never(site: Site) -> None:
-    """IsNaN and IsInf: false everywhere, as all numbers of a proof are finite."""
+    """IsInf, and IsNaN of most: false everywhere, as all numbers of a proof are finite."""
     shape = site.shape(0)
     site.graph.allowance.spend(shape, "its output")
     site.graph.arrays[site.node.outputs[0]] = np.zeros(shape, bool)
@@ -256,7 +279,7 @@ CONVERTERS: Converters = {
     ("", "Greater"): greater,
     ("", "GreaterOrEqual"): greater_or_equal,
     ("", "IsInf"): never,
-    ("", "IsNaN"): never,
+    ("", "IsNaN"): is_nan,
     ("", "Less"): less,
     ("", "LessOrEqual"): less_or_equal,
     ("", "Mod"): mod,

@@ -8,6 +8,7 @@ point numbers are exact. On the way to the softmax there are sums, moves and pos
 Nodes that nobody reads any more are dropped.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -47,6 +48,19 @@ def masked(nodes: Sequence[Node], outputs: Sequence[str], builder: Builder) -> l
     result = _live(result, outputs)
     _check(result, builder)
     return result
+
+
+def infinite_marks(builder: Builder, scores: str) -> str | None:
+    """The marks that take scores down by infinity, so far as nodes are made; None without any.
+
+    Where all scores of a softmax are marked its output is no number.
+    """
+    masks = _Masks(builder, {name: node for node in builder.nodes for name in node.outputs})
+    parts = masks.parts(scores)
+    if parts is None or parts.beyond < math.inf:
+        return None
+    builder.nodes += masks.take()
+    return parts.marks
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,9 @@ def run_floats(task: Task, samples: Samples, oracle: Oracle) -> FloatRun:
 def _values(
     task: Task, samples: Mapping[str, Floats], oracle: Oracle
 ) -> tuple[dict[str, npt.NDArray[Any]], frozenset[str]]:
-    """Every tensor of the float network, [samples, ...], and which of them are the oracle's own."""
+    """Every tensor of the float network, [samples, ...], and which of them are the oracle's own:
+    not those that are no numbers on the way to outputs that are, as where a softmax sees nothing.
+    """
     graph = task.graph
     results = [oracle.run_all(x) for x in _each(samples)]
     own = {
@@ -85,6 +87,11 @@ def _values(
         for node in graph.nodes
         for name in node.outputs
         if name in results[0]
+    }
+    own = {
+        name: array
+        for name, array in own.items()
+        if name in graph.outputs or not np.isnan(array.sum())
     }
     return floats.values(graph, samples, own), frozenset(own)
 
@@ -194,6 +201,7 @@ def _joined(a: LayerFidelity, b: LayerFidelity) -> LayerFidelity:
         used=max(a.used, b.used),
         saturated=a.saturated + b.saturated,
         count=a.count + b.count,
+        against_oracle=a.against_oracle and b.against_oracle,
     )
 
 
