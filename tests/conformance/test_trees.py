@@ -187,6 +187,18 @@ def test_what_is_no_tree_is_refused(changed: dict[str, Any], words: str) -> None
     assert words in str(found.value)
 
 
+def test_many_targets_take_no_memory() -> None:
+    """More values than the model's size allows are refused before they are made."""
+    attrs = {name.replace("class", "target"): value for name, value in STUMP.items()}
+    node = helper.make_node(
+        "TreeEnsembleRegressor", ["x"], ["score"], domain=ML, n_targets=1 << 40, **attrs
+    )
+    model = classifier([node])
+    del model.graph.output[0]
+    with pytest.raises(UnsupportedModelError, match="what leaves are worth"):
+        load(model)
+
+
 def test_thresholds_before_steps() -> None:
     """What is found is the largest float32 that becomes at most the threshold."""
     rng = np.random.default_rng(0)

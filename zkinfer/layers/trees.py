@@ -29,11 +29,21 @@ from zkinfer.layers.contract import (
 from zkinfer.layers.emitting import FEWEST_BITS, narrowing
 from zkinfer.ops import lift
 
+MOST_NUMBERS = 1 << 26
+"""Of all steps of all paths, and of the rows of a table times steps."""
+
 
 def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
-    x, _, _, _, values = shapes
+    x, table, _, _, values = shapes
     if len(x) != 2:
         raise Refusal(f"expected rows of columns, got the shape {x}")
+    trees, depth = attrs["trees"], attrs["depth"]
+    numbers = max(x[0] * trees * (2 * values[-1] + 6), math.prod(table)) * depth
+    if numbers > MOST_NUMBERS:
+        raise Refusal(
+            f"expected paths of at most {MOST_NUMBERS} numbers, got {numbers}: {trees} trees of up "
+            f"to {depth} steps; limit the depth of trees when training"
+        )
     return ((x[0], attrs["trees"], values[-1]),)
 
 

@@ -139,6 +139,7 @@ def one_hot_encoder(site: Site) -> None:
     if not site.attr("zeros", 1):
         raise Refusal("expected zeros = 1, got 0, with which other numbers are errors")
     x, shape = site.any_operand(0), site.shape(0)
+    site.graph.allowance.spend((len(keys), 2, len(keys)), "the codes")
     made = _coded(site, x, keys, np.eye(len(keys)), np.zeros(len(keys)))
     site.graph.alias(site.node.outputs[0], reshaped(site, made, (*shape, len(keys))))
 

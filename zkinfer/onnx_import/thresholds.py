@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.circuit.term import MAX_CONSTANTS
 from zkinfer.onnx_import.builder import Site
 from zkinfer.onnx_import.forest import Table
 from zkinfer.onnx_import.moves import end_to_end
@@ -65,6 +66,8 @@ def moved(site: Site, name: str, table: Table) -> tuple[str, Table]:
     these.
     """
     graph = site.graph
+    if graph.shape(graph.source(name))[-1] > MAX_CONSTANTS:
+        return graph.source(name), table
     columns = _columns(site, name, MOST_STEPS)
     sources = list(dict.fromkeys(column.source for column in columns))
     widths = [graph.shape(graph.source(source))[-1] for source in sources]

@@ -36,7 +36,7 @@ def tree_ensemble_regressor(site: Site) -> None:
     base = _floats(site, "base_values")
     if len(base) not in (0, targets):
         raise Refusal(f"expected a base value for each of {targets} targets, got {len(base)}")
-    if base.any() and targets > 1 and not all(_always(site, "target", n) for n in range(targets)):
+    if base.any() and targets > 1 and len(_whole(site, "target")[0]) < targets:
         raise Refusal(
             "expected, beside base values, trees all of whose leaves have values of each target: "
             "onnxruntime adds none to a target without a value; list values of zero too"
@@ -65,10 +65,11 @@ def tree_ensemble_classifier(site: Site) -> None:
     if len(base) not in (0, count):
         raise Refusal(f"expected a base value for each of {count} classes, got {len(base)}")
     if not len(base) and (_floats(site, "class_weights") < 0).any():
-        some = [kind for kind in range(count) if not _always(site, "class", kind)]
-        if some:
+        sure, _ = _whole(site, "class")
+        if len(sure) < count:
+            some = next(kind for kind in range(count) if kind not in sure)
             raise Refusal(
-                f"expected a tree all of whose leaves vote on class {some[0]}, got none: "
+                f"expected a tree all of whose leaves vote on class {some}, got none: "
                 "onnxruntime passes over classes without a vote; list votes of zero too"
             )
     votes = _based(site, _aggregated(site, _forest(site, "class", count), "SUM"), base)
@@ -83,9 +84,7 @@ def _of_two_classes(site: Site, base: Floats) -> None:
     """
     ids = sorted(set(_ints(site, "class_ids")))
     if len(ids) == 2:
-        whole = len(base) == 0 and all(
-            _always(site, "class", kind, everywhere=True) for kind in ids
-        )
+        whole = not len(base) and len(_whole(site, "class")[1]) == 2
         if not whole or list(site.attr("classlabels_int64s", ())) != [0, 1]:
             raise Refusal(
                 "expected votes of every leaf on both classes 0 and 1, without base values, or on "
@@ -113,15 +112,15 @@ def _of_two_classes(site: Site, base: Floats) -> None:
         site.graph.alias(site.node.outputs[1], pair)
 
 
-def _always(site: Site, what: str, kind: int, *, everywhere: bool = False) -> bool:
-    """Whether all leaves of a tree, or of all trees, have a value of a class or target."""
-    nodes = zip(_ints(site, "nodes_treeids"), _ints(site, "nodes_nodeids"), strict=False)
-    modes = site.attr("nodes_modes", ())
-    leaves = {pair for pair, mode in zip(nodes, modes, strict=False) if mode == "LEAF"}
-    columns = (_ints(site, f"{what}_{name}") for name in ("treeids", "nodeids", "ids"))
-    votes = {(tree, node) for tree, node, own in zip(*columns, strict=False) if own == kind}
-    lacking = {tree for tree, _ in leaves - votes}
-    return not lacking if everywhere else lacking != {tree for tree, _ in leaves}
+def _whole(site: Site, what: str) -> tuple[set[int], set[int]]:
+    """The classes or targets that all leaves of a tree have values of, and those of all trees."""
+    nodes = zip(_ints(site, "nodes_treeids"), site.attr("nodes_modes", ()), strict=False)
+    leaves = Counter(tree for tree, mode in nodes if mode == "LEAF")
+    names = (f"{what}_{name}" for name in ("ids", "treeids", "nodeids"))
+    values = set(zip(*(_ints(site, name) for name in names), strict=False))
+    counts = Counter((kind, tree) for kind, tree, _ in values)
+    whole = Counter(kind for (kind, tree), count in counts.items() if count == leaves[tree])
+    return set(whole), {kind for kind, count in whole.items() if count == len(leaves)}
 
 
 def _based(site: Site, scores: str, base: Floats) -> str:
@@ -146,6 +145,7 @@ def _forest(site: Site, what: str, values: int) -> Forest:
     places = {pair: place for place, pair in enumerate(zip(trees, ids, strict=True))}
     if len(places) != len(trees):
         raise Refusal("expected nodes of different numbers in each tree, got one twice")
+    _check_values(site, len(trees), values)
     nodes, leaves = {}, {}
     width = site.shape(0)[-1] if site.shape(0) else 1
     for place, (tree, feature, mode, number, true, false) in enumerate(
@@ -194,6 +194,7 @@ def _forest_of_opset_5(site: Site, targets: int) -> Forest:
         raise Refusal(f"expected roots from 0 to {count - 1}, got {roots}")
     if len(ids) != len(weights) or not all(0 <= place < targets for place in ids):
         raise Refusal(f"expected a target from 0 to {targets - 1} for each weight of a leaf")
+    _check_values(site, count + len(ids), targets)
     width = site.shape(0)[-1] if site.shape(0) else 1
     nodes = {}
     for place, (mode, number, feature, *sides) in enumerate(
@@ -207,9 +208,9 @@ def _forest_of_opset_5(site: Site, targets: int) -> Forest:
             side + count * bool(leaf[place]) for side, leaf in zip(sides, leafs, strict=True)
         )
         nodes[place] = Node(feature, MODES[mode], known, true, false)
-    leaves = {
-        count + place: weight * np.eye(targets)[ids[place]] for place, weight in enumerate(weights)
-    }
+    leaves = {count + place: np.zeros(targets) for place in range(len(ids))}
+    for place, (target, weight) in enumerate(zip(ids, weights, strict=True)):
+        leaves[count + place][target] = weight
     return Forest(nodes, leaves, roots)
 
 
@@ -221,6 +222,13 @@ def _members(site: Site) -> list[list[float]]:
     ends = [-1, *np.flatnonzero(np.isnan(values)).tolist(), len(values)]
     sets = [values[low + 1 : high].tolist() for low, high in pairwise(ends)]
     return [part for part in sets if part]
+
+
+def _check_values(site: Site, nodes: int, values: int) -> None:
+    """Raises Refusal where there are no values of leaves, or more than memory is for."""
+    if values < 1:
+        raise Refusal(f"expected leaves of one value or more, got {values}")
+    site.graph.allowance.spend((nodes, 2, values), "what leaves are worth")
 
 
 def _weigh(

@@ -50,10 +50,6 @@ class Graph:
             expected = "label" if name in self.labels else "real"
             demand(kind == expected, f"output {name} is not of the kind that output_mode says")
             self._add(name, shape, scale)
-        self.classes: dict[str, list[str]] = document.get("classes", {})
-        for name, texts in self.classes.items():
-            fits = name in self.outputs and all(type(text) is str and text for text in texts)
-            demand(fits, f"classes of {name}, which is no output, or without names")
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
 

@@ -56,10 +56,6 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
     except FormatError as error:
         raise VerificationError(str(error)) from error
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
-    classes = key.graph.classes
-    if classes:
-        numbers = verdict["outputs_fixed"]
-        verdict["classes"] = {name: _named(classes[name], numbers[name]) for name in classes}
     verdict |= {"context": context, "key_digest": key.digest.hex()}
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
     verdict["circuit_digest"] = key.circuit.digest.hex()
@@ -67,14 +63,6 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
     return verdict | {"not_checked": list(NOT_CHECKED[:count])}
-
-
-def _named(texts: list[str], numbers: Any) -> Any:
-    """The names of classes, in nested lists like those of their numbers."""
-    if isinstance(numbers, list):
-        return [_named(texts, number) for number in numbers]
-    demand(0 <= numbers < len(texts), "an output numbers a class without a name")
-    return texts[numbers]
 
 
 def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
