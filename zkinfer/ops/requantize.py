@@ -96,7 +96,7 @@ OP = Operator(
     constrain=constrain,
     cost=cost,
     takes_open=lambda *_: Open.ANYTHING,
-    keeps_order=True,
+    keeps_order=lambda *_: True,
     excess=excess,
     certain=lambda attrs: Interval(attrs["low"], attrs["high"]),
 )

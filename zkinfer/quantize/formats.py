@@ -127,10 +127,14 @@ def to_integers(array: Floats, scale: int) -> Integers:
     return np.rint(np.ldexp(array, scale)).astype(np.int64)
 
 
+def width(low: int, high: int) -> int:
+    """The bits in two's complement of integers from low to high."""
+    return 1 + max((-low - 1).bit_length() if low < 0 else 0, max(high, 0).bit_length())
+
+
 def declared(shape: tuple[int, ...], ends: Ends, scale: int, bits: int = 1) -> FixedTensor:
     """The declaration of a constant: at least `bits` bits in two's complement."""
-    low, high = ends.integers(scale)
-    bits = max(bits, 1 + (-low - 1).bit_length() if low < 0 else 1, 1 + max(high, 0).bit_length())
+    bits = max(bits, width(*ends.integers(scale)))
     return FixedTensor(shape, scale, -(1 << bits - 1), (1 << bits - 1) - 1)
 
 

@@ -265,6 +265,7 @@ def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
         count = sum(math.prod(task.graph.shape(tensor)) for tensor in node.outputs)
         factors = (node.inputs[place] for place in LAYERS[node.op].factors)
         constants = [name for name in factors if name in task.graph.constants]
+        constants = [n for n in constants if isinstance(task.graph.tensors[n].kind, Real)]
         found += [(16 * count, "weight", name) for name in constants]
     ordered = sorted(enumerate(found), key=lambda item: (-item[1][0], item[0]))
     return list(dict.fromkeys((kind, name) for _, (_, kind, name) in ordered))

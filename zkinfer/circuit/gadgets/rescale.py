@@ -19,7 +19,7 @@ so q = H + 1 + u is above the range, and o = high. Under: f = low, q = u - 2^w i
 o = low. The cases exclude each other, so each x has at most one o, the right one, whatever
 x is: nothing wraps, by its certain bounds. That there is one rests on the bounds of an honest
 witness: w covers their worst case, and a side that they exclude has no flag. A result that no x
-changes, by its certain bounds, is a constant; an x that needs no change is itself. If x is a
+changes, by its certain bounds, is a constant; m x + c that needs no division and no clip is itself. If x is a
 product that is not stored, the rounding equation is the product's own (`Value.parts`).
 
 Rows: 2 a number, and 1 more to read a stored x. Bits: b + w + 2.
@@ -45,13 +45,14 @@ MAX_PACKED = 62
 class Ratio:
     """The numbers of (m x + c) / d: one each, or one for each index of an axis.
 
-    m and d are positive, and d - 1 has as many bits at all indices.
+    m and d are positive, and d - 1 has as many bits at all indices. behind: how many axes there are
+    behind that axis.
     """
 
     multipliers: tuple[int, ...]
     divisors: tuple[int, ...]
     offsets: tuple[int, ...]
-    axis: int = 0
+    behind: int = 0
 
     @classmethod
     def rounding(cls, shift: int) -> "Ratio":
@@ -62,11 +63,6 @@ class Ratio:
     def width(self) -> int:
         """The bits of a remainder."""
         return (self.divisors[0] - 1).bit_length()
-
-    @property
-    def is_one(self) -> bool:
-        """Whether the quotient is x."""
-        return set(zip(self.multipliers, self.divisors, self.offsets, strict=True)) == {(1, 1, 0)}
 
     def dividends(self, low: int, high: int) -> tuple[int, int]:
         """The least and the greatest m x + c of an x within bounds."""
@@ -80,19 +76,17 @@ class Ratio:
             (m * high + c) // d for m, c, d in parts
         )
 
-    def along(self, series: Sequence[int], rank: int) -> Integers:
-        """Some of the numbers, broadcasting to an array of this rank."""
-        if len(series) == 1:
-            return np.int64(series[0]).reshape(())
-        return np.array(series, np.int64).reshape(-1, *(1,) * (rank - 1 - self.axis))
+    def along(self, series: Sequence[int]) -> Integers:
+        """Some of the numbers, broadcasting to what is divided."""
+        return np.array(series, np.int64).reshape(-1, *(1,) * self.behind)
 
     def divided(self, x: Integers) -> tuple[Integers, Integers]:
         """The quotients and the remainders."""
-        dividend = x * self.along(self.multipliers, x.ndim) + self.along(self.offsets, x.ndim)
+        dividend = x * self.along(self.multipliers) + self.along(self.offsets)
         divisor = self.divisors[0]
         if len(self.divisors) == 1 and divisor & (divisor - 1) == 0:
             return dividend >> self.width, dividend & (divisor - 1)
-        by = self.along(self.divisors, x.ndim)
+        by = self.along(self.divisors)
         quotient = dividend // by
         return quotient, dividend - quotient * by
 
@@ -136,21 +130,18 @@ class Digits:
 def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) -> Value:
     """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range.
 
-    A ratio whose multipliers differ takes no x with parts.
+    A ratio of more numbers than one takes no x with parts.
     """
     sure = Interval(*ratio.quotients(*x.certain))
     if max(sure.low, low) >= min(sure.high, high):
         return linear.constant(min(max(sure.low, low), high), x)
-    if ratio.is_one and low <= sure.low and sure.high <= high:
-        return b.settle(f"{path}/output", x)
+    if not ratio.width and low <= sure.low and sure.high <= high:
+        return b.settle(f"{path}/output", _moved(b, path, x, ratio))
     least, most = ratio.quotients(x.low, x.high)
     d = Digits.fitting(ratio.width, least, most, low, high)
     check_exact(path, *ratio.dividends(x.low, x.high))
     quotient, remainder = ratio.divided(x.array) if b.solving else (None, None)
-    if len(set(ratio.multipliers)) > 1:
-        x = arrange.weighted(b, f"{path}/multiple", x, ratio.axis, ratio.multipliers)
-    else:
-        x = linear.scale(x, ratio.multipliers[0])
+    x = _multiplied(b, path, x, ratio)
     output = None if quotient is None else np.clip(quotient, low, high)
     least, most = (min(max(end, low), high) for end in (least, most))
     certain = Interval(d.first, d.first + d.span)
@@ -185,6 +176,22 @@ def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) 
     return stored
 
 
+def _multiplied(b: Builder, path: str, x: Value, ratio: Ratio) -> Value:
+    """m x."""
+    if len(ratio.multipliers) == 1:
+        return linear.scale(x, ratio.multipliers[0])
+    axis = len(x.factors) - 1 - ratio.behind
+    return arrange.weighted(b, f"{path}/multiple", x, axis, ratio.multipliers)
+
+
+def _moved(b: Builder, path: str, x: Value, ratio: Ratio) -> Value:
+    """m x + c."""
+    x = _multiplied(b, path, x, ratio)
+    if len(ratio.offsets) == 1:
+        return linear.shifted(x, ratio.offsets[0])
+    return linear.add(x, _times(linear.constant(1, x), ratio, ratio.offsets))
+
+
 def _digits(
     b: Builder,
     path: str,
@@ -207,7 +214,7 @@ def _digits(
         if d.below:
             packed = packed + under * views.wrapped((1 << d.wide) + (1 << d.wide + d.above))
         if width:
-            wrong = (1 << width) - ratio.along(ratio.divisors, remainder.ndim)
+            wrong = (1 << width) - ratio.along(ratio.divisors)
             rest = np.where(remainder >> (width - 1), remainder + wrong, remainder)
     count = d.wide + d.above + d.below
     apart = bool(width) and width + count > MAX_PACKED
@@ -234,7 +241,7 @@ def _digits(
 
 def _times(value: Value, ratio: Ratio, series: Sequence[int]) -> Value:
     """A value times the numbers of a ratio."""
-    found = linear.weight(value, ratio.axis, series)
+    found = linear.weight(value, len(value.factors) - 1 - ratio.behind, series)
     if found is None:
         raise ValueError("an axis of a ratio's numbers is whole")
     return found
