@@ -23,6 +23,7 @@ from zkinfer.onnx_import.inputs import (
     read_inputs,
     unknown_dimensions,
 )
+from zkinfer.onnx_import.joined import joined
 from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
@@ -52,7 +53,8 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
         raise Problems(refused=[str(refusal)]).error() from refusal
     outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
     inputs = read_inputs(model.graph, constants)
-    nodes = live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
+    nodes = [read_node(node, opsets) for node in model.graph.node]
+    nodes = live_nodes(joined(nodes, constants, outputs, opsets, allowance), outputs)
     problems = Problems(
         unsupported=models.unsupported_nodes(nodes, constants), refused=_input_problems(inputs)
     )

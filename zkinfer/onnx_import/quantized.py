@@ -5,8 +5,9 @@ integers, (q - z) (q' - z'), which are multiplied by s s' / s", rounded and kept
 one rounding a number, as onnxruntime has it. Scales and zero points are public.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
 INT32 = Integer(-(1 << 31), (1 << 31) - 1)
+UINT8 = Integer(0, 255)
 
 QUANTIZED = frozenset(
     (
@@ -88,12 +90,26 @@ def grid(site: Site, scale: int, zero: int, shape: Shape, axis: int, kind: Integ
 
 def quantize_linear(site: Site) -> None:
     """QuantizeLinear."""
-    x, shape = site.any_operand(0), site.shape(0)
-    kind = _declared(site)
+    shape, kind = site.shape(0), _declared(site)
+    x = site.any_operand(0)
     if not site.is_constant(1) or (site.has(2) and not site.is_constant(2)):
         _quantize_computed(site, x, kind)
         return
     to = grid(site, 1, 2, shape, _axis(site, shape), kind)
+    maker = next((node for node in site.graph.nodes[::-1] if x in node.outputs), None)
+    if maker is not None and maker.op == "dequantize" and to.axis is None:
+        behind, zeros = maker.attrs["behind"], np.array(maker.attrs["zeros"])
+        scales = (np.array(maker.attrs["scales"]) / to.scales).astype(np.float32)
+        centred = maker.inputs[0]
+        if zeros.any():
+            attrs = _listed(np.ones(zeros.size), zeros, behind)
+            centred = site.step("dequantize", "centred", centred, **attrs)
+            site.graph.kinds[centred] = INT32
+        attrs = _listed(scales, np.broadcast_to(to.zeros, scales.shape), behind)
+        ends = {"low": to.type.low, "high": to.type.high}
+        site.finish("quantize", centred, divides=False, **attrs, **ends)
+        _whole(site, to.type)
+        return
     _quantized(site, x, to, to.scales, divides=True)
 
 
@@ -186,6 +202,191 @@ def qgemm(site: Site) -> None:
         site.finish("dequantize", y, **_listed(scales, np.zeros(scales.size, np.int64), 0))
 
 
+def qlinear_add(site: Site) -> None:
+    """QLinearAdd: the sum of both in steps of the output."""
+    to = grid(site, 6, 7, (), 0, UINT8)
+    terms = []
+    for index in (0, 3):
+        of = _operand_grid(site, index)
+        scales = (of.scales / to.scales).astype(np.float32)
+        terms.append(_scaled(site, index, of, scales))
+    total = site.step("add", "sum", *terms)
+    _quantized(site, total, to, np.ones(1, np.float32), divides=False)
+
+
+def qlinear_mul(site: Site) -> None:
+    """QLinearMul: products of integers."""
+    a, b = _operand_grid(site, 0), _operand_grid(site, 3)
+    factors = []
+    for index, of in ((0, a), (3, b)):
+        x = _centred(site, index, of)
+        if not isinstance(x, str):
+            x = site.weight(f"centred{index}", x, index)
+            site.graph.kinds[x] = of.wide
+        factors.append(x)
+    y = site.step("mul", "products", *factors)
+    site.graph.kinds[y] = INT32
+    _requantized(site, y, a.scales * b.scales, 6, 7, None)
+
+
+def qlinear_concat(site: Site) -> None:
+    """QLinearConcat: each operand brought to the grid of the output first."""
+    to = grid(site, 0, 1, (), 0, UINT8)
+    parts = []
+    for index in range(2, len(site.node.inputs), 3):
+        of = _operand_grid(site, index)
+        attrs = to.attrs(0) | {"low": to.type.low, "high": to.type.high}
+        if np.array_equal(of.scales, to.scales) and np.array_equal(of.zeros, to.zeros):
+            parts.append(site.any_operand(index))
+            continue
+        scales = (of.scales / to.scales).astype(np.float32)
+        x = _centred(site, index, of)
+        x = x if isinstance(x, str) else site.weight("centred", x, index)
+        attrs |= {"scales": tuple(scales.tolist()), "divides": False}
+        parts.append(site.step("quantize", f"part{index}", x, **attrs))
+        if parts[-1] in site.graph.shapes:
+            site.graph.kinds[parts[-1]] = to.type
+    axis = axis_in(int(site.attr("axis", 1)), len(site.graph.shape(parts[0])))
+    site.finish("concat", *parts, axis=axis)
+    _whole(site, to.type)
+
+
+def qlinear_global_average_pool(site: Site) -> None:
+    """QLinearGlobalAveragePool: sums of integers, over their count."""
+    of, shape = _operand_grid(site, 0), site.shape(0)
+    last = bool(site.attr("channels_last", 0))
+    axes = tuple(range(1, len(shape) - 1)) if last else tuple(range(2, len(shape)))
+    x = site.step("reduce_sum", "sums", _string(site, 0, of), axes=axes, keepdims=True)
+    site.graph.kinds[x] = INT32
+    count = np.float32(prod(shape[axis] for axis in axes))
+    to = grid(site, 3, 4, (), 0, UINT8)
+    scales = (of.scales / (to.scales * count)).astype(np.float32)
+    _quantized(site, x, to, scales, divides=False)
+
+
+def qlinear_average_pool(site: Site) -> None:
+    """QLinearAveragePool: the mean of what the integers stand for."""
+    names = ("auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides")
+    attrs = {name: site.attr(name, None) for name in names if name in site.node.attrs}
+    if site.attr("channels_last", 0):
+        raise Refusal("expected channels first, got channels_last")
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "s", "z"], ["real"], name="real"),
+        helper.make_node("AveragePool", ["real"], ["mean"], name="mean", **attrs),
+        helper.make_node("QuantizeLinear", ["mean", "t", "u"], ["y"], name="y"),
+    ]
+    _by(site, nodes, ("x", "s", "z", "t", "u"))
+
+
+def qlinear_function(function: Callable[[Site, Array], Array]) -> Callable[[Site], None]:
+    """A function of one integer: a table of all that there are."""
+
+    def convert(site: Site) -> None:
+        of, to = _operand_grid(site, 0), grid(site, 3, 4, (), 0, UINT8)
+        kind = _type_of(site.array(2, "a zero point")) if site.has(2) else UINT8
+        integers = np.arange(kind.low, kind.high + 1)
+        real = (integers - of.zeros).astype(np.float32) * of.scales
+        values = np.rint(function(site, real).astype(np.float32) / to.scales) + to.zeros
+        values = np.clip(values, to.type.low, to.type.high).astype(np.int64)
+        listed = tuple(values.tolist())
+        site.finish("table", site.any_operand(0), first=kind.low, values=listed)
+        _whole(site, to.type)
+
+    return convert
+
+
+def qlinear_leaky_relu(site: Site) -> None:
+    """QLinearLeakyRelu; of a slope of zero what is less than the zero point becomes that."""
+    of, to = _operand_grid(site, 0), grid(site, 3, 4, (), 0, UINT8)
+    same = np.array_equal(of.scales, to.scales) and np.array_equal(of.zeros, to.zeros)
+    if same and float(site.attr("alpha", 0.01)) == 0:
+        (zero,) = to.zeros.tolist()
+        site.finish("clip", site.any_operand(0), low=float(zero), high=float(to.type.high))
+        _whole(site, to.type)
+    else:
+        qlinear_function(_leaky)(site)
+
+
+def _leaky(site: Site, x: Array) -> Array:
+    return np.where(x >= 0, x, x * np.float32(site.attr("alpha", 0.01)))
+
+
+def _sigmoid(site: Site, x: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))))
+
+
+def qlinear_softmax(site: Site) -> None:
+    """QLinearSoftmax: the softmax of what the integers stand for."""
+    version = int(site.attr("opset", 13))
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "s", "z"], ["real"], name="real"),
+        helper.make_node("Softmax", ["real"], ["part"], name="part", axis=int(site.attr("axis", -1))),
+        helper.make_node("QuantizeLinear", ["part", "t", "u"], ["y"], name="y"),
+    ]
+    _by(site, nodes, ("x", "s", "z", "t", "u"), {"": max(version, 13)})
+
+
+def dynamic_quantize_matmul(site: Site) -> None:
+    """DynamicQuantizeMatMul: what is quantized by its own range, times constant integers."""
+    nodes = [helper.make_node("DynamicQuantizeLinear", ["a"], ["q", "s", "z"], name="quantized")]
+    _to_float(site, nodes, ("a", "b", "t", "u", "bias"), "q", "s", "z")
+
+
+def matmul_integer_to_float(site: Site) -> None:
+    """MatMulIntegerToFloat: sums of products of integers, times both scales, and a bias."""
+    _to_float(site, [], ("a", "b", "s", "t", "z", "u", "bias"), "a", "s", "z")
+
+
+def _to_float(
+    site: Site, nodes: list[onnx.NodeProto], names: Sequence[str], a: str, scale: str, zero: str
+) -> None:
+    """The product of a and b by their scales and zero points, which end on s and t, z and u."""
+    has = {name: site.has(place) for place, name in enumerate(names)}
+    zeros = [zero if has.get(zero, True) else "", "u" if has["u"] else ""]
+    nodes += [
+        helper.make_node("MatMulInteger", [a, "b", *zeros], ["sums"], name="sums"),
+        helper.make_node("Cast", ["sums"], ["real"], name="real", to=TensorProto.FLOAT),
+        helper.make_node("Mul", [scale, "t"], ["scales"], name="scales"),
+        helper.make_node("Mul", ["real", "scales"], ["y"], name="y"),
+    ]
+    if has["bias"]:
+        nodes[-1].output[0] = "product"
+        nodes.append(helper.make_node("Add", ["product", "bias"], ["y"], name="bias"))
+    _by(site, nodes, names)
+
+
+def _by(
+    site: Site,
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[str],
+    opsets: Mapping[str, int] | None = None,
+) -> None:
+    """Makes the tensor y of standard operators the output."""
+    body = Body(tuple(inputs), ("y",), tuple(nodes), {}, opsets or {"": 21})
+    (y,) = inlined(site, body, site.node.inputs)
+    stand_for(site, 0, y)
+    if y in site.graph.narrow:
+        site.graph.narrow.add(site.node.outputs[0])
+
+
+def _scaled(site: Site, index: int, of: Grid, scales: Array) -> str:
+    """What an input stands for, of other scales than its own."""
+    rank = len(site.shape(index))
+    if site.is_constant(index):
+        array = site.array(index, "integers").astype(np.float64) - of.along(of.zeros, rank)
+        return site.weight("scaled", array * of.along(scales, rank), index)
+    attrs = of.attrs(rank) | {"scales": tuple(scales.tolist())}
+    return site.step("dequantize", f"scaled{index}", site.any_operand(index), **attrs)
+
+
+def _string(site: Site, index: int, of: Grid) -> str:
+    """A computed input less its zero points. Raises Refusal for a constant."""
+    x = _centred(site, index, of)
+    if not isinstance(x, str):
+        raise Refusal("expected a computed operand, got a constant")
+    return x
+
+
 def _operand_grid(site: Site, index: int, *, last: bool = False) -> Grid:
     """The grid of the input at a place, its scale and zero point at the next two.
 
@@ -244,9 +445,12 @@ def _product(
     used = [n if n in given or n in constants else "" for n in names]
     node = helper.make_node(op, used, ["sums"], name=op, **attrs)
     body = Body(tuple(given), ("sums",), (node,), constants, site.opsets)
-    first = len(site.graph.nodes)
-    (y,) = inlined(site, body, list(given.values()))
-    y, graph = site.graph.source(y), site.graph
+    graph, outside = site.graph, []
+    for name, x in given.items():  # under a name that is not said to hold integers
+        outside.append(graph.new_tensor(f"{site.node.name}/{name}"))
+        graph.alias(outside[-1], x)
+    first = len(graph.nodes)
+    y = graph.source(inlined(site, body, outside)[0])
     computed = [name for name in given.values() if graph.type_of(name).kind == Real()]
     for made in graph.nodes[first:]:
         for name in made.inputs:
@@ -271,11 +475,12 @@ def _requantized(
 
     axis: how many axes are behind the one that scales go along; None for one scale.
     """
-    to = grid(site, scale, zero, (), 0, Integer(0, 255))
+    to = grid(site, scale, zero, (), 0, UINT8)
     multipliers = (scales / to.scales).astype(np.float32)
     attrs = _listed(multipliers, np.broadcast_to(to.zeros, multipliers.shape), axis or 0)
-    ends = {"low": to.type.low, "high": to.type.high}
-    site.finish("quantize", sums, divides=False, **attrs, **ends)
+    low = int(to.zeros[0]) if site.attr("relu", 0) else to.type.low
+    high = max(to.type.high, low + 1)
+    site.finish("quantize", sums, divides=False, **attrs, low=low, high=high)
     _whole(site, to.type)
 
 
@@ -340,8 +545,16 @@ CONVERTERS: Converters = {
     ("", "QLinearMatMul"): qlinear_matmul,
     ("", "QuantizeLinear"): quantize_linear,
     (MICROSOFT_DOMAIN, "DequantizeLinear"): dequantize_linear,
+    (MICROSOFT_DOMAIN, "DynamicQuantizeMatMul"): dynamic_quantize_matmul,
+    (MICROSOFT_DOMAIN, "MatMulIntegerToFloat"): matmul_integer_to_float,
     (MICROSOFT_DOMAIN, "QGemm"): qgemm,
+    (MICROSOFT_DOMAIN, "QLinearAdd"): qlinear_add,
+    (MICROSOFT_DOMAIN, "QLinearAveragePool"): qlinear_average_pool,
+    (MICROSOFT_DOMAIN, "QLinearConcat"): qlinear_concat,
+    (MICROSOFT_DOMAIN, "QLinearGlobalAveragePool"): qlinear_global_average_pool,
+    (MICROSOFT_DOMAIN, "QLinearLeakyRelu"): qlinear_leaky_relu,
+    (MICROSOFT_DOMAIN, "QLinearMul"): qlinear_mul,
+    (MICROSOFT_DOMAIN, "QLinearSigmoid"): qlinear_function(_sigmoid),
+    (MICROSOFT_DOMAIN, "QLinearSoftmax"): qlinear_softmax,
     (MICROSOFT_DOMAIN, "QuantizeLinear"): quantize_linear,
 }
-
-_ = (onnx, stand_for)
