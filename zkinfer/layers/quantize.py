@@ -16,6 +16,7 @@ the line of the exact product, which differs at those x alone.
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,6 +39,11 @@ from zkinfer.ops import lift
 from zkinfer.ops.tensor import FixedTensor, Integers
 
 MOST_BITS = 60
+
+Rounding = Callable[[float, bool, int], Function]
+"""round(x scale), or round(x / scale), by the integers X of x = X / 2^digits: of the scale, whether
+it divides, and digits.
+"""
 
 
 def _quantize(attrs: Attrs, x: Floats) -> Floats:
@@ -82,30 +88,36 @@ def _moved(lines: list[Line], numbers: tuple[int, ...]) -> list[Line]:
     return [line._replace(offset=line.offset + line.divisor * n) for line, n in pairs]
 
 
-def _steps(attrs: Attrs, zero: int) -> Integers:
-    """The results, before the zero is added, but for the least."""
-    return np.arange(attrs["low"] - zero + 1, attrs["high"] - zero + 1)
-
-
-def _lines(
-    x: FixedTensor, attrs: Attrs, function: Callable[[float, bool, int], Function]
-) -> list[Line] | None:
+def _lines(x: FixedTensor, attrs: Attrs, function: Rounding) -> list[Line] | None:
     """The line of each scale, before zeros are added; None if one has none."""
-    found: dict[tuple[float, int], Line | None] = {}
-    pairs = list(zip(attrs["scales"], attrs["zeros"], strict=True))
-    for scale, zero in pairs:
-        if (scale, zero) not in found:
-            rounded = function(scale, attrs["divides"], x.scale)
-            steps, at = around(rounded, _steps(attrs, zero), x.low, x.high)
-            found[scale, zero] = line(steps, at) if len(steps) else _level(rounded, x)
-    lines = [found[pair] for pair in pairs]
+    ends = attrs["low"], attrs["high"]
+    lines = [
+        _line(function, scale, attrs["divides"], x.scale, (x.low, x.high), zero, ends)
+        for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True)
+    ]
     return [line for line in lines if line is not None] if None not in lines else None
 
 
-def _level(rounded: Function, x: FixedTensor) -> Line:
+@lru_cache(maxsize=1 << 14)
+def _line(
+    function: Rounding,
+    scale: float,
+    divides: bool,
+    digits: int,
+    domain: tuple[int, int],
+    zero: int,
+    ends: tuple[int, int],
+) -> Line | None:
+    """That of integers of a domain which stand for X / 2^digits. ends: of results with the zero."""
+    rounded = function(scale, divides, digits)
+    steps, at = around(rounded, np.arange(ends[0] - zero + 1, ends[1] - zero + 1), *domain)
+    return line(steps, at) if len(steps) else _level(rounded, *domain)
+
+
+def _level(rounded: Function, low: int, high: int) -> Line:
     """A line without steps."""
-    width = (x.high - x.low + 1).bit_length()
-    return Line(1, 1 << width, (int(rounded(np.array([x.low]))[0]) << width) - x.low)
+    width = (high - low + 1).bit_length()
+    return Line(1, 1 << width, (int(rounded(np.array([low]))[0]) << width) - low)
 
 
 def _by_float32(scale: float, divides: bool, digits: int) -> Function:
@@ -144,7 +156,8 @@ def _halves(x: FixedTensor, attrs: Attrs) -> list[tuple[int, int]] | None:
         if not 0 < m < 1 << 24 or d < 2 or d & (d - 1) or d >= 1 << MOST_BITS:
             return None
         rounded = _by_float32(scale, attrs["divides"], x.scale)
-        steps, at = around(rounded, _steps(attrs, zero), x.low, x.high)
+        steps = np.arange(attrs["low"] - zero + 1, attrs["high"] - zero + 1)
+        steps, at = around(rounded, steps, x.low, x.high)
         for y, t in zip(steps.tolist(), at.tolist(), strict=True):
             exact = -((d * (1 - 2 * y)) // (2 * m))
             tied = 2 * m * exact == d * (2 * y - 1)

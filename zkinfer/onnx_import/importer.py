@@ -29,6 +29,7 @@ from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.shifted import shifted
 from zkinfer.onnx_import.spelt import named
 from zkinfer.onnx_import.upgrade import upgraded
 from zkinfer.onnx_import.walk import live_nodes, reads
@@ -116,6 +117,7 @@ def _finish(
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
+    nodes = shifted(nodes, outputs, builder)
     nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}
