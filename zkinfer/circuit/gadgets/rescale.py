@@ -78,6 +78,8 @@ class Ratio:
 
     def along(self, series: Sequence[int]) -> Integers:
         """Some of the numbers, broadcasting to what is divided."""
+        if len(series) == 1:
+            return np.array(series[0], np.int64)
         return np.array(series, np.int64).reshape(-1, *(1,) * self.behind)
 
     def divided(self, x: Integers) -> tuple[Integers, Integers]:
