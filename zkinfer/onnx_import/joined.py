@@ -9,14 +9,16 @@ same when it optimizes graphs.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from onnx import helper
 
+from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.constants import Allowance, Array, fold
-from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, OnnxNode, read_node
+from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, OnnxNode, Refusal, read_node
 
 MOVES = frozenset(
     (
@@ -217,10 +219,12 @@ def joined(
     """The nodes, with what stands between integers joined. Those that nothing reads may remain."""
     if not any(node.op == "DequantizeLinear" for node in nodes):
         return list(nodes)
-    arrays = dict(constants)
+    arrays, spare = dict(constants), replace(allowance)
     for node in nodes:
-        if node.op == "Constant" and not node.domain:
-            arrays.update(fold(node, {}, opsets, allowance))
+        if node.op != "DequantizeLinear" and models.is_foldable(node, arrays):
+            known = {name: arrays[name] for name in node.inputs if name}
+            with suppress(Refusal):  # which is said where the node is converted
+                arrays.update(fold(node, known, opsets, spare))
     readers = Counter(name for node in nodes for name in node.inputs)
     readers.update(outputs)
     joining = _Joining(arrays, opsets, readers)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.graph import Integer
 from zkinfer.ops.tensor import FixedTensor, Integers
 
 Floats = npt.NDArray[np.float64]
@@ -152,6 +153,13 @@ class Format:
     high: float = math.inf
     calibrated: bool = True
     ends: tuple[float, float] = (-math.inf, math.inf)
+
+    @classmethod
+    def of_integers(cls, kind: Integer, form: "Format") -> "Format":
+        """That of whole numbers of a type, within the ends that a layer keeps them in."""
+        low, high = max(kind.low, form.low), min(kind.high, form.high)
+        power = exponent(max(-low, high + 1))
+        return cls(power, low < 0, low, high, calibrated=False, ends=(low, high))
 
     @property
     def saturates(self) -> tuple[bool, bool]:

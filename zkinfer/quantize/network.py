@@ -224,7 +224,10 @@ class Network:
             self.unsettled.pop(source, None)
             return fixed
         x, form, bits = self.tensors[fixed], self.formats[target], self._bits(target)
-        if not form.is_exact(x.scale):
+        kind = self.task.graph.tensors[target].kind
+        if isinstance(kind, Integer) and x.scale == 0:
+            form, bits = Format.of_integers(kind, form), MAX_CONSTANT_BITS
+        elif not form.is_exact(x.scale):
             fixed = refined(self, self.derived(name, "/refined"), fixed, form.scale(bits))
             x = self.tensors[fixed]
         scale = min(form.scale(bits), x.scale)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph, Real
+from zkinfer.graph import Graph, Integer, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
@@ -48,6 +48,8 @@ what is clipped, or joined with other tensors, has no finer scale than the input
 
 LEAST_BITS, MOST_BITS = 5, LADDER[-1]
 MOST_INPUT_BITS = 40
+NARROW = 16
+"""Bits of a type of whole numbers that are not rounded."""
 STEPS = (6, 4, 3, 2, 1)
 """How many bits narrower a single tensor is tried, in this order."""
 
@@ -178,7 +180,7 @@ class Search:
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little; none,
-        and no rounding, of whole numbers with a domain of their own.
+        and no rounding, of whole numbers with a domain of their own or of a narrow type.
         """
         graph, tolerance = self.task.graph, self.max_error / 8
         exact = floats.values(graph, samples)
@@ -194,7 +196,9 @@ class Search:
                 return difference < tolerance
 
             high = self._finest(name)
-            whole = high == 0 and self.domains[name].exact
+            kind = graph.tensors[name].kind
+            narrow = isinstance(kind, Integer) and kind.high - kind.low < 1 << NARROW
+            whole = narrow or (high == 0 and self.domains[name].exact)
             low = high if whole else min(1 - power, high)
             while low < high:
                 middle = (low + high) // 2
