@@ -25,16 +25,17 @@ def outcome(case: Network) -> str:
         return check_refusal(error)
     except Exception as error:
         raise Finding("crash", f"compile: {described(error)}") from error
-    key, loaded = compiled.proving_key, session(case.model, optimized=case.optimized)
+    key = compiled.proving_key
+    loaded = [session(case.model, optimized=optimized) for optimized in case.optimized]
     (name,) = key.graph.outputs
     for sample in case.fresh:
         x, encoding = sample["x"], key.graph.encoding("x")
         ends = (encoding.numbers(end) for end in (encoding.low, encoding.high))
         integers = quantize_input(key.graph, {"x": np.clip(x, *ends)})
         arrays = evaluate(key.graph, key.weights, integers)
-        (expected,) = run(loaded, {"x": encoding.numbers(integers["x"]).astype(x.dtype)})
+        feeds = {"x": encoding.numbers(integers["x"]).astype(x.dtype)}
         found = np.ldexp(arrays[name].astype(np.float64), -key.graph.tensors[name].scale)
-        off = np.abs(found - expected.astype(np.float64)).max() / case.unit
+        off = min(np.abs(found - run(one, feeds)[0]).max() for one in loaded) / case.unit
         if off > case.steps + 1e-3:
             raise Finding("wrong integers", f"{name} is off by {off:g} units")
     try:

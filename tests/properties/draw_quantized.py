@@ -32,7 +32,8 @@ class Step:
 class Network:
     """A model with sample inputs. steps: by how many units of its last place an entry of an output
     may be off; 0 where onnxruntime's own rounding is specified. unit: what that is.
-    optimized: whether onnxruntime is to join what stands between integers too.
+    optimized: whether onnxruntime is to optimize, so that it joins what stands between integers
+    and rounds once, or either way, one of which is met.
     """
 
     model: onnx.ModelProto
@@ -40,7 +41,7 @@ class Network:
     fresh: list[dict[str, Array]]
     steps: int
     unit: float
-    optimized: bool
+    optimized: tuple[bool, ...]
 
     def __repr__(self) -> str:
         """The model as text."""
@@ -211,7 +212,8 @@ def _product(
         inputs = [*operands, bias[0] if bias else "", *to]
         return Step(d.emit("QGemm", *inputs, domain=MICROSOFT, **attrs), *to)
     inputs = [*operands, *to, *([bias[0]] if bias else [])]
-    return Step(d.emit(f"QLinear{op}", *inputs, **attrs), *to)
+    name = {"Conv": "QLinearConv", "MatMul": "QLinearMatMul"}[op]
+    return Step(d.emit(name, *inputs, **attrs), *to)
 
 
 def max_pool(net: _Net, x: Step) -> Step:
@@ -250,7 +252,7 @@ def again(net: _Net, x: Step) -> Step:
 
 def pair(net: _Net, x: Step) -> Step:
     """QLinearAdd or QLinearMul of a tensor and itself, or a constant."""
-    d, op = net.d, net.c.one(("Add", "Mul"))
+    d, op = net.d, net.c.one(("QLinearAdd", "QLinearMul"))
     other = x
     if net.c.chance(40):
         dtype = net.array(x.zero).dtype
@@ -259,32 +261,33 @@ def pair(net: _Net, x: Step) -> Step:
         other = Step(Tensor(name, array), net.scale(0.03), x.zero)
     net.steps = 1
     largest = float(net.array(x.scale)) * 100
-    largest = largest * float(net.array(other.scale)) * 100 if op == "Mul" else 2 * largest
+    largest = largest * float(net.array(other.scale)) * 100 if op == "QLinearMul" else 2 * largest
     if net.qdq and other is x:
+        op = op.removeprefix("QLinear")
         return net.quantized(d.emit(op, net.real(x).name, net.real(x).name))
     to = net.to(largest)[0], net.zero(net.array(x.zero).dtype)
     inputs = (x.q.name, x.scale, x.zero, other.q.name, other.scale, other.zero, *to)
-    return Step(d.emit(f"QLinear{op}", *inputs, domain=MICROSOFT), *to)
+    return Step(d.emit(op, *inputs, domain=MICROSOFT), *to)
 
 
 def single(net: _Net, x: Step) -> Step:
     """QLinear operators of com.microsoft of one operand."""
     d = net.d
-    op = net.c.one(("LeakyRelu", "Sigmoid", "GlobalAveragePool", "AveragePool", "Softmax"))
+    op = net.c.one(("QLinearLeakyRelu", "QLinearSigmoid", "QLinearGlobalAveragePool", "QLinearAveragePool", "QLinearSoftmax"))
     dtype = net.array(x.zero).dtype
-    pools = op in ("GlobalAveragePool", "AveragePool")
+    pools = op in ("QLinearGlobalAveragePool", "QLinearAveragePool")
     if pools and x.q.rank != 4:
         raise Rejected("no image")
-    attrs: dict[str, Any] = {"alpha": 0.1} if op == "LeakyRelu" else {}
-    if op == "AveragePool":
+    attrs: dict[str, Any] = {"alpha": 0.1} if op == "QLinearLeakyRelu" else {}
+    if op == "QLinearAveragePool":
         attrs["kernel_shape"] = [min(2, extent) for extent in x.q.shape[2:]]
-    if op == "Softmax":
+    if op == "QLinearSoftmax":
         attrs |= {"axis": -1, "opset": 13}
-    net.steps = 0 if op in ("LeakyRelu", "Sigmoid") else 1
-    largest = 1.0 if op in ("Sigmoid", "Softmax") else float(net.array(x.scale)) * 100
+    net.steps = 0 if op in ("QLinearLeakyRelu", "QLinearSigmoid") else 1
+    largest = 1.0 if op in ("QLinearSigmoid", "QLinearSoftmax") else float(net.array(x.scale)) * 100
     to = net.to(largest)[0], net.zero(dtype)
     domain = {"domain": MICROSOFT}
-    y = d.emit(f"QLinear{op}", x.q.name, x.scale, x.zero, *to, **domain, **attrs)
+    y = d.emit(op, x.q.name, x.scale, x.zero, *to, **domain, **attrs)
     return Step(y, *to)
 
 
@@ -317,7 +320,7 @@ def integer_product(net: _Net, x: Step) -> Step:
     w = d.constant((d.numbers.integers(-90, 90, shape) + middle).astype(dtype))
     wz, ws = d.constant(np.array(middle, dtype)), net.scale(0.01)
     if op == "MatMulIntegerToFloat":
-        inputs = (x.q.name, w, x.scale, ws, x.zero, wz)
+        inputs, net.steps = (x.q.name, w, x.scale, ws, x.zero, wz), 1
         return net.quantized(d.emit(op, *inputs, domain=MICROSOFT))
     sums = d.emit(op, x.q.name, w, x.zero, wz, most=1e9)
     real = d.emit("Cast", sums.name, to=TensorProto.FLOAT, most=1e9)
@@ -334,7 +337,7 @@ def dynamic(net: _Net, x: Step) -> Step:
     real, count = net.real(x), net.c.integer(1, 6)
     w = d.constant(d.numbers.integers(-90, 90, (x.q.shape[1], count)).astype(np.int8))
     wz, ws = d.constant(np.array(0, np.int8)), net.scale(0.01)
-    net.steps = 3
+    net.steps = 6
     if net.c.chance(50):
         y = d.emit("DynamicQuantizeMatMul", real.name, w, ws, wz, domain=MICROSOFT)
         return net.quantized(y)
@@ -396,4 +399,10 @@ def network(choices: Choices, last: int | None = None) -> Network:
         run(loaded, sample)
     if all(np.ptp(run(loaded, sample)[0]) == 0 for sample in samples):
         raise Rejected("an output that is always the same")
-    return Network(model, samples[:SAMPLES], samples[SAMPLES:], net.steps, unit, net.qdq)
+    steps, optimized = (max(net.steps, 1), (True, False)) if net.qdq else (net.steps, (False,))
+    return Network(model, samples[:SAMPLES], samples[SAMPLES:], steps, unit, optimized)
+
+
+def any_network(choices: Choices) -> Network:
+    """A quantized network of any operators. Raises Rejected."""
+    return network(choices, choices.one((None, None, *range(len(LAST)))))

@@ -6,7 +6,7 @@ one rounding a number, as onnxruntime has it. Scales and zero points are public.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -334,6 +334,21 @@ def dynamic_quantize_matmul(site: Site) -> None:
 
 def matmul_integer_to_float(site: Site) -> None:
     """MatMulIntegerToFloat: sums of products of integers, times both scales, and a bias."""
+    if all(site.is_constant(place) for place in (2, 3, 4, 5) if site.has(place)):
+        rank = len(site.shape(1))
+        a = grid(site, 2, 4, site.shape(0), 0, INT32)
+        b = grid(site, 3, 5, site.shape(1), rank - 1, INT32)
+        kind = _type_of(site.array(1, "b")) if site.is_constant(1) else INT32
+        b = replace(b, type=kind)
+        y = _product(site, "MatMul", [_centred(site, 0, a), _centred(site, 1, b)], b.wide)
+        scales = a.scales * b.scales
+        attrs = _listed(scales, np.zeros(scales.size, np.int64), 0)
+        if site.has(6):
+            product = site.step("dequantize", "product", y, **attrs)
+            site.finish("add", product, site.any_operand(6))
+        else:
+            site.finish("dequantize", y, **attrs)
+        return
     _to_float(site, [], ("a", "b", "s", "t", "z", "u", "bias"), "a", "s", "z")
 
 
