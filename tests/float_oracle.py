@@ -177,6 +177,7 @@ FUNCTIONS: dict[str, Any] = {
     "tanh": math.tanh,
 }
 
+
 def listed(attrs: Mapping[str, Any], name: str, x: Array) -> Array:
     """One number for each entry of x."""
     numbers = np.array(attrs[name])
@@ -212,8 +213,10 @@ OPS: dict[str, Any] = {
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
     "gather": gather,
-    "quantize": quantize,
-    "dequantize": lambda attrs, x: (x - listed(attrs, "zeros", x)) * listed(attrs, "scales", x),
+    "quantize_linear": quantize,
+    "dequantize_linear": lambda attrs, x: (
+        (x - listed(attrs, "zeros", x)) * listed(attrs, "scales", x)
+    ),
     "table": lambda attrs, x: np.array(attrs["values"], float)[x.astype(int) - attrs["first"]],
     "max_pool": max_pool,
     "average_pool": average_pool,

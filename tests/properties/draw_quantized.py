@@ -147,7 +147,7 @@ class _Net:
 
 def conv(net: _Net, x: Step) -> Step:
     """QLinearConv, or Conv of floats."""
-    c, d = net.c, net.d
+    c = net.c
     if x.q.rank != 4:
         raise Rejected("no image")
     channels = x.q.shape[1]
@@ -273,7 +273,15 @@ def pair(net: _Net, x: Step) -> Step:
 def single(net: _Net, x: Step) -> Step:
     """QLinear operators of com.microsoft of one operand."""
     d = net.d
-    op = net.c.one(("QLinearLeakyRelu", "QLinearSigmoid", "QLinearGlobalAveragePool", "QLinearAveragePool", "QLinearSoftmax"))
+    op = net.c.one(
+        (
+            "QLinearLeakyRelu",
+            "QLinearSigmoid",
+            "QLinearGlobalAveragePool",
+            "QLinearAveragePool",
+            "QLinearSoftmax",
+        )
+    )
     dtype = net.array(x.zero).dtype
     pools = op in ("QLinearGlobalAveragePool", "QLinearAveragePool")
     if pools and x.q.rank != 4:

@@ -15,7 +15,7 @@ from tests.properties import check_quantized, draw_quantized
 from tests.properties.check_quantized import outcome
 from tests.properties.choices import Finding, Rejected, seeded
 from tests.properties.draw_quantized import Network
-from zkinfer.onnx_import import quantized
+from zkinfer.onnx_import import quantized, quantized_entries
 
 CASES = 60
 EVERY_OPERATOR = 400
@@ -47,7 +47,8 @@ def test_wrong_integers_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_operator_is_drawn() -> None:
     drawn = {node.op_type for case in _drawn(EVERY_OPERATOR) for node in case.model.graph.node}
-    assert {op for _, op in quantized.CONVERTERS} <= drawn
+    known = {**quantized.CONVERTERS, **quantized_entries.CONVERTERS}
+    assert {op for _, op in known} <= drawn
 
 
 def _drawn(count: int) -> Iterator[Network]:

@@ -48,7 +48,7 @@ def _product(
     readers: Counter[str],
     builder: Builder,
 ) -> Node | None:
-    """The conv or matmul of real numbers whose output a mul, add or sub of a constant reads, alone."""
+    """The conv or matmul of reals whose output a mul, add or sub of a constant reads, alone."""
     if node.op not in ("mul", "add", "sub"):
         return None
     computed = [name for name in node.inputs if name not in builder.weights]

@@ -76,18 +76,26 @@ class _Joining:
         if node.op == "Concat" and not node.domain and self._concat(node):
             return
         if node.op == "DequantizeLinear" and self._known(node):
-            axis = int(node.attrs.get("axis", 1))
-            self.grids[node.outputs[0]] = Grid(*(*node.inputs, "")[:3], axis)
+            q, scale, zero = (*node.inputs, "")[:3]
+            self.grids[node.outputs[0]] = Grid(q, scale, zero, int(node.attrs.get("axis", 1)))
         self.makers.update(dict.fromkeys(node.outputs, node))
         self.made.append(node)
 
     def _known(self, node: OnnxNode) -> bool:
         """Whether the scale and the zero point are constants, and are no blocks."""
         constant = all(name in self.arrays for name in node.inputs[1:] if name)
-        return constant and not node.attrs.get("block_size") and self.arrays[node.inputs[1]].ndim < 2
+        return (
+            constant and not node.attrs.get("block_size") and self.arrays[node.inputs[1]].ndim < 2
+        )
 
     def _add(
-        self, node: OnnxNode, op: str, inputs: Sequence[str], output: str, domain: str = "", **attrs: Any
+        self,
+        node: OnnxNode,
+        op: str,
+        inputs: Sequence[str],
+        output: str,
+        domain: str = "",
+        **attrs: Any,
     ) -> None:
         proto = helper.make_node(op, inputs, [output], name=node.name, domain=domain, **attrs)
         self.made.append(read_node(proto, {MICROSOFT_DOMAIN: 1, **self.opsets}))
@@ -161,7 +169,9 @@ class _Joining:
         if found is None:
             return False
         op, inputs, domain, attrs = found
-        self._add(node, op, inputs, node.outputs[0], domain, **attrs, **({"relu": 1} if relu else {}))
+        self._add(
+            node, op, inputs, node.outputs[0], domain, **attrs, **({"relu": 1} if relu else {})
+        )
         return True
 
     def _quantized(
@@ -196,7 +206,11 @@ class _Joining:
             scales = self.arrays[a.scale] * self.arrays[b.scale]
             near = np.allclose(self.arrays[grids[2].scale], scales, rtol=1e-5, atol=0)
             zero = grids[2].zero
-            if not near or (zero and self.arrays[zero].any()) or grids[2].integers not in self.arrays:
+            if (
+                not near
+                or (zero and self.arrays[zero].any())
+                or grids[2].integers not in self.arrays
+            ):
                 return None
             bias = [grids[2].integers]
         operands = [*a.names, *b.names]

@@ -1,4 +1,4 @@
-"""Quantized tensors less a number that makes what reads them cheaper: the zero point, or the middle.
+"""Quantized tensors less a number that makes their readers cheaper: the zero point, or the middle.
 
 Integers q with a zero point z are read as q - z. Where all that is made of them by moving entries
 and taking the largest is read so, they are made as q - d in the first place, by a QuantizeLinear of
@@ -21,7 +21,7 @@ from zkinfer.onnx_import.builder import Builder
 
 def shifted(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
     """The nodes, with quantized tensors shifted. New constants are added to the builder's."""
-    if not any(node.op == "quantize" for node in nodes):
+    if not any(node.op == "quantize_linear" for node in nodes):
         return list(nodes)
     shifting = _Shifting(_clipped(nodes, outputs, builder), outputs, builder)
     for group in shifting.groups():
@@ -36,7 +36,7 @@ def _clipped(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) 
     counts = _readers(nodes)
     for place, node in enumerate(nodes):
         at = makers.get(node.inputs[0]) if node.op == "clip" else None
-        if at is None or kept[at].op != "quantize":
+        if at is None or kept[at].op != "quantize_linear":
             continue
         made = kept[at]
         if len(counts[node.inputs[0]]) > 1 or node.inputs[0] in outputs:
@@ -88,10 +88,10 @@ class _Shifting:
         ]
 
     def groups(self) -> list[list[str]]:
-        """Tensors that hold entries of one another, and of nothing else than what quantizes make."""
+        """Tensors that hold entries of one another, all of them of quantized ones."""
         group: dict[str, list[str]] = {}
         for node in self.nodes:
-            if node.op == "quantize":
+            if node.op == "quantize_linear":
                 group[node.outputs[0]] = [node.outputs[0]]
             elif self._moves(node) and all(name in group for name in node.inputs):
                 joined = [*dict.fromkeys(n for name in node.inputs for n in group[name])]
@@ -113,7 +113,7 @@ class _Shifting:
             for place in self.readers.get(name, ()):
                 node = self.nodes[place]
                 inside = self._moves(node) and known.issuperset(node.outputs)
-                if not inside and node.op != "dequantize":
+                if not inside and node.op != "dequantize_linear":
                     return False
         return True
 
@@ -123,17 +123,21 @@ class _Shifting:
             place
             for name in names
             for place in self.readers.get(name, ())
-            if self.nodes[place].op == "dequantize"
+            if self.nodes[place].op == "dequantize_linear"
         ]
         centring = [p for p in reading if set(self.nodes[p].attrs["scales"]) == {1.0}]
-        if not centring:
-            return
-        kinds = [self.builder.kinds[name] for name in names]
+        kinds = [self.builder.type_of(name).kind for name in names]
         ends = [(kind.low, kind.high) for kind in kinds if isinstance(kind, Integer)]
+        if not centring or len(ends) < len(names):
+            return
         low, high = min(low for low, _ in ends), max(high for _, high in ends)
         fixed = [self.nodes[p].attrs["zeros"][0] for p in centring if not self._folds(p)]
         by = fixed[0] if fixed else (low + high + 1) // 2
-        makers = [p for p, n in enumerate(self.nodes) if n.op == "quantize" and n.outputs[0] in names]
+        makers = [
+            p
+            for p, n in enumerate(self.nodes)
+            if n.op == "quantize_linear" and n.outputs[0] in names
+        ]
         for place in makers:
             node = self.nodes[place]
             ends_of = {end: node.attrs[end] - by for end in ("low", "high")}
@@ -142,12 +146,10 @@ class _Shifting:
             zeros = tuple(zero - by for zero in self.nodes[place].attrs["zeros"])
             self._change(place, zeros=zeros)
         if by:
-            for name in names:
+            for name, (least, most) in zip(names, ends, strict=True):
                 self.names[name] = new = self.builder.new_tensor(f"{name}/shifted")
-                kind = self.builder.kinds[name]
-                assert isinstance(kind, Integer)
                 self.builder.shapes[new] = self.builder.shapes[name]
-                self.builder.kinds[new] = Integer(kind.low - by, kind.high - by)
+                self.builder.kinds[new] = Integer(least - by, most - by)
         for place in centring:
             self._remove(place)
 
@@ -192,5 +194,5 @@ class _Shifting:
         if len(node.inputs) == 3:
             bias = self.builder.weights[node.inputs[2]] + bias
         name = self.builder.new_weight(f"{node.name}/bias", bias)
-        self.builder.kinds[name] = self.builder.kinds[node.outputs[0]]
+        self.builder.kinds[name] = self.builder.type_of(node.outputs[0]).kind
         return name

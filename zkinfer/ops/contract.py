@@ -90,9 +90,9 @@ class Operator:
     [filters, taps...], with the number of groups of the filters. keeps_order: whether it maps its
     only operand entry by entry, and never decreases within a channel. excess: of the only operand's
     integers, how many times the calibrated range each entry would be if it did not saturate, 1
-    where it does not; None if there is no such range. takes_maxima: whether the output's entries are the maxima of
-    parts of the operand, with each of its entries in just one. certain: bounds of the output that
-    its constraints enforce, whatever the operands are; None if there are none.
+    where it does not; None if there is no such range. takes_maxima: whether the output's entries
+    are the maxima of parts of the operand, with each of its entries in just one. certain: bounds of
+    the output that its constraints enforce, whatever the operands are; None if there are none.
     """
 
     attrs: Mapping[str, str]

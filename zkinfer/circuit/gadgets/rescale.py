@@ -1,5 +1,4 @@
-"""Division by a public number with rounding down and saturation: o = clip(floor((m x + c) / d), low,
-high).
+"""Rescaling by a public ratio, with saturation: o = clip(floor((m x + c) / d), low, high).
 
 m, c and d are public: one each, or one for each index of an axis. Rounding to nearest is c = d / 2.
 Let H be the span of the digits from f on, k its bits, and q the quotient minus f. All advice bits:
@@ -19,8 +18,8 @@ so q = H + 1 + u is above the range, and o = high. Under: f = low, q = u - 2^w i
 o = low. The cases exclude each other, so each x has at most one o, the right one, whatever
 x is: nothing wraps, by its certain bounds. That there is one rests on the bounds of an honest
 witness: w covers their worst case, and a side that they exclude has no flag. A result that no x
-changes, by its certain bounds, is a constant; m x + c that needs no division and no clip is itself. If x is a
-product that is not stored, the rounding equation is the product's own (`Value.parts`).
+changes, by its certain bounds, is a constant; m x + c that needs no division and no clip is itself.
+If x is a product that is not stored, the rounding equation is the product's own (`Value.parts`).
 
 Rows: 2 a number, and 1 more to read a stored x. Bits: b + w + 2.
 """
@@ -91,8 +90,6 @@ class Ratio:
         by = self.along(self.divisors)
         quotient = dividend // by
         return quotient, dividend - quotient * by
-
-
 
 
 @dataclass(frozen=True)

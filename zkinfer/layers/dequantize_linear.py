@@ -1,4 +1,4 @@
-"""dequantize(x): (x - zero) scale, of integers.
+"""dequantize_linear(x): (x - zero) scale, of integers.
 
 Attributes: scales, positive numbers, and zeros, integers, one of each or one for each index of the
 axis with `behind` axes behind it. Both are public, and it costs nothing. It is exact for numbers of

@@ -1,4 +1,4 @@
-"""quantize(x): min(max(round(x scale) + zero, low), high), or with x / scale; half to even.
+"""quantize_linear(x): min(max(round(x scale) + zero, low), high), or with x / scale; half to even.
 
 Attributes: scales, numbers of float32, and zeros, integers, one of each or one for each index of
 the axis with `behind` axes behind it; divides, whether the scales divide; low, high, integers.
@@ -32,7 +32,7 @@ from zkinfer.layers.contract import (
     Layer,
     TooWideError,
 )
-from zkinfer.layers.dequantize import along
+from zkinfer.layers.dequantize_linear import along
 from zkinfer.layers.emitting import EXACT, rounding, step
 from zkinfer.layers.staircase import Function, Line, around, line, ratio
 from zkinfer.ops import lift
@@ -52,10 +52,10 @@ def _quantize(attrs: Attrs, x: Floats) -> Floats:
     return np.clip(y, attrs["low"], attrs["high"])
 
 
-def _rounded(x: Floats, scale: Floats, *, divides: bool) -> Floats:
+def _rounded(x: Floats, scale: Floats | float, *, divides: bool) -> Floats:
     """round(x scale) or round(x / scale), of float32."""
     with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
-        narrow, by = x.astype(np.float32), scale.astype(np.float32)
+        narrow, by = x.astype(np.float32), np.asarray(scale, np.float32)
         y: Floats = np.rint(narrow / by if divides else narrow * by).astype(np.float64)
     return y
 
@@ -75,7 +75,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
             return (Emitted(output, raw=False),)
         lines = _lines(b.tensor(x), attrs, _by_fraction)
     if lines is None:
-        raise TooWideError(f"node {name} (quantize): no line has its steps")
+        raise TooWideError(f"node {name} (quantize_linear): no line has its steps")
     ends = {"low": attrs["low"], "high": attrs["high"]}
     moved = _moved(lines, attrs["zeros"])
     b.emit(name, "rescale", (x,), output, **ratio(moved, attrs["behind"]), **ends)
@@ -125,7 +125,7 @@ def _by_float32(scale: float, divides: bool, digits: int) -> Function:
 
     def function(x: Integers) -> Integers:
         values = np.ldexp(x.astype(np.float64), -digits)
-        y = _rounded(values, np.float64(scale), divides=divides)
+        y = _rounded(values, scale, divides=divides)
         return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
 
     return function
