@@ -273,19 +273,10 @@ def pair(net: _Net, x: Step) -> Step:
 def single(net: _Net, x: Step) -> Step:
     """QLinear operators of com.microsoft of one operand."""
     d = net.d
-    op = net.c.one(
-        (
-            "QLinearLeakyRelu",
-            "QLinearSigmoid",
-            "QLinearGlobalAveragePool",
-            "QLinearAveragePool",
-            "QLinearSoftmax",
-        )
-    )
+    pooling = ("QLinearGlobalAveragePool", "QLinearAveragePool")
+    others = ("QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax")
+    op = net.c.one(pooling * 2 + others if x.q.rank == 4 else others)
     dtype = net.array(x.zero).dtype
-    pools = op in ("QLinearGlobalAveragePool", "QLinearAveragePool")
-    if pools and x.q.rank != 4:
-        raise Rejected("no image")
     attrs: dict[str, Any] = {"alpha": 0.1} if op == "QLinearLeakyRelu" else {}
     if op == "QLinearAveragePool":
         attrs["kernel_shape"] = [min(2, extent) for extent in x.q.shape[2:]]

@@ -101,21 +101,20 @@ def qlinear_average_pool(site: Site) -> None:
     by_nodes(site, nodes, ("x", "s", "z", "t", "u"))
 
 
-def qlinear_function(function: Callable[[Site, Array], Array]) -> Callable[[Site], None]:
+def qlinear_sigmoid(site: Site) -> None:
+    """QLinearSigmoid."""
+    _by_table(site, lambda x: np.asarray(1 / (1 + np.exp(-x.astype(np.float64)))))
+
+
+def _by_table(site: Site, function: Callable[[Array], Array]) -> None:
     """A function of one integer: a table of all that there are."""
-
-    def convert(site: Site) -> None:
-        of, to = operand_grid(site, 0), grid(site, 3, 4, (), 0, UINT8)
-        kind = type_of(site.array(2, "a zero point")) if site.has(2) else UINT8
-        integers = np.arange(kind.low, kind.high + 1)
-        real = (integers - of.zeros).astype(np.float32) * of.scales
-        values = np.rint(function(site, real).astype(np.float32) / to.scales) + to.zeros
-        values = np.clip(values, to.type.low, to.type.high).astype(np.int64)
-        listed = tuple(values.tolist())
-        site.finish("table", site.any_operand(0), first=kind.low, values=listed)
-        whole(site, to.type)
-
-    return convert
+    of, to = operand_grid(site, 0), grid(site, 3, 4, (), 0, UINT8)
+    kind = type_of(site.array(2, "a zero point")) if site.has(2) else UINT8
+    real = (np.arange(kind.low, kind.high + 1) - of.zeros).astype(np.float32) * of.scales
+    values = np.rint(function(real).astype(np.float32) / to.scales) + to.zeros
+    listed = np.clip(values, to.type.low, to.type.high).astype(np.int64).tolist()
+    site.finish("table", site.any_operand(0), first=kind.low, values=tuple(listed))
+    whole(site, to.type)
 
 
 def qlinear_leaky_relu(site: Site) -> None:
@@ -127,15 +126,8 @@ def qlinear_leaky_relu(site: Site) -> None:
         site.finish("clip", site.any_operand(0), low=float(zero), high=float(to.type.high))
         whole(site, to.type)
     else:
-        qlinear_function(_leaky)(site)
-
-
-def _leaky(site: Site, x: Array) -> Array:
-    return np.where(x >= 0, x, x * np.float32(site.attr("alpha", 0.01)))
-
-
-def _sigmoid(site: Site, x: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-x.astype(np.float64))))
+        slope = np.float32(site.attr("alpha", 0.01))
+        _by_table(site, lambda x: np.where(x >= 0, x, x * slope))
 
 
 def qlinear_softmax(site: Site) -> None:
@@ -158,6 +150,6 @@ CONVERTERS: Converters = {
     (MICROSOFT_DOMAIN, "QLinearGlobalAveragePool"): qlinear_global_average_pool,
     (MICROSOFT_DOMAIN, "QLinearLeakyRelu"): qlinear_leaky_relu,
     (MICROSOFT_DOMAIN, "QLinearMul"): qlinear_mul,
-    (MICROSOFT_DOMAIN, "QLinearSigmoid"): qlinear_function(_sigmoid),
+    (MICROSOFT_DOMAIN, "QLinearSigmoid"): qlinear_sigmoid,
     (MICROSOFT_DOMAIN, "QLinearSoftmax"): qlinear_softmax,
 }
