@@ -282,7 +282,7 @@ def single(net: _Net, x: Step) -> Step:
         attrs["kernel_shape"] = [min(2, extent) for extent in x.q.shape[2:]]
     if op == "QLinearSoftmax":
         attrs |= {"axis": -1, "opset": 13}
-    net.steps = 0 if op in ("QLinearLeakyRelu", "QLinearSigmoid") else 1
+    net.steps = {"QLinearLeakyRelu": 0, "QLinearSigmoid": 0, "QLinearSoftmax": 3}.get(op, 1)
     largest = 1.0 if op in ("QLinearSigmoid", "QLinearSoftmax") else float(net.array(x.scale)) * 100
     to = net.to(largest)[0], net.zero(dtype)
     domain = {"domain": MICROSOFT}

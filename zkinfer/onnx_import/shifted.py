@@ -7,7 +7,8 @@ they are if d is z. Any other product with constants takes z - d into its bias,
 
     (x - z) W + b = x W + (b - z sum W),
 
-and has the least sums if d is the middle of the range. A clip becomes part of the rounding before.
+and has the least sums if d is the middle of the range. A clip becomes part of the rounding before,
+and a max_pool comes before it where that is less to round.
 """
 
 from collections.abc import Sequence
@@ -17,13 +18,15 @@ from zkinfer.graph import Integer, Node
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import.builder import Builder
+from zkinfer.ops.max_pool import tiles
 
 
 def shifted(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
     """The nodes, with quantized tensors shifted. New constants are added to the builder's."""
     if not any(node.op == "quantize_linear" for node in nodes):
         return list(nodes)
-    shifting = _Shifting(_clipped(nodes, outputs, builder), outputs, builder)
+    nodes = _pooled_first(_clipped(nodes, outputs, builder), outputs, builder)
+    shifting = _Shifting(nodes, outputs, builder)
     for group in shifting.groups():
         shifting.shift(group)
     return shifting.result()
@@ -50,6 +53,31 @@ def _clipped(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) 
             makers[node.outputs[0]] = place
             kept[at] = replace(made, outputs=())
     return [node for node in kept if node.outputs]
+
+
+def _pooled_first(nodes: list[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
+    """With a quantize after the max_pool that alone reads it, where windows tile their operand: the
+    order does not matter to what never decreases, and fewer numbers are rounded.
+    """
+    makers = {name: place for place, node in enumerate(nodes) for name in node.outputs}
+    counts, kept = _readers(nodes), list(nodes)
+    for place, pool in enumerate(nodes):
+        at = makers.get(pool.inputs[0]) if pool.op == "max_pool" else None
+        if at is None or nodes[at].op != "quantize_linear" or pool.inputs[0] in outputs:
+            continue
+        made, (x,) = nodes[at], nodes[at].inputs
+        by_channel = made.attrs["behind"] == len(builder.shape(x)) - 2
+        single = len(made.attrs["scales"]) == 1 or by_channel
+        if len(counts[pool.inputs[0]]) > 1 or not single or not tiles(pool.attrs, builder.shape(x)):
+            continue
+        if x not in makers or len(counts[x]) > 1 or x in outputs or x in builder.alike:
+            continue
+        pooled = builder.new_tensor(f"{pool.outputs[0]}/sums")
+        builder.shapes[pooled] = builder.shape(pool.outputs[0])
+        builder.kinds[pooled] = builder.type_of(x).kind
+        kept[at] = replace(pool, inputs=(x,), outputs=(pooled,))
+        kept[place] = replace(made, inputs=(pooled,), outputs=pool.outputs)
+    return kept
 
 
 def _readers(nodes: Sequence[Node]) -> dict[str, list[int]]:
