@@ -3,14 +3,16 @@
 Attributes: scales, numbers of float32, and zeros, integers, one of each or one for each index of
 the axis with `behind` axes behind it; divides, whether the scales divide; low, high, integers.
 
-The product is rounded to float32 before it is rounded to an integer, as onnxruntime does. In
+The product is rounded to float32 before it is rounded to an integer, as onnxruntime does, but that
+of a fixed-point x with a fraction, which is an approximation itself, is not. In
 integers it is the floor of a line (zkinfer.layers.staircase), equal to it at every integer that x
 may be. Where there is none, as numbers halfway between two integers are met again and again, or as
-float32 moves a product onto one, every other step, or every fourth, is taken apart: the result is
-the sum of the floors of a line each.
+float32 moves a product onto one, even and odd steps have lines of their own, or runs of them: the
+result is the sum of the floors. One step alone always has a line.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from zkinfer.layers.contract import (
     Layer,
 )
 from zkinfer.layers.dequantize_linear import along
-from zkinfer.layers.staircase import Function, Line, around, line, ratio
+from zkinfer.layers.staircase import Line, around, line, ratio
 from zkinfer.ops import lift
 from zkinfer.ops.tensor import FixedTensor, Integers
 
@@ -37,10 +39,12 @@ def _quantize(attrs: Attrs, x: Floats) -> Floats:
     return np.clip(y, attrs["low"], attrs["high"])
 
 
-def _rounded(x: Floats, scale: Floats | float, *, divides: bool) -> Floats:
-    """round(x scale) or round(x / scale), of float32."""
+def _rounded(
+    x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32, *, divides: bool
+) -> Floats:
+    """round(x scale) or round(x / scale), computed in a type."""
     with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
-        narrow, by = x.astype(np.float32), np.asarray(scale, np.float32)
+        narrow, by = x.astype(dtype), np.asarray(scale, dtype)
         y: Floats = np.rint(narrow / by if divides else narrow * by).astype(np.float64)
     return y
 
@@ -50,47 +54,56 @@ def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The sum of as many staircases as it takes for each to be a line."""
+    """The sum of the staircases of some of the steps each."""
     attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
-    x, low, high = b.as_it_is(node.inputs[0]), attrs["low"], attrs["high"]
-    parts = 1
-    while (found := _lines(b.tensor(x), attrs, parts)) is None:
-        parts *= 2
-    made = []
-    for part, lines in enumerate(found):
-        last = part == parts - 1
-        first = low if last else 0
-        moved = [line._replace(offset=line.offset + first * line.divisor) for line in lines]
-        ends = {"low": first, "high": first + _count(high - low, part, parts)}
-        target = output if parts == 1 else b.derived(name, f"/{part}")
-        series = ratio(moved, attrs["behind"])
-        b.emit(name if parts == 1 else target, "rescale", (x,), target, **series, **ends)
-        made.append(target)
-    for part, other in enumerate(made[1:], 1):
-        target = output if part == parts - 1 else b.derived(name, f"/sum/{part}")
-        by = name if target == output else target
-        b.emit(by, "add", (made[0], other), target, shift_a=0, shift_b=0)
-        made[0] = target
+    x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
+    parts = _parts(b.tensor(x), attrs)
+    total = ""
+    for place, part in enumerate(parts):
+        lines = [line for line in _lines(b.tensor(x), attrs, part) if line is not None]
+        last, first = place == len(parts) - 1, 0 if place else attrs["low"]
+        lines = [line._replace(offset=line.offset + first * line.divisor) for line in lines]
+        made = output if last and not place else b.derived(name, f"/part/{place}")
+        by, ends = name if made == output else made, {"low": first, "high": first + len(part)}
+        b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **ends)
+        if place:
+            target = output if last else b.derived(name, f"/sum/{place}")
+            by = name if last else target
+            b.emit(by, "add", (total, made), target, shift_a=0, shift_b=0)
+            made = target
+        total = made
     return (Emitted(output, raw=False),)
 
 
-def _count(steps: int, part: int, parts: int) -> int:
-    """How many of so many steps are the part's: every so many-th."""
-    return (steps - part + parts - 1) // parts
+def _parts(x: FixedTensor, attrs: Attrs) -> list[range]:
+    """The steps from the least result on, counted from 1: all, or of every other the longest runs,
+    each with lines.
+    """
+    count = attrs["high"] - attrs["low"]
+    whole = range(1, count + 1)
+    if None not in _lines(x, attrs, whole):
+        return [whole]
+    parts = []
+    for first in (1, 2):
+        steps = range(first, count + 1, 2)
+        while steps:
+            least, most = 1, len(steps)
+            while least < most:
+                middle = (least + most + 1) // 2
+                fits = None not in _lines(x, attrs, steps[:middle])
+                least, most = (middle, most) if fits else (least, middle - 1)
+            parts.append(steps[:least])
+            steps = steps[least:]
+    return parts
 
 
-def _lines(x: FixedTensor, attrs: Attrs, parts: int) -> list[list[Line]] | None:
-    """By part the lines of all scales, from 0 on; None where one has none."""
-    ends = attrs["low"], attrs["high"]
-    found = [
-        [
-            _line(scale, attrs["divides"], x.scale, (x.low, x.high), zero, ends, part, parts)
-            for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True)
-        ]
-        for part in range(parts)
+def _lines(x: FixedTensor, attrs: Attrs, part: range) -> list[Line | None]:
+    """For each scale the line that counts a part's steps."""
+    ends, domain = (attrs["low"], attrs["high"]), (x.low, x.high)
+    return [
+        _line(scale, attrs["divides"], x.scale, domain, zero, ends, part)
+        for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True)
     ]
-    known = [[line for line in lines if line is not None] for lines in found]
-    return known if list(map(len, known)) == list(map(len, found)) else None
 
 
 @lru_cache(maxsize=1 << 14)
@@ -101,29 +114,36 @@ def _line(
     domain: tuple[int, int],
     zero: int,
     ends: tuple[int, int],
-    part: int,
-    parts: int,
+    part: range,
 ) -> Line | None:
-    """How many of a part's steps are below an integer X of a domain, which stands for
-    X / 2^digits. ends: of results with the zero.
-    """
-    first = ends[0] - zero + 1 + part
+    """Of integers X of a domain that stand for X / 2^digits. ends: of results with the zero."""
+    steps, at = _thresholds(scale, divides, digits, domain, zero, ends)
+    known = np.isin(steps, np.array(part))
+    if known.any():
+        return line((steps[known] - part.start) // part.step + 1, at[known])
+    count = int(((steps <= part.start) & (at <= domain[0])).any()) * len(part)
+    width = (domain[1] - domain[0] + 1).bit_length()
+    return Line(1, 1 << width, (count << width) - domain[0])
+
+
+@lru_cache(maxsize=1 << 12)
+def _thresholds(
+    scale: float,
+    divides: bool,
+    digits: int,
+    domain: tuple[int, int],
+    zero: int,
+    ends: tuple[int, int],
+) -> tuple[Integers, Integers]:
+    """The steps that a domain holds and some around them, and their thresholds."""
+    dtype = np.float64 if digits else np.float32
 
     def function(x: Integers) -> Integers:
         values = np.ldexp(x.astype(np.float64), -digits)
-        y = _rounded(values, scale, divides=divides)
-        counts = np.floor((y - first) / parts) + 1
-        return np.clip(counts, -(2.0**62), 2.0**62).astype(np.int64)
+        y = _rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
+        return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
 
-    count = _count(ends[1] - ends[0], part, parts)
-    steps, at = around(function, np.arange(1, count + 1), *domain)
-    return line(steps, at) if len(steps) else _level(function, *domain)
-
-
-def _level(function: Function, low: int, high: int) -> Line:
-    """A line without steps."""
-    width = (high - low + 1).bit_length()
-    return Line(1, 1 << width, (int(function(np.array([low]))[0]) << width) - low)
+    return around(function, np.arange(1, ends[1] - ends[0] + 1), *domain)
 
 
 LAYER = Layer(

@@ -22,6 +22,9 @@ from zkinfer.ops.tensor import Integers
 Function = Callable[[Integers], Integers]
 """Integers of integers, entry by entry, that never decreases."""
 
+MARGIN = 2
+"""How many steps beyond the bounds of X keep a line from making others there."""
+
 FARTHEST = 1 << 60
 """No step is looked for beyond."""
 
@@ -49,24 +52,19 @@ def thresholds(function: Function, steps: Integers, low: int, high: int) -> Inte
 
 
 def around(function: Function, steps: Integers, low: int, high: int) -> tuple[Integers, Integers]:
-    """The steps that bounds hold, and the next one on either side, with their thresholds."""
+    """The steps that bounds hold, and MARGIN more on either side, with their thresholds."""
     reach = high - low + 1
     while True:
         least, most = max(low - reach, -FARTHEST), min(high + reach, FARTHEST)
         at = thresholds(function, steps, least, most)
         known = (least < at) & (at <= most)
-        before, after = (at <= low) & known, (at > high) & known
-        whole = (least == -FARTHEST or before.any() or at[0] > least) and (
-            most == FARTHEST or after.any() or at[-1] <= most
-        )
-        if whole:
+        before, after = np.flatnonzero(known & (at <= low)), np.flatnonzero(known & (at > high))
+        enough = len(before) >= MARGIN or at[0] > least or least == -FARTHEST
+        if enough and (len(after) >= MARGIN or at[-1] <= most or most == FARTHEST):
             break
         reach *= 16
     chosen = known & (low < at) & (at <= high)
-    if before.any():
-        chosen[np.flatnonzero(before)[-1]] = True
-    if after.any():
-        chosen[np.flatnonzero(after)[0]] = True
+    chosen[[*before[-MARGIN:], *after[:MARGIN]]] = True
     return steps[chosen], at[chosen]
 
 
