@@ -11,6 +11,7 @@ float32 moves a product onto one, even and odd steps have lines of their own, or
 result is the sum of the floors. One step alone always has a line.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -81,29 +82,27 @@ def _parts(x: FixedTensor, attrs: Attrs) -> list[range]:
     """
     count = attrs["high"] - attrs["low"]
     whole = range(1, count + 1)
-    if None not in _lines(x, attrs, whole):
+    if all(_lines(x, attrs, whole)):
         return [whole]
     parts = []
     for first in (1, 2):
         steps = range(first, count + 1, 2)
         while steps:
-            least, most = 1, len(steps)
+            least, most, middle = 1, len(steps), len(steps)
             while least < most:
-                middle = (least + most + 1) // 2
-                fits = None not in _lines(x, attrs, steps[:middle])
+                fits = all(_lines(x, attrs, steps[:middle]))
                 least, most = (middle, most) if fits else (least, middle - 1)
+                middle = (least + most + 1) // 2
             parts.append(steps[:least])
             steps = steps[least:]
     return parts
 
 
-def _lines(x: FixedTensor, attrs: Attrs, part: range) -> list[Line | None]:
+def _lines(x: FixedTensor, attrs: Attrs, part: range) -> Iterator[Line | None]:
     """For each scale the line that counts a part's steps."""
     ends, domain = (attrs["low"], attrs["high"]), (x.low, x.high)
-    return [
-        _line(scale, attrs["divides"], x.scale, domain, zero, ends, part)
-        for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True)
-    ]
+    for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True):
+        yield _line(scale, attrs["divides"], x.scale, domain, zero, ends, part)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -73,19 +73,31 @@ def line(steps: Integers, at: Integers) -> Line | None:
 
     steps: one at least, rising by one.
     """
-    below, above = Fraction(0), None
-    for apart in range(1, len(steps)):
-        distances = at[apart:] - at[:-apart]
-        below = max(below, Fraction(apart, int(distances.min()) + 1))
-        if distances.max() > 1:
-            end = Fraction(apart, int(distances.max()) - 1)
-            above = end if above is None else min(above, end)
+    least, most = _distances(at)
+    apart = np.arange(1, len(at))
+    below = max(_nearest(apart, least + 1, np.max), default=Fraction(0))
+    above = min(_nearest(apart[most > 1], most[most > 1] - 1, np.min), default=None)
     if above is not None and above <= below:
         return None
     slope = simplest(below, above)
     m, d = slope.numerator, slope.denominator
     offset = max(d * int(y) - m * int(t) for y, t in zip(steps, at, strict=True))
     return Line(m, d, offset)
+
+
+def _distances(at: Integers) -> tuple[Integers, Integers]:
+    """For steps that lie 1, 2, ... apart the least and the greatest distance of thresholds."""
+    pairs = [(at[apart:] - at[:-apart]) for apart in range(1, len(at))]
+    return np.array([p.min() for p in pairs], int), np.array([p.max() for p in pairs], int)
+
+
+def _nearest(tops: Integers, bottoms: Integers, extreme: Any) -> list[Fraction]:
+    """Of fractions the greatest or the least, and those that floats cannot tell from it."""
+    if not len(tops):
+        return []
+    values = tops / bottoms
+    near = np.flatnonzero(np.isclose(values, extreme(values), rtol=1e-12, atol=0))
+    return [Fraction(int(tops[i]), int(bottoms[i])) for i in near]
 
 
 def simplest(below: Fraction, above: Fraction | None) -> Fraction:
