@@ -23,12 +23,13 @@ from zkinfer.ops.max_pool import tiles
 
 def shifted(nodes: Sequence[Node], outputs: tuple[str, ...], builder: Builder) -> list[Node]:
     """The nodes, with quantized tensors shifted. New constants are added to the builder's."""
-    if not any(node.op == "quantize_linear" for node in nodes):
+    if not any(node.op in ("quantize_linear", "dequantize_linear") for node in nodes):
         return list(nodes)
     nodes = _pooled_first(_clipped(nodes, outputs, builder), outputs, builder)
     shifting = _Shifting(nodes, outputs, builder)
     for group in shifting.groups():
         shifting.shift(group)
+    shifting.fold()
     return shifting.result()
 
 
@@ -178,8 +179,12 @@ class _Shifting:
                 self.names[name] = new = self.builder.new_tensor(f"{name}/shifted")
                 self.builder.shapes[new] = self.builder.shapes[name]
                 self.builder.kinds[new] = Integer(least - by, most - by)
-        for place in centring:
-            self._remove(place)
+
+    def fold(self) -> None:
+        """Takes nodes out that move integers by nothing, or by what biases can take in."""
+        for place, node in enumerate(self.nodes):
+            if node.op == "dequantize_linear" and set(node.attrs["scales"]) == {1.0}:
+                self._remove(place)
 
     def _change(self, place: int, **attrs: object) -> None:
         node = self.nodes[place]
