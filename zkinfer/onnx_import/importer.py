@@ -50,12 +50,11 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     allowance = Allowance.of(model)
     try:
         constants = initializers(model.graph, allowance)
-        outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
-        nodes = live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
-        nodes = live_nodes(joined(nodes, constants, outputs, opsets, allowance), outputs)
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
+    outputs = tuple(dict.fromkeys(value.name for value in model.graph.output))
     inputs = read_inputs(model.graph, constants)
+    nodes = live_nodes([read_node(node, opsets) for node in model.graph.node], outputs)
     problems = Problems(
         unsupported=models.unsupported_nodes(nodes, constants), refused=_input_problems(inputs)
     )
@@ -68,6 +67,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     if unknown:
         raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
+    nodes = live_nodes(joined(nodes, constants, outputs, opsets, allowance), outputs)
     used = frozenset(outputs).union(*(reads(node.proto) for node in nodes))
     names = used.union(constants, fixed, *(node.outputs for node in nodes))
     builder = Builder(constants, names, used, allowance)

@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
+from zkinfer.graph import unused
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.constants import Allowance, Array, fold
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, OnnxNode, Refusal, read_node
 
 MOVES = frozenset(
     (
-        "DepthToSpace", "Flatten", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice",
-        "SpaceToDepth", "Squeeze", "Transpose", "Unsqueeze",
+        "DepthToSpace", "Flatten", "Identity", "MaxPool", "Reshape", "Slice", "SpaceToDepth",
+        "Squeeze", "Transpose", "Unsqueeze",
     )
 )  # fmt: skip
 """Operators that commute with DequantizeLinear of one scale, in operand 0."""
@@ -55,13 +56,14 @@ class Grid:
 
 @dataclass
 class _Joining:
-    """arrays: constants. readers: how many read a tensor. grids: of what is dequantized. makers:
-    of other tensors. made: the nodes so far.
+    """arrays: constants. readers: how many read a tensor. taken: names. grids: of what is
+    dequantized. makers: of other tensors. made: the nodes so far.
     """
 
     arrays: dict[str, Array]
     opsets: Mapping[str, int]
     readers: Counter[str]
+    taken: set[str]
     grids: dict[str, Grid] = field(default_factory=dict)
     makers: dict[str, OnnxNode] = field(default_factory=dict)
     made: list[OnnxNode] = field(default_factory=list)
@@ -83,10 +85,9 @@ class _Joining:
 
     def _known(self, node: OnnxNode) -> bool:
         """Whether the scale and the zero point are constants, and are no blocks."""
-        constant = all(name in self.arrays for name in node.inputs[1:] if name)
-        return (
-            constant and not node.attrs.get("block_size") and self.arrays[node.inputs[1]].ndim < 2
-        )
+        scale = self.arrays.get(node.inputs[1])
+        constant = all(name in self.arrays for name in node.inputs[2:] if name)
+        return scale is not None and constant and scale.ndim < 2 and scale.size > 0
 
     def _add(
         self,
@@ -148,12 +149,14 @@ class _Joining:
         self._add(node, "DequantizeLinear", (integers, *grid.names[1:]), output)
 
     def _name(self, node: OnnxNode) -> str:
-        return f"{node.outputs[0]}/integers"
+        name = unused(f"{node.outputs[0]}/integers", self.taken)
+        self.taken.add(name)
+        return name
 
     def _joined(self, node: OnnxNode) -> bool:
         """The integers that a QuantizeLinear makes, without it."""
         x, scale, *rest = node.inputs
-        if not self._known(node) or not rest or self.arrays[scale].size != 1:
+        if not self._known(node) or not any(rest) or self.arrays[scale].size != 1:
             return False
         to = Grid("", scale, rest[0], 0)
         source = self.grids.get(x)
@@ -241,7 +244,8 @@ def joined(
                 arrays.update(fold(node, known, opsets, spare))
     readers = Counter(name for node in nodes for name in node.inputs)
     readers.update(outputs)
-    joining = _Joining(arrays, opsets, readers)
+    taken = {*arrays, *readers}.union(*(node.outputs for node in nodes))
+    joining = _Joining(arrays, opsets, readers, taken)
     for node in nodes:
         joining.take(node)
     return joining.made
