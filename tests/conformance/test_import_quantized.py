@@ -65,6 +65,34 @@ def test_integers_stay_integers(nodes: list[Any]) -> None:
     assert made.tensors["y"].kind == Integer(0, 255)
 
 
+@pytest.mark.parametrize(
+    ("op", "attrs", "axis", "whole"),
+    [
+        ("MatMul", {}, 1, True),
+        ("MatMul", {}, 0, False),
+        ("Gemm", {}, -1, True),
+        ("Gemm", {}, 0, False),
+        ("Gemm", {"transB": 1}, 0, True),
+        ("Gemm", {"transB": 1}, 1, False),
+    ],
+)
+def test_scales_by_output_alone_are_joined(
+    op: str, attrs: dict[str, int], axis: int, whole: bool
+) -> None:
+    square = np.arange(16, dtype=np.int8).reshape(4, 4)
+    scales, zeros = np.array([0.1, 0.2, 0.3, 0.4], np.float32), np.zeros(4, np.int8)
+    nodes = joined(op, **attrs)
+    nodes[1] = node("DequantizeLinear", ["w", "ws", "wz"], ["b"], axis=axis)
+    made = graph(nodes, w=square, ws=scales, wz=zeros)
+    product = next(node for node in made.nodes if node.op == "matmul")
+    integers = [made.constants[product.inputs[1]] % 1 == 0]
+    assert bool(np.all(integers)) == whole
+    if not whole:
+        real = square * scales.reshape((-1, 1) if axis == 0 else (1, -1))
+        real = real.T if attrs else real
+        assert np.allclose(made.constants[product.inputs[1]], real)
+
+
 def test_a_relu_is_a_bound() -> None:
     nodes = joined()
     nodes[3:] = [node("Relu", ["c"], ["d"]), node("QuantizeLinear", ["d", "t", "u"])]

@@ -8,7 +8,8 @@ of a fixed-point x with a fraction, which is an approximation itself, is not. In
 integers it is the floor of a line (zkinfer.layers.staircase), equal to it at every integer that x
 may be. Where there is none, as numbers halfway between two integers are met again and again, or as
 float32 moves a product onto one, even and odd steps have lines of their own, or runs of them: the
-result is the sum of the floors. One step alone always has a line.
+result is the sum of the floors. One step alone always has a line. Where that would take many, as
+among results of 16 bits, which float32 has few digits for, the exact product is rounded.
 """
 
 from collections.abc import Iterator
@@ -32,6 +33,10 @@ from zkinfer.layers.dequantize_linear import along
 from zkinfer.layers.staircase import Line, around, line, ratio
 from zkinfer.ops import lift
 from zkinfer.ops.tensor import FixedTensor, Integers
+
+MOST_PARTS = 8
+MOST_STEPS = 1 << 12
+"""The most lines, and the most steps, that follow float32."""
 
 
 def _quantize(attrs: Attrs, x: Floats) -> Floats:
@@ -58,10 +63,10 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     """The sum of the staircases of some of the steps each."""
     attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
     x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
-    parts = _parts(b.tensor(x), attrs)
+    exact, parts = _chosen(b.tensor(x), attrs)
     total = ""
     for place, part in enumerate(parts):
-        lines = [line for line in _lines(b.tensor(x), attrs, part) if line is not None]
+        lines = [line for line in _lines(b.tensor(x), attrs, part, exact=exact) if line]
         last, first = place == len(parts) - 1, 0 if place else attrs["low"]
         lines = [line._replace(offset=line.offset + first * line.divisor) for line in lines]
         made = output if last and not place else b.derived(name, f"/part/{place}")
@@ -76,13 +81,22 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     return (Emitted(output, raw=False),)
 
 
-def _parts(x: FixedTensor, attrs: Attrs) -> list[range]:
+def _chosen(x: FixedTensor, attrs: Attrs) -> tuple[bool, list[range]]:
+    """The parts of the steps, and whether they are those of the exact product."""
+    if not x.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
+        parts = _parts(x, attrs, exact=False)
+        if len(parts) <= MOST_PARTS:
+            return False, parts
+    return True, _parts(x, attrs, exact=True)
+
+
+def _parts(x: FixedTensor, attrs: Attrs, *, exact: bool) -> list[range]:
     """The steps from the least result on, counted from 1: all, or of every other the longest runs,
     each with lines.
     """
     count = attrs["high"] - attrs["low"]
     whole = range(1, count + 1)
-    if all(_lines(x, attrs, whole)):
+    if all(_lines(x, attrs, whole, exact=exact)):
         return [whole]
     parts = []
     for first in (1, 2):
@@ -90,7 +104,7 @@ def _parts(x: FixedTensor, attrs: Attrs) -> list[range]:
         while steps:
             least, most, middle = 1, len(steps), len(steps)
             while least < most:
-                fits = all(_lines(x, attrs, steps[:middle]))
+                fits = all(_lines(x, attrs, steps[:middle], exact=exact))
                 least, most = (middle, most) if fits else (least, middle - 1)
                 middle = (least + most + 1) // 2
             parts.append(steps[:least])
@@ -98,11 +112,11 @@ def _parts(x: FixedTensor, attrs: Attrs) -> list[range]:
     return parts
 
 
-def _lines(x: FixedTensor, attrs: Attrs, part: range) -> Iterator[Line | None]:
+def _lines(x: FixedTensor, attrs: Attrs, part: range, *, exact: bool) -> Iterator[Line | None]:
     """For each scale the line that counts a part's steps."""
     ends, domain = (attrs["low"], attrs["high"]), (x.low, x.high)
     for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True):
-        yield _line(scale, attrs["divides"], x.scale, domain, zero, ends, part)
+        yield _line(scale, attrs["divides"], x.scale, domain, zero, ends, part, exact=exact)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -114,9 +128,11 @@ def _line(
     zero: int,
     ends: tuple[int, int],
     part: range,
+    *,
+    exact: bool,
 ) -> Line | None:
     """Of integers X of a domain that stand for X / 2^digits. ends: of results with the zero."""
-    steps, at = _thresholds(scale, divides, digits, domain, zero, ends)
+    steps, at = _thresholds(scale, divides, digits, domain, zero, ends, exact=exact)
     known = np.isin(steps, np.array(part))
     if known.any():
         return line((steps[known] - part.start) // part.step + 1, at[known])
@@ -133,9 +149,11 @@ def _thresholds(
     domain: tuple[int, int],
     zero: int,
     ends: tuple[int, int],
+    *,
+    exact: bool,
 ) -> tuple[Integers, Integers]:
     """The steps that a domain holds and some around them, and their thresholds."""
-    dtype = np.float64 if digits else np.float32
+    dtype = np.float64 if exact else np.float32
 
     def function(x: Integers) -> Integers:
         values = np.ldexp(x.astype(np.float64), -digits)

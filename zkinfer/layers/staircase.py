@@ -25,6 +25,9 @@ Function = Callable[[Integers], Integers]
 MARGIN = 2
 """How many steps beyond the bounds of X keep a line from making others there."""
 
+WIDE = 60
+"""The most bits of a product in machine integers."""
+
 FARTHEST = 1 << 60
 """No step is looked for beyond."""
 
@@ -71,33 +74,27 @@ def around(function: Function, steps: Integers, low: int, high: int) -> tuple[In
 def line(steps: Integers, at: Integers) -> Line | None:
     """The line of the least divisor with these steps at these thresholds; None if there is none.
 
-    steps: one at least, rising by one.
+    steps: one at least, rising. The least fraction of an interval that holds all slopes is tried;
+    the two steps that it fails at narrow the interval.
     """
-    least, most = _distances(at)
-    apart = np.arange(1, len(at))
-    below = max(_nearest(apart, least + 1, np.max), default=Fraction(0))
-    above = min(_nearest(apart[most > 1], most[most > 1] - 1, np.min), default=None)
-    if above is not None and above <= below:
-        return None
-    slope = simplest(below, above)
-    m, d = slope.numerator, slope.denominator
-    offset = max(d * int(y) - m * int(t) for y, t in zip(steps, at, strict=True))
-    return Line(m, d, offset)
-
-
-def _distances(at: Integers) -> tuple[Integers, Integers]:
-    """For steps that lie 1, 2, ... apart the least and the greatest distance of thresholds."""
-    pairs = [(at[apart:] - at[:-apart]) for apart in range(1, len(at))]
-    return np.array([p.min() for p in pairs], int), np.array([p.max() for p in pairs], int)
-
-
-def _nearest(tops: Integers, bottoms: Integers, extreme: Any) -> list[Fraction]:
-    """Of fractions the greatest or the least, and those that floats cannot tell from it."""
-    if not len(tops):
-        return []
-    values = tops / bottoms
-    near = np.flatnonzero(np.isclose(values, extreme(values), rtol=1e-12, atol=0))
-    return [Fraction(int(tops[i]), int(bottoms[i])) for i in near]
+    below, above = Fraction(0), None
+    while True:
+        slope = simplest(below, above)
+        m, d = slope.numerator, slope.denominator
+        wide = d.bit_length() + int(steps[-1]).bit_length() > WIDE
+        wide = wide or m.bit_length() + int(np.abs(at).max()).bit_length() > WIDE
+        rest = d * (steps.astype(object) if wide else steps) - m * at
+        i, j = int(rest.argmax()), int(rest.argmin())
+        if rest[i] - rest[j] < m:
+            return Line(m, d, int(rest[i]))
+        apart, distance = int(steps[i] - steps[j]), int(at[i] - at[j])
+        if apart > 0:
+            below = max(below, Fraction(apart, distance + 1))
+        else:
+            end = Fraction(-apart, -distance - 1)
+            above = end if above is None else min(above, end)
+        if above is not None and above <= below:
+            return None
 
 
 def simplest(below: Fraction, above: Fraction | None) -> Fraction:

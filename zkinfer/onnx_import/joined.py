@@ -198,11 +198,21 @@ class _Joining:
             return SINGLE[node.op], [*known[0].names, *ends], MICROSOFT_DOMAIN, attrs
         return None
 
+    def _by_output(self, node: OnnxNode, b: Grid) -> bool:
+        """Whether factors of one scale, or of one for each output channel of a product."""
+        if self.arrays[b.scale].size == 1:
+            return True
+        if b.integers not in self.arrays:
+            return False
+        rank = self.arrays[b.integers].ndim
+        first = node.op == "Conv" or bool(node.attrs.get("transB", 0))
+        return rank > 1 and b.axis % rank == (0 if first else rank - 1)
+
     def _product(
         self, node: OnnxNode, grids: Sequence[Grid], ends: Sequence[str]
     ) -> tuple[str, list[str], str, dict[str, Any]] | None:
         a, b = grids[:2]
-        if self.arrays[a.scale].size != 1:
+        if self.arrays[a.scale].size != 1 or not self._by_output(node, b):
             return None
         bias = []
         if len(grids) == 3:

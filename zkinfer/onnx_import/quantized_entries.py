@@ -89,8 +89,7 @@ def qlinear_global_average_pool(site: Site) -> None:
 
 def qlinear_average_pool(site: Site) -> None:
     """QLinearAveragePool: the mean of what the integers stand for."""
-    names = ("auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides")
-    attrs = {name: site.attr(name, None) for name in names if name in site.node.attrs}
+    attrs = {name: value for name, value in site.node.attrs.items() if name != "channels_last"}
     if site.attr("channels_last", 0):
         raise Refusal("expected channels first, got channels_last")
     nodes = [
