@@ -127,6 +127,8 @@ DATASETS: Mapping[str, Callable[[], Dataset]] = {
     "digits_gru": digits_rows,
     "mobilenet": mnist,
     "prose_transformer": prose,
+    "lenet5_int8": mnist,
+    "lenet5_qdq": mnist,
 }
 """The data of each committed model, by the model's name."""
 

@@ -24,7 +24,7 @@ HERE = Path(__file__).resolve().parent
 if not __package__:
     sys.path.insert(0, str(HERE.parent))
 
-from models import data, nn, nn_sequences, transformers, trees  # noqa: E402
+from models import data, integers, nn, nn_sequences, transformers, trees  # noqa: E402
 from models.export import GraphWriter  # noqa: E402
 from models.generated import GENERATED, Inputs  # noqa: E402
 
@@ -89,6 +89,16 @@ def lenet5(path: Path) -> None:
         name = writer.max_pool(f"pool{number}", name)
     name = writer.flatten("flatten", name)
     writer.save(path, _write_dense(writer, name, dense, first_relu=3), "logits", (10,))
+
+
+def lenet5_int8(path: Path) -> None:
+    """The committed LeNet-5 in integers, by operators on them."""
+    integers.quantize(HERE / "lenet5.onnx", path, data.mnist().calibration, operators=True)
+
+
+def lenet5_qdq(path: Path) -> None:
+    """The committed LeNet-5 in integers, with floats between them."""
+    integers.quantize(HERE / "lenet5.onnx", path, data.mnist().calibration, operators=False)
 
 
 def mlp_784_128_10(path: Path) -> None:
@@ -206,6 +216,8 @@ COMMITTED: Mapping[str, Callable[[Path], None]] = {
         digits_gru,
         mobilenet,
         prose_transformer,
+        lenet5_int8,
+        lenet5_qdq,
     )
 }
 """Functions that write the committed models, each called as its model is."""

@@ -210,6 +210,23 @@ FUNCTIONS: dict[str, Any] = {
     "tanh": math.tanh,
 }
 
+
+def listed(attrs: Mapping[str, Any], name: str, x: Array) -> Array:
+    """One number for each entry of x."""
+    numbers = np.array(attrs[name])
+    if len(numbers) == 1:
+        return np.full(x.shape, numbers[0])
+    last = np.moveaxis(np.empty(x.shape), x.ndim - 1 - attrs["behind"], -1)
+    return np.moveaxis(np.broadcast_to(numbers, last.shape), -1, x.ndim - 1 - attrs["behind"])
+
+
+def quantize(attrs: Mapping[str, Any], x: Array) -> Array:
+    scales = listed(attrs, "scales", x).astype(np.float32)
+    product = x.astype(np.float32) / scales if attrs["divides"] else x.astype(np.float32) * scales
+    y = np.round(product.astype(float)) + listed(attrs, "zeros", x)
+    return np.minimum(np.maximum(y, attrs["low"]), attrs["high"])
+
+
 OPS: dict[str, Any] = {
     "conv": conv,
     "matmul": matmul,
@@ -230,6 +247,11 @@ OPS: dict[str, Any] = {
     "function": function,
     "gather": gather,
     "trees": trees,
+    "quantize_linear": quantize,
+    "dequantize_linear": lambda attrs, x: (
+        (x - listed(attrs, "zeros", x)) * listed(attrs, "scales", x)
+    ),
+    "table": lambda attrs, x: np.array(attrs["values"], float)[x.astype(int) - attrs["first"]],
     "max_pool": max_pool,
     "average_pool": average_pool,
     "reduce_mean": lambda a, x: x.mean(axis=a["axes"], keepdims=a["keepdims"]),

@@ -56,6 +56,20 @@ class Net:
         ends = {"low": low, "high": high, "low_saturates": low < 0, "high_saturates": True}
         return self.node("requantize", x, name=name, shift=shift, **ends)
 
+    def rescale(
+        self,
+        x: str,
+        by: Sequence[tuple[int, int, int]],
+        behind: int,
+        ends: tuple[int, int],
+        scale: int = 0,
+    ) -> str:
+        """by: multipliers, divisors and offsets."""
+        names = ("multipliers", "divisors", "offsets")
+        series = dict(zip(names, zip(*by, strict=True), strict=True))
+        low, high = ends
+        return self.node("rescale", x, **series, behind=behind, low=low, high=high, scale=scale)
+
     def graph(self, *outputs: str, inputs: str = "hidden", output: str = "public") -> FixedGraph:
         return FixedGraph(
             inputs=tuple(self.inputs),
@@ -295,6 +309,15 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
         net = Net()
         x = net.input(6, low=x_low, high=x_high)
         made[name] = net.graph(net.requantize(x, shift, low=low, high=high))
+    for name, by, behind, ends in (
+        ("rescale", [(3, 11, 5)], 0, (-4, 3)),
+        ("rescale by a power of two", [(3, 16, 9)], 0, (-8, 7)),
+        ("rescale by row", [(3, 11, 5), (1, 13, 0)], 1, (-4, 3)),
+        ("rescale without division", [(3, 1, 5), (1, 1, 0)], 1, (-999, 999)),
+    ):
+        net = Net()
+        x = net.input(2, 3, low=-20, high=20)
+        made[name] = net.graph(net.rescale(x, by, behind, ends))
     net = Net()
     made["leaky_relu"] = net.graph(net.node("leaky_relu", net.input(5), alpha=3, shift=4))
     net = Net()

@@ -74,7 +74,8 @@ def maxima_first(graph: FixedGraph) -> FixedGraph:
     nodes = {node.outputs: node for node in graph.nodes}
     for first in graph.nodes:
         second = readers.get(first.outputs[0])
-        if second is None or not OPS[first.op].keeps_order:
+        operand = graph.tensors[first.inputs[0]]
+        if second is None or not OPS[first.op].keeps_order(first.attrs, operand):
             continue
         alone = first.inputs[0] in readers
         between = graph.tensors[first.outputs[0]]

@@ -218,3 +218,50 @@ def test_windows_of_long_axes_are_checked_at_once() -> None:
     assert answers == {False}
     assert all_inside(most - 1, most, 2, 1, most - 1, most - 1)
     assert not all_inside(most - 2, most, 2, 1, most - 1, most - 1)
+
+
+def rescaled(
+    by: list[tuple[int, int, int]], low: int, high: int, ends: tuple[int, int]
+) -> FixedGraph:
+    net = Net()
+    return net.graph(net.rescale(net.input(3, low=low, high=high), by, 0, ends))
+
+
+@pytest.mark.parametrize(
+    ("by", "ends"),
+    [
+        ([(1, 2**61, 0)], (-(2**61), 2**61)),
+        ([(1, 2**61 - 1, 2**61 - 2)], (-1, 1)),
+        ([(2**39, 3, -1)], (-(2**62), 2**62)),
+        ([(1, 1, 2**61)], (0, 2**62)),
+        ([(1, 3, 0), (5, 4, 9), (1, 3, -9)], (-2, 5)),
+    ],
+)
+def test_a_rescale_is_exact_up_to_its_limits(
+    by: list[tuple[int, int, int]], ends: tuple[int, int]
+) -> None:
+    x, low, high = [-8, 0, 7], *ends
+    ratios = [by[place % len(by)] for place in range(3)]
+    expected = [(m * n + c) // d for n, (m, d, c) in zip(x, ratios, strict=True)]
+    numbers = [min(max(n, low), high) for n in expected]
+    assert_exact(rescaled(by, -8, 7, ends), {"x0": np.array(x)}, {}, {"rescale_out": numbers})
+
+
+@pytest.mark.parametrize(
+    ("by", "ends", "reason"),
+    [
+        ([(0, 3, 0)], (0, 1), "a multiplier beyond 1 to 2^40"),
+        ([(2**40, 3, 0)], (0, 1), "a multiplier beyond 1 to 2^40"),
+        ([(1, 0, 0)], (0, 1), "a divisor beyond 1 to 2^62"),
+        ([(1, 2**62, 0)], (0, 1), "a divisor beyond 1 to 2^62"),
+        ([(1, 3, 0), (1, 5, 0), (1, 3, 0)], (0, 1), "divisors of different widths"),
+        ([(1, 3, 0), (1, 3, 0)], (0, 1), r"2 numbers for axis 0 of the shape \(3,\)"),
+        ([(1, 3, 2**62)], (0, 1), "expected less than 2^62"),
+        ([(1, 3, 0)], (1, 1), "bounds 1 to 1"),
+    ],
+)
+def test_a_rescale_beyond_its_limits_is_refused(
+    by: list[tuple[int, int, int]], ends: tuple[int, int], reason: str
+) -> None:
+    with pytest.raises(FormatError, match=rf"node rescale: .*{reason}".replace("^", r"\^")):
+        rescaled(by, -8, 7, ends)

@@ -23,6 +23,7 @@ from tests.properties.choices import Rejected, seeded
 from tests.properties.draw_bodies import BODIES
 from tests.properties.draw_classical import CLASSICAL
 from tests.properties.draw_models import single
+from tests.properties.draw_quantized import LAST, network
 from tests.properties.draw_rewriting import REWRITING
 from zkinfer import container
 from zkinfer.backends import transparent
@@ -322,6 +323,16 @@ def models() -> Iterator[tuple[str, bytes]]:
         yield name, proto.SerializeToString()
     for name in (*CLASSICAL, *REWRITING, *BODIES):
         yield f"drawn_{name}", _drawn(name).SerializeToString()
+    for last, operator in enumerate(LAST):
+        yield f"quantized_{operator.__name__}", _quantized(last).SerializeToString()
+
+
+def _quantized(last: int) -> onnx.ModelProto:
+    """The first quantized network that ends with an operator."""
+    for number in count():
+        with suppress(Rejected):
+            return network(seeded(number), last).model
+    raise AssertionError
 
 
 def _drawn(name: str) -> onnx.ModelProto:

@@ -102,6 +102,18 @@ def requantize(attrs: Attrs, x: Objects) -> Objects:
     return each(entry, x)
 
 
+def rescale(attrs: Attrs, x: Objects) -> Objects:
+    series = [attrs[name] for name in ("multipliers", "divisors", "offsets")]
+    count, behind = len(series[0]), attrs["behind"]
+
+    def entry(index: tuple[int, ...]) -> int:
+        at = index[len(index) - 1 - behind] if count > 1 else 0
+        m, d, c = (numbers[at] for numbers in series)
+        return min(max((m * x[index] + c) // d, attrs["low"]), attrs["high"])
+
+    return filled(x.shape, entry)
+
+
 def divide(attrs: Attrs, a: Objects, b: Objects) -> Objects:
     """The integer nearest to the quotient, the greater one of two."""
 
@@ -307,6 +319,7 @@ MEANINGS: dict[str, Callable[..., Objects]] = {
     "prelu": prelu,
     "reduce_sum": reduce_sum,
     "requantize": requantize,
+    "rescale": rescale,
     "reshape": reshape,
     "slice": slice_,
     "sqrt": sqrt,

@@ -61,10 +61,16 @@ def outcome(drawn: Drawn) -> str:
 def _refusal(drawn: Drawn, error: zkinfer.ZkinferError) -> str:
     if "no output that depends on an input" in str(error) and _is_constant(drawn):
         return "refused: nothing depends on an input"
+    name = check_refusal(error)
+    joins = any(node.op_type == "Concat" for node in drawn.model.graph.node)
+    return name + (", with Concat" if joins and name == "refused: no widths" else "")
+
+
+def check_refusal(error: zkinfer.ZkinferError) -> str:
+    """Which of the permitted refusals it is. Raises Finding for any other."""
     for name, pattern in REFUSALS.items():
         if re.search(pattern, str(error)):
-            joins = any(node.op_type == "Concat" for node in drawn.model.graph.node)
-            return f"refused: {name}" + (", with Concat" if joins and name == "no widths" else "")
+            return f"refused: {name}"
     raise Finding("refused", str(error)) from error
 
 

@@ -22,6 +22,8 @@ ATTEMPTS = 12
 CHAINS = (
     ("requantize", "max_pool"),
     ("conv", "requantize", "max_pool"),
+    ("conv", "rescale", "max_pool"),
+    ("rescale", "rescale", "matmul", "rescale"),
     ("conv", "add", "requantize"),
     ("matmul", "neg", "requantize"),
     ("mul", "add", "requantize"),

@@ -104,6 +104,30 @@ def _requantize(d: Drawing) -> Drawn:
     return (name,), {"shift": shift, "low": low, "high": high, **saturates}
 
 
+def _rescale(d: Drawing) -> Drawn:
+    name = d.operand(0, 8)
+    x = d.tensors[name]
+    axes = [axis for axis, extent in enumerate(x.shape) if extent > 1]
+    axis = d.one((None, *axes))
+    count, behind = (1, 0) if axis is None else (x.shape[axis], len(x.shape) - 1 - axis)
+    width = d.one((0, 1, 2, 4, d.integer(0, 40), d.integer(0, 61)))
+    least = (1 << width >> 1) + 1 if width else 1
+    divisors = [d.one((1 << width, least, d.integer(least, 1 << width))) for _ in range(count)]
+    room = max(62 - max(abs(x.low), abs(x.high), 1).bit_length(), 1)
+    most = 1 << min(room, 40)
+    multipliers = [d.one((1, 1, d.integer(1, min(most, 99)), d.size(room))) for _ in range(count)]
+    offsets = [d.one((0, n >> 1, n - 1, d.near(0, n), -d.size(room))) for n in divisors]
+    if d.chance(5):
+        multipliers[0], divisors[0] = d.hostile(), d.hostile()
+    parts = list(zip(multipliers, offsets, divisors, strict=True))
+    ends = [(m * end + c) // n for m, c, n in parts for end in (x.low, x.high) if n]
+    places = (*ends, 0, sum(ends) // 2, -(2 ** d.integer(1, 62)), 2 ** d.integer(1, 62))
+    low, high = sorted((d.near(*places), d.near(*places)))
+    series = {"multipliers": multipliers, "divisors": divisors, "offsets": offsets}
+    attrs = {key: tuple(numbers) for key, numbers in series.items()}
+    return (name,), {**attrs, "behind": behind, "low": low, "high": high, "scale": d.scale()}
+
+
 def _leaky_relu(d: Drawing) -> Drawn:
     shift = d.one((0, 1, 4, d.integer(0, 40)))
     alpha = d.one((0, 1, 1 << shift, d.near(1 << shift), d.size(48), 2**48 - 1))
@@ -361,6 +385,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "prelu": _prelu,
     "reduce_sum": _reduce_sum,
     "requantize": _requantize,
+    "rescale": _rescale,
     "reshape": _reshape,
     "slice": _slice,
     "sqrt": _sqrt,

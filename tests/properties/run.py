@@ -16,9 +16,11 @@ from tests.properties import (
     check_circuits,
     check_fixed,
     check_models,
+    check_quantized,
     draw_circuits,
     draw_fixed,
     draw_models,
+    draw_quantized,
     draw_repeats,
     unseen,
 )
@@ -53,6 +55,7 @@ KINDS = {
     "repeats": Kind(draw_repeats.graph, check_fixed.outcome, check_fixed.shown),
     "models": Kind(draw_models.graph, check_models.outcome, repr),
     "mlps": Kind(draw_models.mlp, check_models.outcome, repr),
+    "quantized": Kind(draw_quantized.any_network, check_quantized.outcome, repr),
     "unseen": Kind(unseen.draw, unseen.check, repr),
 }
 

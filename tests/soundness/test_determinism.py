@@ -4,9 +4,9 @@ For toy networks of every op that has constraints, `solutions` finds all that sa
 The pairs of hidden inputs and public outputs among it are those of the integer oracle, for all
 weights and all inputs of the declared ranges: no output is missing, none is a second one, and no
 input is out of range. All of the witness is unique too, but for the selectors between equal entries
-of a max_pool or of distances, which are free. Bounds that a statement puts on public entries play
-no part; only an output of a single possible number, which has no rows, is left to them
-(test_removed_blocks.py).
+of a max_pool or of distances, and the remainders of a rescale that bits write in two ways, which
+are free. Bounds that a statement puts on public entries play no part; only an output of a single
+possible number, which has no rows, is left to them (test_removed_blocks.py).
 
 Products of matrices are held by challenges, random here and with the sketch as unknowns. A product
 of one entry has none, so that its rows are exact; a wrong product of two entries passes for about
@@ -30,8 +30,9 @@ from zkinfer.circuit.gadgets import rescale
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS
 from zkinfer.circuit.value import Integers
-from zkinfer.fixed import FixedGraph, evaluate
+from zkinfer.fixed import FixedGraph, FixedNode, evaluate
 from zkinfer.lower import lower, weight_arrays
+from zkinfer.ops.rescale import ratio
 
 Arrays = dict[str, Integers]
 Graphs = Iterator[tuple[str, FixedGraph]]
@@ -71,6 +72,28 @@ def rescaled() -> Graphs:
     x = net.input(1)
     constant = net.requantize(x, 0, low=5, high=5)
     yield "requantize to a constant", net.graph(net.node("sub", x, constant, shift_a=0, shift_b=0))
+
+
+def divided() -> Graphs:
+    """rescale alone, by numbers that are no powers of two, one or one a column."""
+    for name, bounds, by, low, high in (
+        ("both sides", (-16, 15), [(2, 5, 1)], -2, 1),
+        ("over", (-4, 11), [(3, 7, 3)], -2, 1),
+        ("under, range of no power of two", (-12, 3), [(1, 3, 1)], -1, 1),
+        ("neither", (-9, 8), [(3, 5, 2)], -8, 7),
+        ("a remainder of one bit", (-4, 3), [(1, 2, 1)], -1, 0),
+        ("no remainder", (-4, 3), [(3, 1, 1)], -4, 5),
+        ("a view", (-4, 3), [(3, 1, 1)], -11, 10),
+    ):
+        net = Net()
+        x = net.input(1, low=bounds[0], high=bounds[1])
+        yield f"rescale: {name}", net.graph(net.rescale(x, by, 0, (low, high)))
+    net = Net()
+    x = net.input(2, low=-4, high=3)
+    yield "rescale: by column", net.graph(net.rescale(x, [(2, 3, 1), (3, 4, 2)], 0, (-1, 1)))
+    net = Net()
+    x = net.node("mul", net.input(1, low=-2, high=1), net.weight(1, low=-1, high=1))
+    yield "rescale: product", net.graph(net.rescale(x, [(2, 3, 1)], 0, (-1, 0)))
 
 
 def linear() -> Graphs:
@@ -238,6 +261,7 @@ def pools() -> Graphs:
 NETWORKS = dict(
     chain(
         rescaled(),
+        divided(),
         linear(),
         products(),
         nonlinear(),
@@ -286,6 +310,8 @@ def selectors(graph: FixedGraph, arrays: Arrays) -> int:
     before = {node.outputs[0]: node.inputs[0] for node in graph.nodes if node.op == "requantize"}
     count = math.prod(int(np.sum(line == line.max())) for line in lines)
     for node in graph.nodes:
+        if node.op == "rescale":
+            count *= encodings(node, graph, arrays)
         if node.op == "max_pool":
             (name,) = node.inputs
             x = arrays[before.get(name, name)].reshape(-1)
@@ -294,6 +320,19 @@ def selectors(graph: FixedGraph, arrays: Arrays) -> int:
             for window in windows[:: node.attrs["strides"][0]]:
                 count *= int(np.sum(window == window.max()))
     return count
+
+
+def encodings(node: FixedNode, graph: FixedGraph, arrays: Arrays) -> int:
+    """The ways to write the remainders of a rescale that divides."""
+    by, x = ratio(node.attrs), graph.tensors[node.inputs[0]]
+    ends = by.quotients(x.low, x.high)
+    clips = ends[0] < node.attrs["low"] or node.attrs["high"] < ends[1]
+    if not by.width and not clips:
+        return 1
+    _, rest = by.divided(arrays[node.inputs[0]])
+    half = 1 << by.width >> 1
+    again = (np.array(by.divisors) - half <= rest) & (rest < half)
+    return int(2 ** again.sum())
 
 
 def pair(graph: FixedGraph, solution: Solution) -> Pair:

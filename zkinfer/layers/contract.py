@@ -143,6 +143,9 @@ class Emitter(Protocol):
     def is_raw(self, tensor: str) -> bool:
         """Whether a float tensor is raw: exact, and in no format."""
 
+    def is_read(self, tensor: str) -> bool:
+        """Whether a node reads a float tensor, which is an output of the model if none does."""
+
     def is_clamped(self, tensor: str) -> bool:
         """Whether a float tensor's only reader keeps it within bounds, and rounds it."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zkinfer.graph import Node
+from zkinfer.graph import Node, Real
 from zkinfer.onnx_import.builder import Builder, Floats
 from zkinfer.onnx_import.node import Refusal
 
@@ -58,6 +58,8 @@ def _absorbed(reader: Node, node: Node, x: str, row: Floats, builder: Builder) -
     """The matmul that reads a node's operand in the place of its output; None if it cannot."""
     (output,), operands = node.outputs, reader.inputs
     if reader.op != "matmul" or operands[0] != output or output in operands[1:]:
+        return None
+    if builder.type_of(reader.outputs[0]).kind != Real():
         return None
     matrix = builder.weights.get(operands[1])
     if matrix is None or matrix.ndim != 2:

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from zkinfer.graph import Node
+from zkinfer.graph import Node, Real
 from zkinfer.onnx_import.builder import Builder, Floats
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape, broadcasts_to
@@ -48,14 +48,15 @@ def _product(
     readers: Counter[str],
     builder: Builder,
 ) -> Node | None:
-    """The conv or matmul whose output a mul, add or sub of a constant reads, alone."""
+    """The conv or matmul of reals whose output a mul, add or sub of a constant reads, alone."""
     if node.op not in ("mul", "add", "sub"):
         return None
     computed = [name for name in node.inputs if name not in builder.weights]
     if len(computed) != 1 or readers[computed[0]] != 1 or computed[0] not in place:
         return None
     product = result[place[computed[0]]]
-    return product if product.op in ("conv", "matmul") else None
+    real = builder.type_of(product.outputs[0]).kind == Real()
+    return product if product.op in ("conv", "matmul") and real else None
 
 
 def _fold(product: Node, node: Node, builder: Builder) -> Node | None:

@@ -24,12 +24,14 @@ from zkinfer.onnx_import.inputs import (
     read_inputs,
     unknown_dimensions,
 )
+from zkinfer.onnx_import.joined import joined
 from zkinfer.onnx_import.labels import names_of
 from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import Refusal, read_node
 from zkinfer.onnx_import.problems import Problems
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
+from zkinfer.onnx_import.shifted import shifted
 from zkinfer.onnx_import.spelt import named
 from zkinfer.onnx_import.upgrade import upgraded
 from zkinfer.onnx_import.walk import live_nodes, reads
@@ -67,8 +69,10 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     if unknown:
         raise problems.error() if problems else unknown_dimensions(inputs, unknown)
 
+    nodes = live_nodes(joined(nodes, constants, outputs, opsets, allowance), outputs)
     used = frozenset(outputs).union(*(reads(node.proto) for node in nodes))
-    names = used.union(constants, fixed, *(node.output for node in model.graph.node))
+    made = (*(node.output for node in model.graph.node), *(node.outputs for node in nodes))
+    names = used.union(constants, fixed, *made)
     builder = Builder(constants, names, used, allowance)
     builder.shapes.update(fixed)
     builder.kinds.update({value.name: value.kind for value in inputs if value.kind is not None})
@@ -116,6 +120,7 @@ def _finish(
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
+    nodes = shifted(nodes, outputs, builder)
     nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}

@@ -28,10 +28,11 @@ def infer(op: str, attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def kind_of(op: str, kinds: Sequence[Kind]) -> Kind:
-    """The kind of the outputs: that of all operands where entries are only moved, int64 where they
-    are places, else real.
+    """The kind of the outputs: that of all operands where their entries are only moved, or are the
+    largest of some, int64 where they are places, else real.
     """
     entries = LAYERS[op].entries
     if entries is Entries.PLACE:
         return Integer(-(1 << 63), (1 << 63) - 1)
-    return kinds[0] if entries is Entries.MOVED and len(set(kinds)) == 1 else Real()
+    kept = entries in (Entries.MOVED, Entries.LARGEST) and len(set(kinds)) == 1
+    return kinds[0] if kept else Real()

@@ -57,12 +57,7 @@ def max_pool(site: Site) -> None:
     ends = tuple(pad + more for pad, more in zip(window.pads[rank:], extra, strict=True))
     pads = window.pads[:rank] + ends
     _check_reach(site.shape(0)[2:], kernel, window, pads)
-    site.finish(
-        "max_pool",
-        site.operand(0),
-        kernel=kernel,
-        **{**window.attrs, "pads": pads},
-    )
+    site.move("max_pool", site.any_operand(0), kernel=kernel, **{**window.attrs, "pads": pads})
 
 
 def average_pool(site: Site) -> None:

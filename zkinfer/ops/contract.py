@@ -88,11 +88,11 @@ class Operator:
     fewest and the most operands. takes_open: of an operand that nothing else reads, and the
     outputs: which parts may be open. kernels: by position, the operands that are read as kernels
     [filters, taps...], with the number of groups of the filters. keeps_order: whether it maps its
-    only operand entry by entry and never decreases. excess: of the only operand's integers, how
-    many times the calibrated range each entry would be if it did not saturate, 1 where it does not;
-    None if there is no such range. takes_maxima: whether the output's entries are the maxima of
-    parts of the operand, with each of its entries in just one. certain: bounds of the output that
-    its constraints enforce, whatever the operands are; None if there are none.
+    only operand entry by entry, and never decreases within a channel. excess: of the only operand's
+    integers, how many times the calibrated range each entry would be if it did not saturate, 1
+    where it does not; None if there is no such range. takes_maxima: whether the output's entries
+    are the maxima of parts of the operand, with each of its entries in just one. certain: bounds of
+    the output that its constraints enforce, whatever the operands are; None if there are none.
     """
 
     attrs: Mapping[str, str]
@@ -106,7 +106,7 @@ class Operator:
         Open.NOTHING
     )
     kernels: Callable[[Attrs], Mapping[int, int]] = lambda _: {}
-    keeps_order: bool = False
+    keeps_order: Callable[[Attrs, FixedTensor], bool] = lambda *_: False
     excess: Callable[[Attrs, Integers], npt.NDArray[np.float64]] | None = None
     takes_maxima: Callable[[Attrs, FixedTensor], bool] = lambda *_: False
     certain: Callable[[Attrs], Interval] | None = None

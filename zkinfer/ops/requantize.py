@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.gadgets.rescale import rescale
+from zkinfer.circuit.gadgets.rescale import Ratio, rescale
 from zkinfer.circuit.value import Interval, Value
 from zkinfer.ops import bits, lift
 from zkinfer.ops.contract import Open, Operator
@@ -67,7 +67,7 @@ def excess(attrs: Attrs, x: Integers) -> npt.NDArray[np.float64]:
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
     """Rounding and saturation, both range-checked; the result is stored."""
     (x,) = values
-    return (rescale(b, path, x, attrs["shift"], attrs["low"], attrs["high"]),)
+    return (rescale(b, path, x, Ratio.rounding(attrs["shift"]), attrs["low"], attrs["high"]),)
 
 
 def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...]) -> int:
@@ -96,7 +96,7 @@ OP = Operator(
     constrain=constrain,
     cost=cost,
     takes_open=lambda *_: Open.ANYTHING,
-    keeps_order=True,
+    keeps_order=lambda *_: True,
     excess=excess,
     certain=lambda attrs: Interval(attrs["low"], attrs["high"]),
 )

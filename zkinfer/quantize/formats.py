@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.graph import Integer
 from zkinfer.ops.tensor import FixedTensor, Integers
 
 Floats = npt.NDArray[np.float64]
@@ -128,10 +129,14 @@ def to_integers(array: Floats, scale: int) -> Integers:
     return np.rint(np.ldexp(array, scale)).astype(np.int64)
 
 
+def width(low: int, high: int) -> int:
+    """The bits in two's complement of integers from low to high."""
+    return 1 + max((-low - 1).bit_length() if low < 0 else 0, max(high, 0).bit_length())
+
+
 def declared(shape: tuple[int, ...], ends: Ends, scale: int, bits: int = 1) -> FixedTensor:
     """The declaration of a constant: at least `bits` bits in two's complement."""
-    low, high = ends.integers(scale)
-    bits = max(bits, 1 + (-low - 1).bit_length() if low < 0 else 1, 1 + max(high, 0).bit_length())
+    bits = max(bits, width(*ends.integers(scale)))
     return FixedTensor(shape, scale, -(1 << bits - 1), (1 << bits - 1) - 1)
 
 
@@ -149,6 +154,13 @@ class Format:
     high: float = math.inf
     calibrated: bool = True
     ends: tuple[float, float] = (-math.inf, math.inf)
+
+    @classmethod
+    def of_integers(cls, kind: Integer, form: "Format") -> "Format":
+        """That of whole numbers of a type, within the ends that a layer keeps them in."""
+        low, high = max(kind.low, form.low), min(kind.high, form.high)
+        power = exponent(max(-low, high + 1))
+        return cls(power, low < 0, low, high, calibrated=False, ends=(low, high))
 
     @property
     def saturates(self) -> tuple[bool, bool]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from zkinfer.encoding import LIMIT, Columns
 from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
-from zkinfer.graph import Node, unused
+from zkinfer.graph import Integer, Node, unused
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Bounds, Emitted, Entries, Floats, TooWideError
 from zkinfer.layers.emitting import copying, ranking, refined, rounding
@@ -35,6 +35,7 @@ from zkinfer.quantize.formats import (
     exponent,
     to_integers,
     weight_scale,
+    width,
 )
 from zkinfer.quantize.task import Task
 
@@ -203,6 +204,10 @@ class Network:
         """Whether a float tensor is raw."""
         return tensor in self.unsettled
 
+    def is_read(self, tensor: str) -> bool:
+        """Whether a node reads a float tensor."""
+        return tensor in self.task.reader
+
     def is_clamped(self, tensor: str) -> bool:
         """Whether a float tensor's only reader keeps it within bounds."""
         only = self.task.only_reader(tensor)
@@ -219,10 +224,19 @@ class Network:
         return self.names[tensor]
 
     def requantize(self, name: str, source: str, target: str) -> str:
-        """Brings a float tensor's integers into the format of another (or the same) tensor."""
+        """Brings a float tensor's integers into the format of another (or the same) tensor.
+
+        Whole numbers by their type stay as they are.
+        """
         fixed = self.names[source]
+        if source == target and self._is_whole(source):
+            self.unsettled.pop(source, None)
+            return fixed
         x, form, bits = self.tensors[fixed], self.formats[target], self._bits(target)
-        if not form.is_exact(x.scale):
+        kind = self.task.graph.tensors[target].kind
+        if isinstance(kind, Integer) and x.scale == 0:
+            form, bits = Format.of_integers(kind, form), MAX_CONSTANT_BITS
+        elif not form.is_exact(x.scale):
             fixed = refined(self, self.derived(name, "/refined"), fixed, form.scale(bits))
             x = self.tensors[fixed]
         scale = min(form.scale(bits), x.scale)
@@ -321,7 +335,10 @@ class Network:
         return attempts[-1]()
 
     def factor(self, name: str, bits: int) -> str:
-        """A constant of a sum of products, in so many bits."""
+        """A constant of a sum of products, in so many bits, or in those of its type."""
+        kind = self.task.graph.tensors[name].kind
+        if isinstance(kind, Integer):
+            return self.constant(name, 0, width(kind.low, kind.high))
         return self.constant(name, weight_scale(self._ends(name), bits), bits)
 
     def factor_bits(self, name: str) -> int:
@@ -385,6 +402,10 @@ class Network:
             self.tensors[unique] = FixedTensor(array.shape, scale, *ends)
         return unique
 
+    def _is_whole(self, name: str) -> bool:
+        """Whether a float tensor or a constant holds whole numbers of a type."""
+        return isinstance(self.task.graph.tensors[name].kind, Integer)
+
     def _array(self, name: str) -> Floats:
         return self.task.graph.constants[name]
 
@@ -393,6 +414,8 @@ class Network:
 
     def _elementwise_scale(self, name: str, bits: int) -> int:
         """The scale that a constant needs entry by entry, for at most so many bits."""
+        if self._is_whole(name):
+            return 0
         if self.task.hidden:
             return even_scale(self._ends(name), self.widths.detail, bits)
         return detail_scale(self._array(name), self.widths.detail, bits)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
-from zkinfer.graph import Graph, Real
+from zkinfer.graph import Graph, Integer, Real
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import TooWideError
 from zkinfer.ops.tensor import FixedTensor
@@ -50,6 +50,8 @@ what is clipped, or joined with other tensors, has no finer scale than the input
 
 LEAST_BITS, MOST_BITS = 5, LADDER[-1]
 MOST_INPUT_BITS = 40
+NARROW = 16
+"""Bits of a type of whole numbers that are not rounded."""
 STEPS = (6, 4, 3, 2, 1)
 """How many bits narrower a single tensor is tried, in this order."""
 
@@ -188,8 +190,8 @@ class Search:
 
     def _input_bits(self, samples: Mapping[str, Floats]) -> dict[str, int]:
         """Fraction bits of each input: the least whose rounding alone changes outputs little; none,
-        and no rounding, of whole numbers with a domain of their own; what is compared as it is
-        has its own.
+        and no rounding, of whole numbers with a domain of their own or of a narrow type; what is
+        compared as it is has its own.
         """
         graph, tolerance = self.task.graph, self.max_error / 8
         exact = floats.values(graph, samples)
@@ -205,7 +207,10 @@ class Search:
                 return difference < tolerance
 
             high = self._finest(name)
-            whole = name in self.exact or (high == 0 and self.domains[name].exact)
+            kind = graph.tensors[name].kind
+            narrow = isinstance(kind, Integer) and kind.high - kind.low < 1 << NARROW
+            own = narrow or name in self.exact
+            whole = own or (high == 0 and self.domains[name].exact)
             low = high if whole else min(1 - power, high)
             while low < high:
                 middle = (low + high) // 2
@@ -296,6 +301,7 @@ def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
         count = sum(math.prod(task.graph.shape(tensor)) for tensor in node.outputs)
         factors = (node.inputs[place] for place in LAYERS[node.op].factors)
         constants = [name for name in factors if name in task.graph.constants]
+        constants = [n for n in constants if isinstance(task.graph.tensors[n].kind, Real)]
         found += [(16 * count, "weight", name) for name in constants]
     ordered = sorted(enumerate(found), key=lambda item: (-item[1][0], item[0]))
     return list(dict.fromkeys((kind, name) for _, (_, kind, name) in ordered))

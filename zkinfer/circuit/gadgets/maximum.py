@@ -71,18 +71,19 @@ class Tiled:
     joins: bool = False
 
     def define(self, coefficient: int, y: Value) -> None:
-        """States m = y by what it makes of x: x = y - d."""
-        if coefficient != 1 or y.parts:
+        """States k m = y, with a coefficient k, by what it makes of x: k x = y - k d."""
+        if y.parts:
             raise ValueError(f"{self.path}: a maximum that is not stored is read alone")
         kernel = views.factors_of(self.kernel)
-        taps = views.regrouped(linear.scale(self.d, -1), (*self.d.factors[:-1], *kernel))
+        scaled = linear.scale(self.d, -coefficient)
+        taps = views.regrouped(scaled, (*self.d.factors[:-1], *kernel))
         wide, taps = self.b.aligned(self.path, views.widened(y, self.kernel), taps)
         count = len(kernel)
         pairs = [axis for i in range(count) for axis in (2 + i, 2 + count + i)]
         x = views.transpose(linear.add(wide, taps), (0, 1, *pairs))
         for axis in range(count):
             x = views.merge(x, 2 + axis, 2)
-        self.b.equal(f"{self.path}/order", self.x, x)
+        self.b.equal(f"{self.path}/order", linear.scale(self.x, coefficient), x)
 
 
 def tiled_maximum(

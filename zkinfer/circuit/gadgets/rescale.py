@@ -1,31 +1,35 @@
-"""Rescaling with rounding and saturation: o = clip(floor((x + 2^(s-1)) / 2^s), low, high).
+"""Rescaling by a public ratio, with saturation: o = clip(floor((m x + c) / d), low, high).
 
+m, c and d are public: one each, or one for each index of an axis. Rounding to nearest is c = d / 2.
 Let H be the span of the digits from f on, k its bits, and q the quotient minus f. All advice bits:
-r in s bits, u in w >= k bits (u' without its low k bits), and two flags p (over) and n (under):
+r in as many as d - 1 takes, u in w >= k bits (u' without its low k bits), and two flags p (over)
+and n (under):
 
-    x + 2^(s-1) = 2^s (f + q) + r,   q = u + (H + 1) p - 2^w n     rounding
+    m x + c = d (f + q) + r,   q = u + (H + 1) p - 2^w n           rounding
     (1 - p - n) (u' + p + n) = 0                                   saturation
     (1 - p - n) (u mod 2^k) = (o - f) - H p                        output
     H - (o - f) in k bits, unless it is sure                       range
 
-Both flags at once fail the saturation row, as u' + 2 > 0. No flag: u' = 0, so o - f = u = q, and
-H - u is not negative: by a row, or as H = 2^k - 1, or as no x has a greater quotient by its certain
-bounds; as low <= f and f + H <= high, the clip changes nothing. Over: f + H = high,
+The last of the b bits of r counts d - 2^(b-1), so that r takes every value from 0 to d - 1 and no
+other. Both flags at once fail the saturation row, as u' + 2 > 0. No flag: u' = 0, so o - f = u = q,
+and H - u is not negative: by a row, or as H = 2^k - 1, or as no x has a greater quotient by its
+certain bounds; as low <= f and f + H <= high, the clip changes nothing. Over: f + H = high,
 so q = H + 1 + u is above the range, and o = high. Under: f = low, q = u - 2^w is negative, and
-o = low. The cases exclude each other, so each x has at most one solution, the right one, whatever
+o = low. The cases exclude each other, so each x has at most one o, the right one, whatever
 x is: nothing wraps, by its certain bounds. That there is one rests on the bounds of an honest
 witness: w covers their worst case, and a side that they exclude has no flag. A result that no x
-changes, by its certain bounds, is a constant; an x that needs no change is itself. If x is a
-product that is not stored, the rounding equation is the product's own (`Value.parts`).
+changes, by its certain bounds, is a constant; m x + c that needs no division and no clip is itself.
+If x is a product that is not stored, the rounding equation is the product's own (`Value.parts`).
 
-Rows: 2 a number, and 1 more to read a stored x. Bits: s + w + 2.
+Rows: 2 a number, and 1 more to read a stored x. Bits: b + w + 2.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from zkinfer.circuit import linear
+from zkinfer.circuit import arrange, linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import Bits
 from zkinfer.circuit.builder import Builder, check_exact
@@ -34,6 +38,58 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
 
 MAX_PACKED = 62
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The numbers of (m x + c) / d: one each, or one for each index of an axis.
+
+    m and d are positive, and d - 1 has as many bits at all indices. behind: how many axes there are
+    behind that axis.
+    """
+
+    multipliers: tuple[int, ...]
+    divisors: tuple[int, ...]
+    offsets: tuple[int, ...]
+    behind: int = 0
+
+    @classmethod
+    def rounding(cls, shift: int) -> "Ratio":
+        """x / 2^shift to the nearest integer, half up."""
+        return cls((1,), (1 << shift,), (1 << shift >> 1,))
+
+    @property
+    def width(self) -> int:
+        """The bits of a remainder."""
+        return (self.divisors[0] - 1).bit_length()
+
+    def dividends(self, low: int, high: int) -> tuple[int, int]:
+        """The least and the greatest m x + c of an x within bounds."""
+        pairs = tuple(zip(self.multipliers, self.offsets, strict=True))
+        return min(m * low + c for m, c in pairs), max(m * high + c for m, c in pairs)
+
+    def quotients(self, low: int, high: int) -> tuple[int, int]:
+        """The least and the greatest quotient of an x within bounds."""
+        parts = tuple(zip(self.multipliers, self.offsets, self.divisors, strict=True))
+        return min((m * low + c) // d for m, c, d in parts), max(
+            (m * high + c) // d for m, c, d in parts
+        )
+
+    def along(self, series: Sequence[int]) -> Integers:
+        """Some of the numbers, broadcasting to what is divided."""
+        if len(series) == 1:
+            return np.array(series[0], np.int64)
+        return np.array(series, np.int64).reshape(-1, *(1,) * self.behind)
+
+    def divided(self, x: Integers) -> tuple[Integers, Integers]:
+        """The quotients and the remainders."""
+        dividend = x * self.along(self.multipliers) + self.along(self.offsets)
+        divisor = self.divisors[0]
+        if len(self.divisors) == 1 and divisor & (divisor - 1) == 0:
+            return dividend >> self.width, dividend & (divisor - 1)
+        by = self.along(self.divisors)
+        quotient = dividend // by
+        return quotient, dividend - quotient * by
 
 
 @dataclass(frozen=True)
@@ -70,43 +126,39 @@ class Digits:
         return cls(shift, first, span, wide, above, below)
 
 
-def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) -> Value:
-    """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range."""
-    half = 1 << shift >> 1
-    sure = Interval(*((end + half) >> shift for end in x.certain))
+def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) -> Value:
+    """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range.
+
+    A ratio of more numbers than one takes no x with parts.
+    """
+    sure = Interval(*ratio.quotients(*x.certain))
     if max(sure.low, low) >= min(sure.high, high):
         return linear.constant(min(max(sure.low, low), high), x)
-    if not shift and low <= sure.low and sure.high <= high:
-        return b.settle(f"{path}/output", x)
-    least, most = (x.low + half) >> shift, (x.high + half) >> shift
-    d = Digits.fitting(shift, least, most, low, high)
-    check_exact(path, x.low + half, x.high + half)
-    numbers = x.array + half if b.solving else None
-    output = None if numbers is None else np.clip(numbers >> shift, low, high)
+    if not ratio.width and low <= sure.low and sure.high <= high:
+        return b.settle(f"{path}/output", _moved(b, path, x, ratio))
+    least, most = ratio.quotients(x.low, x.high)
+    d = Digits.fitting(ratio.width, least, most, low, high)
+    check_exact(path, *ratio.dividends(x.low, x.high))
+    quotient, remainder = ratio.divided(x.array) if b.solving else (None, None)
+    x = _multiplied(b, path, x, ratio)
+    output = None if quotient is None else np.clip(quotient, low, high)
     least, most = (min(max(end, low), high) for end in (least, most))
     certain = Interval(d.first, d.first + d.span)
     stored = b.advice(
         f"{path}/output", Segment.TRACE, x.shape, least, most, output, certain=certain
     )
     o = views.matched(stored, x.factors)
-
-    bits, remainder = _digits(b, path, o, numbers, d)
-    start = 0 if remainder is not None else shift
-    flags, position = linear.constant(0, o), start + d.wide
-    total = bits.field(0, start + d.wide)
-    if remainder is not None:
-        total = linear.add(linear.scale(total, 1 << shift), remainder)
-    total = linear.shifted(total, (d.first << shift) - half)
-    offset = linear.shifted(o, -d.first)
+    bits, start, total = _digits(b, path, o, quotient, remainder, ratio, d)
+    flags, position, offset = linear.constant(0, o), start + d.wide, linear.shifted(o, -d.first)
     if d.above:
         over, position = bits.bit(position), position + 1
         flags = linear.add(flags, over)
-        total = linear.add(total, linear.scale(over, (d.span + 1) << shift))
+        total = linear.add(total, _times(over, ratio, [(d.span + 1) * n for n in ratio.divisors]))
         offset = linear.add(offset, linear.scale(over, -d.span))
     if d.below:
         under = bits.bit(position)
         flags = linear.add(flags, under)
-        total = linear.add(total, linear.scale(under, -1 << (shift + d.wide)))
+        total = linear.add(total, _times(under, ratio, [-n << d.wide for n in ratio.divisors]))
     b.equal(f"{path}/rounding", x, total)
     digits = bits.field(start, d.width)
     if not d.above and not d.below:
@@ -123,27 +175,72 @@ def rescale(b: Builder, path: str, x: Value, shift: int, low: int, high: int) ->
     return stored
 
 
-def _digits(
-    b: Builder, path: str, o: Value, numbers: Integers | None, d: Digits
-) -> tuple[Bits, Value | None]:
-    """The bits of r, u, p and n, from the lowest; r apart, as second result, if all are too many.
+def _multiplied(b: Builder, path: str, x: Value, ratio: Ratio) -> Value:
+    """m x."""
+    if len(ratio.multipliers) == 1:
+        return linear.scale(x, ratio.multipliers[0])
+    axis = len(x.factors) - 1 - ratio.behind
+    return arrange.weighted(b, f"{path}/multiple", x, axis, ratio.multipliers)
 
-    numbers: x + 2^(s-1) while solving.
+
+def _moved(b: Builder, path: str, x: Value, ratio: Ratio) -> Value:
+    """m x + c."""
+    x = _multiplied(b, path, x, ratio)
+    if len(ratio.offsets) == 1:
+        return linear.shifted(x, ratio.offsets[0])
+    return linear.add(x, _times(linear.constant(1, x), ratio, ratio.offsets))
+
+
+def _digits(
+    b: Builder,
+    path: str,
+    o: Value,
+    quotient: Integers | None,
+    remainder: Integers | None,
+    ratio: Ratio,
+    d: Digits,
+) -> tuple[Bits, int, Value]:
+    """The bits of r, u, p and n, from the lowest, where those of u start, and d (f + u) + r - c.
+
+    The bits of r are apart if all are too many. quotient, remainder: while solving.
     """
-    remainder = None
-    shift, count = d.shift, d.wide + d.above + d.below
-    if shift and shift + count > MAX_PACKED:
-        low_bits = numbers & ((1 << shift) - 1) if numbers is not None else None
-        remainder = b.bits(f"{path}/remainder", o, shift, low_bits).field(0, shift)
-        numbers = numbers >> shift if numbers is not None else None
-        shift = 0
-    packed = None
-    if numbers is not None:
-        packed = numbers - views.wrapped(d.first << shift)
-        top = 1 << (shift + d.wide)
+    width, packed, rest = ratio.width, None, None
+    if quotient is not None and remainder is not None:
+        packed = quotient - views.wrapped(d.first)
+        over, under = packed > d.span, packed < 0
         if d.above:
-            over = packed >= (d.span + 1) << shift
-            packed = packed + over * (top - ((d.span + 1) << shift))
+            packed = packed + over * ((1 << d.wide) - (d.span + 1))
         if d.below:
-            packed = packed + (packed < 0) * views.wrapped(top + (top << d.above))
-    return b.bits(f"{path}/digits", o, shift + count, packed), remainder
+            packed = packed + under * views.wrapped((1 << d.wide) + (1 << d.wide + d.above))
+        if width:
+            wrong = (1 << width) - ratio.along(ratio.divisors)
+            rest = np.where(remainder >> (width - 1), remainder + wrong, remainder)
+    count = d.wide + d.above + d.below
+    apart = bool(width) and width + count > MAX_PACKED
+    start = 0 if apart else width
+    if apart:
+        low = b.bits(f"{path}/remainder", o, width, rest)
+    elif rest is not None and packed is not None:
+        packed = (packed << width) + rest
+    bits = b.bits(f"{path}/digits", o, start + count, packed)
+    constant = [n * d.first - c for n, c in zip(ratio.divisors, ratio.offsets, strict=True)]
+    if not apart and ratio.divisors == (1 << width,):
+        return bits, start, linear.shifted(bits.field(0, width + d.wide), constant[0])
+    total, read = _times(bits.field(start, d.wide), ratio, ratio.divisors), low if apart else bits
+    if ratio.divisors == (1 << width,):
+        total = linear.add(total, read.field(0, width))
+    elif width:
+        half = 1 << width - 1
+        last = _times(read.bit(width - 1), ratio, [n - half for n in ratio.divisors])
+        total = linear.add(total, read.field(0, width - 1), last)
+    if len(constant) == 1:
+        return bits, start, linear.shifted(total, constant[0])
+    return bits, start, linear.add(total, _times(linear.constant(1, o), ratio, constant))
+
+
+def _times(value: Value, ratio: Ratio, series: Sequence[int]) -> Value:
+    """A value times the numbers of a ratio."""
+    found = linear.weight(value, len(value.factors) - 1 - ratio.behind, series)
+    if found is None:
+        raise ValueError("an axis of a ratio's numbers is whole")
+    return found

@@ -1,0 +1,46 @@
+"""What must hold of every quantized network: its integers are those of onnxruntime."""
+
+import numpy as np
+
+import zkinfer
+from tests.properties.check_models import check_refusal, described
+from tests.properties.choices import Finding
+from tests.properties.draw_quantized import Network
+from tests.properties.drawing import run, session
+from zkinfer.fixed import evaluate, quantize_input
+
+MAX_ERROR = 1e-2
+
+
+def outcome(case: Network) -> str:
+    """How it ends: "exact", or a permitted refusal. Raises Finding."""
+    data = {"x": np.concatenate([sample["x"] for sample in (*case.samples, *case.fresh)])}
+    if case.samples[0]["x"].shape[0] != 1:
+        data = {"x": np.stack([sample["x"] for sample in (*case.samples, *case.fresh)])}
+    try:
+        compiled = zkinfer.compile(
+            case.model.SerializeToString(), calibration=data, max_error=MAX_ERROR
+        )
+    except zkinfer.ZkinferError as error:
+        return check_refusal(error)
+    except Exception as error:
+        raise Finding("crash", f"compile: {described(error)}") from error
+    key = compiled.proving_key
+    loaded = [session(case.model, optimized=optimized) for optimized in case.optimized]
+    (name,) = key.graph.outputs
+    for sample in case.fresh:
+        x, encoding = sample["x"], key.graph.encoding("x")
+        ends = (encoding.numbers(end) for end in (encoding.low, encoding.high))
+        integers = quantize_input(key.graph, {"x": np.clip(x, *ends)})
+        arrays = evaluate(key.graph, key.weights, integers)
+        feeds = {"x": encoding.numbers(integers["x"]).astype(x.dtype)}
+        found = np.ldexp(arrays[name].astype(np.float64), -key.graph.tensors[name].scale)
+        off = min(np.abs(found - run(one, feeds)[0]).max() for one in loaded) / case.unit
+        if off > case.steps + 1e-3:
+            raise Finding("wrong integers", f"{name} is off by {off:g} units")
+    try:
+        proof = zkinfer.prove(key, case.samples[0], allow_saturation=True)
+        zkinfer.verify(compiled.verifying_key, proof)
+    except Exception as error:
+        raise Finding("crash", f"prove: {described(error)}") from error
+    return "exact"

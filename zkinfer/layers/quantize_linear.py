@@ -1,0 +1,180 @@
+"""quantize_linear(x): min(max(round(x scale) + zero, low), high), or with x / scale; half to even.
+
+Attributes: scales, numbers of float32, and zeros, integers, one of each or one for each index of
+the axis with `behind` axes behind it; divides, whether the scales divide; low, high, integers.
+
+The product is rounded to float32 before it is rounded to an integer, as onnxruntime does, but that
+of a fixed-point x with a fraction, which is an approximation itself, is not. In
+integers it is the floor of a line (zkinfer.layers.staircase), equal to it at every integer that x
+may be. Where there is none, as numbers halfway between two integers are met again and again, or as
+float32 moves a product onto one, even and odd steps have lines of their own, or runs of them: the
+result is the sum of the floors. One step alone always has a line. Where that would take many, as
+among results of 16 bits, which float32 has few digits for, the exact product is rounded.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from zkinfer.graph import Node
+from zkinfer.layers import rules, shapes
+from zkinfer.layers.contract import (
+    Attrs,
+    Bounds,
+    Emitted,
+    Emitter,
+    Entries,
+    Floats,
+    Layer,
+)
+from zkinfer.layers.dequantize_linear import along
+from zkinfer.layers.staircase import Line, around, line, ratio
+from zkinfer.ops import lift
+from zkinfer.ops.tensor import FixedTensor, Integers
+
+MOST_PARTS = 8
+MOST_STEPS = 1 << 12
+"""The most lines, and the most steps, that follow float32."""
+
+
+def _quantize(attrs: Attrs, x: Floats) -> Floats:
+    scales, zeros = (along(attrs, name) for name in ("scales", "zeros"))
+    y = _rounded(x, scales, divides=attrs["divides"]) + zeros
+    return np.clip(y, attrs["low"], attrs["high"])
+
+
+def _rounded(
+    x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32, *, divides: bool
+) -> Floats:
+    """round(x scale) or round(x / scale), computed in a type."""
+    with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
+        narrow, by = x.astype(dtype), np.asarray(scale, dtype)
+        y: Floats = np.rint(narrow / by if divides else narrow * by).astype(np.float64)
+    return y
+
+
+def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
+    return ((attrs["low"], attrs["high"]),)
+
+
+def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
+    """The sum of the staircases of some of the steps each."""
+    attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
+    x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
+    exact, parts = _chosen(b.tensor(x), attrs)
+    total = ""
+    for place, part in enumerate(parts):
+        lines = [line for line in _lines(b.tensor(x), attrs, part, exact=exact) if line]
+        last, first = place == len(parts) - 1, 0 if place else attrs["low"]
+        lines = [line._replace(offset=line.offset + first * line.divisor) for line in lines]
+        made = output if last and not place else b.derived(name, f"/part/{place}")
+        by, ends = name if made == output else made, {"low": first, "high": first + len(part)}
+        b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **ends)
+        if place:
+            target = output if last else b.derived(name, f"/sum/{place}")
+            by = name if last else target
+            b.emit(by, "add", (total, made), target, shift_a=0, shift_b=0)
+            made = target
+        total = made
+    return (Emitted(output, raw=False),)
+
+
+def _chosen(x: FixedTensor, attrs: Attrs) -> tuple[bool, list[range]]:
+    """The parts of the steps, and whether they are those of the exact product."""
+    if not x.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
+        parts = _parts(x, attrs, exact=False)
+        if len(parts) <= MOST_PARTS:
+            return False, parts
+    return True, _parts(x, attrs, exact=True)
+
+
+def _parts(x: FixedTensor, attrs: Attrs, *, exact: bool) -> list[range]:
+    """The steps from the least result on, counted from 1: all, or of every other the longest runs,
+    each with lines.
+    """
+    count = attrs["high"] - attrs["low"]
+    whole = range(1, count + 1)
+    if all(_lines(x, attrs, whole, exact=exact)):
+        return [whole]
+    parts = []
+    for first in (1, 2):
+        steps = range(first, count + 1, 2)
+        while steps:
+            least, most, middle = 1, len(steps), len(steps)
+            while least < most:
+                fits = all(_lines(x, attrs, steps[:middle], exact=exact))
+                least, most = (middle, most) if fits else (least, middle - 1)
+                middle = (least + most + 1) // 2
+            parts.append(steps[:least])
+            steps = steps[least:]
+    return parts
+
+
+def _lines(x: FixedTensor, attrs: Attrs, part: range, *, exact: bool) -> Iterator[Line | None]:
+    """For each scale the line that counts a part's steps."""
+    ends, domain = (attrs["low"], attrs["high"]), (x.low, x.high)
+    for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True):
+        yield _line(scale, attrs["divides"], x.scale, domain, zero, ends, part, exact=exact)
+
+
+@lru_cache(maxsize=1 << 14)
+def _line(
+    scale: float,
+    divides: bool,
+    digits: int,
+    domain: tuple[int, int],
+    zero: int,
+    ends: tuple[int, int],
+    part: range,
+    *,
+    exact: bool,
+) -> Line | None:
+    """Of integers X of a domain that stand for X / 2^digits. ends: of results with the zero."""
+    steps, at = _thresholds(scale, divides, digits, domain, zero, ends, exact=exact)
+    known = np.isin(steps, np.array(part))
+    if known.any():
+        return line((steps[known] - part.start) // part.step + 1, at[known])
+    count = int(((steps <= part.start) & (at <= domain[0])).any()) * len(part)
+    width = (domain[1] - domain[0] + 1).bit_length()
+    return Line(1, 1 << width, (count << width) - domain[0])
+
+
+@lru_cache(maxsize=1 << 12)
+def _thresholds(
+    scale: float,
+    divides: bool,
+    digits: int,
+    domain: tuple[int, int],
+    zero: int,
+    ends: tuple[int, int],
+    *,
+    exact: bool,
+) -> tuple[Integers, Integers]:
+    """The steps that a domain holds and some around them, and their thresholds."""
+    dtype = np.float64 if exact else np.float32
+
+    def function(x: Integers) -> Integers:
+        values = np.ldexp(x.astype(np.float64), -digits)
+        y = _rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
+        return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
+
+    return around(function, np.arange(1, ends[1] - ends[0] + 1), *domain)
+
+
+LAYER = Layer(
+    shape=shapes.same,
+    value=rules.lifted(lift.entrywise, _quantize),
+    interval=rules.increasing(_quantize),
+    bounds=_bounds,
+    entries=Entries.COMPUTED,
+    constants=(),
+    factors=(),
+    products=rules.one,
+    reads_raw=True,
+    head=None,
+    weighted=None,
+    emit=_emit,
+    fold=rules.whole,
+)

@@ -1,0 +1,120 @@
+"""Staircases: functions of integers that rise by single steps, as the floor of a line.
+
+A staircase is known by its thresholds: t_y is the least integer X at which it is y or more. It is
+floor((m X + c) / d) just where
+
+    m t_y + c >= d y   and   m (t_y - 1) + c < d y      for all y,
+
+that is where no d y - m t_y exceeds another by m or more. For two steps that lie k apart in y and
+D apart in X this says k / (D + 1) < m / d < k / (D - 1): the slopes of a staircase are those of
+an interval, of which the fraction with the least denominator is taken, about as large as there are
+integers X from the first step to the last. Where the interval is empty there is no line.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zkinfer.ops.tensor import Integers
+
+Function = Callable[[Integers], Integers]
+"""Integers of integers, entry by entry, that never decreases."""
+
+MARGIN = 2
+"""How many steps beyond the bounds of X keep a line from making others there."""
+
+WIDE = 60
+"""The most bits of a product in machine integers."""
+
+FARTHEST = 1 << 60
+"""No step is looked for beyond."""
+
+
+class Line(NamedTuple):
+    """floor((multiplier X + offset) / divisor)."""
+
+    multiplier: int
+    divisor: int
+    offset: int
+
+
+def thresholds(function: Function, steps: Integers, low: int, high: int) -> Integers:
+    """For each of the steps y the least integer from low on with a value of y or more.
+
+    It is high + 1 where there is none up to high.
+    """
+    least, most = np.full(steps.shape, low), np.full(steps.shape, high + 1)
+    for _ in range(int(high + 1 - low).bit_length()):
+        middle = least + (most - least) // 2
+        reached = function(np.minimum(middle, high)) >= steps
+        most = np.where(reached, np.minimum(middle, most), most)
+        least = np.minimum(np.where(reached, least, middle + 1), most)
+    return most
+
+
+def around(function: Function, steps: Integers, low: int, high: int) -> tuple[Integers, Integers]:
+    """The steps that bounds hold, and MARGIN more on either side, with their thresholds."""
+    reach = high - low + 1
+    while True:
+        least, most = max(low - reach, -FARTHEST), min(high + reach, FARTHEST)
+        at = thresholds(function, steps, least, most)
+        known = (least < at) & (at <= most)
+        before, after = np.flatnonzero(known & (at <= low)), np.flatnonzero(known & (at > high))
+        enough = len(before) >= MARGIN or at[0] > least or least == -FARTHEST
+        if enough and (len(after) >= MARGIN or at[-1] <= most or most == FARTHEST):
+            break
+        reach *= 16
+    chosen = known & (low < at) & (at <= high)
+    chosen[[*before[-MARGIN:], *after[:MARGIN]]] = True
+    return steps[chosen], at[chosen]
+
+
+def line(steps: Integers, at: Integers) -> Line | None:
+    """The line of the least divisor with these steps at these thresholds; None if there is none.
+
+    steps: one at least, rising. The least fraction of an interval that holds all slopes is tried;
+    the two steps that it fails at narrow the interval.
+    """
+    below, above = Fraction(0), None
+    while True:
+        slope = simplest(below, above)
+        m, d = slope.numerator, slope.denominator
+        wide = d.bit_length() + int(steps[-1]).bit_length() > WIDE
+        wide = wide or m.bit_length() + int(np.abs(at).max()).bit_length() > WIDE
+        rest = d * (steps.astype(object) if wide else steps) - m * at
+        i, j = int(rest.argmax()), int(rest.argmin())
+        if rest[i] - rest[j] < m:
+            return Line(m, d, int(rest[i]))
+        apart, distance = int(steps[i] - steps[j]), int(at[i] - at[j])
+        if apart > 0:
+            below = max(below, Fraction(apart, distance + 1))
+        else:
+            end = Fraction(-apart, -distance - 1)
+            above = end if above is None else min(above, end)
+        if above is not None and above <= below:
+            return None
+
+
+def simplest(below: Fraction, above: Fraction | None) -> Fraction:
+    """The fraction with the least denominator between two, neither of them; None is infinity."""
+    whole = below.numerator // below.denominator
+    if above is None or whole + 1 < above:
+        return Fraction(whole + 1)
+    inner = simplest(1 / (above - whole), 1 / (below - whole) if below > whole else None)
+    return whole + 1 / inner
+
+
+def ratio(lines: Sequence[Line], behind: int, scale: int = 0) -> dict[str, Any]:
+    """The attributes of a `rescale` by lines, all but its bounds: those of one if all are alike.
+
+    Fractions are expanded until their divisors have one width.
+    """
+    if len(set(lines)) == 1:
+        lines, behind = lines[:1], 0
+    width = max((line.divisor - 1).bit_length() for line in lines)
+    wide = [tuple((1 << width) // line.divisor * number for number in line) for line in lines]
+    multipliers, divisors, offsets = zip(*wide, strict=True)
+    series = {"multipliers": multipliers, "divisors": divisors, "offsets": offsets}
+    return {**series, "behind": behind, "scale": scale}
