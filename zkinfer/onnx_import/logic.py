@@ -129,13 +129,13 @@ def is_nan(site: Site) -> None:
         never(site)
         return
     shape, axis = site.shape(0), made.attrs["axis"] % len(site.shape(0))
-    half = site.weight("half", np.full((), 0.5))
-    seen = _less(site, marks, half)
+    middle = site.weight("middle", np.full((), 0.5))
+    seen = _less(site, marks, middle)
     own = site.graph.shape(seen)
     if len(own) >= len(shape) - axis:
         axes = (axis - len(shape) + len(own),)
         seen = site.step("reduce_sum", "seen", seen, axes=axes, keepdims=True)
-    _truth(site, expanded(site, _less(site, seen, half), shape))
+    _truth(site, expanded(site, _less(site, seen, middle), shape))
 
 
 def never(site: Site) -> None:
