@@ -131,10 +131,10 @@ def _tensor(array: np.ndarray) -> Any:
 
 def trees(d: Drawing) -> None:
     """TreeEnsembleRegressor and TreeEnsemble, of one target or several."""
-    c, x = d.choices, _rows(d)
-    targets, whole = c.one((1, 1, 2, 3)), c.chance(50)
+    c, x, ways = d.choices, _rows(d), _ways(d)
+    targets, whole = c.one((1, 1, 2, 3)), c.chance(50) and ways != {True}
     grown = Trees(d, x, targets, whole=whole)
-    if not whole and c.chance(60):
+    if ways == {True} or (not ways and not whole and c.chance(60)):
         attrs = grown.attributes_of_opset_5(targets)
         attrs["aggregate_function"] = c.one((0, 1, 1, *((2, 3) if targets == 1 else ())))
         attrs["post_transform"] = c.one((0, 0, 1, 2))
@@ -156,8 +156,16 @@ def _labels(d: Drawing, count: int) -> list[int]:
     return [start + step * place for place in range(count)]
 
 
+def _ways(d: Drawing) -> set[bool]:
+    """Whether the trees of the graph are those of opset 5, which has no others."""
+    known = [n.op_type for n in d.nodes if n.domain == ML and n.op_type.startswith("TreeEnsemble")]
+    return {op == "TreeEnsemble" for op in known}
+
+
 def tree_classes(d: Drawing) -> None:
     """TreeEnsembleClassifier of two classes, by one score or two, or of more."""
+    if _ways(d) == {True}:
+        raise Rejected("an opset without it")
     c, x = d.choices, _rows(d)
     count = c.one((2, 2, 3))
     single = count == 2 and c.chance(60)
