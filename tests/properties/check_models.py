@@ -22,7 +22,7 @@ REFUSALS = {
     "too many axes": r"of \d+ axes; at most|do not align",
     "no numbers": r"gives NaN or infinity|its values have no bounds",
     "nothing to prove": r"nothing is to be proven",
-    "scores beyond their mask": r"apart, too much for a mask of",
+    "scores beyond their mask": r"apart, too much for a mask of|as fine as its marks",
     "matrix too large": r"more entries may be made from the model's constants",
     "crop of the same size": r"for which onnxruntime does not crop",
     "crop with others": r"(the policy stretch|antialias = 0) with tf_crop_and_resize",
