@@ -1,14 +1,13 @@
 """How fast this machine proves, against the one that the coefficients of `zkinfer.costs` are for.
 
 One product of matrices is proved a few times: the best time over what its counts say is the
-factor. It is kept in the user's cache folder, for this version of zkinfer and this processor.
+factor. It is kept in the user's cache folder, for this version of zkinfer and this processor. What
+only finds these out is loaded there, as proving and verifying load this module too.
 """
 
 import json
 import os
-import platform
 import time
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,9 @@ SIZE = 128
 
 def factor() -> float:
     """How many times as long as on that machine proofs take on this one, measured or remembered."""
+    import platform
+    from importlib import metadata
+
     machine = [metadata.version("zkinfer"), platform.node(), platform.processor(), os.cpu_count()]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
     path = folder / "speed.json"
