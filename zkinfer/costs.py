@@ -169,7 +169,7 @@ def _layers(graph: FixedGraph, circuit: Circuit) -> tuple[Layer, ...]:
             of(tensor.path)[names[tensor.segment]] += math.prod(tensor.extents)
     for block in circuit.blocks:
         of(block.path).update({"rows": math.prod(block.extents), "blocks": 1})
-    times = {name: _sum(PROVING, counter | Counter()) for name, counter in found.items()}
+    times = {name: _sum(PROVING, counter) for name, counter in found.items()}
     total = sum(times.values())
     return tuple(
         Layer(
