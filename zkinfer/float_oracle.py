@@ -2,7 +2,7 @@
 
 The only module that imports onnxruntime. Networks run sample by sample, in the shapes that the
 graph fixes: a model exported for a batch of one may be wrong for larger batches, and small
-networks are no faster in batches.
+networks are no faster in batches. Each sample has one thread: several samples are run at a time.
 """
 
 import os
@@ -49,6 +49,7 @@ class FloatOracle:
                     known.add(name)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
+        options.intra_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
                 extended.SerializeToString(), options, providers=["CPUExecutionProvider"]

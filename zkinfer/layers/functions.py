@@ -48,7 +48,7 @@ def softplus(x: Floats) -> Floats:
 def erf(x: Floats) -> Floats:
     """The error function, by cubics between its values, off by less than 2e-14."""
     place = np.clip(np.abs(x), 0, _REACH - 1 / _GRID) * _GRID
-    node = place.astype(np.int64)
+    node = np.nan_to_num(place).astype(np.int64)
     t = np.clip(place - node, 0, 1)
     y, slope = _ERF[node], _SLOPE[node]
     y_end, slope_end = _ERF[node + 1], _SLOPE[node + 1]

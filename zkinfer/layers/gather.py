@@ -44,7 +44,10 @@ def _value(attrs: Attrs, operands: Sequence[Operand]) -> tuple[Floats, ...]:
 
 
 def _rows(attrs: Attrs, table: Floats, index: Floats) -> tuple[Floats, ...]:
-    return (table[index.astype(np.int64)],)
+    """What is at no place, for want of a number, is no number either."""
+    known = np.isfinite(index)
+    rows = table[np.where(known, index, 0).astype(np.int64)]
+    return (np.where(known[..., None], rows, np.nan),)
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -27,7 +27,7 @@ from zkinfer.ops import lift
 def _table(attrs: Attrs, x: Floats) -> Floats:
     values = np.array(attrs["values"], np.float64)
     places = np.clip(np.rint(x) - attrs["first"], 0, len(values) - 1)
-    return values[places.astype(np.int64)]
+    return np.where(np.isnan(x), np.nan, values[np.nan_to_num(places).astype(np.int64)])
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:

@@ -95,7 +95,8 @@ def quantize(
                 f"the float model gives NaN or infinity for output {name} on the sample data"
             )
     synthetic = calibration is None
-    fit, rest = samples.split(0 if synthetic else samples.count(data))
+    everything = list(range(samples.count(data)))
+    fit, rest = (everything, []) if synthetic else samples.split(len(everything))
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
     ranges = _ranges(task, known, fit, data_range if synthetic else None)
@@ -115,12 +116,11 @@ def quantize(
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):
         built, widths = search.find(chosen)
-        measured, worst = measure(task, built, fitted, wanted, magnitude, oracle)
+        measured, worst = measure(task, built, data, fit, known, magnitude, oracle)
         if measured.error <= max_error:
             held_out = None
             if rest:
-                parts = samples.at(data, rest), samples.at(reference, rest)
-                held_out, _ = measure(task, built, *parts, magnitude, oracle)
+                held_out, _ = measure(task, built, data, rest, known, magnitude, oracle)
             fidelity = Fidelity(
                 max_error=max_error,
                 synthetic=synthetic,

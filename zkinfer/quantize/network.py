@@ -239,7 +239,8 @@ class Network:
         elif not form.is_exact(x.scale):
             fixed = refined(self, self.derived(name, "/refined"), fixed, form.scale(bits))
             x = self.tensors[fixed]
-        scale = min(form.scale(bits), x.scale)
+        # At the coarsest of these scales all integers round to 0.
+        scale = max(min(form.scale(bits), x.scale), x.scale - LIMIT.bit_length() + 1)
         low, high = form.bounds(scale)
         self.unsettled.pop(source, None)
         if scale == x.scale and low <= x.low and x.high <= high:

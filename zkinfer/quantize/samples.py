@@ -151,11 +151,5 @@ def some(samples: Samples, most: int) -> dict[str, Floats]:
     return {name: array[chosen] for name, array in samples.items()}
 
 
-def chunks(samples: Samples, size: int) -> Iterator[dict[str, Floats]]:
-    """The samples in order, `size` at a time."""
-    for start in range(0, count(samples), size):
-        yield {name: array[start : start + size] for name, array in samples.items()}
-
-
 def _listed(names: Any) -> str:
     return ", ".join(sorted(names)) or "no inputs"
