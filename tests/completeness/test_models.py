@@ -77,7 +77,7 @@ def test_corners_of_the_domain_are_proved(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**32), spread=st.sampled_from(["uniform", "ends", "sparse"]))
 def test_every_input_of_the_domain_is_proved(name: str, seed: int, spread: str) -> None:
     graph = compiled(name).proving_key.graph

@@ -21,7 +21,7 @@ from tests.robustness.runs import HANG, compile_into, prove_into, run
 from zkinfer.files import SECRET_MODE, NewFile, write_files
 
 COMMAND = (sys.executable, "-P", "-m", "zkinfer")
-KILLS = 4
+KILLS = 2
 LIMIT = 4096
 OUTPUTS = ("proving.key", "verifying.key", "report.json", "report.html")
 
