@@ -166,8 +166,19 @@ def deviation(attrs: Mapping[str, Any], x: Array) -> Array:
 
 
 def function(attrs: Mapping[str, Any], x: Array) -> Array:
+    def value(number: float) -> float:
+        try:
+            return float(FUNCTIONS[attrs["function"]](number))
+        except ValueError:  # it is not defined there
+            return math.nan
+
     with np.errstate(over="ignore"):
-        return np.vectorize(FUNCTIONS[attrs["function"]], otypes=[float])(x)
+        return np.vectorize(value, otypes=[float])(x)
+
+
+def power(attrs: Mapping[str, Any], x: Array) -> Array:
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.power(x, attrs["exponent"])
 
 
 def normal(x: float) -> float:
@@ -245,6 +256,7 @@ OPS: dict[str, Any] = {
     "prelu": lambda attrs, x, slope: np.where(x < 0, slope * x, x),
     "clip": lambda attrs, x: np.clip(x, attrs["low"], attrs["high"]),
     "function": function,
+    "power": power,
     "gather": gather,
     "trees": trees,
     "quantize_linear": quantize,

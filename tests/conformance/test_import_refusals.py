@@ -80,7 +80,8 @@ REFUSED: Mapping[str, tuple[list[onnx.NodeProto], dict[str, Array]]] = {
     "matmul shapes": (mixed("MatMul", "x c"), {"c": weights(9, 2)}),
     "add shapes": (mixed("Add", "x c"), {"c": weights(7)}),
     "division by zero": (mixed("Div", "x c"), {"c": weights(5) * np.float32(0)}),
-    "computed exponent": (mixed("Pow", "x z"), {}),
+    "exponents of many kinds": (mixed("Pow", "x c"), {"c": weights(5)}),
+    "base below zero": (mixed("Pow", "c x"), {"c": -(weights(5) ** 2)}),
     "reshape": (mixed("Reshape", "x s"), {"s": ints(7, -1)}),
     "reshape twice unknown": (mixed("Reshape", "x s"), {"s": ints(-1, -1)}),
     "reflecting pad": (mixed("Pad", "x p", mode="reflect"), {"p": ints(0, 0, 5, 1, 0, 0, 1, 1)}),
@@ -132,7 +133,6 @@ REFUSED: Mapping[str, tuple[list[onnx.NodeProto], dict[str, Array]]] = {
         mixed("STFT", "x s - n".replace("-", "w")),
         {"s": np.array(1), "w": weights(3), "n": np.array(3)},
     ),
-    "computed slope": (mixed("PRelu", "x z"), {}),
     "large slope": (mixed("PRelu", "x s"), {"s": weights(2, 1, 4, 5, 5)}),
     "squeeze of a long axis": (mixed("Squeeze", "x a"), {"a": ints(1)}),
     "training batch norm": (

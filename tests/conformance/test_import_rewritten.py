@@ -38,15 +38,19 @@ def test_quotients_and_roots(opset: int) -> None:
         agrees(model(made, {"x": (2, 3)}, {**constants, "n": np.float32([[-0.5]])}, opset=opset))
 
 
-@pytest.mark.parametrize("exponent", [0.0, 4.0, [2.0, 0.5], np.nan])
+@pytest.mark.parametrize("exponent", [[2.0, 0.5], [9.0, 1.0], np.nan, np.inf])
 def test_pow_with_other_exponents(exponent: Any) -> None:
     made = model([node("Pow", "x e")], {"x": (3, 2)}, {"e": np.array(exponent, np.float32)})
     assert "the_pow" in message(made, UnsupportedModelError)
 
 
-def test_pow_of_a_constant() -> None:
-    made = model([node("Pow", "c x")], {"x": (3,)}, {"c": np.float32(2)})
-    assert "constant exponent" in message(made, UnsupportedModelError)
+def test_pow_with_computed_exponents() -> None:
+    agrees(model([node("Pow", "c x")], {"x": (3,)}, {"c": np.float32(2)}))
+    agrees(model([node("Abs", "x", "a"), node("Pow", "a x")], {"x": (3,)}))
+
+
+def test_prelu_with_computed_slopes() -> None:
+    agrees(model([node("PRelu", "x z")], {"x": (2, 3), "z": (3,)}))
 
 
 @pytest.mark.parametrize("opset", [8, 12, 13, RUNTIME_NEWEST])

@@ -346,13 +346,13 @@ def recurrent(d: Drawing) -> None:
 
 
 def power(d: Drawing) -> None:
-    """Pow with exponents of 1, 2 and 3, one for all or one an entry; cubes are made small again."""
+    """Pow with whole exponents, one for all or one an entry; large powers are made small again."""
     c = d.choices
     x = d.any()
     shape = c.one(((), (1,), _broadcastable(d, x.shape)))
-    exponents = d.numbers.integers(1, 4, shape)
+    exponents = d.numbers.integers(0, 4, shape)
     if not shape or c.chance(50):
-        exponents = np.full(shape, c.one((2, 3, 1)))
+        exponents = np.full(shape, c.one((2, 3, 1, 4, 5)))
     kind = c.one((d.dtype, d.dtype, np.int64)) if d.version >= 12 else d.dtype
     y = d.emit("Pow", x.name, d.constant(exponents.astype(kind)))
     size = max(float(np.abs(x.value).max()), 1.0)

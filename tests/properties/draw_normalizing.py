@@ -54,7 +54,12 @@ def roots(d: Drawing) -> None:
     if op == "Sqrt":
         d.emit("Sqrt", positive.name)
     else:
-        d.emit("Pow", positive.name, d.scalar(c.one((0.5, -0.5, -1.0))))
+        if c.chance(25):  # computed exponents or bases
+            above = d.emit("Add", d.emit("Sigmoid", d.any().name).name, d.scalar(0.25))
+            others = (d.scalar(c.one((2.0, 0.3))), d.emit("Sigmoid", d.any().name).name)
+            d.emit("Pow", *c.one(((above.name, others[1]), (others[0], above.name))))
+            return
+        d.emit("Pow", positive.name, d.scalar(c.one((0.5, -0.5, -1.0, 1.5, 2.2, 0.7, -1.5, -0.4))))
 
 
 def layers(d: Drawing) -> None:
@@ -131,7 +136,7 @@ def norms(d: Drawing) -> None:
         attrs["beta"] = c.one((0.75, 0.5, 0.25, 1.0, 0.6))
         d.emit(op, x.name, **attrs)
         return
-    attrs = {"p": c.one((2, 1))}
+    attrs = {"p": c.one((2, 1, 3, 4))}
     if op == "LpPool":
         kernel = [c.integer(1, min(extent, 3)) for extent in x.shape[2:]]
         attrs |= {"kernel_shape": kernel, "strides": [c.one((1, 2)) for _ in kernel]}

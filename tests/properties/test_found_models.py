@@ -233,3 +233,25 @@ def test_a_label_of_scores_that_are_shown_as_they_are() -> None:
     proof = zkinfer.prove(keys.proving_key, samples[:1])
     (label,) = zkinfer.verify(keys.verifying_key, proof).outputs.values()
     assert label.reshape(()) == samples[0].argmax()
+
+
+def test_functions_spelt_out_one_after_the_other() -> None:
+    """What lies between may belong to the one or to the other."""
+    nodes = [
+        node("Sigmoid", "x", "s"),
+        node("Mul", "x s", "silu", name="silu"),
+        node("Mul", "silu one", "between", name="between"),
+        node("Exp", "between", "e"),
+        node("Add", "e one", "more"),
+        node("Log", "more", "l"),
+        node("Tanh", "l", "t"),
+        node("Mul", "between t"),
+    ]
+    proved(model(nodes, {"x": [1, 4]}, {"one": np.float32(1)}), {"x": normal(24, 4)})
+
+
+@pytest.mark.parametrize("exponent", [0.7, 1.5, 2.2, 1.99988, 5.0, -0.4, -1.5])
+def test_powers(exponent: float) -> None:
+    nodes = [node("Abs", "x", "a"), node("Add", "a quarter", "p"), node("Pow", "p e")]
+    constants = {"quarter": np.float32(0.25), "e": np.float32(exponent)}
+    proved(model(nodes, {"x": [1, 4]}, constants), {"x": normal(24, 4)})

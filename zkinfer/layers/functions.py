@@ -6,6 +6,7 @@ Each is a function of float64 arrays, entry by entry, with what intervals need t
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -132,6 +133,12 @@ def probit(x: Floats) -> Floats:
     half = 2 / (math.pi * 0.147) + logarithm / 2
     root = np.sqrt(half * half - logarithm / 0.147)
     return math.sqrt(2) * np.copysign(np.sqrt(root - half), y)
+
+
+@lru_cache(maxsize=512)
+def power(exponent: float) -> Function:
+    """x^exponent of numbers that are not negative; the same object for equal exponents."""
+    return Function(lambda x: x**exponent, (0.0, math.inf), domain=(0.0, math.inf))
 
 
 FUNCTIONS: dict[str, Function] = {

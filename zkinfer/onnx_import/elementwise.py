@@ -6,15 +6,10 @@ import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, finite
 from zkinfer.onnx_import.heads import less_log_sum_exp
-from zkinfer.onnx_import.moves import expanded
 from zkinfer.onnx_import.node import Refusal
-from zkinfer.onnx_import.shapes import broadcast
 
 _UNBOUNDED = float(np.finfo(np.float32).max)
 """What exporters write for no bound at all."""
-
-ROOTS = (0.5, -0.5, -1.0)
-"""Exponents of roots and reciprocals."""
 
 
 def add(site: Site) -> None:
@@ -48,21 +43,6 @@ def div(site: Site) -> None:
     site.finish("mul", x, site.weight("reciprocal", reciprocal, 1))
 
 
-def reciprocal(site: Site) -> None:
-    """Reciprocal."""
-    site.keep(_inverse(site, site.operand(0)))
-
-
-def sqrt(site: Site) -> None:
-    """Sqrt."""
-    site.finish("sqrt", site.operand(0))
-
-
-def _inverse(site: Site, x: str) -> str:
-    """1 / x."""
-    return site.step("divide", "inverse", site.weight("one", np.ones(())), x)
-
-
 def neg(site: Site) -> None:
     """Neg."""
     site.finish("neg", site.operand(0))
@@ -73,34 +53,6 @@ def abs_(site: Site) -> None:
     x = site.operand(0)
     twice = site.step("add", "twice", x, x)
     site.finish("sub", site.step("relu", "positive", twice), x)
-
-
-def pow_(site: Site) -> None:
-    """Pow with constant exponents: 1, 2 and 3, one an entry, or 0.5, -0.5 and -1 for all."""
-    if not site.is_constant(1):
-        raise Refusal(f"expected a constant exponent, got the computed {site.node.inputs[1]}")
-    exponents = site.floats(1, "exponent")
-    x, shape = site.operand(0), broadcast(site.shape(0), exponents.shape)
-    if exponents.size and np.all(exponents == exponents.flat[0]) and exponents.flat[0] in ROOTS:
-        power = float(exponents.flat[0])
-        y = x if power == -1 else site.step("sqrt", "root", x)
-        site.keep(expanded(site, _inverse(site, y) if power < 0 else y, shape))
-        return
-    wrong = exponents[~np.isin(exponents, (1, 2, 3))]
-    if wrong.size:
-        raise Refusal(
-            "expected exponents of 1, 2 or 3, or one of 0.5, -0.5 or -1 for all entries, got "
-            f"{wrong.flat[0]:g}"
-        )
-    y = expanded(site, x, shape)
-    for power in range(2, int(exponents.max()) + 1):
-        more = exponents >= power
-        factor = x
-        if not more.all():  # x where there is one more factor, else one
-            factor = site.step("mul", "factor", x, site.weight("more", more.astype(float)))
-            factor = site.step("add", "factor", factor, site.weight("one", 1.0 - more))
-        y = site.step("mul", "power", y, factor)
-    site.keep(y)
 
 
 def relu(site: Site) -> None:
@@ -116,10 +68,14 @@ def leaky_relu(site: Site) -> None:
 
 
 def prelu(site: Site) -> None:
-    """PRelu with constant slopes that broadcast to the input."""
-    if not site.is_constant(1):
-        raise Refusal(f"expected a constant slope, got the computed {site.node.inputs[1]}")
-    site.finish("prelu", site.operand(0), site.operand(1))
+    """PRelu with slopes that broadcast to the input, constant or computed."""
+    x, slope = site.operand(0), site.operand(1)
+    if site.is_constant(1):
+        site.finish("prelu", x, slope)
+        return
+    above = site.step("relu", "above", x)
+    below = site.step("mul", "below", slope, site.step("sub", "negative", x, above))
+    site.finish("add", above, below)
 
 
 def clip(site: Site) -> None:
@@ -192,9 +148,6 @@ CONVERTERS: Converters = {
     ("", "Mul"): mul,
     ("", "Neg"): neg,
     ("", "PRelu"): prelu,
-    ("", "Pow"): pow_,
-    ("", "Reciprocal"): reciprocal,
     ("", "Relu"): relu,
-    ("", "Sqrt"): sqrt,
     ("", "Sub"): sub,
 }

@@ -49,14 +49,16 @@ def named(nodes: Sequence[Node], outputs: Sequence[str], builder: Builder) -> li
             inner, made = found
             for other in inner:
                 result.pop(other.name, None)
-            result[node.name] = made
+                readers.subtract(other.inputs)
+            readers.update(made.inputs)
+            result[node.name] = makers[made.outputs[0]] = made
     return [result[node.name] for node in nodes if node.name in result]
 
 
 @dataclass(frozen=True)
 class _Search:
-    """makers: the nodes by what they make. readers: how many read a tensor. order: the places of
-    nodes, by name.
+    """makers: the nodes by what they make, with those found so far. readers: how many read a
+    tensor. order: the places of nodes, by name.
     """
 
     builder: Builder

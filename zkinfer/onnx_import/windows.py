@@ -10,6 +10,7 @@ from zkinfer.onnx_import.builder import Converters, Site
 from zkinfer.onnx_import.moves import reshaped
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.normalization import absolute
+from zkinfer.onnx_import.powers import power
 from zkinfer.onnx_import.shapes import Shape
 
 MAX_OUTER_WINDOWS = 1 << 16
@@ -78,7 +79,7 @@ def average_pool(site: Site) -> None:
 
 
 def lp_pool(site: Site) -> None:
-    """LpPool with p = 1 or 2: the mean times the window's size; what is around the input is 0."""
+    """LpPool: the mean times the window's size; what is around the input is 0."""
     window, kernel, extra = _pool(site)
     rank = len(kernel)
     ends = tuple(pad + more for pad, more in zip(window.pads[rank:], extra, strict=True))
@@ -90,7 +91,7 @@ def lp_pool(site: Site) -> None:
 
 
 def global_lp_pool(site: Site) -> None:
-    """GlobalLpPool with p = 1 or 2."""
+    """GlobalLpPool."""
     extents = _spatial(site)
     axes = tuple(range(2, 2 + len(extents)))
     mean = site.step("reduce_mean", "mean", _powers(site), axes=axes, keepdims=True)
@@ -100,15 +101,15 @@ def global_lp_pool(site: Site) -> None:
 def _powers(site: Site) -> str:
     """|x|^p."""
     x, p = site.operand(0), int(site.attr("p", 2))
-    if p not in (1, 2):
-        raise Refusal(f"expected p to be 1 or 2, got {p}")
-    return absolute(site, x) if p == 1 else site.step("mul", "square", x, x)
+    if p < 1:
+        raise Refusal(f"expected a positive p, got {p}")
+    return power(site, absolute(site, x) if p % 2 else x, p)
 
 
 def _rooted(site: Site, mean: str, count: int) -> str:
     """The p-th root of a mean times a count."""
     total = site.step("mul", "total", mean, site.weight("count", np.array(float(count))))
-    return total if site.attr("p", 2) == 1 else site.step("sqrt", "root", total)
+    return power(site, total, 1 / int(site.attr("p", 2)))
 
 
 def global_average_pool(site: Site) -> None:

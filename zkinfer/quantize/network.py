@@ -241,7 +241,7 @@ class Network:
             x = self.tensors[fixed]
         # At the coarsest of these scales all integers round to 0.
         scale = max(min(form.scale(bits), x.scale), x.scale - LIMIT.bit_length() + 1)
-        low, high = form.bounds(scale)
+        low, high = (max(1 - LIMIT, min(LIMIT - 1, end)) for end in form.bounds(scale))
         self.unsettled.pop(source, None)
         if scale == x.scale and low <= x.low and x.high <= high:
             self.names[target] = fixed
