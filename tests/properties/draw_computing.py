@@ -262,10 +262,23 @@ def function(d: Drawing) -> None:
     """A function of one number, on numbers that it takes."""
     c = d.choices
     op = c.one(
-        (*SIGMOIDS, *UNITS, *UNITS, "Exp", "Log", "Sinh", "Cosh", "Asin", "Acos", "Atanh", "Acosh")
+        (
+            *SIGMOIDS,
+            *UNITS,
+            *UNITS,
+            "Exp",
+            "Log",
+            "Sinh",
+            "Cosh",
+            "Tan",
+            "Asin",
+            "Acos",
+            "Atanh",
+            "Acosh",
+        )
     )
     first = {"Gelu": 20, "Mish": 18, "HardSwish": 14, "Swish": 24, "Celu": 12, "Shrink": 9}
-    first |= {"Erf": 9, **dict.fromkeys(("Atan", "Sin", "Cos", "Asin", "Acos"), 7)}
+    first |= {"Erf": 9, **dict.fromkeys(("Atan", "Sin", "Cos", "Tan", "Asin", "Acos"), 7)}
     first |= dict.fromkeys(("Sinh", "Cosh", "Asinh", "Atanh", "Acosh"), 9)
     if d.version == first["Swish"] and c.chance(40):
         op = "Swish"
@@ -275,7 +288,7 @@ def function(d: Drawing) -> None:
     size = max(float(np.abs(x.value).max()), 1e-3)
     if op in ("Exp", "Sinh", "Cosh") and size > 2:
         x = d.emit("Mul", x.name, d.scalar(2 / size))
-    if op in ("Asin", "Acos", "Atanh"):
+    if op in ("Tan", "Asin", "Acos", "Atanh"):
         x = d.emit("Mul", x.name, d.scalar(0.4 / size))
     if op in ("Log", "Acosh"):
         x = d.emit("Add", d.emit("Mul", x.name, d.scalar(0.3 / size)).name, d.scalar(1.5))

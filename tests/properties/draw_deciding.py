@@ -162,6 +162,22 @@ def extremes(d: Drawing) -> None:
     number(d, d.emit(c.one(("ArgMax", "ArgMin")), x.name, **attrs))
 
 
+def hot(d: Drawing) -> None:
+    """Hardmax, and OneHot of places that may lie outside."""
+    c = d.choices
+    x = _with_axes(d)
+    if c.chance(40):
+        d.emit("Hardmax", x.name, axis=c.integer(-x.rank if d.version >= 11 else 0, x.rank - 1))
+        return
+    if c.chance(50):
+        places = d.emit("ArgMax", x.name, axis=c.integer(0, x.rank - 1))
+    else:
+        places = d.emit("Cast", d.emit("Floor", x.name).name, to=TensorProto.INT64)
+    depth, values = c.integer(1, 6), c.one(([0.0, 1.0], [-1.5, 2.0]))
+    inputs = (places.name, d.integers([depth]), d.constant(np.array(values, d.dtype)))
+    d.emit("OneHot", *inputs, axis=c.integer(-1, places.rank))
+
+
 def top_k(d: Drawing) -> None:
     """The largest or least entries, and what their places choose of another tensor."""
     c = d.choices
@@ -265,6 +281,7 @@ DECIDING: dict[str, Callable[[Drawing], None]] = {
     "counted": counted,
     "extremes": extremes,
     "guards": guards,
+    "hot": hot,
     "jumps": jumps,
     "top_k": top_k,
     "unseen": unseen,

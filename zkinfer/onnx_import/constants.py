@@ -134,8 +134,10 @@ def fold(
     """
     if node.op == "Constant" and not node.domain:
         return {node.outputs[0]: _constant(node, allowance)}
-    if node.op == "Range":  # exporters leave numbers with an axis
-        inputs = {n: array.reshape(()) if array.size == 1 else array for n, array in inputs.items()}
+    single = {"Range": node.inputs, "OneHot": node.inputs[1:2]}.get(node.op, ())
+    inputs = dict(inputs)
+    for name in single:  # exporters leave numbers with an axis
+        inputs[name] = inputs[name].reshape(()) if inputs[name].size == 1 else inputs[name]
     model = _model_of(node, inputs, opsets)
     _check_outputs(model, inputs, allowance)
     try:

@@ -155,6 +155,13 @@ def _swish(site: Site, alpha: float) -> None:
     site.finish("mul", x, site.step("sigmoid", "sigmoid", scaled))
 
 
+def tan(site: Site) -> None:
+    """Tan: the sine over the cosine."""
+    x = site.operand(0)
+    parts = [site.step("function", name, x, function=name) for name in ("sin", "cos")]
+    site.finish("divide", *parts)
+
+
 def _biased(site: Site, function: str) -> None:
     x = site.operand(0)
     if site.has(1):
@@ -187,6 +194,7 @@ CONVERTERS: Converters = {
     ("", "Softplus"): plain,
     ("", "Softsign"): plain,
     ("", "Swish"): swish,
+    ("", "Tan"): tan,
     ("", "Tanh"): plain,
     ("", "ThresholdedRelu"): thresholded_relu,
     (MICROSOFT_DOMAIN, "BiasGelu"): bias_gelu,

@@ -1,5 +1,8 @@
-"""Converters of what tells the places of the largest or least entries: ArgMax, ArgMin, TopK."""
+"""Converters of what tells the places of the largest or least entries, or has ones in places:
+ArgMax, ArgMin, TopK, Hardmax, OneHot.
+"""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,6 +11,7 @@ from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.gather import elements
 from zkinfer.onnx_import.moves import permuted, reshaped, sliced
 from zkinfer.onnx_import.node import Refusal
+from zkinfer.onnx_import.tables import coded
 
 MOST_PLACES = 64
 """How many of the largest entries are found, one after the other."""
@@ -79,8 +83,62 @@ def top_k(site: Site) -> None:
         site.graph.integral.add(site.node.outputs[1])
 
 
+def hardmax(site: Site) -> None:
+    """Hardmax: one for the first of the largest entries along an axis, before opset 13 along all
+    axes from it on; zero for the others.
+    """
+    shape, flat = site.shape(0), site.version < 13
+    axis = axis_in(int(site.attr("axis", 1 if flat else -1)), len(shape))
+    x = site.operand(0)
+    if flat:
+        x, axis = reshaped(site, x, (prod(shape[:axis]), prod(shape[axis:]))), 1
+    own = site.graph.shape(x)
+    if own[axis] == 1:
+        site.keep(site.weight("ones", np.ones(shape)))
+        return
+    numbers = site.weight("numbers", np.arange(own[axis]))
+    place = site.step("arg_max", "place", x, numbers, axes=(axis,), keepdims=False)
+    site.graph.allowance.spend((own[axis], own[axis]), "the codes")
+    rows = site.weight("codes", np.eye(own[axis]))
+    codes = site.step("gather", "coded", rows, place, extent=own[axis])
+    site.keep(reshaped(site, _last_to(site, codes, axis), shape))
+
+
+def one_hot(site: Site) -> None:
+    """OneHot of computed places: counted from the end where they are negative, and nothing where
+    they are outside.
+    """
+    depth = int(site.scalar(1, "depth") or 0)
+    if depth < 1:
+        raise Refusal(f"expected a positive depth, got {depth}")
+    if not site.is_integral(0):
+        raise Refusal("expected integers as places, got fractions; put a Cast before it")
+    site.graph.allowance.spend((2 * depth, depth), "the codes")
+    keys = np.arange(-depth, depth)
+    places, shape = site.any_operand(0), site.shape(0)
+    codes = np.eye(depth)[keys % depth]
+    made = coded(site, places, keys, codes, np.zeros(depth))
+    axis = axis_in(int(site.attr("axis", -1)), len(shape) + 1)
+    hot = _last_to(site, reshaped(site, made, (*shape, depth)), axis)
+    off, on = (sliced(site, site.any_operand(2), {0: (place, place + 1, 1)}) for place in (0, 1))
+    step = site.step("mul", "hot", hot, site.step("sub", "difference", on, off))
+    site.finish("add", step, off)
+    if site.is_integral(2):
+        site.graph.integral.add(site.node.outputs[0])
+
+
+def _last_to(site: Site, x: str, axis: int) -> str:
+    """x with its last axis at this place."""
+    rank = len(site.graph.shape(x))
+    order = list(range(rank - 1))
+    order.insert(axis, rank - 1)
+    return permuted(site, x, tuple(order))
+
+
 CONVERTERS: Converters = {
     ("", "ArgMax"): arg_max,
     ("", "ArgMin"): arg_min,
+    ("", "Hardmax"): hardmax,
+    ("", "OneHot"): one_hot,
     ("", "TopK"): top_k,
 }

@@ -125,7 +125,7 @@ def label_encoder(site: Site) -> None:
     x, shape = site.any_operand(0), site.shape(0)
     site.graph.alias(
         site.node.outputs[0],
-        reshaped(site, _coded(site, x, keys, values[:, None], np.array([default])), shape),
+        reshaped(site, coded(site, x, keys, values[:, None], np.array([default])), shape),
     )
     if values.dtype.kind == "i":
         site.graph.integral.add(site.node.outputs[0])
@@ -140,11 +140,11 @@ def one_hot_encoder(site: Site) -> None:
         raise Refusal("expected zeros = 1, got 0, with which other numbers are errors")
     x, shape = site.any_operand(0), site.shape(0)
     site.graph.allowance.spend((len(keys), 2, len(keys)), "the codes")
-    made = _coded(site, x, keys, np.eye(len(keys)), np.zeros(len(keys)))
+    made = coded(site, x, keys, np.eye(len(keys)), np.zeros(len(keys)))
     site.graph.alias(site.node.outputs[0], reshaped(site, made, (*shape, len(keys))))
 
 
-def _coded(site: Site, x: str, keys: Numbers, values: Numbers, default: Floats) -> str:
+def coded(site: Site, x: str, keys: Numbers, values: Numbers, default: Floats) -> str:
     """The values [keys, n] of entries that are keys, and those of all others, [entries, n]."""
     leaves = dict(enumerate(finite(np.vstack([values, default]), "values")))
     tree, nodes = _searched(keys.astype(np.float64).tolist(), len(keys))
