@@ -68,8 +68,7 @@ def table(
     lines = _table(value, t.scale, low, high, scale)
     tails = None if lines.is_close else _tails(value, t.scale, low, high, scale)
     if tails is None:
-        attrs = {"first": low, "shift": lines.shift, "scale": lines.scale, "values": lines.values}
-        b.emit(name, "interpolate", (x,), output, **attrs)
+        _interpolated(b, name, lines, low, x, output)
         return
     inner = b.derived(name, "/inner")
     rounding(b, inner, x, inner, shift=0, bounds=tails.inner, saturates=EXACT)
@@ -78,12 +77,18 @@ def table(
     parts = [b.derived(name, f"/part{number}") for number in range(len(beyond))]
     (first, part), *sums = [*((made, made) for made in reversed(parts)), (name, output)]
     less = _less(value, math.ldexp(sum(tails.corners), -t.scale))
-    table(b, first, less, inner, part, scale, tails.inner)
+    _interpolated(b, first, _table(less, t.scale, *tails.inner, scale), tails.inner[0], inner, part)
     for number, (bounds, (made, total)) in enumerate(zip(beyond, sums, strict=True)):
         tail = b.derived(name, f"/beyond{number}")
         rounding(b, tail, x, tail, shift=0, bounds=bounds, saturates=EXACT)
         _added(b, made, part, tail, total)
         part = total
+
+
+def _interpolated(b: Emitter, name: str, lines: "_Table", first: int, x: str, output: str) -> None:
+    """Emits the lines between the nodes of a table, whose first is at this integer."""
+    attrs = {"first": first, "shift": lines.shift, "scale": lines.scale, "values": lines.values}
+    b.emit(name, "interpolate", (x,), output, **attrs)
 
 
 def _added(b: Emitter, name: str, x: str, y: str, output: str) -> None:
