@@ -15,6 +15,7 @@ from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
 from zkinfer.onnx_import.convert import Conversion
 from zkinfer.onnx_import.fuse import fuse
+from zkinfer.onnx_import.grown import grown
 from zkinfer.onnx_import.inputs import (
     Input,
     check_shapes,
@@ -115,7 +116,8 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
-    nodes = named(recognized(nodes, builder), outputs, builder)
+    nodes = recognized(grown(nodes, fixed, outputs, builder), builder)
+    nodes = named(nodes, outputs, builder)
     try:
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:
