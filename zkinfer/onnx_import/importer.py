@@ -17,6 +17,7 @@ from zkinfer.onnx_import.convert import Conversion
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.grown import grown
 from zkinfer.onnx_import.inputs import (
+    TEXTS,
     Input,
     check_shapes,
     fix_shapes,
@@ -92,6 +93,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
     return [
         f"input {value.name}: expected floats, integers or booleans, got {value.type_name}"
+        + ("; make numbers of them before the model" if value.type_name == TEXTS else "")
         for value in inputs
         if value.kind is None
     ]
