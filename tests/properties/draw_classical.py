@@ -143,7 +143,7 @@ def trees(d: Drawing) -> None:
     attrs = grown.attributes("target")
     attrs["n_targets"] = targets
     attrs["aggregate_function"] = c.one(
-        ("SUM", "SUM", "AVERAGE", *(("MIN", "MAX") if targets == 1 else ()))
+        ("SUM", "SUM", "AVERAGE", *(("MIN", "MAX") if targets == 1 or whole else ()))
     )
     attrs["post_transform"] = c.one(TRANSFORMS)
     if c.chance(40) and (whole or targets == 1):

@@ -1,8 +1,9 @@
 """Classes by their numbers: what is proved of a classifier whose labels are names, and of a ZipMap.
 
 Labels that are texts become numbers from 0 on, in their order, wherever the model has them, those
-that a LabelEncoder reads or makes too; the names by outputs become metadata of the model. A sequence of maps from labels to probabilities
-becomes the tensor of these. onnxruntime then runs the model so, too.
+that a LabelEncoder reads or makes too; the names by outputs become metadata of the model. A
+sequence of maps from labels to probabilities becomes the tensor of these. onnxruntime then runs the
+model so, too.
 """
 
 import json
