@@ -12,11 +12,12 @@ a single one picks entries of an input, or a table is read at a decided place. W
 no such step itself, then reads leaves.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from itertools import chain
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,18 @@ from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import import forest
 from zkinfer.onnx_import.builder import Builder
+from zkinfer.onnx_import.decisions import (
+    COMBINED,
+    Place,
+    Split,
+    Tree,
+    UnknownError,
+    asked,
+    forest_of,
+    leaves,
+    rows_of,
+    side,
+)
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -43,37 +56,6 @@ MOST_QUESTIONS = 200
 Entries_ = npt.NDArray[Any]
 
 
-class Place(NamedTuple):
-    """An entry of an input, in row-major order."""
-
-    source: str
-    place: int
-
-
-class Ask(NamedTuple):
-    """A question: whether a place's number is at most (or below) a number."""
-
-    about: Place
-    mode: str
-    number: float
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """A question, and what follows where the answer is yes, or no."""
-
-    ask: Ask
-    true: "Tree"
-    false: "Tree"
-
-
-Tree = Split | Place | float | tuple[float, ...]
-
-
-class UnknownError(Exception):
-    """Entries that are no decision trees, or too large ones."""
-
-
 def grown(
     nodes: Sequence[Node], inputs: Collection[str], outputs: Sequence[str], builder: Builder
 ) -> list[Node]:
@@ -86,6 +68,8 @@ def grown(
     garden = _Garden(builder, inputs)
     for node in nodes:
         garden.follow(node)
+    if garden.left < 0:
+        return list(nodes)
     read = {name for node in nodes if node.outputs[0] not in garden.known for name in node.inputs}
     wanted = garden.chosen.intersection(read.union(outputs))
     return list(chain.from_iterable(garden.replaced(node, wanted) for node in nodes))
@@ -136,12 +120,12 @@ class _Garden:
         """The node, or what makes its output by trees, if that is wanted and possible."""
         if not wanted.intersection(node.outputs):
             return [node]
-        trees = _rows(self.known[node.outputs[0]])
-        sources = {ask.about.source for tree in trees for ask in _asked(tree)}
-        if len(sources) != 1 or any(isinstance(leaf, Place) for t in trees for leaf in _leaves(t)):
+        trees = rows_of(self.known[node.outputs[0]])
+        sources = {ask.about.source for tree in trees for ask in asked(tree)}
+        if len(sources) != 1 or any(isinstance(leaf, Place) for t in trees for leaf in leaves(t)):
             return [node]
         try:
-            return self._planted(node, sources.pop(), forest.table(_forest(trees)))
+            return self._planted(node, sources.pop(), forest.table(forest_of(trees)))
         except Refusal:  # larger than what models may hold
             return [node]
 
@@ -160,11 +144,11 @@ class _Garden:
             builder.new_weight(f"{node.name}.{column}", getattr(table, column))
             for column in ("features", "thresholds", "children", "values")
         ]
-        leaves = step("trees", x, *columns, trees=table.trees, depth=table.depth)
+        ends = step("trees", x, *columns, trees=table.trees, depth=table.depth)
         (output,) = node.outputs
         builder.kinds[output] = Real()
         attrs = {"shape": builder.shape(output)}
-        return [*made, Node(node.name, "reshape", (leaves,), node.outputs, attrs)]
+        return [*made, Node(node.name, "reshape", (ends,), node.outputs, attrs)]
 
     def _entries(self, name: str) -> Entries_:
         """The entries of a tensor. Raises UnknownError."""
@@ -191,10 +175,15 @@ class _Garden:
             return self._picked(node), True
         if LAYERS[node.op].entries is Entries.MOVED:
             return _moved(node, [self._entries(name) for name in node.inputs]), False
-        if node.op not in _COMBINED:
+        if node.op in _MAPPED:
+            (entries,) = (self._entries(name) for name in node.inputs)
+            function = partial(_mapped, node.op, tuple(sorted(node.attrs.items())))
+            made = (self._combined(function, entry, 0.0) for entry in entries.flat)
+            return _filled(entries.shape, made), False
+        if node.op not in COMBINED:
             raise UnknownError
         pairs = np.broadcast(*(self._entries(name) for name in node.inputs))
-        made = (self._combined(_COMBINED[node.op], a, b) for a, b in pairs)
+        made = (self._combined(COMBINED[node.op], a, b) for a, b in pairs)
         return _filled(pairs.shape, made), False
 
     def _gathered(self, node: Node) -> Entries_:
@@ -247,8 +236,7 @@ class _Garden:
         if one and other and one != other:
             raise UnknownError
         sides = (
-            self._combined(function, _side(a, yes), _side(b, yes), depth + 1)
-            for yes in (True, False)
+            self._combined(function, side(a, yes), side(b, yes), depth + 1) for yes in (True, False)
         )
         return Split(ask, *sides)
 
@@ -259,12 +247,6 @@ def _filled(shape: Shape, entries: Iterable[Tree]) -> Entries_:
     for place, entry in enumerate(entries):
         made[place] = entry
     return made.reshape(shape)
-
-
-def _side(tree: Tree, yes: bool) -> Tree:
-    if not isinstance(tree, Split):
-        return tree
-    return tree.true if yes else tree.false
 
 
 def _moved(node: Node, operands: Sequence[Entries_]) -> Entries_:
@@ -286,7 +268,10 @@ def _moved(node: Node, operands: Sequence[Entries_]) -> Entries_:
 
 
 def _picked_rows(matrix: npt.NDArray[np.float64], entries: Entries_) -> Entries_:
-    if not _picks(matrix) or not all(isinstance(entry, Place) for entry in entries.flat):
+    """The entries [entries, n] that each row of a matrix picks, zero where it holds nothing."""
+    if not _picks(matrix) or entries.ndim != 2:
+        raise UnknownError
+    if not all(isinstance(entry, Place) for entry in entries.flat):
         raise UnknownError
     picked: Entries_ = np.where(
         (matrix.sum(axis=1) > 0)[:, None], entries[matrix.argmax(axis=1)], 0.0
@@ -294,115 +279,14 @@ def _picked_rows(matrix: npt.NDArray[np.float64], entries: Entries_) -> Entries_
     return picked
 
 
-def _less(a: Tree, b: Tree) -> Tree:
-    if isinstance(a, float) and isinstance(b, float):
-        return float(a < b)
-    if isinstance(a, Place) and isinstance(b, float):
-        return Split(Ask(a, "BRANCH_LT", b), 1.0, 0.0)
-    if isinstance(a, float) and isinstance(b, Place):
-        return Split(Ask(b, "BRANCH_LEQ", a), 0.0, 1.0)
-    raise UnknownError
+_MAPPED = ("neg", "relu", "round")
+"""Functions of one number, which indices go through."""
 
 
-def _sum(a: Tree, b: Tree) -> Tree:
-    if isinstance(a, float) and isinstance(b, float):
-        return a + b
-    return _unless(a, b, 0.0)
-
-
-def _difference(a: Tree, b: Tree) -> Tree:
-    if isinstance(a, float) and isinstance(b, float):
-        return a - b
-    if b == 0.0:
-        return a
-    raise UnknownError
-
-
-def _product(a: Tree, b: Tree) -> Tree:
-    if isinstance(a, float) and isinstance(b, float):
-        return a * b
-    if 0.0 in (a, b):
-        return 0.0
-    return _unless(a, b, 1.0)
-
-
-def _unless(a: Tree, b: Tree, neutral: float) -> Tree:
-    """The other one, where one of two leaves changes nothing. Raises UnknownError."""
-    if a == neutral:
-        return b
-    if b == neutral:
-        return a
-    raise UnknownError
-
-
-_COMBINED: Mapping[str, Callable[[Tree, Tree], Tree]] = {
-    "add": _sum,
-    "less": _less,
-    "mul": _product,
-    "sub": _difference,
-}
-
-
-def _rows(entries: Entries_) -> list[Tree]:
-    """A tree for each row along the last axis if all of a row ask the same, else for each entry."""
-    if entries.ndim and entries.shape[-1] > 1:
-        try:
-            return [_joined(row) for row in entries.reshape(-1, entries.shape[-1]).tolist()]
-        except UnknownError:
-            pass
-    return [_joined([entry]) for entry in entries.flat]
-
-
-def _joined(trees: Sequence[Tree]) -> Tree:
-    """One tree whose leaves are those of all. Raises UnknownError where they ask different things.
-
-    A place stays what it is in a row of its own.
-    """
-    asks = {tree.ask if isinstance(tree, Split) else None for tree in trees}
-    if len(asks) > 1:
+@lru_cache(1 << 14)
+def _mapped(op: str, attrs: tuple[tuple[str, Any], ...], leaf: Tree, _: Tree) -> Tree:
+    """A function of a number."""
+    if not isinstance(leaf, float):
         raise UnknownError
-    (ask,) = asks
-    if ask is not None:
-        sides = ([_side(tree, yes) for tree in trees] for yes in (True, False))
-        return Split(ask, *map(_joined, sides))
-    numbers = tuple(tree for tree in trees if isinstance(tree, float))
-    if len(numbers) == len(trees):
-        return numbers
-    if len(trees) > 1:
-        raise UnknownError
-    return trees[0]
-
-
-def _asked(tree: Tree) -> Iterator[Ask]:
-    if isinstance(tree, Split):
-        yield tree.ask
-        yield from _asked(tree.true)
-        yield from _asked(tree.false)
-
-
-def _leaves(tree: Tree) -> Iterator[Tree]:
-    if isinstance(tree, Split):
-        yield from _leaves(tree.true)
-        yield from _leaves(tree.false)
-    else:
-        yield tree
-
-
-def _forest(trees: Sequence[Tree]) -> forest.Forest:
-    """The trees by numbers, each node its own."""
-    nodes: dict[int, forest.Node] = {}
-    leaves: dict[int, npt.NDArray[np.float64]] = {}
-
-    def numbered(tree: Tree) -> int:
-        if isinstance(tree, Split):
-            sides = numbered(tree.true), numbered(tree.false)
-            number = len(nodes) + len(leaves)
-            about, mode, threshold = tree.ask
-            nodes[number] = forest.Node(about.place, mode, (threshold,), *sides)
-            return number
-        number = len(nodes) + len(leaves)
-        leaves[number] = np.array(tree)
-        return number
-
-    roots = [numbered(tree) for tree in trees]
-    return forest.Forest(nodes, leaves, roots)
+    (made,) = LAYERS[op].value(dict(attrs), [(np.array([[leaf]]), True)])
+    return float(made.item())
