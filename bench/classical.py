@@ -25,6 +25,9 @@ UNSEEN = 1000
 SECONDS = 600
 """At most, for each step."""
 
+REASON = 300
+"""Most characters of the reason for a failure."""
+
 DIGITS = ("lenet5", "lenet5_int8", "lenet5_qdq")
 
 
@@ -70,7 +73,9 @@ def page(
     """The whole page."""
     done = [row for row in rows if "failed" not in row]
     refused = [
-        f"- {row['model']}: {row['failed']}: {row['because']}" for row in rows if "failed" in row
+        f"- {row['model']}: {row['failed']}: {row['because'][:REASON]}"
+        for row in rows
+        if "failed" in row
     ]
     figures = [
         (

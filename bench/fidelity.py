@@ -8,13 +8,14 @@ row of scores the share of inputs with the same largest entry, of any other outp
 entries with the same sign; and the largest error over the largest entry of all inputs, but of
 labels. Inputs that `prove` would refuse, as they leave the domain or make values saturate, are
 counted; they have no error, and do not agree. Counted are, besides, the inputs with onnxruntime's
-labels (outputs of integers), those of the others that are at a tie (two largest scores of one
-output are within 2 MAX_ERROR), and the inputs all of whose outputs are onnxruntime's, in its types.
+labels (outputs of integers), those of the others that are at a tie (the two largest scores of an
+output, or a single one and zero, are within 2 MAX_ERROR), and the inputs all of whose outputs are
+onnxruntime's, in its types.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Oracle:
     def __init__(self, model: onnx.ModelProto) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
+        options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(model.SerializeToString(), options)
         self._types = {
             value.name: helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
@@ -67,6 +69,10 @@ def main() -> None:
     pairs = list(compared(key, oracle, samples))
     figures = {name: judged([(a[name], b[name]) for a, b in pairs]) for name in key.graph.outputs}
     labels = {name for _, theirs in pairs for name, a in theirs.items() if a.dtype.kind in "iu"}
+    sizes = {
+        name: max((float(np.abs(theirs[name]).max()) for _, theirs in pairs), default=0.0)
+        for name in figures
+    }
     wrong = [theirs for ours, theirs in pairs if not same(ours, theirs, labels)]
     errors = [error for name, (_, error) in figures.items() if name not in labels]
     result = {
@@ -75,7 +81,7 @@ def main() -> None:
         "agree": min(agree for agree, _ in figures.values()) * len(pairs) / len(samples),
         "error": max(errors, default=0.0),
         "labels": len(pairs) - len(wrong),
-        "ties": sum(at_a_tie(theirs) for theirs in wrong),
+        "ties": sum(at_a_tie(theirs, sizes) for theirs in wrong),
         "equal": sum(same(ours, theirs, figures) for ours, theirs in pairs),
     }
     print(json.dumps(result))
@@ -104,10 +110,16 @@ def same(ours: Outputs, theirs: Outputs, names: Iterable[str]) -> bool:
     return all(np.array_equal(a.astype(b.dtype).reshape(b.shape), b) for a, b in pairs)
 
 
-def at_a_tie(outputs: Outputs) -> bool:
-    """Whether the two largest of a row of scores are nearly equal."""
-    rows = (np.sort(a.ravel()) for a in outputs.values() if a.dtype.kind == "f" and a.size > 1)
-    return any(row[-1] - row[-2] <= 2 * MAX_ERROR * np.abs(row).max() for row in rows)
+def at_a_tie(outputs: Outputs, sizes: Mapping[str, float]) -> bool:
+    """Whether the two largest of a row of scores, or a single score and zero, are nearly equal.
+
+    sizes: the largest of each output.
+    """
+    for name, scores in outputs.items():
+        row = np.sort(np.append(scores, 0.0) if scores.size == 1 else scores.ravel())
+        if scores.dtype.kind == "f" and row[-1] - row[-2] <= 2 * MAX_ERROR * sizes[name]:
+            return True
+    return False
 
 
 def judged(pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> tuple[float, float]:

@@ -78,7 +78,9 @@ REGRESSORS: Kinds = {
     ),
     "ada_boost": lambda: ensemble.AdaBoostRegressor(random_state=0),
     "nearest_neighbours": neighbors.KNeighborsRegressor,
-    "perceptron": lambda: neural_network.MLPRegressor((32,), max_iter=4000, random_state=0),
+    "perceptron": lambda: neural_network.MLPRegressor(
+        hidden_layer_sizes=(32,), max_iter=4000, random_state=0
+    ),
     "lightgbm": lambda: lightgbm.LGBMRegressor(n_estimators=50, verbose=-1),
     "xgboost": lambda: xgboost.XGBRegressor(n_estimators=50, max_depth=4),
 }
