@@ -13,7 +13,7 @@ from models.tree_forms import Parts, places, products, spelt
 from tests.properties.choices import seeded
 from tests.properties.drawing import Array, Drawing, finished, run, session
 from zkinfer.fixed import evaluate, quantize_input
-from zkinfer.onnx_import import load
+from zkinfer.onnx_import import grown, load
 
 ROWS, WIDTH, CALIBRATED = 200, 4, 60
 
@@ -74,6 +74,15 @@ def walked(d: Drawing) -> None:
             at = d.emit("Add", twice, turn).name
     count = trees if told else trees << depth
     d.emit("Gather", d.constant(d.values((count, c.one((1, 1, 3))))), at)
+
+
+def test_large_forests_are_left_as_they_are(
+    boosted: GradientBoostingClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = spelt(boosted, places(boosted))
+    assert "trees" in {node.op for node in load(model).nodes}
+    monkeypatch.setattr(grown, "MOST_STEPS", 100)
+    assert "trees" not in {node.op for node in load(model).nodes}
 
 
 @pytest.mark.parametrize("number", range(16))

@@ -28,7 +28,7 @@ class Ask(NamedTuple):
     number: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Split:
     """A question, and what follows where the answer is yes, or no."""
 

@@ -47,7 +47,7 @@ MOST_ENTRIES = 1 << 14
 
 MOST_CONSTANTS = 1 << 20
 
-MOST_STEPS = 1 << 22
+MOST_STEPS = 1 << 21
 """Questions and leaves that are looked at, in all."""
 
 MOST_QUESTIONS = 200
@@ -65,7 +65,7 @@ def grown(
     """
     if not any(_chooses(node, builder) for node in nodes):
         return list(nodes)
-    garden = _Garden(builder, inputs)
+    garden = _Garden(builder, inputs, MOST_STEPS)
     for node in nodes:
         garden.follow(node)
     if garden.left < 0:
@@ -94,15 +94,15 @@ def _picks(matrix: npt.NDArray[np.float64]) -> bool:
 
 @dataclass
 class _Garden:
-    """inputs: of the graph. known: tensors by entries. chosen: those that hidden constants choose.
-    left: how many steps may still be taken.
+    """inputs: of the graph. left: how many steps may still be taken. known: tensors by entries.
+    chosen: those that hidden constants choose.
     """
 
     builder: Builder
     inputs: Collection[str]
+    left: int
     known: dict[str, Entries_] = field(default_factory=dict)
     chosen: set[str] = field(default_factory=set)
-    left: int = MOST_STEPS
 
     def follow(self, node: Node) -> None:
         """Finds out what a node makes, if it makes decision trees."""
