@@ -52,6 +52,7 @@ def exported(model: Any, example: object) -> onnx.ModelProto | None:
 def _sklearn(model: Any, example: Any) -> onnx.ModelProto:
     """By skl2onnx."""
     from skl2onnx import __max_supported_opset__, to_onnx
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from sklearn.pipeline import Pipeline
 
     for package, register in (("lightgbm", _register_lightgbm), ("xgboost", _register_xgboost)):
@@ -59,9 +60,9 @@ def _sklearn(model: Any, example: Any) -> onnx.ModelProto:
             register()
     opsets = {"": __max_supported_opset__, "ai.onnx.ml": ML_OPSET}
     last = model[-1] if isinstance(model, Pipeline) else model
-    options: dict[type, dict[str, bool]] = {
-        type(last): {}
-    }  # without any, LinearSVC gets one that it does not know
+    neighbours = isinstance(last, KNeighborsClassifier | KNeighborsRegressor)
+    # without any options LinearSVC gets one that it does not know
+    options = {type(last): {"optim": "cdist"} if neighbours else {}}
     with whole_attributes():
         proto: onnx.ModelProto = to_onnx(
             model, _rows(model, example), options=options, target_opset=opsets
