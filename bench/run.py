@@ -155,15 +155,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
+def ms(seconds: float) -> str:
+    """A time."""
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def kib(size: int) -> str:
+    """A size."""
+    return f"{size / 1024:.1f} KiB" if size < 2**20 else f"{size / 2**20:.1f} MiB"
+
+
 def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: int) -> str:
     """The whole page."""
-
-    def ms(seconds: float) -> str:
-        return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-    def kib(size: int) -> str:
-        return f"{size / 1024:.1f} KiB" if size < 2**20 else f"{size / 2**20:.1f} MiB"
-
     figures = [
         (
             r["name"],

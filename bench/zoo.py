@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,28 +85,51 @@ def prepare(model: Path, folder: Path) -> None:
 
 def whole_way(model: Path, seconds: float) -> dict[str, Any]:
     """What came of one model: seconds and peak bytes of each step, or which failed, and why."""
-    program = (sys.executable, "-m", "zkinfer")
-    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        calibration, x, proof = (
-            folder / name for name in ("calibration.npz", "input.npz", "proof.zkp")
+        found = steps(
+            {"samples": (sys.executable, __file__, folder, "--samples", model)}, folder, seconds
         )
-        keys = folder / "proving.key", folder / "verifying.key"
-        steps: dict[str, tuple[str | Path, ...]] = {
-            "samples": (sys.executable, __file__, folder, "--samples", model),
-            "compile": (*program, "compile", model, "--calibration", calibration, "-o", folder),
-            "prove": (*program, "prove", keys[0], x, "-o", proof),
-            "verify": (*program, "verify", keys[1], proof),
-        }
-        for name, command in steps.items():
-            if name == "compile":
-                command = (*command, *json.loads((folder / "shapes.json").read_text()))
-            found[name], found[f"{name}_memory"], why = step(command, seconds, folder / "errors")
-            if why is not None:
-                return {**found, "failed": name, "because": why}
+        if "failed" not in found:
+            options = json.loads((folder / "shapes.json").read_text())
+            found |= keys_and_proof(model, options, folder, seconds)
+    return found
+
+
+def keys_and_proof(
+    model: Path, options: Sequence[str], folder: Path, seconds: float
+) -> dict[str, Any]:
+    """The same of compile, prove and verify, and fidelity.
+
+    folder: has calibration.npz, input.npz and unseen.npz; gets the keys and the proof.
+    """
+    program = (sys.executable, "-m", "zkinfer")
+    calibration, x, proof = (
+        folder / name for name in ("calibration.npz", "input.npz", "proof.zkp")
+    )
+    keys = folder / "proving.key", folder / "verifying.key"
+    compiling = (*program, "compile", model, "--calibration", calibration, "-o", folder, *options)
+    commands = {
+        "compile": compiling,
+        "prove": (*program, "prove", keys[0], x, "-o", proof),
+        "verify": (*program, "verify", keys[1], proof),
+    }
+    found = steps(commands, folder, seconds)
+    if "failed" not in found:
         found["proof"], found["key"] = proof.stat().st_size, keys[1].stat().st_size
         found["fidelity"] = called("fidelity.py", keys[0], model, folder / "unseen.npz")
+    return found
+
+
+def steps(
+    commands: Mapping[str, Sequence[str | Path]], folder: Path, seconds: float
+) -> dict[str, Any]:
+    """Seconds and peak bytes of processes, one after another up to the first that fails."""
+    found: dict[str, Any] = {}
+    for name, command in commands.items():
+        found[name], found[f"{name}_memory"], why = step(command, seconds, folder / "errors")
+        if why is not None:
+            return {**found, "failed": name, "because": why}
     return found
 
 

@@ -9,7 +9,7 @@ it is by skl2onnx or onnxmltools, which zkinfer itself does not need.
 from pathlib import Path
 
 import numpy as np
-import onnx.helper
+import onnx
 from lightgbm import LGBMClassifier, LGBMRegressor
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
@@ -36,6 +36,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from xgboost import XGBClassifier, XGBRegressor
+
+from zkinfer.onnx_import.doors import whole_attributes
 
 HERE = Path(__file__).resolve().parent
 FEW = {"n_estimators": 8, "max_depth": 3, "random_state": 0}
@@ -74,7 +76,12 @@ REGRESSORS = {
 
 def main() -> None:
     """Half of the classifiers have names as labels."""
-    onnx.helper.make_attribute = plain(onnx.helper.make_attribute)
+    with whole_attributes():
+        write()
+
+
+def write() -> None:
+    """Fits, exports and writes them."""
     x, y = load_iris(return_X_y=True)
     x, names = x.astype(np.float32), load_iris().target_names[y]
     for number, (name, estimator) in enumerate(CLASSIFIERS.items()):
@@ -98,18 +105,6 @@ def main() -> None:
     save("lightgbm_regressor", convert_lightgbm(boosted, initial_types=types, target_opset=15))
     boosted = XGBRegressor(n_estimators=8, max_depth=3).fit(x[:400:2], y[:400:2])
     save("xgboost_regressor", convert_xgboost(boosted, initial_types=types, target_opset=15))
-
-
-def plain(make_attribute):
-    """make_attribute with Python's integers for numpy's, which skl2onnx passes here and there."""
-
-    def made(key, value, *more, **others):
-        if isinstance(value, list | tuple):
-            numbers = (np.bool_, np.integer, bool)
-            value = [int(item) if isinstance(item, numbers) else item for item in value]
-        return make_attribute(key, value, *more, **others)
-
-    return made
 
 
 def save(name: str, model: onnx.ModelProto) -> None:

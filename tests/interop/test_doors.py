@@ -10,11 +10,16 @@ import pytest
 import xgboost
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.svm import LinearSVC
 
 import zkinfer
 
@@ -30,6 +35,7 @@ CLASSIFIERS: dict[str, Callable[[], Any]] = {
         StandardScaler(), MLPClassifier((8,), max_iter=50, random_state=0)
     ),
     "boosted trees": lambda: GradientBoostingClassifier(n_estimators=10, random_state=0),
+    "histogram boosting": lambda: HistGradientBoostingClassifier(max_iter=10, random_state=0),
     "LightGBM": lambda: lightgbm.LGBMClassifier(n_estimators=10, verbose=-1),
     "scaler and LightGBM": lambda: make_pipeline(
         StandardScaler(), lightgbm.LGBMClassifier(n_estimators=10, verbose=-1)
@@ -58,6 +64,17 @@ def test_classifiers(name: str) -> None:
         outputs = list(zkinfer.verify(compiled.verifying_key, proof).outputs.values())
         assert outputs[0].reshape(()) == model.predict(x)[0]
         assert np.abs(outputs[1] - model.predict_proba(x)).max() <= 2e-3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_classifier_without_probabilities() -> None:
+    data, labels = CLASSES
+    model = make_pipeline(StandardScaler(), LinearSVC()).fit(data[:-UNSEEN], labels[:-UNSEEN])
+    compiled = zkinfer.compile(model, calibration=data[:-UNSEEN])
+    for x in data[-3:, None]:
+        proof = zkinfer.prove(compiled.proving_key, x)
+        label = next(iter(zkinfer.verify(compiled.verifying_key, proof).outputs.values()))
+        assert label.reshape(()) == model.predict(x)[0]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -143,7 +143,7 @@ def trees(d: Drawing) -> None:
     attrs = grown.attributes("target")
     attrs["n_targets"] = targets
     attrs["aggregate_function"] = c.one(
-        ("SUM", "SUM", "AVERAGE", *(("MIN", "MAX") if targets == 1 else ()))
+        ("SUM", "SUM", "AVERAGE", *(("MIN", "MAX") if targets == 1 or whole else ()))
     )
     attrs["post_transform"] = c.one(TRANSFORMS)
     if c.chance(40) and (whole or targets == 1):
@@ -282,6 +282,16 @@ def log_sums(d: Drawing) -> None:
         d.emit("Sub", x.name, y.name)
 
 
+def distances(d: Drawing) -> None:
+    """CDist between rows of the graph and constant ones, or others."""
+    c, x = d.choices, d.of_rank(2)
+    if d.dtype != np.float32 or x.shape[0] > 64:
+        raise Rejected("doubles or many rows")
+    rows = c.one((d.weight((c.integer(1, 9), x.shape[1])), x.name))
+    metric = c.one(("euclidean", "sqeuclidean"))
+    d.emit("CDist", x.name, rows, domain="com.microsoft", metric=metric)
+
+
 CLASSICAL: dict[str, Callable[[Drawing], None]] = {
     "trees": trees,
     "tree_classes": tree_classes,
@@ -290,4 +300,5 @@ CLASSICAL: dict[str, Callable[[Drawing], None]] = {
     "columns": columns,
     "codes": codes,
     "log_sums": log_sums,
+    "distances": distances,
 }

@@ -8,7 +8,8 @@ A converter is loaded for a model of its package only.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,19 +50,43 @@ def exported(model: Any, example: object) -> onnx.ModelProto | None:
 
 
 def _sklearn(model: Any, example: Any) -> onnx.ModelProto:
-    """By skl2onnx; probabilities as one tensor."""
+    """By skl2onnx."""
     from skl2onnx import __max_supported_opset__, to_onnx
-    from sklearn.base import is_classifier
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+    from sklearn.pipeline import Pipeline
 
     for package, register in (("lightgbm", _register_lightgbm), ("xgboost", _register_xgboost)):
         if package in sys.modules:
             register()
-    options = {id(model): {"zipmap": False}} if is_classifier(model) else None
     opsets = {"": __max_supported_opset__, "ai.onnx.ml": ML_OPSET}
-    proto: onnx.ModelProto = to_onnx(
-        model, _rows(model, example), options=options, target_opset=opsets
-    )
+    last = model[-1] if isinstance(model, Pipeline) else model
+    neighbours = isinstance(last, KNeighborsClassifier | KNeighborsRegressor)
+    # without any options LinearSVC gets one that it does not know
+    options = {type(last): {"optim": "cdist"} if neighbours else {}}
+    with whole_attributes():
+        proto: onnx.ModelProto = to_onnx(
+            model, _rows(model, example), options=options, target_opset=opsets
+        )
     return proto
+
+
+@contextmanager
+def whole_attributes() -> Iterator[None]:
+    """While this lasts onnx takes truth values in lists of integers, as skl2onnx passes them for
+    histogram gradient boosting; some versions of protobuf do not.
+    """
+    make = onnx.helper.make_attribute
+
+    def made(key: str, value: Any, *more: Any, **others: Any) -> onnx.AttributeProto:
+        if isinstance(value, list | tuple) and any(isinstance(v, bool | np.bool_) for v in value):
+            value = [int(item) for item in value]
+        return make(key, value, *more, **others)
+
+    onnx.helper.make_attribute = made
+    try:
+        yield
+    finally:
+        onnx.helper.make_attribute = make
 
 
 def _register_lightgbm() -> None:

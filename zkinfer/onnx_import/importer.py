@@ -15,7 +15,9 @@ from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
 from zkinfer.onnx_import.convert import Conversion
 from zkinfer.onnx_import.fuse import fuse
+from zkinfer.onnx_import.grown import grown
 from zkinfer.onnx_import.inputs import (
+    TEXTS,
     Input,
     check_shapes,
     fix_shapes,
@@ -91,6 +93,7 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
 def _input_problems(inputs: Sequence[Input]) -> list[str]:
     return [
         f"input {value.name}: expected floats, integers or booleans, got {value.type_name}"
+        + ("; make numbers of them before the model" if value.type_name == TEXTS else "")
         for value in inputs
         if value.kind is None
     ]
@@ -115,7 +118,8 @@ def _finish(
         except Refusal as refusal:
             raise Problems(refused=[f"output {name}: {refusal}"]).error() from refusal
     nodes, alike = _name_outputs(builder, fixed, outputs)
-    nodes = named(recognized(nodes, builder), outputs, builder)
+    nodes = recognized(grown(nodes, fixed, outputs, builder), builder)
+    nodes = named(nodes, outputs, builder)
     try:
         nodes = masked(nodes, outputs, builder)
     except Refusal as refusal:

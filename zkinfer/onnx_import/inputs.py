@@ -28,6 +28,9 @@ INT_TYPES = frozenset(
     }
 )
 
+TEXTS = "texts"
+"""What a type of entries is called that are strings."""
+
 MAX_AXES = 64
 """As many as numpy's arrays have."""
 
@@ -165,6 +168,8 @@ def _kind(elem_type: int) -> Kind | None:
 
 def type_name(elem_type: int) -> str:
     """numpy's or ONNX's name of a type of entries."""
+    if elem_type == TensorProto.STRING:
+        return TEXTS
     try:
         return str(helper.tensor_dtype_to_np_dtype(elem_type))
     except KeyError:

@@ -1,8 +1,9 @@
 """Classes by their numbers: what is proved of a classifier whose labels are names, and of a ZipMap.
 
-Labels that are texts become numbers from 0 on, in their order, wherever the model has them; the
-names by outputs become metadata of the model. A sequence of maps from labels to probabilities
-becomes the tensor of these. onnxruntime then runs the model so, too.
+Labels that are texts become numbers from 0 on, in their order, wherever the model has them, those
+that a LabelEncoder reads or makes too; the names by outputs become metadata of the model. A
+sequence of maps from labels to probabilities becomes the tensor of these. onnxruntime then runs the
+model so, too.
 """
 
 import json
@@ -27,6 +28,7 @@ _CHOICES = frozenset(("ArrayFeatureExtractor", "Gather", "GatherElements"))
 def numbered(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model without texts and maps among what it computes; itself if it has none."""
     texts = any(a.name == LABELS and a.strings for node in model.graph.node for a in node.attribute)
+    texts |= any(_texts(node, "values") for node in model.graph.node)
     maps = any(node.op_type == "ZipMap" and node.domain == ML_DOMAIN for node in model.graph.node)
     stored = any(tensor.data_type == TensorProto.STRING for tensor in model.graph.initializer)
     if not (texts or maps or stored):
@@ -81,7 +83,9 @@ def _rewritten(
             attribute.CopyFrom(numbers)
             if node.op_type != "ZipMap":
                 yield node.output[0], texts
-    if node.op_type == "ZipMap":
+    if node.op_type == "LabelEncoder":
+        yield from _encoded(node, names)
+    elif node.op_type == "ZipMap":
         del node.attribute[:]
         node.op_type, node.domain = "Identity", ""
     elif node.input and node.input[0] in names:
@@ -92,3 +96,42 @@ def _rewritten(
                     yield node.output[0], names[node.input[0]]
         elif node.op_type in (*_MOVES, *_CHOICES):
             yield node.output[0], names[node.input[0]]
+
+
+def _encoded(
+    node: onnx.NodeProto, names: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """Makes a LabelEncoder's keys the numbers of names that are known, and its values those of new
+    ones. A key that is no name gets a number that nothing has.
+    """
+    keys, values = _texts(node, "keys"), _texts(node, "values")
+    if keys and node.input[0] in names:
+        places = {text: place for place, text in enumerate(names[node.input[0]])}
+        numbers = [places.get(text, -1 - number) for number, text in enumerate(keys)]
+        _replace(node, "keys", keys_int64s=numbers)
+    if values:
+        (default,) = _texts(node, "default") or ["_Unused"]
+        texts = list(dict.fromkeys((*values, default)))
+        _replace(node, "values", values_int64s=[texts.index(text) for text in values])
+        _replace(node, "default", default_int64=texts.index(default))
+        yield node.output[0], texts
+
+
+def _texts(node: onnx.NodeProto, what: str) -> list[str]:
+    """The texts among a LabelEncoder's keys or values, or its default."""
+    found: list[bytes] = []
+    if node.op_type == "LabelEncoder":
+        for attribute in node.attribute:
+            if attribute.name in (f"{what}_strings", f"{what}_string"):
+                found = list(attribute.strings) or [attribute.s]
+            elif attribute.name == f"{what}_tensor":
+                found = list(attribute.t.string_data)
+    return [text.decode(errors="replace") for text in found]
+
+
+def _replace(node: onnx.NodeProto, what: str, **attributes: object) -> None:
+    """Attributes in place of those that begin so."""
+    kept = [attribute for attribute in node.attribute if not attribute.name.startswith(f"{what}_")]
+    kept += [helper.make_attribute(name, value) for name, value in attributes.items()]
+    del node.attribute[:]
+    node.attribute.extend(kept)

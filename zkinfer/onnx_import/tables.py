@@ -20,6 +20,11 @@ from zkinfer.onnx_import.node import ML_DOMAIN, Refusal
 from zkinfer.onnx_import.normalization import absolute, lp_normalization
 
 Floats = npt.NDArray[np.float64]
+_NO_NUMBERS = "got texts that are no labels of a classifier, or none; encode texts before the model"
+
+MOST_CLASSES = 32
+"""Whole numbers below this are told apart by as many marks."""
+
 Numbers = npt.NDArray[np.int64] | Floats
 
 
@@ -121,21 +126,34 @@ def label_encoder(site: Site) -> None:
     keys, values = _listed(site, "keys"), _listed(site, "values")
     if len(keys) != len(values) or not keys.size:
         raise Refusal(f"expected as many values as keys, got {len(values)} and {len(keys)}")
-    default = _default(site, integers=values.dtype.kind == "i")
+    integers = values.dtype.kind == "i"
+    default = _default(site, integers=integers)
     x, shape = site.any_operand(0), site.shape(0)
-    site.graph.alias(
-        site.node.outputs[0],
-        reshaped(site, coded(site, x, keys, values[:, None], np.array([default])), shape),
-    )
-    if values.dtype.kind == "i":
+    known = np.append(values, default)
+    if integers and known.min() >= 0 and known.max() < MOST_CLASSES:
+        y = _class(site, x, keys, known.astype(np.int64))
+    else:
+        y = coded(site, x, keys, values[:, None], np.array([default]))
+    site.graph.alias(site.node.outputs[0], reshaped(site, y, shape))
+    if integers:
         site.graph.integral.add(site.node.outputs[0])
+
+
+def _class(site: Site, x: str, keys: Numbers, values: npt.NDArray[np.int64]) -> str:
+    """Values that may be numbers of classes, the default last, as the place of a one."""
+    places = np.arange(int(values.max()) + 1)
+    marks = np.eye(len(places))[values]
+    site.graph.allowance.spend(marks.shape, "the codes")
+    codes = coded(site, x, keys, marks[:-1], marks[-1])
+    numbers = site.weight("places", places)
+    return site.step("arg_max", "class", codes, numbers, axes=(1,), keepdims=False)
 
 
 def one_hot_encoder(site: Site) -> None:
     """OneHotEncoder of numbers: a one in the place of the category."""
     keys = np.array(site.attr("cats_int64s", ()), np.int64)
     if not keys.size:
-        raise Refusal("expected categories that are numbers, got texts or none")
+        raise Refusal(f"expected categories that are numbers, {_NO_NUMBERS}")
     if not site.attr("zeros", 1):
         raise Refusal("expected zeros = 1, got 0, with which other numbers are errors")
     x, shape = site.any_operand(0), site.shape(0)
@@ -189,7 +207,7 @@ def _listed(site: Site, what: str) -> Numbers:
         if listed.size and listed.dtype.kind in "fiub":
             whole = listed.dtype.kind != "f"
             return listed.astype(np.int64) if whole else listed.astype(np.float64)
-    raise Refusal(f"expected {what} that are numbers, got texts or none")
+    raise Refusal(f"expected {what} that are numbers, {_NO_NUMBERS}")
 
 
 def _default(site: Site, *, integers: bool) -> float:

@@ -24,15 +24,23 @@ Floats = npt.NDArray[np.float64]
 
 MODES = (*ORDERED, *UNORDERED)
 AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+EXTREMES = ("MIN", "MAX")
 POST_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 """By the numbers that TreeEnsemble has for them."""
+
+_NOT_WHOLE = (
+    "expected, of the MIN or MAX of several targets, values of each at every leaf: onnxruntime "
+    "passes over targets without a value"
+)
 
 
 def tree_ensemble_regressor(site: Site) -> None:
     """The aggregate of all trees' values for each target, plus base values."""
-    targets = int(site.attr("n_targets", 1))
+    targets, way = int(site.attr("n_targets", 1)), str(site.attr("aggregate_function", "SUM"))
     forest = _forest(site, "target", targets)
-    scores = _aggregated(site, forest, str(site.attr("aggregate_function", "SUM")))
+    if way in EXTREMES and len(_whole(site, "target")[1]) < targets > 1:
+        raise Refusal(_NOT_WHOLE)
+    scores = _aggregated(site, forest, way)
     base = _floats(site, "base_values")
     if len(base) not in (0, targets):
         raise Refusal(f"expected a base value for each of {targets} targets, got {len(base)}")
@@ -51,6 +59,8 @@ def tree_ensemble(site: Site) -> None:
     way, transform = int(site.attr("aggregate_function", 1)), int(site.attr("post_transform", 0))
     if not 0 <= way < len(AGGREGATES) or not 0 <= transform < len(POST_TRANSFORMS):
         raise Refusal(f"expected a known aggregate and post_transform, got {way} and {transform}")
+    if AGGREGATES[way] in EXTREMES and targets > 1:
+        raise Refusal(_NOT_WHOLE)
     scores = _aggregated(site, _forest_of_opset_5(site, targets), AGGREGATES[way])
     done = transformed(site, scores, POST_TRANSFORMS[transform])
     site.graph.alias(site.node.outputs[0], done)
@@ -265,22 +275,24 @@ def _aggregated(site: Site, forest: Forest, way: str) -> str:
     ]
     attrs = {"trees": known.trees, "depth": known.depth}
     leaves = site.step("trees", "leaves", x, *columns, **attrs)
-    if way in ("MIN", "MAX") and site.graph.shape(leaves)[2] == 1:
+    if way in EXTREMES:
         return _extreme(site, leaves, least=way == "MIN")
     if way == "AVERAGE":
         return site.step("reduce_mean", "mean", leaves, axes=(1,), keepdims=False)
     if way != "SUM":
-        raise Refusal(f"expected SUM or AVERAGE as aggregate of several targets, got {way}")
+        raise Refusal(f"expected one of {', '.join(AGGREGATES)} as aggregate_function, got {way}")
     return site.step("reduce_sum", "sum", leaves, axes=(1,), keepdims=False)
 
 
 def _extreme(site: Site, leaves: str, *, least: bool) -> str:
-    """The least or the greatest of the trees' values, [samples, 1]."""
-    samples, trees, _ = site.graph.shape(leaves)
-    flat = reshaped(site, leaves, (1, samples, trees))
+    """The least or the greatest of the trees' values for each target, [samples, targets]."""
+    samples, trees, targets = site.graph.shape(leaves)
+    turned = site.step("transpose", "turned", leaves, perm=(0, 2, 1)) if targets > 1 else leaves
+    flat = reshaped(site, turned, (1, samples * targets, trees))
     flat = site.step("neg", "negative", flat) if least else flat
     window = {"kernel": (trees,), "strides": (trees,), "dilations": (1,), "pads": (0, 0)}
-    top = reshaped(site, site.step("max_pool", "extreme", flat, **window), (samples, 1))
+    found = site.step("max_pool", "extreme", flat, **window)
+    top = reshaped(site, found, (samples, targets))
     return site.step("neg", "least", top) if least else top
 
 
