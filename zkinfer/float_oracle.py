@@ -66,7 +66,9 @@ class FloatOracle:
 
     def run_all(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Every tensor that a node computes, by name. Raises UsageError like `run`."""
-        return self._run([value.name for value in self._session.get_outputs()], inputs)
+        made = self._session.get_outputs()
+        tensors = [value.name for value in made if value.type.startswith("tensor(")]
+        return self._run(tensors, inputs)
 
     def _run(self, names: list[str], inputs: Mapping[str, Array]) -> dict[str, Array]:
         feeds = {name: np.asarray(value, dtype=self._types[name]) for name, value in inputs.items()}

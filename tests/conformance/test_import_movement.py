@@ -135,3 +135,45 @@ def test_pad(opset: int) -> None:
     if opset >= 18:
         axes = {"pads": ints(1, 2), "value": np.float32(3), "axes": ints(-1)}
         one("Pad", (3, 4), axes, opset)
+
+
+SEQUENCES = {
+    "entries": [node("SplitToSequence", "x", "s", axis=1, keepdims=0)],
+    "pairs": [node("SplitToSequence", "x two", "s", axis=-1)],
+    "sizes": [node("SplitToSequence", "x sizes", "s", axis=1)],
+    "built": [
+        node("SequenceEmpty", "", "e", name="make e"),
+        node("SequenceInsert", "e x", "a", name="make a"),
+        node("SequenceConstruct", "x x", "b", name="make b"),
+        node("SequenceInsert", "a z zero", "c", name="make c"),
+        node("SequenceInsert", "c z", "d", name="make d"),
+        node("SequenceErase", "d", "f", name="make f"),
+        node("SequenceErase", "f zero", "g", name="make g"),
+        node("SequenceInsert", "g z", "s", name="make s"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+@pytest.mark.parametrize("new_axis", [0, 1])
+def test_sequences(name: str, new_axis: int) -> None:
+    """One entry of a sequence and, where all have one shape, what joins them."""
+    constants = {"two": np.int64(2), "sizes": np.int64([1, 1, 3]), "zero": np.int64(0)}
+    ends = [node("SequenceAt", "s last", "end")]
+    if name in ("entries", "built") or not new_axis:
+        axis = 0 if name in ("entries", "built") else 1
+        ends.append(node("ConcatFromSequence", "s", "j", axis=axis, new_axis=new_axis))
+    inputs = dict.fromkeys(("x", "z")[: 1 + (name == "built")], (2, 5))
+    outputs = [end.output[0] for end in ends]
+    constants["last"] = np.int64(-1)
+    agrees(model([*SEQUENCES[name], *ends], inputs, constants, outputs=outputs))
+
+
+def test_length_of_a_sequence() -> None:
+    made = [
+        node("SplitToSequence", "x", "s", axis=1),
+        node("SequenceLength", "s", "n"),
+        node("Cast", "n", "f", to=1),
+        node("Mul", "x f"),
+    ]
+    agrees(model(made, {"x": (2, 5)}))

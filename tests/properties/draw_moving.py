@@ -1,6 +1,7 @@
 """How nodes that move entries are drawn: shapes, axes, slices, joins, padding."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -329,8 +330,45 @@ def cast(d: Drawing) -> None:
         d.emit("Cast", y.name, to=own)
 
 
+def sequence(d: Drawing) -> None:
+    """A sequence of parts or copies of a tensor, perhaps changed, and what is made of it."""
+    c, x = d.choices, d.of_rank(1, 2, 3)
+    if d.version < 11:
+        raise Rejected("opsets without sequences")
+    axis = c.integer(-x.rank, x.rank - 1)
+    kind = c.one(("entries", "parts", "copies"))
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
+    if kind == "copies" and c.chance(30):
+        steps += [("SequenceEmpty", [], {}), ("SequenceInsert", ["$0", x.name], {})]
+    elif kind == "copies":
+        steps.append(("SequenceConstruct", [x.name] * c.integer(1, 3), {}))
+    elif kind == "parts":
+        size = d.constant(np.array(c.integer(1, x.shape[axis]), np.int64))
+        steps.append(("SplitToSequence", [x.name, size], {"axis": axis}))
+    else:
+        steps.append(("SplitToSequence", [x.name], {"axis": axis, "keepdims": c.one((1, 0))}))
+    place = d.constant(np.array(c.one((0, -1)), np.int64))
+    if c.chance(30):
+        steps.append(("SequenceErase", [f"${len(steps) - 1}", *c.one(([], [place]))], {}))
+    if c.chance(30):
+        others = [("SequenceAt", [f"${len(steps) - 1}", place], {})]
+        others.append(("SequenceInsert", [f"${len(steps) - 1}", f"${len(steps)}"], {}))
+        steps += others
+    if c.chance(20):
+        steps.append(("SequenceLength", [f"${len(steps) - 1}"], {}))
+        steps.append(("Cast", [f"${len(steps) - 1}"], {"to": TensorProto.FLOAT}))
+        steps.append(("Mul", [x.name, f"${len(steps) - 1}"], {}))
+    elif c.chance(50):
+        steps.append(("SequenceAt", [f"${len(steps) - 1}", place], {}))
+    else:
+        attrs = {"axis": c.integer(0, x.rank - 1), "new_axis": c.one((0, 1))}
+        steps.append(("ConcatFromSequence", [f"${len(steps) - 1}"], attrs))
+    d.emit_chain(steps)
+
+
 MOVING: dict[str, Callable[[Drawing], None]] = {
     "reshape": reshape,
+    "sequence": sequence,
     "view": view,
     "flatten": flatten,
     "squeeze": squeeze,

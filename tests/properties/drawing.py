@@ -260,24 +260,45 @@ class Drawing:
         node = helper.make_node(
             op, list(inputs), outputs, self._node_name(op, outputs[0]), domain=domain, **attrs
         )
-        arrays = self._run(node)
+        return self._added([node], outputs, most)
+
+    def emit_chain(self, steps: Sequence[tuple[str, Sequence[str], dict[str, Any]]]) -> Tensor:
+        """Nodes of which the last makes a tensor, and the others what only these read: `$0` is
+        what the first makes. Raises Rejected.
+        """
+        made: list[str] = []
+        nodes = []
+        for op, inputs, attrs in steps:
+            names = [made[int(name[1:])] if name.startswith("$") else name for name in inputs]
+            made.append(self.name(op))
+            title = self._node_name(op, made[-1])
+            nodes.append(helper.make_node(op, names, [made[-1]], title, **attrs))
+        return self._added(nodes, made[-1:], LARGEST_VALUE)[0]
+
+    def _added(
+        self, nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], most: float | None
+    ) -> list[Tensor]:
+        """Nodes that make these outputs. Raises Rejected."""
+        arrays = self._run(nodes, outputs)
         for array in arrays:
             if not array.size or array.size > LARGEST or array.ndim > MOST_AXES:
                 raise Rejected("an empty or large tensor")
             known = array.dtype.kind == "f" and most is not None
             if known and not np.abs(array).max() <= most:
                 raise Rejected("large values")
-        self.nodes.append(node)
+        self.nodes.extend(nodes)
         tensors = [Tensor(name, array) for name, array in zip(outputs, arrays, strict=True)]
         self.pool.extend(tensors)
         return tensors
 
-    def _run(self, node: onnx.NodeProto) -> list[Array]:
-        """The node's outputs by onnxruntime."""
+    def _run(self, nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> list[Array]:
+        """What nodes make, by onnxruntime."""
         values = {tensor.name: tensor.value for tensor in self.pool} | self.weights
-        inside = [a.g for a in node.attribute if a.HasField("g")]
+        inside = [a.g for node in nodes for a in node.attribute if a.HasField("g")]
         read = {name for graph in inside for inner in graph.node for name in inner.input}
-        names = [*filter(None, node.input), *sorted(read & values.keys() - {*node.input})]
+        made = {name for node in nodes for name in node.output}
+        given = dict.fromkeys(n for node in nodes for n in node.input if n and n not in made)
+        names = [*given, *sorted(read & values.keys() - given.keys())]
         feeds = {name: values[name] for name in names}
         infos = [
             helper.make_tensor_value_info(
@@ -285,8 +306,8 @@ class Drawing:
             )
             for name, array in feeds.items()
         ]
-        outputs = [helper.make_empty_tensor_value_info(name) for name in node.output]
-        model = finished(helper.make_graph([node], "node", infos, outputs), self.version)
+        wanted = [helper.make_empty_tensor_value_info(name) for name in outputs]
+        model = finished(helper.make_graph(list(nodes), "node", infos, wanted), self.version)
         return run(session(model), feeds)
 
     # operands

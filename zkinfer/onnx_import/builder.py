@@ -22,6 +22,10 @@ MOST_STEPS = 1 << 28
 """The most multiplications of one operator on constants."""
 
 
+Item = tuple[str, bool]
+"""A tensor in a sequence, and whether it depends on an input and holds integers."""
+
+
 class Builder:
     """Tensors and nodes so far.
 
@@ -30,7 +34,8 @@ class Builder:
     the ONNX names of those that hold integers. narrow: of these, the ones of types that wrap around
     at less than 2^31 or below zero. used: the ONNX names that a node or the graph's outputs read.
     allowance: for new constants. alike: what stands for tensors that shall have one format.
-    makers: by ONNX name, the node that makes it, of those that are converted.
+    makers: by ONNX name, the node that makes it, of those that are converted. sequences: by ONNX
+    name, what is in it.
     inlined: how many nodes bodies held. loops: how many loops are being unrolled, one in another;
     tensors of nodes of one name in them are alike.
     """
@@ -53,6 +58,7 @@ class Builder:
         self.used = set(used)
         self.allowance = allowance
         self.makers: dict[str, OnnxNode] = {}
+        self.sequences: dict[str, tuple[Item, ...]] = {}
         self.inlined = 0
         self.loops = 0
         self._sources: dict[str, str] = {}

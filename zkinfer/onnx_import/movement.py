@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from zkinfer.onnx_import.builder import Converters, Site, axes_in, axis_in
-from zkinfer.onnx_import.moves import slice_attrs
+from zkinfer.onnx_import.moves import MAX_PARTS, end_to_end, slice_attrs
 from zkinfer.onnx_import.node import Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -80,6 +80,8 @@ def concat(site: Site) -> None:
     parts = [index for index in range(len(site.node.inputs)) if prod(site.shape(index))]
     integral = [site.is_integral(index) for index in parts if not site.is_constant(index)]
     operands = [site.any_operand(index) for index in parts]
+    if len(operands) > MAX_PARTS:
+        operands = [end_to_end(site, operands, axis)]
     if len(operands) == 1:
         site.graph.alias(site.node.outputs[0], operands[0])
     else:
