@@ -94,7 +94,7 @@ def hardmax(site: Site) -> None:
         x, axis = reshaped(site, x, (prod(shape[:axis]), prod(shape[axis:]))), 1
     own = site.graph.shape(x)
     if own[axis] == 1:
-        site.keep(site.weight("ones", np.ones(shape)))
+        site.keep(reshaped(site, site.step("clip", "ones", x, low=1.0, high=1.0), shape))
         return
     numbers = site.weight("numbers", np.arange(own[axis]))
     place = site.step("arg_max", "place", x, numbers, axes=(axis,), keepdims=False)

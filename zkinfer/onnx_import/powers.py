@@ -91,7 +91,9 @@ def _exponent(site: Site) -> str:
 
 def _different(site: Site, x: str, exponents: npt.NDArray[Any], shape: tuple[int, ...]) -> str:
     """x to powers that differ from entry to entry."""
-    y = expanded(site, site.weight("one", np.ones(())), shape) if not exponents.any() else ""
+    y = ""
+    if not exponents.any():
+        y = expanded(site, site.step("clip", "ones", x, low=1.0, high=1.0), shape)
     for least in range(1, int(exponents.max(initial=0)) + 1):
         more = exponents >= least
         factor = x
