@@ -216,6 +216,8 @@ fn honest() -> (Vec<i64>, Instance) {
     let instance = Instance {
         public: vec![squares.clone()],
         sent: vec![vec![x], vec![y.clone()], vec![y, squares]],
+        data: vec![],
+        opened: vec![],
     };
     (w, instance)
 }
@@ -228,9 +230,9 @@ struct Setup {
     rows: Vec<[u8; 32]>,
 }
 
-fn opened(weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]) -> Vec<Opened> {
+fn opened(weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]) -> Vec<Option<Opened>> {
     let (rows, blindings) = (rows.to_vec(), blindings.to_vec());
-    vec![Opened { arrays: vec![weights], rows, blindings }]
+    vec![Some(Opened { arrays: vec![weights], rows, blindings })]
 }
 
 fn setup(columns_log2: u8, omit: &str) -> Setup {
@@ -241,13 +243,14 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let opening = || opened(weights.clone(), &rows, &blindings);
     let prover = Prover::new(circuit.clone(), opening(), [7; 32]).unwrap();
     let unchecked = Prover::unchecked(circuit.clone(), opening(), [7; 32]).unwrap();
-    let verifier = Verifier::new(circuit.clone(), vec![rows.clone()]).unwrap();
+    let verifier = Verifier::new(circuit.clone(), vec![Some(rows.clone())]).unwrap();
     Setup { prover, unchecked, verifier, circuit, rows }
 }
 
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
-        let statement = Statement { kind: Kind::Proof, key_digest: &[7; 32], context, public };
+        let (kind, data) = (Kind::Proof, b"");
+        let statement = Statement { kind, key_digest: &[7; 32], context, public, data, rows: &[] };
         self.verifier.verify(&statement, proof)
     }
 }
@@ -298,7 +301,7 @@ fn another_statement_is_refused() {
     assert!(matches!(setup.verify(b"one", &changed, &proof), Err(Error::Statement(_))));
     let mut rows = setup.rows.clone();
     rows[0] = setup.rows[1];
-    let verifier = Verifier::new(setup.circuit.clone(), vec![rows]).unwrap();
+    let verifier = Verifier::new(setup.circuit.clone(), vec![Some(rows)]).unwrap();
     let other = Setup { verifier, ..setup };
     assert!(other.verify(b"one", &public, &proof).is_err());
 }
@@ -306,8 +309,9 @@ fn another_statement_is_refused() {
 #[test]
 fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
     let setup = setup(4, "");
-    let refused =
-        |rows: &[[u8; 32]]| Verifier::new(setup.circuit.clone(), vec![rows.to_vec()]).unwrap_err();
+    let refused = |rows: &[[u8; 32]]| {
+        Verifier::new(setup.circuit.clone(), vec![Some(rows.to_vec())]).unwrap_err()
+    };
     assert!(matches!(refused(&setup.rows[1..]), Error::Statement(_)));
     assert!(matches!(refused(&vec![[1; 32]; setup.rows.len()]), Error::Statement(_)));
 }
