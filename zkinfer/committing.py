@@ -1,0 +1,163 @@
+"""Committing to data: the numbers' scales, then the rows' commitments.
+
+Numbers lie within the next power of two above the largest of their column, with a sign where there
+are negative ones, and have as many bits as tell all of them exactly, up to a limit. That much of
+the data is public. Columns are those of the last axis, where numbers are not whole by their type
+and a record is a list; else a tensor has one scale.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.data import DataCommitment, DataOpening, commit_records
+from zkinfer.description import MAX_ENTRIES, MAX_NAME, MAX_TENSORS, DataTensor, Description
+from zkinfer.encoding import MAX_BITS, MAX_COLUMNS
+from zkinfer.errors import UsageError
+from zkinfer.progress import Report
+from zkinfer.records import RecordGrid
+
+Array = npt.NDArray[Any]
+
+DEFAULT_BITS = 24
+"""Most bits of a number that is not whole by its type: those of a float32."""
+
+DEFAULT_NAME = "data"
+CHUNK_CELLS = 1 << 21
+"""Cells that are worked on at a time."""
+
+
+def commit(
+    data: object,
+    *,
+    bits: int | None = None,
+    like: DataCommitment | None = None,
+    progress: Report | None = None,
+) -> tuple[DataCommitment, DataOpening]:
+    """Commits to records, apart from any model.
+
+    data: an array of integers or floats, a table with named columns, or {input name: array}, with
+    the records along the first axis. bits: of a number, at most; 24 by default, and as many as it
+    takes for arrays of integers. Numbers that have more are rounded, half to even. like: a
+    commitment whose scales and ranges are to be taken over, so that keys for it take this one too.
+
+    Raises UsageError for what is no such data, NaN and infinity, and numbers out of range.
+    """
+    arrays, columns = _arrays(data)
+    if bits is not None and (isinstance(bits, bool) or not 1 <= bits <= MAX_BITS):
+        raise UsageError(f"a number has 1 to {MAX_BITS} bits, got {bits}")
+    if like is not None and bits is not None:
+        raise UsageError("the bits are those of the data that these are to be like; leave one out")
+    if like is None:
+        tensors = tuple(_fitting(name, array, bits) for name, array in arrays.items())
+    else:
+        tensors, columns = _taken(arrays, like), like.description.columns
+    count = len(next(iter(arrays.values())))
+    description = Description(count, tensors, columns)
+    kept = [np.empty((count, *tensor.shape), tensor.kind) for tensor in tensors]
+    grids = tuple(RecordGrid.of(tensor.shape) for tensor in tensors)
+    rows, blinds = bytearray(), bytearray()
+    step = max(1, CHUNK_CELLS // sum(grid.rows * grid.width for grid in grids))
+    for start in range(0, count, step):
+        if progress is not None:
+            progress(f"committing to record {start} of {count}")
+        part = slice(start, start + step)
+        for tensor, whole, array in zip(tensors, kept, arrays.values(), strict=True):
+            whole[part] = tensor.integers(array[part], start)
+        made, used = commit_records(grids, [whole[part] for whole in kept])
+        rows += made
+        blinds += used
+    commitment = DataCommitment(description, bytes(rows))
+    return commitment, DataOpening(commitment, tuple(kept), bytes(blinds))
+
+
+def _arrays(data: object) -> tuple[dict[str, Array], tuple[str, ...]]:
+    """The arrays by tensor, and the names of the columns of a table."""
+    columns: tuple[str, ...] = ()
+    if hasattr(data, "columns"):
+        columns = tuple(str(name) for name in data.columns)
+    given = dict(data) if isinstance(data, Mapping) else {DEFAULT_NAME: data}
+    if not 0 < len(given) <= MAX_TENSORS:
+        raise UsageError(f"a record is made of 1 to {MAX_TENSORS} tensors, got {len(given)}")
+    arrays: dict[str, Array] = {}
+    for name, value in given.items():
+        try:
+            array = np.asarray(value)
+        except (ValueError, OverflowError) as error:
+            raise UsageError(f"{name} is no array: its rows differ in length or depth") from error
+        if not isinstance(name, str) or not 0 < len(name.encode()) <= MAX_NAME:
+            raise UsageError(f"a tensor has a name of 1 to {MAX_NAME} bytes, got {name!r}")
+        if array.dtype.kind not in "iufb":
+            raise UsageError(f"{name} holds {array.dtype} values; give integers or floats")
+        if not 0 < array.ndim <= 9 or not array.size or array[0].size > MAX_ENTRIES:
+            raise UsageError(
+                f"{name} has shape {array.shape}; expected records along the first axis, "
+                f"at least one, of 1 to {MAX_ENTRIES} numbers and at most 8 axes"
+            )
+        arrays[name] = array
+    counts = {name: len(array) for name, array in arrays.items()}
+    if len(set(counts.values())) > 1:
+        raise UsageError(f"the tensors have different numbers of records: {counts}")
+    return arrays, columns
+
+
+def _taken(arrays: Mapping[str, Array], like: DataCommitment) -> tuple[DataTensor, ...]:
+    """The tensors of another commitment, if these arrays fit them."""
+    tensors = like.description.by_input({name: a.shape[1:] for name, a in arrays.items()})
+    return tuple(tensors.values())
+
+
+def _fitting(name: str, array: Array, bits: int | None) -> DataTensor:
+    """How the numbers of an array are integers."""
+    shape = array.shape[1:]
+    whole = array.dtype.kind != "f"
+    by_column = not whole and len(shape) == 1 and shape[0] <= MAX_COLUMNS
+    most, least, lowest = _extremes(name, array, by_column=by_column)
+    exponents = np.frexp(np.maximum(most, -least))[1].astype(np.int64)
+    signed = least < 0
+    needed = int((exponents + signed - np.minimum(lowest, 0)).max())
+    width = min(max(needed, 1), bits or (MAX_BITS if whole else DEFAULT_BITS))
+    # Where the largest number of a column rounds up to a power of two, it takes one more.
+    scales = width - exponents - signed
+    ends = np.rint(np.ldexp([most, least], scales))
+    full = (ends[0] >= 2.0 ** (width - signed)) | (ends[1] < -(2.0 ** (width - 1)) * signed)
+    scales = np.clip(scales - full, -256, 256)
+    return DataTensor(
+        name,
+        shape,
+        0 if by_column else None,
+        tuple(int(scale) for scale in scales),
+        tuple(bool(sign) for sign in signed),
+        width,
+    )
+
+
+def _extremes(name: str, array: Array, *, by_column: bool) -> tuple[Array, Array, Array]:
+    """By column the greatest and the least number, and the power of two of the lowest bit."""
+    columns = array.shape[1] if by_column else 1
+    most, least = np.full(columns, -np.inf), np.full(columns, np.inf)
+    lowest = np.full(columns, 0.0)
+    for start, part in _parts(array):
+        numbers = part.astype(np.float64).reshape(-1, columns)
+        if not np.isfinite(numbers).all():
+            place = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
+            number, *index = (int(i) for i in place)
+            raise UsageError(
+                f"record {start + number}, {name} at index {tuple(index)} is "
+                f"{part[(number, *index)]}; expected a number"
+            )
+        most, least = np.maximum(most, numbers.max(axis=0)), np.minimum(least, numbers.min(axis=0))
+        mantissas, powers = np.frexp(numbers)
+        whole = np.ldexp(mantissas, 53).astype(np.int64)
+        last = np.log2(np.maximum(whole & -whole, 1).astype(np.float64)) - 53 + powers
+        lowest = np.minimum(lowest, np.where(whole == 0, 0, last).min(axis=0))
+    return most, least, lowest.astype(np.int64)
+
+
+def _parts(array: Array) -> Iterator[tuple[int, Array]]:
+    """Pieces of an array, with the number of their first record."""
+    step = max(1, CHUNK_CELLS // max(array[0].size, 1))
+    for start in range(0, len(array), step):
+        yield start, array[start : start + step]
