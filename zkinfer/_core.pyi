@@ -89,8 +89,8 @@ class Prover:
         """The body of a proof, or of a certificate, for one witness.
 
         committed: the segments that the prover was made without; data: what names them in the
-        statement. Raises RefusedError naming the block, before anything is released, when the witness does not
-        satisfy it.
+        statement. Raises RefusedError naming the block, before anything is released, when the
+        witness does not satisfy it.
         """
 
     @property

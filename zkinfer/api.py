@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
+from zkinfer.committed_input import record_inputs, record_name
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
@@ -147,7 +148,8 @@ def compile(
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
     "public", or "label" for the index of the largest score only. weights: "hidden" (committed) or
     "public". data: with input="committed", a commitment to data; the network reads numbers at its
-    scales, so the key takes every other one that has the same. force_memory: whether to compile what takes more memory to prove than this machine has.
+    scales, so the key takes every other one that has the same. force_memory: whether to compile
+    what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
@@ -223,10 +225,11 @@ def prove(
 
     x: an array of integers or floats, or {input name: array}, of the shapes in the key. data,
     record: in place of x, for a network compiled with input="committed", the opening of a data
-    commitment and the number of the record. context: bytes that the proof is bound to. allow_saturation: whether values may saturate: be cut to the
-    ranges that calibration found, which the float model does not do. Raises UsageError when the
-    input has the wrong names, shape or type, holds NaN or infinity, leaves the declared domain, or
-    makes values saturate unless that is allowed.
+    commitment and the number of the record. context: bytes that the proof is bound to.
+    allow_saturation: whether values may saturate: be cut to the ranges that calibration found,
+    which the float model does not do. Raises UsageError when the input has the wrong names, shape
+    or type, holds NaN or infinity, leaves the declared domain, or makes values saturate unless that
+    is allowed.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
@@ -292,7 +295,7 @@ def verify(
             f"the proof is bound to {_shown(proof.context)}, expected {_shown(context)}"
         )
     graph = verifying_key.graph
-    named = _named(graph, proof, data, any_data=any_data)
+    named = record_name(graph, proof, data, any_data=any_data)
     public = _public_values(graph, proof.public_values)
     transparent.verify(
         verifying_key.verifier,
@@ -310,77 +313,14 @@ def verify(
         classes={name: np.array(graph.classes[name])[outputs[name]] for name in graph.classes},
         inputs=_numbers(graph, inputs) if inputs else None,
         inputs_fixed=inputs or None,
-        record=named and VerifiedRecord(named.number, named.digest.hex(), checked=data is not None),
+        record=None
+        if named is None
+        else VerifiedRecord(named.number, named.digest.hex(), checked=data is not None),
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
         key_digest=verifying_key.digest,
     )
-
-
-def record_inputs(graph: FixedGraph, data: DataOpening, number: int) -> dict[str, Integers]:
-    """A record as the inputs of a network. Raises UsageError where it cannot be."""
-    check_scales(graph, data.commitment.description)
-    arrays = zip(graph.inputs, data.record(number), strict=True)
-    inputs = {name: array.reshape(graph.tensors[name].shape) for name, array in arrays}
-    for name, array in inputs.items():
-        encoding = graph.encoding(name)
-        outside = (array < encoding.low) | (array > encoding.high)
-        if outside.any():
-            index = tuple(int(i) for i in np.argwhere(outside)[0])
-            raise UsageError(
-                f"record {number} leaves the network's domain: {name} at index {index} is "
-                f"{encoding.numbers(array)[index]:g}; compile with a commitment whose ranges "
-                "cover it"
-            )
-    return inputs
-
-
-def check_scales(graph: FixedGraph, description: Description) -> None:
-    """Raises UsageError unless a network reads these records, entry by entry, at their scales."""
-    shapes = {name: graph.tensors[name].shape for name in graph.inputs}
-    for name, tensor in description.by_input(shapes).items():
-        mine = np.broadcast_to(graph.encoding(name).scale, shapes[name])
-        theirs = np.broadcast_to(tensor.encoding.scale, tensor.shape).reshape(shapes[name])
-        if (mine != theirs).any():
-            index = tuple(int(i) for i in np.argwhere(mine != theirs)[0])
-            raise UsageError(
-                f"the data have other scales than the network's input {name}: at index {index} "
-                f"2^-{theirs[index]}, expected 2^-{mine[index]}; commit to them like the data that "
-                "the key was compiled with, or compile with this commitment"
-            )
-
-
-def _named(
-    graph: FixedGraph, proof: Proof, data: DataCommitment | None, *, any_data: bool
-) -> RecordName | None:
-    """The record that a proof names, checked against the data that it must be of.
-
-    Raises UsageError where data are needed, or not, and VerificationError otherwise.
-    """
-    if graph.input_mode != "committed":
-        if data is not None or any_data:
-            raise UsageError(f"this key is about a {graph.input_mode} input, not about data")
-        if proof.record is not None:
-            raise VerificationError("the proof names a record, and its key is not about data")
-        return None
-    if (data is None) == (not any_data):
-        raise UsageError(
-            "say which data the record must be of (--data X.commitment), or that any will do "
-            "(--any-data)"
-        )
-    named = proof.record
-    if named is None:
-        raise VerificationError("the proof names no record")
-    if data is not None:
-        check_scales(graph, data.description)
-        if named.digest != data.digest_bytes:
-            raise VerificationError(
-                f"the proof is about the data {named.digest.hex()}, not about {data.digest}"
-            )
-        if named.number >= len(data) or named.rows != data.record_rows(named.number):
-            raise VerificationError(f"record {named.number} of the data has other rows")
-    return named
 
 
 def check_folder(folder: StrPath, *, force: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The command line: zkinfer compile, prove, verify, inspect, estimate, demo.
+"""The command line: zkinfer compile, prove, verify, inspect, estimate, commit, reveal, demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
@@ -100,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(verbs)
     _add_inspect(verbs)
     _add_estimate(verbs)
+    _add_commit(verbs)
+    _add_reveal(verbs)
     _add_demo(verbs)
     return parser
 
@@ -171,9 +173,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input",
-        metavar="hidden|public",
+        metavar="hidden|public|committed",
         default="hidden",
-        help="whether a proof shows the input (default hidden)",
+        help="whether a proof shows the input, or says which record of data it is (default hidden)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="X.commitment",
+        help="with --input committed: a commitment to data like those that proofs will be about",
     )
     parser.add_argument(
         "--output",
@@ -192,7 +199,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_prove(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "prove", "Prove the prediction for one input.")
     parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
-    parser.add_argument("input", metavar="INPUT", help=".npy, .npz, .json or - (standard input)")
+    parser.add_argument(
+        "input", metavar="INPUT", nargs="?", help=".npy, .npz, .json or - (standard input)"
+    )
+    parser.add_argument("--data", metavar="X.opening", help="the data that a record is taken of")
+    parser.add_argument("--record", metavar="N", type=int, help="the number of the record, from 0")
     parser.add_argument(
         "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
     )
@@ -207,9 +218,17 @@ def _add_prove(verbs: "Verbs") -> None:
 
 
 def _add_verify(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "verify", "Check a proof and print what it proves.")
-    parser.add_argument("key", metavar="VERIFYING.key", help="the public key that compile wrote")
-    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof to check")
+    parser = _add_verb(verbs, "verify", "Check a proof, or a revealed record, and say what it is.")
+    parser.add_argument(
+        "key", metavar="VERIFYING.key", help="the public key, or of a record the X.commitment"
+    )
+    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof, or the record, to check")
+    parser.add_argument(
+        "--data", metavar="X.commitment", help="the data that a proof's record must be of"
+    )
+    parser.add_argument(
+        "--any-data", action="store_true", help="take a record of no matter which data"
+    )
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -224,6 +243,41 @@ def _add_inspect(verbs: "Verbs") -> None:
     parser.add_argument("file", metavar="FILE", help="a key or a proof")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_inspect)
+
+
+def _add_commit(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "commit", "Commit to data, before and apart from any model.")
+    parser.add_argument(
+        "data",
+        metavar="DATA",
+        help="records along the first axis: .npy, .npz, .json, .csv with names, or -",
+    )
+    parser.add_argument(
+        "-o",
+        dest="name",
+        metavar="NAME",
+        required=True,
+        help="writes NAME.commitment, NAME.opening",
+    )
+    parser.add_argument("--bits", metavar="B", type=int, help="most bits of a number (default 24)")
+    parser.add_argument(
+        "--like", metavar="X.commitment", help="take over the scales and ranges of this one"
+    )
+    parser.add_argument("--force", action="store_true", help="replace existing files")
+    parser.set_defaults(command=_commit)
+
+
+def _add_reveal(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "reveal", "Show one record of data, and nothing of the others.")
+    parser.add_argument("opening", metavar="X.opening", help="the secret file that commit wrote")
+    parser.add_argument(
+        "--record", metavar="N", type=int, required=True, help="the number of the record, from 0"
+    )
+    parser.add_argument(
+        "-o", dest="revealed", metavar="FILE", required=True, help="where to write the record"
+    )
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    parser.set_defaults(command=_reveal)
 
 
 def _add_demo(verbs: "Verbs") -> None:
@@ -257,6 +311,7 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """How a model is compiled, as the functions of the API take it."""
+    from zkinfer.data import DataCommitment
     from zkinfer.inputs import read_input
 
     shapes = dict(arguments.shape)
@@ -270,6 +325,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "input": arguments.input,
         "output": arguments.output,
         "weights": arguments.weights,
+        "data": arguments.data and DataCommitment.load(arguments.data),
     }
 
 
@@ -295,6 +351,7 @@ def _compile(arguments: argparse.Namespace) -> None:
 
 def _prove(arguments: argparse.Namespace) -> None:
     from zkinfer import api
+    from zkinfer.data import DataOpening
     from zkinfer.inputs import read_input
     from zkinfer.keys import ProvingKey
     from zkinfer.progress import progress_bar
@@ -304,11 +361,13 @@ def _prove(arguments: argparse.Namespace) -> None:
     with progress_bar(1 + api.PROVE_STAGES) as progress:
         progress("reading the key")
         key = ProvingKey.load(arguments.key)
-        value = read_input(arguments.input)
+        value = None if arguments.input is None else read_input(arguments.input)
         context = _context(arguments.context)
         proof = api.prove(
             key,
             value,
+            data=arguments.data and DataOpening.load(arguments.data),
+            record=arguments.record,
             context=context,
             allow_saturation=arguments.allow_saturation,
             progress=progress,
@@ -319,15 +378,26 @@ def _prove(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from zkinfer import api
+    from zkinfer.data import DataCommitment
     from zkinfer.files import NewFile, check_free, write_files
     from zkinfer.keys import VerifyingKey
 
+    if _is_commitment(arguments.key):
+        _verify_record(arguments)
+        return
     if arguments.html:
         check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
+    data = arguments.data and DataCommitment.load(arguments.data)
     try:
         proof = _load_proof(arguments.proof)
-        verified = api.verify(key, proof, context=_context(arguments.context))
+        verified = api.verify(
+            key,
+            proof,
+            context=_context(arguments.context),
+            data=data,
+            any_data=arguments.any_data,
+        )
     except VerificationError as error:
         if arguments.json:
             _print(json.dumps({"valid": False, "error": str(error)}))
@@ -338,6 +408,8 @@ def _verify(arguments: argparse.Namespace) -> None:
         command = shlex.join(
             ["zkinfer", "verify", arguments.key, arguments.proof]
             + (["--context", arguments.context] if arguments.context else [])
+            + (["--data", arguments.data] if arguments.data else [])
+            + (["--any-data"] if arguments.any_data else [])
         )
         page = render_verdict(verified, key.graph, command)
         write_files([NewFile(arguments.html, page.encode())])
@@ -346,6 +418,75 @@ def _verify(arguments: argparse.Namespace) -> None:
         _print(json.dumps(statement))
     else:
         _print("valid: the proof verifies", *_lines(statement, skip=("valid",)))
+
+
+def _is_commitment(path: str) -> bool:
+    """Whether a file is, by its head, a data commitment."""
+    from zkinfer import container
+    from zkinfer.files import read_head
+
+    return read_head(path, container.MAGIC_SIZE) == container.DATA_COMMITMENT.magic
+
+
+def _verify_record(arguments: argparse.Namespace) -> None:
+    """Verifies a revealed record of a data commitment."""
+    from zkinfer.data import DataCommitment, RevealedRecord
+
+    if arguments.context or arguments.data or arguments.any_data or arguments.html:
+        raise UsageError("a record is verified against its data commitment, without options")
+    commitment = DataCommitment.load(arguments.key)
+    revealed = RevealedRecord.load(arguments.proof)
+    try:
+        numbers = commitment.verify(revealed)
+    except VerificationError as error:
+        if arguments.json:
+            _print(json.dumps({"valid": False, "error": str(error)}))
+        raise
+    columns = commitment.description.columns
+    statement = {
+        "valid": True,
+        "record": revealed.number,
+        "data_digest": commitment.digest,
+        "numbers": {name: array.tolist() for name, array in numbers.items()},
+        **({"columns": list(columns)} if columns else {}),
+    }
+    if arguments.json:
+        _print(json.dumps(statement))
+    else:
+        _print("valid: this is a record of the data", *_lines(statement, skip=("valid",)))
+
+
+def _commit(arguments: argparse.Namespace) -> None:
+    from zkinfer.committing import commit
+    from zkinfer.data import DataCommitment
+    from zkinfer.files import SECRET_MODE, NewFile, check_free, check_parent, write_files
+    from zkinfer.inputs import read_data
+
+    paths = [f"{arguments.name}.commitment", f"{arguments.name}.opening"]
+    for path in paths:
+        check_parent(path)
+        check_free(path, lambda _: arguments.force)
+    like = arguments.like and DataCommitment.load(arguments.like)
+    commitment, opening = commit(read_data(arguments.data), bits=arguments.bits, like=like)
+    write_files(
+        [
+            NewFile(paths[0], commitment.to_bytes()),
+            NewFile(paths[1], opening.to_bytes(), SECRET_MODE),
+        ]
+    )
+    _print(
+        f"commitment  {paths[0]} ({len(commitment)} records)",
+        f"opening     {paths[1]} (secret)",
+        f"digest      {commitment.digest}",
+    )
+
+
+def _reveal(arguments: argparse.Namespace) -> None:
+    from zkinfer.data import DataOpening
+
+    opening = DataOpening.load(arguments.opening)
+    opening.reveal(arguments.record).save(arguments.revealed, force=arguments.force)
+    _print(f"record  {arguments.revealed} (record {arguments.record} of {len(opening)})")
 
 
 def _load_proof(path: Path) -> "Proof":
@@ -407,6 +548,10 @@ def _statement(verified: "Verified") -> dict[str, Any]:
     if verified.inputs is not None and verified.inputs_fixed is not None:
         statement["inputs"] = nested(verified.inputs)
         statement["inputs_fixed"] = nested(verified.inputs_fixed)
+    if verified.record is not None:
+        statement["record"] = verified.record.number
+        statement["data_digest"] = verified.record.data_digest
+        statement["data_checked"] = verified.record.checked
     return statement
 
 

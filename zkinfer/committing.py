@@ -7,6 +7,7 @@ and a record is a list; else a tensor has one scale.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def commit(
     data: an array of integers or floats, a table with named columns, or {input name: array}, with
     the records along the first axis. bits: of a number, at most; 24 by default, and as many as it
     takes for arrays of integers. Numbers that have more are rounded, half to even. like: a
-    commitment whose scales and ranges are to be taken over, so that keys for it take this one too.
+    commitment whose scales are to be taken over, so that keys for it take this one too.
 
     Raises UsageError for what is no such data, NaN and infinity, and numbers out of range.
     """
@@ -50,10 +51,14 @@ def commit(
         raise UsageError(f"a number has 1 to {MAX_BITS} bits, got {bits}")
     if like is not None and bits is not None:
         raise UsageError("the bits are those of the data that these are to be like; leave one out")
-    if like is None:
-        tensors = tuple(_fitting(name, array, bits) for name, array in arrays.items())
-    else:
-        tensors, columns = _taken(arrays, like), like.description.columns
+    known: Mapping[str, DataTensor] = {}
+    if like is not None:
+        shapes = {name: array.shape[1:] for name, array in arrays.items()}
+        known, columns = like.description.by_input(shapes), columns or like.description.columns
+    tensors = tuple(
+        _fitting(name, array, bits) if name not in known else _alike(known[name], array)
+        for name, array in arrays.items()
+    )
     count = len(next(iter(arrays.values())))
     description = Description(count, tensors, columns)
     kept = [np.empty((count, *tensor.shape), tensor.kind) for tensor in tensors]
@@ -103,10 +108,21 @@ def _arrays(data: object) -> tuple[dict[str, Array], tuple[str, ...]]:
     return arrays, columns
 
 
-def _taken(arrays: Mapping[str, Array], like: DataCommitment) -> tuple[DataTensor, ...]:
-    """The tensors of another commitment, if these arrays fit them."""
-    tensors = like.description.by_input({name: a.shape[1:] for name, a in arrays.items()})
-    return tuple(tensors.values())
+def _alike(tensor: DataTensor, array: Array) -> DataTensor:
+    """The tensor with its scales, and with the signs and bits that the numbers of an array take."""
+    if array.shape[1:] != tensor.shape:
+        raise UsageError(f"records have shape {array.shape[1:]}, expected {tensor.shape}")
+    most, least, _ = _extremes(tensor.name, array, tensor.axis)
+    with np.errstate(over="ignore"):
+        most, least = (np.rint(np.ldexp(end, tensor.scales)) for end in (most, least))
+    signed = least < 0
+    bits = int((np.frexp(np.maximum(most, -least))[1] + signed).max())
+    if bits > MAX_BITS:
+        raise UsageError(
+            f"at the scales that are to be taken over, {tensor.name} has integers of {bits} bits; "
+            f"at most {MAX_BITS} are supported"
+        )
+    return replace(tensor, signed=tuple(bool(sign) for sign in signed), bits=max(bits, 1))
 
 
 def _fitting(name: str, array: Array, bits: int | None) -> DataTensor:
@@ -114,7 +130,7 @@ def _fitting(name: str, array: Array, bits: int | None) -> DataTensor:
     shape = array.shape[1:]
     whole = array.dtype.kind != "f"
     by_column = not whole and len(shape) == 1 and shape[0] <= MAX_COLUMNS
-    most, least, lowest = _extremes(name, array, by_column=by_column)
+    most, least, lowest = _extremes(name, array, 0 if by_column else None)
     exponents = np.frexp(np.maximum(most, -least))[1].astype(np.int64)
     signed = least < 0
     needed = int((exponents + signed - np.minimum(lowest, 0)).max())
@@ -134,16 +150,19 @@ def _fitting(name: str, array: Array, bits: int | None) -> DataTensor:
     )
 
 
-def _extremes(name: str, array: Array, *, by_column: bool) -> tuple[Array, Array, Array]:
-    """By column the greatest and the least number, and the power of two of the lowest bit."""
-    columns = array.shape[1] if by_column else 1
+def _extremes(name: str, array: Array, axis: int | None) -> tuple[Array, Array, Array]:
+    """By column along an axis the greatest and the least number, and the lowest bit's power of two.
+
+    No bit counts as lower than a whole number's. Raises UsageError for NaN and infinity.
+    """
+    columns = 1 if axis is None else array.shape[axis + 1]
     most, least = np.full(columns, -np.inf), np.full(columns, np.inf)
     lowest = np.full(columns, 0.0)
     for start, part in _parts(array):
-        numbers = part.astype(np.float64).reshape(-1, columns)
+        numbers = np.moveaxis(part.astype(np.float64), -1 if axis is None else axis + 1, -1)
+        numbers = numbers.reshape(-1, columns)
         if not np.isfinite(numbers).all():
-            place = np.argwhere(~np.isfinite(part.astype(np.float64)))[0]
-            number, *index = (int(i) for i in place)
+            number, *index = (int(i) for i in np.argwhere(~np.isfinite(part.astype(np.float64)))[0])
             raise UsageError(
                 f"record {start + number}, {name} at index {tuple(index)} is "
                 f"{part[(number, *index)]}; expected a number"

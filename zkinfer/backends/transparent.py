@@ -75,7 +75,7 @@ def commit_rows(cells: Integers, blinds: bytes | None = None) -> tuple[bytes, by
     blindings are not as many canonical scalars.
     """
     try:
-        return _core.commit_rows(*_native([cells]), blinds)
+        return _core.commit_rows(np.ascontiguousarray(cells, dtype=np.int64), blinds)
     except RefusedError as error:
         raise FormatError(f"the rows cannot be committed to: {error}") from error
 
@@ -83,7 +83,8 @@ def commit_rows(cells: Integers, blinds: bytes | None = None) -> tuple[bytes, by
 def make_prover(circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes) -> Prover:
     """A prover that holds the circuit, its committed segments and the openings of their rows.
 
-    What it lacks of these `prove` is given each time. Raises FormatError, also when entries and blindings do not open the rows.
+    What it lacks of these `prove` is given each time. Raises FormatError, also when entries and
+    blindings do not open the rows.
     """
     try:
         return Prover(circuit, native_openings(committed), key_digest)

@@ -87,7 +87,7 @@ def quantize(
     names = (label_name(graph),) if output_mode == "label" else graph.outputs
     graph = prepare(graph, output_mode, hidden=hidden)
     data, data_range = _data(graph, calibration, input_range)
-    given = committed(graph, committed_data or {})
+    given = committed(graph, committed_data or {}, data)
     if given.table and data_range is not None:
         raise UsageError("data that are committed to by column need calibration data, not a range")
     table = {**(sizes(graph, data) if data_range is None else {}), **given.table}
