@@ -13,10 +13,12 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from zkinfer import data_verbs
 from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
@@ -100,8 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(verbs)
     _add_inspect(verbs)
     _add_estimate(verbs)
-    _add_commit(verbs)
-    _add_reveal(verbs)
+    _add_data_verbs(verbs)
     _add_demo(verbs)
     return parser
 
@@ -245,39 +246,13 @@ def _add_inspect(verbs: "Verbs") -> None:
     parser.set_defaults(command=_inspect)
 
 
-def _add_commit(verbs: "Verbs") -> None:
+def _add_data_verbs(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "commit", "Commit to data, before and apart from any model.")
-    parser.add_argument(
-        "data",
-        metavar="DATA",
-        help="records along the first axis: .npy, .npz, .json, .csv with names, or -",
-    )
-    parser.add_argument(
-        "-o",
-        dest="name",
-        metavar="NAME",
-        required=True,
-        help="writes NAME.commitment, NAME.opening",
-    )
-    parser.add_argument("--bits", metavar="B", type=int, help="most bits of a number (default 24)")
-    parser.add_argument(
-        "--like", metavar="X.commitment", help="take over the scales and ranges of this one"
-    )
-    parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.set_defaults(command=_commit)
-
-
-def _add_reveal(verbs: "Verbs") -> None:
+    data_verbs.add_commit(parser)
+    parser.set_defaults(command=lambda arguments: _print(*data_verbs.commit(arguments)))
     parser = _add_verb(verbs, "reveal", "Show one record of data, and nothing of the others.")
-    parser.add_argument("opening", metavar="X.opening", help="the secret file that commit wrote")
-    parser.add_argument(
-        "--record", metavar="N", type=int, required=True, help="the number of the record, from 0"
-    )
-    parser.add_argument(
-        "-o", dest="revealed", metavar="FILE", required=True, help="where to write the record"
-    )
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
-    parser.set_defaults(command=_reveal)
+    data_verbs.add_reveal(parser)
+    parser.set_defaults(command=lambda arguments: _print(*data_verbs.reveal(arguments)))
 
 
 def _add_demo(verbs: "Verbs") -> None:
@@ -382,26 +357,19 @@ def _verify(arguments: argparse.Namespace) -> None:
     from zkinfer.files import NewFile, check_free, write_files
     from zkinfer.keys import VerifyingKey
 
-    if _is_commitment(arguments.key):
-        _verify_record(arguments)
+    if data_verbs.is_commitment(arguments.key):
+        with _verdict_in_json(arguments):
+            said = data_verbs.verify_record(arguments)
+        _print_verdict("valid: this is a record of the data", said, arguments)
         return
     if arguments.html:
         check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
     data = arguments.data and DataCommitment.load(arguments.data)
-    try:
+    context = _context(arguments.context)
+    with _verdict_in_json(arguments):
         proof = _load_proof(arguments.proof)
-        verified = api.verify(
-            key,
-            proof,
-            context=_context(arguments.context),
-            data=data,
-            any_data=arguments.any_data,
-        )
-    except VerificationError as error:
-        if arguments.json:
-            _print(json.dumps({"valid": False, "error": str(error)}))
-        raise
+        verified = api.verify(key, proof, context=context, data=data, any_data=arguments.any_data)
     if arguments.html:
         from zkinfer.verdict_page import render_verdict
 
@@ -413,80 +381,25 @@ def _verify(arguments: argparse.Namespace) -> None:
         )
         page = render_verdict(verified, key.graph, command)
         write_files([NewFile(arguments.html, page.encode())])
-    statement = _statement(verified)
-    if arguments.json:
-        _print(json.dumps(statement))
-    else:
-        _print("valid: the proof verifies", *_lines(statement, skip=("valid",)))
+    _print_verdict("valid: the proof verifies", _statement(verified), arguments)
 
 
-def _is_commitment(path: str) -> bool:
-    """Whether a file is, by its head, a data commitment."""
-    from zkinfer import container
-    from zkinfer.files import read_head
-
-    return read_head(path, container.MAGIC_SIZE) == container.DATA_COMMITMENT.magic
-
-
-def _verify_record(arguments: argparse.Namespace) -> None:
-    """Verifies a revealed record of a data commitment."""
-    from zkinfer.data import DataCommitment, RevealedRecord
-
-    if arguments.context or arguments.data or arguments.any_data or arguments.html:
-        raise UsageError("a record is verified against its data commitment, without options")
-    commitment = DataCommitment.load(arguments.key)
-    revealed = RevealedRecord.load(arguments.proof)
+@contextmanager
+def _verdict_in_json(arguments: argparse.Namespace) -> Iterator[None]:
+    """Prints what does not verify as JSON too, where that is asked for."""
     try:
-        numbers = commitment.verify(revealed)
+        yield
     except VerificationError as error:
         if arguments.json:
             _print(json.dumps({"valid": False, "error": str(error)}))
         raise
-    columns = commitment.description.columns
-    statement = {
-        "valid": True,
-        "record": revealed.number,
-        "data_digest": commitment.digest,
-        "numbers": {name: array.tolist() for name, array in numbers.items()},
-        **({"columns": list(columns)} if columns else {}),
-    }
+
+
+def _print_verdict(head: str, statement: dict[str, Any], arguments: argparse.Namespace) -> None:
     if arguments.json:
         _print(json.dumps(statement))
     else:
-        _print("valid: this is a record of the data", *_lines(statement, skip=("valid",)))
-
-
-def _commit(arguments: argparse.Namespace) -> None:
-    from zkinfer.committing import commit
-    from zkinfer.data import DataCommitment
-    from zkinfer.files import SECRET_MODE, NewFile, check_free, check_parent, write_files
-    from zkinfer.inputs import read_data
-
-    paths = [f"{arguments.name}.commitment", f"{arguments.name}.opening"]
-    for path in paths:
-        check_parent(path)
-        check_free(path, lambda _: arguments.force)
-    like = arguments.like and DataCommitment.load(arguments.like)
-    commitment, opening = commit(read_data(arguments.data), bits=arguments.bits, like=like)
-    write_files(
-        [
-            NewFile(paths[0], commitment.to_bytes()),
-            NewFile(paths[1], opening.to_bytes(), SECRET_MODE),
-        ]
-    )
-    _print(
-        f"commitment  {paths[0]} ({len(commitment)} records)",
-        f"opening     {paths[1]} (secret)",
-        f"digest      {commitment.digest}",
-    )
-
-
-def _reveal(arguments: argparse.Namespace) -> None:
-    from zkinfer.data import DataOpening
-
-    opening = DataOpening.load(arguments.opening)
-    opening.reveal(arguments.record).save(arguments.revealed, force=arguments.force)
-    _print(f"record  {arguments.revealed} (record {arguments.record} of {len(opening)})")
+        _print(head, *_lines(statement, skip=("valid",)))
 
 
 def _load_proof(path: Path) -> "Proof":

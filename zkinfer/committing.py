@@ -26,6 +26,9 @@ DEFAULT_BITS = 24
 """Most bits of a number that is not whole by its type: those of a float32."""
 
 DEFAULT_NAME = "data"
+STAGES = 20
+"""How often progress is reported."""
+
 CHUNK_CELLS = 1 << 21
 """Cells that are worked on at a time."""
 
@@ -65,9 +68,11 @@ def commit(
     grids = tuple(RecordGrid.of(tensor.shape) for tensor in tensors)
     rows, blinds = bytearray(), bytearray()
     step = max(1, CHUNK_CELLS // sum(grid.rows * grid.width for grid in grids))
+    reported = 0
     for start in range(0, count, step):
-        if progress is not None:
+        while progress is not None and reported <= start * STAGES // count:
             progress(f"committing to record {start} of {count}")
+            reported += 1
         part = slice(start, start + step)
         for tensor, whole, array in zip(tensors, kept, arrays.values(), strict=True):
             whole[part] = tensor.integers(array[part], start)

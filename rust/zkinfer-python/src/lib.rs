@@ -152,15 +152,29 @@ fn commit_rows<'py>(
 /// By the name of a segment.
 type BySegment<T> = BTreeMap<String, T>;
 
-/// What is given by name, in the circuit's order; None where nothing is.
+/// The segment whose rows come with each statement; those of the other committed ones do not change.
+const RECORD: &str = "record";
+
+/// Whether a segment's rows were committed before the proof, and do not change.
+fn is_held(segment: &circuit::Segment) -> bool {
+    segment.binding == Binding::Committed && segment.name != RECORD
+}
+
+/// Whether a segment's rows were committed before the proof, and come with the statement.
+fn is_given(segment: &circuit::Segment) -> bool {
+    segment.binding == Binding::Committed && segment.name == RECORD
+}
+
+/// What is given by name, in the circuit's order.
 fn in_order<T>(
     circuit: &circuit::Circuit,
     mut given: BySegment<T>,
-    wanted: impl Fn(Binding) -> bool,
-) -> PyResult<Vec<(String, Option<T>)>> {
+    wanted: impl Fn(&circuit::Segment) -> bool,
+) -> PyResult<Vec<T>> {
     let mut list = Vec::new();
-    for segment in circuit.segments.iter().filter(|segment| wanted(segment.binding)) {
-        list.push((segment.name.clone(), given.remove(&segment.name)));
+    for segment in circuit.segments.iter().filter(|segment| wanted(segment)) {
+        let found = given.remove(&segment.name);
+        list.push(found.ok_or_else(|| refused(format!("{} is missing", segment.name)))?);
     }
     match given.keys().next() {
         Some(name) => Err(refused(format!("the circuit takes no {name}"))),
@@ -168,15 +182,11 @@ fn in_order<T>(
     }
 }
 
-/// What is given by name, in the circuit's order, without gaps.
-fn all_in_order<T>(
-    circuit: &circuit::Circuit,
-    given: BySegment<T>,
-    wanted: impl Fn(Binding) -> bool,
-) -> PyResult<Vec<T>> {
-    let missing = |name| refused(format!("{name} is missing"));
-    let list = in_order(circuit, given, wanted)?.into_iter();
-    list.map(|(name, found)| found.ok_or_else(|| missing(name))).collect()
+/// What is held of each committed segment, in the circuit's order; None where it is given later.
+fn held<T>(circuit: &circuit::Circuit, list: Vec<T>) -> Vec<Option<T>> {
+    let mut list = list.into_iter();
+    let committed = circuit.bound(Binding::Committed);
+    committed.map(|(_, segment)| if is_held(segment) { list.next() } else { None }).collect()
 }
 
 /// A committed segment and what opens its rows.
@@ -233,12 +243,12 @@ impl Prover {
         committed: BySegment<Committed<'py>>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let is_sent = |binding| matches!(binding, Binding::Sent | Binding::Bits);
+        let is_sent =
+            |segment: &circuit::Segment| matches!(segment.binding, Binding::Sent | Binding::Bits);
         let circuit = self.prover.circuit();
-        let sent = all_in_order(circuit, sent, is_sent)?;
+        let sent = in_order(circuit, sent, is_sent)?;
         let sent = sent.iter().map(|list| arrays(list)).collect::<PyResult<_>>()?;
-        let given = in_order(circuit, committed, |binding| binding == Binding::Committed)?;
-        let given = given.into_iter().filter_map(|(_, found)| found);
+        let given = in_order(circuit, committed, is_given)?.into_iter();
         let given = given.map(opened).collect::<PyResult<_>>()?;
         let instance = Instance { public: arrays(&public)?, sent, data, opened: given };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
@@ -273,9 +283,8 @@ impl Prover {
     ) -> PyResult<Self> {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let held = in_order(&circuit, committed, |binding| binding == Binding::Committed)?;
-        let held = held.into_iter().map(|(_, found)| found.map(opened).transpose());
-        let held = held.collect::<PyResult<Vec<_>>>()?;
+        let held = in_order(&circuit, committed, is_held)?.into_iter().map(opened);
+        let held = self::held(&circuit, held.collect::<PyResult<Vec<_>>>()?);
         let prover =
             compute(py, move |_| make((*circuit).clone(), held, key_digest))?.map_err(refused)?;
         Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
@@ -300,11 +309,10 @@ impl Verifier {
     ) -> PyResult<Self> {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let rows = in_order(&circuit, rows, |binding| binding == Binding::Committed)?;
-        let rows = rows
-            .into_iter()
-            .map(|(_, found)| found.map(|rows| chunks(&rows, "row commitments")).transpose());
-        let rows = rows.collect::<PyResult<Vec<_>>>()?;
+        let rows = in_order(&circuit, rows, is_held)?.into_iter();
+        let rows =
+            rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
+        let rows = held(&circuit, rows);
         let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), rows))?
             .map_err(refused)?;
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
@@ -325,8 +333,7 @@ impl Verifier {
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
         let circuit = self.verifier.circuit();
-        let rows = in_order(circuit, rows, |binding| binding == Binding::Committed)?;
-        let rows = rows.into_iter().filter_map(|(_, found)| found);
+        let rows = in_order(circuit, rows, is_given)?.into_iter();
         let rows =
             rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
         let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
