@@ -133,8 +133,9 @@ class Description:
         made = tuple(_tensor(entry) for entry in tensors)
         _check(len({tensor.name for tensor in made}) == len(made), "two tensors have one name")
         names = document.get("columns", [])
-        width = made[0].shape[-1:] == (len(names),) and len(made) == 1
-        _check(isinstance(names, list) and (width or not names), "it names other columns")
+        fits = isinstance(names, list) and (not names or len(made) == 1)
+        fits = fits and (not names or made[0].shape[-1:] == (len(names),))
+        _check(fits, "it names other columns")
         for name in names:
             _check_name(name)
         description = cls(document["records"], made, tuple(names))

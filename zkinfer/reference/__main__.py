@@ -19,7 +19,6 @@ from zkinfer.reference import (
     read_proof,
     verify,
 )
-from zkinfer.reference.errors import demand
 
 
 def main() -> int:
@@ -37,13 +36,11 @@ def main() -> int:
     try:
         key, data = read_key(arguments.key.read_bytes()), None
         if key.graph.modes["input_mode"] == "committed":
-            told = (arguments.data is None) == arguments.any_data
-            demand(
-                told, "say which data it must be (--data FILE), or that any will do (--any-data)"
-            )
+            if (arguments.data is None) != arguments.any_data:
+                parser.error("which data it must be, --data FILE or --any-data, is to be said")
             data = arguments.data and read_data(arguments.data.read_bytes())
-        else:
-            demand(arguments.data is None and not arguments.any_data, "the key is not about data")
+        elif arguments.data is not None or arguments.any_data:
+            parser.error("the key is not about data")
         proof = arguments.proof.read_bytes()
         invalid = proof.startswith(b"zkinf.pf")
         verdict = verify(key, read_proof(proof), os.fsencode(arguments.context), data)

@@ -54,7 +54,8 @@ def read_data(data: bytes) -> DataCommitment:
         demand(0 < len(tensors) <= 64, "the records have no tensors, or more than 64")
         count = document["records"]
         demand(type(count) is int and 0 < count <= 2**40, "the data have no number of records")
-        _check_names(document.get("columns", []), tensors)
+        if "columns" in document:
+            _check_names(document["columns"], tensors)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError("the description of the data is not as it must be") from error
     each = 32 * sum(tensor.rows for tensor in tensors)
@@ -66,8 +67,7 @@ def read_data(data: bytes) -> DataCommitment:
 
 def _check_names(columns: Any, tensors: list[Tensor]) -> None:
     fits = type(columns) is list and all(_is_name(name) for name in columns)
-    if columns:
-        fits = fits and len(tensors) == 1 and tensors[0].shape[-1:] == (len(columns),)
+    fits = fits and len(tensors) == 1 and tensors[0].shape[-1:] == (len(columns),)
     demand(fits, "the data name other columns than there are")
 
 

@@ -87,9 +87,9 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes, data: DataCommitment
     demand(recorded or data is None, "the key is not about data")
     if data is not None:
         check_record(key, proof, data)
-    given = {"record": proof.rows, "weights": key.rows}
-    committed = [given[segment.name] for segment in key.circuit.bound(COMMITTED)]
-    for segment, rows in zip(key.circuit.bound(COMMITTED), committed, strict=True):
+    segments = key.circuit.bound(COMMITTED)
+    committed = [proof.rows if s.name == "record" else key.rows for s in segments]
+    for segment, rows in zip(segments, committed, strict=True):
         demand(len(rows) == segment.rows, f"there are other rows of {segment.name}")
     public = [values for _, values in proof.public]
     Argument(key.circuit, committed, key.digest, context, public, proof.named).run(proof.body)
