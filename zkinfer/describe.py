@@ -21,10 +21,11 @@ _LARGEST = max(kind.limit for kind in container.KINDS)
 
 def describe_file(path: StrPath) -> dict[str, Any]:
     """The description of any of zkinfer's files. Raises UsageError or FormatError."""
-    return load_file(path, _LARGEST, "zkinfer file", _describe)
+    return load_file(path, _LARGEST, "zkinfer file", describe)
 
 
-def _describe(data: bytes) -> dict[str, Any]:
+def describe(data: bytes) -> dict[str, Any]:
+    """The description of a file's content. Raises FormatError."""
     kind = container.identify(data)
     if kind is container.VERIFYING_KEY:
         return describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))

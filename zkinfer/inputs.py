@@ -160,7 +160,8 @@ def _parse_csv(data: bytes, where: str) -> Table:
         (names,) = csv.reader([head.decode("utf-8-sig").rstrip("\r")])
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         raise FormatError(f"{where} does not begin with a line of names of columns") from error
-    if not all(names) or len(set(names)) != len(names) or any(map(_is_number, names)):
+    named = bool(names) and all(names) and len(set(names)) == len(names)
+    if not named or any(map(_is_number, names)):
         raise FormatError(
             f"the first line of {where} must name each column, once; it is {', '.join(names)}"
         )
