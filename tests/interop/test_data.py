@@ -20,9 +20,14 @@ CALIBRATION = MODELS / "breast_cancer_calibration.npz"
 
 
 @pytest.fixture(scope="module")
-def records() -> np.ndarray:
+def samples() -> np.ndarray:
     with np.load(CALIBRATION, allow_pickle=False) as file:
         (samples,) = (file[name] for name in file.files)
+    return samples
+
+
+@pytest.fixture(scope="module")
+def records(samples: np.ndarray) -> np.ndarray:
     return samples[:20]
 
 
@@ -52,7 +57,7 @@ def folder(zkinfer: Run, records: np.ndarray, tmp_path_factory: pytest.TempPathF
     return folder
 
 
-def test_whole_way(zkinfer: Run, folder: Path, records: np.ndarray) -> None:
+def test_whole_way(zkinfer: Run, folder: Path, samples: np.ndarray) -> None:
     """A verdict names the data and the record; the outputs are those of that very record."""
     key, commitment = folder / "keys" / "verifying.key", folder / "hospital.commitment"
     done = zkinfer("verify", key, folder / "17.zkp", "--data", commitment, "--json")
@@ -62,7 +67,7 @@ def test_whole_way(zkinfer: Run, folder: Path, records: np.ndarray) -> None:
     assert statement["record"] == 17
     assert statement["data_digest"] == digest
     assert statement["data_checked"] is True
-    expected = [run_onnx(MODEL, row[None]) for row in records]
+    expected = [run_onnx(MODEL, row[None]) for row in samples]
     scores = np.array(statement["outputs"]["scores"])
     np.testing.assert_allclose(scores, expected[17], atol=1e-3 * np.abs(expected).max())
     said = zkinfer("verify", key, folder / "17.zkp", "--data", commitment)
