@@ -97,7 +97,10 @@ def _constrain(
     graph = plan.graph
     values: dict[str, Value] = {}
     for name in graph.inputs:
-        values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+        try:
+            values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(f"input {name}: {error}") from error
     known = _certified(graph)
     for name in graph.weights:
         array = None if weights is None else weights[name]
@@ -143,7 +146,7 @@ def _recorded(b: Builder, path: str, value: Value) -> None:
         if placed is not None:
             placed = window.place_in(placed, axis, 0, extent, b.tensors)
     if cells is None or placed is None:
-        raise UnsupportedModelError(f"{path}: an input of shape {value.shape} has no rows")
+        raise ValueError(f"{path}: an input of shape {value.shape} has no rows")
     b.equal(path, placed, cells)
 
 
