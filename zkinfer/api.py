@@ -355,7 +355,11 @@ def _described(input: str, data: DataCommitment | None) -> Description | None:
             "an input is committed where data are given, and only there: "
             "--input committed --data X.commitment"
         )
-    return data.description if data is not None else None
+    if data is None:
+        return None
+    if not isinstance(data, DataCommitment):
+        raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
+    return data.description
 
 
 def _check_mode(mode: str, word: str) -> None:

@@ -19,6 +19,8 @@ Integers = npt.NDArray[np.int64]
 
 def record_inputs(graph: FixedGraph, data: DataOpening, number: int) -> dict[str, Integers]:
     """A record as the inputs of a network. Raises UsageError where it cannot be."""
+    if not isinstance(data, DataOpening):
+        raise UsageError(f"data must be a DataOpening, got {type(data).__name__}; load the file")
     check_scales(graph, data.commitment.description)
     arrays = zip(graph.inputs, data.record(number), strict=True)
     inputs = {name: array.reshape(graph.tensors[name].shape) for name, array in arrays}
@@ -57,6 +59,8 @@ def record_name(
 
     Raises UsageError where data are needed, or not, and VerificationError otherwise.
     """
+    if data is not None and not isinstance(data, DataCommitment):
+        raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
     if graph.input_mode != "committed":
         if data is not None or any_data:
             raise UsageError(f"this key is about a {graph.input_mode} input, not about data")

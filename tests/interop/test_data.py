@@ -251,5 +251,15 @@ def test_tables_arrays_and_several_tensors_in_python(records: np.ndarray, folder
     ):
         with pytest.raises(package.UsageError, match=message):
             package.commit(wrong)
+    key = package.ProvingKey.load(folder / "keys" / "proving.key")
+    for call in (
+        lambda: package.prove(key, data=folder / "hospital.opening", record=1),
+        lambda: package.prove(key, data=opening),
+        lambda: package.prove(key, records[:1]),
+        lambda: package.compile(MODEL, input="committed", data="hospital.commitment"),
+        lambda: package.compile(MODEL, input="public", data=commitment),
+    ):
+        with pytest.raises(package.UsageError, match="data"):
+            call()
     with pytest.raises(package.UsageError, match="1 to 61 bits"):
         package.commit(records, bits=62)

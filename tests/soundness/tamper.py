@@ -437,6 +437,7 @@ def _call_with_data(subject: Subject, mutation: str) -> tuple[Run, Run]:
     proof, known, anything = {
         "none": (about, None, False),
         "these, and any": (about, commitment, True),
+        "a file's name": (about, "x.commitment", False),
         "of another key": (about, commitment, False),
         "any, of another key": (about, None, True),
         "a proof for another key": (named, None, False),
