@@ -2,9 +2,10 @@
 
 python bench/mutate.py --count 20000 [--seed 1]
 
-Takes keys and proofs of small networks, changes one of the two files at a time (flipped bits, cut
-and repeated bytes, swapped, doubled and emptied sections, edited public values, edited graphs,
-pieces of another file), renews the checksum of every second one, and asks both verifiers. The
+Takes keys and proofs of small networks, some with the data commitment that a proof's record is of,
+changes one of the files at a time (flipped bits, cut and repeated bytes, swapped, doubled and
+emptied sections, edited public values, records, graphs and descriptions, pieces of another file),
+renews the checksum of every second one, and asks both verifiers. The
 package also checks that the circuits follow from the graph, and public weights against their
 commitments, which the reference does not: where the package alone refuses a change to one of these
 that is counted, but is no disagreement. Certificates have few signs. Prints a summary. Exit code 1
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import networks  # noqa: E402
-from artifacts import prove, reseal, sections  # noqa: E402
+from artifacts import committed, prove, prove_record, reseal, sections  # noqa: E402
 from signs import few_signs  # noqa: E402
 
 import zkinfer  # noqa: E402
@@ -37,16 +38,23 @@ from zkinfer.keys import make_keys  # noqa: E402
 NAMES = ("perceptron", "matmul", "mul", "prelu", "add of public inputs", "label")
 FOLLOWS = {"graph", "circuit", "certificate circuit"}
 """Parts of a key of which only the package checks that they follow from each other."""
+KINDS = {
+    "key": container.VERIFYING_KEY,
+    "proof": container.PROOF,
+    "data": container.DATA_COMMITMENT,
+}
+"""What the files of a pair are."""
 COMMITTED = {"public weights", "weight commitments"}
 """Parts of a key that shows its weights of which only the package checks that they agree."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The bytes of a key and of a proof for it."""
+    """The bytes of a key, of a proof for it, and of the data commitment if it is about a record."""
 
     key: bytes
     proof: bytes
+    data: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,12 @@ def pairs() -> list[Pair]:
             made.append(_pair(case.graph, *case.random(seed)))
     case = networks.cases()["perceptron"]
     made.append(_pair(replace(case.graph, weights_mode="public"), *case.random(3)))
+    for name in ("perceptron", "hidden input by column"):
+        case = networks.cases()[name]
+        key = make_keys(replace(case.graph, input_mode="committed"), case.random(1)[0])
+        data = committed(key.graph, [case.random(seed)[1] for seed in range(3)])
+        files = (key.verifying_key, prove_record(key, data, 1), data.commitment)
+        made.append(Pair(*(file.to_bytes() for file in files)))
     return made
 
 
@@ -78,17 +92,16 @@ def _pair(graph: Any, weights: Any, inputs: Any) -> Pair:
 def mutate(originals: Sequence[Pair], rng: random.Random) -> tuple[Pair, Mutation]:
     """A pair and a mutation of it; the two differ."""
     while True:
-        original = rng.choice(originals)
-        kind = rng.choice((container.VERIFYING_KEY, container.PROOF))
-        is_key = kind is container.VERIFYING_KEY
-        own = original.key if is_key else original.proof
-        donor = rng.choice(originals)
-        other = donor.key if is_key else donor.proof
+        original, donor = (rng.choice(originals) for _ in range(2))
+        if not donor.data:
+            donor = replace(donor, data=original.data)
+        name = rng.choice([name for name in KINDS if getattr(original, name)])
+        kind, own, other = KINDS[name], getattr(original, name), getattr(donor, name)
         how, change = rng.choice(CHANGES)
         data = change(kind, own, other, rng)
         if len(data) > container.CHECKSUM_SIZE and rng.random() < 0.5:
             data, how = reseal(data), f"{how}, resealed"
-        pair = replace(original, **{"key" if is_key else "proof": data})
+        pair = replace(original, **{name: data})
         if pair != original:
             return original, Mutation(pair, how, _touched(kind, own, data))
 
@@ -189,13 +202,16 @@ def _splice_bytes(_: container.Kind, own: bytes, other: bytes, rng: random.Rando
 
 
 def _edit(kind: container.Kind, own: bytes, other: bytes, rng: random.Random) -> bytes:
-    """A public value or the context of a proof; the graph of a key, as canonical JSON."""
+    """A public value, the context or the record of a proof; the graph of a key, or the description
+    of data, as canonical JSON.
+    """
     if kind is container.PROOF:
         return _edit_proof(own, rng)
     parts = sections(kind, own)
-    document = json.loads(parts["graph"])
+    name = "graph" if kind is container.VERIFYING_KEY else "description"
+    document = json.loads(parts[name])
     _edit_json(document, rng)
-    parts["graph"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    parts[name] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     return _unsealed(kind, list(parts.values()), own)
 
 
@@ -203,6 +219,17 @@ def _edit_proof(own: bytes, rng: random.Random) -> bytes:
     proof = zkinfer.Proof.from_bytes(own)
     if rng.random() < 0.1:
         return replace(proof, context=rng.choice((b"x", b"context", b"\0"))).to_bytes()
+    if proof.record is not None and rng.random() < 0.5:
+        record = proof.record
+        edited = rng.choice(
+            (
+                None,
+                replace(record, number=rng.choice((0, 2, 3, 2**63))),
+                replace(record, rows=record.rows * 2),
+                replace(record, digest=bytes(32)),
+            )
+        )
+        return replace(proof, record=edited).to_bytes()
     values = [array.copy() for array in proof.public_values]
     flat = values[rng.randrange(len(values))].reshape(-1)
     flat[rng.randrange(flat.size)] += rng.choice((1, -1, 2**40, rng.randint(-20, 20)))
@@ -252,11 +279,12 @@ CHANGES: tuple[tuple[str, Change], ...] = (
 
 
 def package_verdict(pair: Pair) -> int:
-    """0 valid, 1 invalid, 2 unreadable."""
+    """0 valid, 1 invalid, also where data are needed or not, 2 unreadable."""
     try:
         key, proof = zkinfer.VerifyingKey.from_bytes(pair.key), zkinfer.Proof.from_bytes(pair.proof)
-        zkinfer.verify(key, proof)
-    except zkinfer.VerificationError:
+        data = zkinfer.DataCommitment.from_bytes(pair.data) if pair.data else None
+        zkinfer.verify(key, proof, data=data)
+    except (zkinfer.VerificationError, zkinfer.UsageError):
         return 1
     except zkinfer.FormatError:
         return 2
@@ -266,7 +294,11 @@ def package_verdict(pair: Pair) -> int:
 def reference_verdict(pair: Pair) -> int:
     """The same of the reference verifier."""
     try:
-        reference.verify(reference.read_key(pair.key), reference.read_proof(pair.proof))
+        key, proof = reference.read_key(pair.key), reference.read_proof(pair.proof)
+        data = reference.read_data(pair.data) if pair.data else None
+        if data is None and key.graph.modes["input_mode"] == "committed":
+            return 1
+        reference.verify(key, proof, b"", data)
     except reference.VerificationError:
         return 1
     except reference.FormatError:
@@ -277,13 +309,14 @@ def reference_verdict(pair: Pair) -> int:
 def changes_statement(original: Pair, pair: Pair, originals: Sequence[Pair]) -> bool:
     """Whether a pair states anything but what one of the originals does.
 
-    A statement is the key without its certificate, the context and the public values.
+    A statement is the key without its certificate, all of a proof but its body, and the data.
     """
 
     def statement(pair: Pair) -> tuple[bytes, ...]:
         key = list(sections(container.VERIFYING_KEY, pair.key).values())
-        proof = list(sections(container.PROOF, pair.proof).values())
-        return (*key[:-1], *proof[:-1])
+        proof = sections(container.PROOF, pair.proof)
+        del proof["body"]
+        return (*key[:-1], *proof.values(), pair.data)
 
     return statement(pair) not in {statement(original), *map(statement, originals)}
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,13 @@ import zkinfer
 from zkinfer import FormatError, container, fixed
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
+from zkinfer.data import DataCommitment, DataOpening, commit_records
+from zkinfer.description import DataTensor, Description
+from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.lower import solve, weight_arrays
+from zkinfer.proof import RecordName
+from zkinfer.records import RecordGrid
 
 Integers = npt.NDArray[np.int64]
 
@@ -24,6 +29,43 @@ def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"")
     body = transparent.prove(key.prover, context, witness.segments)
     digest = key.verifying_key.key_digest
     return zkinfer.Proof(digest, context, tuple(witness.segments[Segment.PUBLIC]), body)
+
+
+def committed(graph: FixedGraph, records: Sequence[Mapping[str, Integers]]) -> DataOpening:
+    """A commitment to records of integers, at the scales of a graph's inputs."""
+    tensors, arrays = [], []
+    for name in graph.inputs:
+        columns, array = graph.columns.get(name), np.stack([record[name] for record in records])
+        scales = (graph.tensors[name].scale,) if columns is None else columns.scales
+        signed = (bool(array.min() < 0),) * len(scales)
+        bits = max(1, *(int(end).bit_length() for end in (array.max(), array.min()))) + signed[0]
+        axis = None if columns is None else columns.axis
+        tensors.append(DataTensor(name, array.shape[1:], axis, scales, signed, bits))
+        arrays.append(array.astype(tensors[-1].kind))
+    grids = [RecordGrid.of(tensor.shape) for tensor in tensors]
+    rows, blinds = commit_records(grids, arrays)
+    commitment = DataCommitment(Description(len(records), tuple(tensors)), rows)
+    return DataOpening(commitment, tuple(arrays), blinds)
+
+
+def prove_record(
+    key: ProvingKey, data: DataOpening, number: int, context: bytes = b""
+) -> zkinfer.Proof:
+    """A proof about a record of data."""
+    return zkinfer.prove(key, data=data, record=number, context=context, allow_saturation=True)
+
+
+def forged_record(
+    key: ProvingKey, inputs: Mapping[str, Integers], name: RecordName, opened: transparent.Opened
+) -> zkinfer.Proof:
+    """What a prover sends who checks nothing, and says that the input is this record."""
+    witness = solve(key.graph, key.weights, inputs)
+    circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
+    held = transparent.native_openings(key.opened)
+    prover = transparent.Prover.unchecked(circuit, held, digest)
+    given = {Segment.RECORD: opened}
+    body = transparent.prove(prover, b"", witness.segments, data=name.stated, committed=given)
+    return zkinfer.Proof(digest, b"", tuple(witness.segments[Segment.PUBLIC]), body, name)
 
 
 def dishonest(

@@ -16,9 +16,15 @@ class Noting(Argument):
     """A run of the verifier that notes every frame, every challenge, and what step 6 computes."""
 
     def __init__(
-        self, circuit: Circuit, committed: Rows, digest: bytes, context: bytes, public: Public
+        self,
+        circuit: Circuit,
+        committed: Rows,
+        digest: bytes,
+        context: bytes,
+        public: Public,
+        data: bytes = b"",
     ) -> None:
-        super().__init__(circuit, committed, digest, context, public)
+        super().__init__(circuit, committed, digest, context, public, data)
         self.frames: list[tuple[int, str]] = []
         self.challenges: list[tuple[str, tuple[int, ...]]] = []
         self.matrix = self.share = 0
@@ -45,14 +51,18 @@ class Listening(Noting):
     """A run on the body of a proof.
 
     `run` checks the argument only: that the proof names this key, and that its public values are
-    within bounds, is checked elsewhere. The key's rows are those of all committed segments.
+    within bounds, is checked elsewhere. The key's rows are those of all committed segments but the
+    record's.
     """
 
     def __init__(self, key: VerifyingKey, proof: Proof) -> None:
         rows = iter(key.rows)
-        committed = [list(islice(rows, s.rows)) for s in key.circuit.bound(COMMITTED)]
+        committed = [
+            list(proof.rows if s.name == "record" else islice(rows, s.rows))
+            for s in key.circuit.bound(COMMITTED)
+        ]
         public = [values for _, values in proof.public]
-        super().__init__(key.circuit, committed, key.digest, proof.context, public)
+        super().__init__(key.circuit, committed, key.digest, proof.context, public, proof.named)
         self.body = proof.body
 
     def run(self, body: bytes = b"") -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from zkinfer.api import Compiled, Verified, compile, estimate, prove, verify
+    from zkinfer.committing import commit
+    from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
     from zkinfer.errors import (
         FormatError,
         InternalError,
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Compiled",
+    "DataCommitment",
+    "DataOpening",
     "Estimate",
     "FormatError",
     "InternalError",
     "Proof",
     "ProvingKey",
+    "RevealedRecord",
     "UnsupportedModelError",
     "UsageError",
     "VerificationError",
@@ -40,6 +45,7 @@ __all__ = [
     "VerifyingKey",
     "ZkinferError",
     "__version__",
+    "commit",
     "compile",
     "estimate",
     "prove",
@@ -48,17 +54,21 @@ __all__ = [
 
 _HOMES = {
     "Compiled": "zkinfer.api",
+    "DataCommitment": "zkinfer.data",
+    "DataOpening": "zkinfer.data",
     "Estimate": "zkinfer.estimates",
     "FormatError": "zkinfer.errors",
     "InternalError": "zkinfer.errors",
     "Proof": "zkinfer.proof",
     "ProvingKey": "zkinfer.keys",
+    "RevealedRecord": "zkinfer.data",
     "UnsupportedModelError": "zkinfer.errors",
     "UsageError": "zkinfer.errors",
     "VerificationError": "zkinfer.errors",
     "Verified": "zkinfer.api",
     "VerifyingKey": "zkinfer.keys",
     "ZkinferError": "zkinfer.errors",
+    "commit": "zkinfer.committing",
     "compile": "zkinfer.api",
     "estimate": "zkinfer.api",
     "prove": "zkinfer.api",

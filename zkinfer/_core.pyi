@@ -45,10 +45,17 @@ def commit(
     Blindings are zero unless hidden.
     """
 
+def commit_rows(rows: npt.NDArray[np.int64], blindings: bytes | None) -> tuple[bytes, bytes]:
+    """Row commitments to an array [rows, width] and blindings, 32 bytes a row each.
+
+    Blindings are fresh unless given.
+    """
+
 class Prover:
     """A circuit with its committed segments, ready to prove any number of inputs.
 
-    committed: by a segment's name its arrays, its rows and their blindings. Raises RefusedError
+    committed: by a segment's name its arrays, its rows and their blindings; what every proof has of
+    its own is left out. Raises RefusedError
     with the reason when arrays and blindings do not open the rows.
     """
 
@@ -75,12 +82,15 @@ class Prover:
         public: list[npt.NDArray[np.int64]],
         sent: dict[str, list[npt.NDArray[np.int64]]],
         *,
+        data: bytes = b"",
+        committed: dict[str, tuple[list[npt.NDArray[np.int64]], bytes, bytes]] = ...,
         certificate: bool = False,
     ) -> bytes:
         """The body of a proof, or of a certificate, for one witness.
 
-        Raises RefusedError naming the block, before anything is released, when the witness does not
-        satisfy it.
+        committed: the segments that the prover was made without; data: what names them in the
+        statement. Raises RefusedError naming the block, before anything is released, when the
+        witness does not satisfy it.
         """
 
     @property
@@ -90,8 +100,8 @@ class Prover:
 class Verifier:
     """A circuit and the rows of its committed segments, ready to verify any number of proofs.
 
-    rows: by a segment's name. Raises RefusedError with the reason when they are not as many as the
-    circuit fixes, or are no points.
+    rows: by a segment's name; what every statement has of its own is left out. Raises RefusedError
+    with the reason when they are not as many as the circuit fixes, or are no points.
     """
 
     def __init__(self, circuit: Circuit, rows: dict[str, bytes], key_digest: bytes) -> None: ...
@@ -101,9 +111,12 @@ class Verifier:
         public: list[npt.NDArray[np.int64]],
         proof: bytes,
         *,
+        data: bytes = b"",
+        rows: dict[str, bytes] = ...,
         certificate: bool = False,
     ) -> None:
         """Returns when the body of a proof, or of a certificate, is valid.
 
-        Raises RefusedError naming the failing check.
+        rows: of the segments that the verifier was made without; data: what names them. Raises
+        RefusedError naming the failing check.
         """

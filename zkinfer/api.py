@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
+from zkinfer.committed_input import record_inputs, record_name
 from zkinfer.costs import costs
+from zkinfer.data import DataCommitment, DataOpening
+from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
@@ -20,7 +23,7 @@ from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import lower, solve
 from zkinfer.progress import Report
-from zkinfer.proof import Proof, check_context
+from zkinfer.proof import Proof, RecordName, check_context
 from zkinfer.saturation import check_saturation
 from zkinfer.source import Source
 from zkinfer.speed import factor
@@ -31,13 +34,13 @@ if TYPE_CHECKING:
 Integers = npt.NDArray[np.int64]
 
 MODES = {
-    "input": ("hidden", "public"),
+    "input": ("hidden", "public", "committed"),
     "output": ("public", "label"),
     "weights": ("hidden", "public"),
 }
 """The words that this version knows for each mode, the default first."""
 
-UNAVAILABLE = {"input": ("committed",), "output": ("committed",), "weights": ()}
+UNAVAILABLE = {"input": (), "output": ("committed",), "weights": ()}
 """Words of the interface that this version refuses."""
 
 PROVING_KEY_FILE = "proving.key"
@@ -72,6 +75,19 @@ class Compiled:
             write_files(files)
 
 
+@dataclass(frozen=True)
+class VerifiedRecord:
+    """The record that a valid proof is about.
+
+    number: from 0. data_digest: that of the data commitment, in hex. checked: whether the
+    commitment was given and has these very rows; else both are the prover's words.
+    """
+
+    number: int
+    data_digest: str
+    checked: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Verified:
     """The statement that a valid proof establishes.
@@ -82,6 +98,8 @@ class Verified:
     outputs_fixed: the same as the integers that the network computed; a value is its integer
     times 2**-scale, with the scale in the verifying key.
     inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
+    record: which record of which data it is about, for one compiled with input="committed", else
+    None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
@@ -93,6 +111,7 @@ class Verified:
     classes: Mapping[str, npt.NDArray[np.str_]]
     inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
+    record: "VerifiedRecord | None"
     context: bytes
     model_commitment: str
     circuit_digest: str
@@ -113,6 +132,7 @@ def compile(
     input: str = "hidden",
     output: str = "public",
     weights: str = "hidden",
+    data: DataCommitment | None = None,
     force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
@@ -125,18 +145,21 @@ def compile(
     input_range=(low, high) is needed. max_error: the largest allowed output error over the largest
     output, on the four fifths of the calibration data that widths are chosen on; the report says
     what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
-    "hidden" or "public". output: "public", or "label" for the index of the largest score only.
-    weights: "hidden" (committed) or "public".
-    force_memory: whether to compile what takes more memory to prove than this machine has.
+    "hidden" or "public", or "committed" for records of data that were committed to before. output:
+    "public", or "label" for the index of the largest score only. weights: "hidden" (committed) or
+    "public". data: with input="committed", a commitment to data; the network reads numbers at its
+    scales, so the key takes every other one that has the same. force_memory: whether to compile
+    what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
     modes = _modes(input, output, weights)
+    described = _described(input, data)
     report = progress or _silent
     report("reading the model")
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
-    quantized = source.quantized(calibration, input_range, max_error, modes)
+    quantized = source.quantized(calibration, input_range, max_error, modes, described)
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -167,6 +190,7 @@ def estimate(
     input: str = "hidden",
     output: str = "public",
     weights: str = "hidden",
+    data: DataCommitment | None = None,
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
 
@@ -175,54 +199,86 @@ def estimate(
     inputs.
     """
     modes = _modes(input, output, weights)
+    described = _described(input, data)
     source = Source(model, shapes, calibration)
     samples = "the calibration data" if calibration is not None else "the input range"
     if calibration is None and input_range is None:
         samples = "random inputs, as no calibration data were given"
-        quantized = source.guessed(max_error, modes)
+        quantized = source.guessed(max_error, modes, described)
     else:
-        quantized = source.quantized(calibration, input_range, max_error, modes)
+        quantized = source.quantized(calibration, input_range, max_error, modes, described)
     expected = costs(quantized.graph, lower(quantized.graph))
     return Estimate(quantized.graph, expected, factor(), samples)
 
 
 def prove(
     proving_key: ProvingKey,
-    x: object,
+    x: object = None,
     *,
+    data: DataOpening | None = None,
+    record: int | None = None,
     context: bytes = b"",
     allow_saturation: bool = False,
     progress: Report | None = None,
 ) -> Proof:
     """Proves the prediction for one input.
 
-    x: an array of integers or floats, or {input name: array}, of the shapes in the key. context:
-    bytes that the proof is bound to. allow_saturation: whether values may saturate: be cut to the
-    ranges that calibration found, which the float model does not do. Raises UsageError when the
-    input has the wrong names, shape or type, holds NaN or infinity, leaves the declared domain, or
-    makes values saturate unless that is allowed.
+    x: an array of integers or floats, or {input name: array}, of the shapes in the key. data,
+    record: in place of x, for a network compiled with input="committed", the opening of a data
+    commitment and the number of the record. context: bytes that the proof is bound to.
+    allow_saturation: whether values may saturate: be cut to the ranges that calibration found,
+    which the float model does not do. Raises UsageError when the input has the wrong names, shape
+    or type, holds NaN or infinity, leaves the declared domain, or makes values saturate unless that
+    is allowed.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
     check_context(context)
     report = progress or _silent
     report("running the network")
-    graph = proving_key.graph
-    inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
+    graph, key = proving_key.graph, proving_key.verifying_key
+    if graph.input_mode == "committed":
+        if x is not None or data is None or record is None:
+            raise UsageError(
+                "this key is about committed data; give data and record (--data X.opening "
+                "--record N), and no input"
+            )
+        inputs = record_inputs(graph, data, record)
+    elif data is not None or record is not None or x is None:
+        raise UsageError(f"this key is about a {graph.input_mode} input; give that, and no record")
+    else:
+        inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
     witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan)
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")
-    body = transparent.prove(proving_key.prover, context, witness.segments)
-    key_digest = proving_key.verifying_key.key_digest
-    return Proof(key_digest, context, tuple(witness.segments[Segment.PUBLIC]), body)
+    named, committed = None, {}
+    if data is not None and record is not None:
+        opened = data.opened(record, key.native_circuit.columns)
+        named = RecordName(data.commitment.digest_bytes, record, opened.rows)
+        committed = {Segment.RECORD: opened}
+    stated = named.stated if named else b""
+    body = transparent.prove(
+        proving_key.prover, context, witness.segments, data=stated, committed=committed
+    )
+    shown = tuple(witness.segments[Segment.PUBLIC])
+    return Proof(key.key_digest, context, shown, body, named)
 
 
-def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -> Verified:
+def verify(
+    verifying_key: VerifyingKey,
+    proof: Proof,
+    *,
+    context: bytes = b"",
+    data: DataCommitment | None = None,
+    any_data: bool = False,
+) -> Verified:
     """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
 
-    context: the bytes that the proof must be bound to, none by default. Raises UsageError for
-    arguments of the wrong type.
+    context: the bytes that the proof must be bound to, none by default. data: for a network
+    compiled with input="committed", the commitment that the record must be of. any_data: whether a
+    record of no matter which data will do. Raises UsageError for arguments of the wrong type, and
+    where it must be told which data.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -239,8 +295,16 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
             f"the proof is bound to {_shown(proof.context)}, expected {_shown(context)}"
         )
     graph = verifying_key.graph
+    named = record_name(graph, proof, data, any_data=any_data)
     public = _public_values(graph, proof.public_values)
-    transparent.verify(verifying_key.verifier, proof.context, proof.public_values, proof.body)
+    transparent.verify(
+        verifying_key.verifier,
+        proof.context,
+        proof.public_values,
+        proof.body,
+        data=named.stated if named else b"",
+        rows={Segment.RECORD: named.rows} if named else {},
+    )
     outputs = {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public}
     return Verified(
@@ -249,6 +313,9 @@ def verify(verifying_key: VerifyingKey, proof: Proof, *, context: bytes = b"") -
         classes={name: np.array(graph.classes[name])[outputs[name]] for name in graph.classes},
         inputs=_numbers(graph, inputs) if inputs else None,
         inputs_fixed=inputs or None,
+        record=None
+        if named is None
+        else VerifiedRecord(named.number, named.digest.hex(), checked=data is not None),
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -279,6 +346,20 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     for mode, word in words.items():
         _check_mode(mode, word)
     return {f"{mode}_mode": word for mode, word in words.items()}
+
+
+def _described(input: str, data: DataCommitment | None) -> Description | None:
+    """What a network's records are like. Raises UsageError unless data are given as needed."""
+    if (input == "committed") != (data is not None):
+        raise UsageError(
+            "an input is committed where data are given, and only there: "
+            "--input committed --data X.commitment"
+        )
+    if data is None:
+        return None
+    if not isinstance(data, DataCommitment):
+        raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
+    return data.description
 
 
 def _check_mode(mode: str, word: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: zkinfer compile, prove, verify, inspect, estimate, demo.
+"""The command line: zkinfer compile, prove, verify, inspect, estimate, commit, reveal, demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
@@ -13,10 +13,12 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from zkinfer import data_verbs
 from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(verbs)
     _add_inspect(verbs)
     _add_estimate(verbs)
+    _add_data_verbs(verbs)
     _add_demo(verbs)
     return parser
 
@@ -171,9 +174,14 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input",
-        metavar="hidden|public",
+        metavar="hidden|public|committed",
         default="hidden",
-        help="whether a proof shows the input (default hidden)",
+        help="whether a proof shows the input, or says which record of data it is (default hidden)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="X.commitment",
+        help="with --input committed: a commitment to data like those that proofs will be about",
     )
     parser.add_argument(
         "--output",
@@ -192,7 +200,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_prove(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "prove", "Prove the prediction for one input.")
     parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
-    parser.add_argument("input", metavar="INPUT", help=".npy, .npz, .json or - (standard input)")
+    parser.add_argument(
+        "input", metavar="INPUT", nargs="?", help=".npy, .npz, .json or - (standard input)"
+    )
+    parser.add_argument("--data", metavar="X.opening", help="the data that a record is taken of")
+    parser.add_argument("--record", metavar="N", type=int, help="the number of the record, from 0")
     parser.add_argument(
         "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
     )
@@ -207,9 +219,17 @@ def _add_prove(verbs: "Verbs") -> None:
 
 
 def _add_verify(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "verify", "Check a proof and print what it proves.")
-    parser.add_argument("key", metavar="VERIFYING.key", help="the public key that compile wrote")
-    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof to check")
+    parser = _add_verb(verbs, "verify", "Check a proof, or a revealed record, and say what it is.")
+    parser.add_argument(
+        "key", metavar="VERIFYING.key", help="the public key, or of a record the X.commitment"
+    )
+    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof, or the record, to check")
+    parser.add_argument(
+        "--data", metavar="X.commitment", help="the data that a proof's record must be of"
+    )
+    parser.add_argument(
+        "--any-data", action="store_true", help="take a record of no matter which data"
+    )
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -224,6 +244,15 @@ def _add_inspect(verbs: "Verbs") -> None:
     parser.add_argument("file", metavar="FILE", help="a key or a proof")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(command=_inspect)
+
+
+def _add_data_verbs(verbs: "Verbs") -> None:
+    parser = _add_verb(verbs, "commit", "Commit to data, before and apart from any model.")
+    data_verbs.add_commit(parser)
+    parser.set_defaults(command=lambda arguments: _print(*data_verbs.commit(arguments)))
+    parser = _add_verb(verbs, "reveal", "Show one record of data, and nothing of the others.")
+    data_verbs.add_reveal(parser)
+    parser.set_defaults(command=lambda arguments: _print(*data_verbs.reveal(arguments)))
 
 
 def _add_demo(verbs: "Verbs") -> None:
@@ -257,6 +286,7 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """How a model is compiled, as the functions of the API take it."""
+    from zkinfer.data import DataCommitment
     from zkinfer.inputs import read_input
 
     shapes = dict(arguments.shape)
@@ -270,6 +300,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "input": arguments.input,
         "output": arguments.output,
         "weights": arguments.weights,
+        "data": arguments.data and DataCommitment.load(arguments.data),
     }
 
 
@@ -295,6 +326,7 @@ def _compile(arguments: argparse.Namespace) -> None:
 
 def _prove(arguments: argparse.Namespace) -> None:
     from zkinfer import api
+    from zkinfer.data import DataOpening
     from zkinfer.inputs import read_input
     from zkinfer.keys import ProvingKey
     from zkinfer.progress import progress_bar
@@ -304,11 +336,13 @@ def _prove(arguments: argparse.Namespace) -> None:
     with progress_bar(1 + api.PROVE_STAGES) as progress:
         progress("reading the key")
         key = ProvingKey.load(arguments.key)
-        value = read_input(arguments.input)
+        value = None if arguments.input is None else read_input(arguments.input)
         context = _context(arguments.context)
         proof = api.prove(
             key,
             value,
+            data=arguments.data and DataOpening.load(arguments.data),
+            record=arguments.record,
             context=context,
             allow_saturation=arguments.allow_saturation,
             progress=progress,
@@ -319,33 +353,53 @@ def _prove(arguments: argparse.Namespace) -> None:
 
 def _verify(arguments: argparse.Namespace) -> None:
     from zkinfer import api
+    from zkinfer.data import DataCommitment
     from zkinfer.files import NewFile, check_free, write_files
     from zkinfer.keys import VerifyingKey
 
+    if data_verbs.is_commitment(arguments.key):
+        with _verdict_in_json(arguments):
+            said = data_verbs.verify_record(arguments)
+        _print_verdict("valid: this is a record of the data", said, arguments)
+        return
     if arguments.html:
         check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
-    try:
+    data = arguments.data and DataCommitment.load(arguments.data)
+    context = _context(arguments.context)
+    with _verdict_in_json(arguments):
         proof = _load_proof(arguments.proof)
-        verified = api.verify(key, proof, context=_context(arguments.context))
-    except VerificationError as error:
-        if arguments.json:
-            _print(json.dumps({"valid": False, "error": str(error)}))
-        raise
+        verified = api.verify(key, proof, context=context, data=data, any_data=arguments.any_data)
     if arguments.html:
         from zkinfer.verdict_page import render_verdict
 
         command = shlex.join(
             ["zkinfer", "verify", arguments.key, arguments.proof]
             + (["--context", arguments.context] if arguments.context else [])
+            + (["--data", arguments.data] if arguments.data else [])
+            + (["--any-data"] if arguments.any_data else [])
         )
         page = render_verdict(verified, key.graph, command)
         write_files([NewFile(arguments.html, page.encode())])
-    statement = _statement(verified)
+    _print_verdict("valid: the proof verifies", _statement(verified), arguments)
+
+
+@contextmanager
+def _verdict_in_json(arguments: argparse.Namespace) -> Iterator[None]:
+    """Prints what does not verify as JSON too, where that is asked for."""
+    try:
+        yield
+    except VerificationError as error:
+        if arguments.json:
+            _print(json.dumps({"valid": False, "error": str(error)}))
+        raise
+
+
+def _print_verdict(head: str, statement: dict[str, Any], arguments: argparse.Namespace) -> None:
     if arguments.json:
         _print(json.dumps(statement))
     else:
-        _print("valid: the proof verifies", *_lines(statement, skip=("valid",)))
+        _print(head, *_lines(statement, skip=("valid",)))
 
 
 def _load_proof(path: Path) -> "Proof":
@@ -407,6 +461,10 @@ def _statement(verified: "Verified") -> dict[str, Any]:
     if verified.inputs is not None and verified.inputs_fixed is not None:
         statement["inputs"] = nested(verified.inputs)
         statement["inputs_fixed"] = nested(verified.inputs_fixed)
+    if verified.record is not None:
+        statement["record"] = verified.record.number
+        statement["data_digest"] = verified.record.data_digest
+        statement["data_checked"] = verified.record.checked
     return statement
 
 

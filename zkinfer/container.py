@@ -1,10 +1,11 @@
-"""The byte container of every artifact: verifying keys, proving keys and proofs.
+"""The byte container of every artifact: keys, proofs, and commitments to data.
 
     magic (8 bytes) | version (u16) | sections | SHA3-256 of everything before (32 bytes)
     section: tag (u8) | length (u64) | data
 
-Integers are little-endian. The sections of a kind come in one fixed order, each exactly once, and
-nothing follows the checksum, so an artifact has one encoding. The checksum finds accidents (a
+Integers are little-endian. The sections of a kind come in one fixed order, each exactly once, but
+for optional ones, which are left out when they are empty; nothing follows the checksum. So an
+artifact has one encoding. The checksum finds accidents (a
 flipped byte, a truncated copy); nothing that is secure rests on it. Lengths are checked against
 the bytes that are there and the section's limit before anything is copied.
 """
@@ -25,11 +26,15 @@ _SECTION = struct.Struct("<BQ")
 
 @dataclass(frozen=True)
 class Section:
-    """One section of a kind: its tag, a name for messages and the largest length in bytes."""
+    """One section of a kind: its tag, a name for messages and the largest length in bytes.
+
+    optional: whether it is left out when it is empty.
+    """
 
     tag: int
     name: str
     limit: int
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,9 +85,40 @@ PROOF = Kind(
         Section(2, "context", 65536),
         Section(3, "public values", 64 * MIB),
         Section(4, "body", 64 * MIB),
+        Section(5, "record", 64 * MIB, optional=True),
     ),
 )
-KINDS = (VERIFYING_KEY, PROVING_KEY, PROOF)
+DATA_COMMITMENT = Kind(
+    "data commitment",
+    b"zkinf.dc",
+    1,
+    (
+        Section(1, "description", 4 * MIB),
+        Section(2, "row commitments", 2048 * MIB),
+    ),
+)
+DATA_OPENING = Kind(
+    "data opening",
+    b"zkinf.do",
+    1,
+    (
+        Section(1, "data commitment", DATA_COMMITMENT.limit),
+        Section(2, "records", 8192 * MIB),
+        Section(3, "blindings", 2048 * MIB),
+    ),
+)
+REVEALED_RECORD = Kind(
+    "revealed record",
+    b"zkinf.rr",
+    1,
+    (
+        Section(1, "data digest", 32),
+        Section(2, "number", 8),
+        Section(3, "record", 64 * MIB),
+        Section(4, "blindings", 64 * MIB),
+    ),
+)
+KINDS = (VERIFYING_KEY, PROVING_KEY, PROOF, DATA_COMMITMENT, DATA_OPENING, REVEALED_RECORD)
 
 
 def identify(data: bytes) -> Kind | None:
@@ -102,7 +138,8 @@ def prefix(kind: Kind, parts: Sequence[bytes]) -> bytes:
                 f"the {section.name} section of a {kind.name} would have {len(part)} bytes, "
                 f"at most {section.limit} are allowed"
             )
-        pieces += [_SECTION.pack(section.tag, len(part)), part]
+        if part or not section.optional:
+            pieces += [_SECTION.pack(section.tag, len(part)), part]
     return b"".join(pieces)
 
 
@@ -125,6 +162,9 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
     position = MAGIC_SIZE + _VERSION.size
     parts: list[bytes] = []
     for section in kind.sections:
+        if section.optional and position == len(view):
+            parts.append(b"")
+            continue
         if len(view) - position < _SECTION.size:
             raise FormatError(f"this {kind.name} ends before its {section.name} section")
         tag, length = _SECTION.unpack_from(view, position)
@@ -139,6 +179,8 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
                 f"the {section.name} section of this {kind.name} claims {length} bytes, "
                 f"at most {min(section.limit, len(view) - position)} are possible"
             )
+        if section.optional and not length:
+            raise FormatError(f"this {kind.name} has an empty {section.name} section; it has none")
         parts.append(bytes(view[position : position + length]))
         position += length
     if position != len(view):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zkinfer import container
+from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
@@ -19,11 +20,12 @@ _LARGEST = max(kind.limit for kind in container.KINDS)
 
 
 def describe_file(path: StrPath) -> dict[str, Any]:
-    """The description of a key or a proof. Raises UsageError or FormatError."""
-    return load_file(path, _LARGEST, "zkinfer file", _describe)
+    """The description of any of zkinfer's files. Raises UsageError or FormatError."""
+    return load_file(path, _LARGEST, "zkinfer file", describe)
 
 
-def _describe(data: bytes) -> dict[str, Any]:
+def describe(data: bytes) -> dict[str, Any]:
+    """The description of a file's content. Raises FormatError."""
     kind = container.identify(data)
     if kind is container.VERIFYING_KEY:
         return describe_key("verifying key", len(data), VerifyingKey.from_bytes(data))
@@ -32,7 +34,14 @@ def _describe(data: bytes) -> dict[str, Any]:
         return describe_key("proving key (secret)", len(data), key)
     if kind is container.PROOF:
         return _describe_proof(len(data), Proof.from_bytes(data))
-    raise FormatError("this is no zkinfer file: neither a key nor a proof")
+    if kind is container.DATA_COMMITMENT:
+        return _describe_data("data commitment", len(data), DataCommitment.from_bytes(data))
+    if kind is container.DATA_OPENING:
+        commitment = DataOpening.from_bytes(data).commitment
+        return _describe_data("data opening (secret)", len(data), commitment)
+    if kind is container.REVEALED_RECORD:
+        return _describe_record(len(data), RevealedRecord.from_bytes(data))
+    raise FormatError("this is no zkinfer file: neither a key, nor a proof, nor about data")
 
 
 def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
@@ -92,4 +101,43 @@ def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
         "public_shapes": [list(value.shape) for value in proof.public_values],
         "claimed_and_not_verified": [value.tolist() for value in proof.public_values],
         "body_bytes": len(proof.body),
+        **(
+            {}
+            if proof.record is None
+            else {"record": proof.record.number, "data_digest": proof.record.digest.hex()}
+        ),
+    }
+
+
+def _describe_data(kind: str, size: int, data: DataCommitment) -> dict[str, Any]:
+    """What a file about data says, which takes `size` bytes."""
+    tensors = {}
+    for tensor in data.description.tensors:
+        ends = (tensor.encoding.low, tensor.encoding.high)
+        tensors[tensor.name] = {
+            "shape": list(tensor.shape),
+            **({} if tensor.axis is None else {"columns_axis": tensor.axis}),
+            "scale": tensor.encoding.scale.squeeze().tolist(),
+            "range": np.stack([tensor.encoding.numbers(end) for end in ends], axis=-1)
+            .squeeze()
+            .tolist(),
+        }
+    columns = data.description.columns
+    return {
+        "kind": kind,
+        "bytes": size,
+        "data_digest": data.digest,
+        "records": len(data),
+        "rows_of_a_record": data.rows_each,
+        "tensors": tensors,
+        **({"columns": list(columns)} if columns else {}),
+    }
+
+
+def _describe_record(size: int, revealed: RevealedRecord) -> dict[str, Any]:
+    return {
+        "kind": "revealed record",
+        "bytes": size,
+        "data_digest": revealed.digest.hex(),
+        "record": revealed.number,
     }

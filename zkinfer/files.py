@@ -54,6 +54,15 @@ def read_file(path: StrPath, limit: int, what: str) -> bytes:
     return data
 
 
+def read_head(path: StrPath, size: int) -> bytes:
+    """The first bytes of a file; none of what cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(size)
+    except OSError:
+        return b""
+
+
 def load_file(path: StrPath, limit: int, what: str, parse: Callable[[bytes], T]) -> T:
     """What `parse` makes of a file's content; its FormatError gets the file's name.
 

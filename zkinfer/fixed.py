@@ -29,7 +29,7 @@ MAX_ENTRIES = 2**31
 MAX_SCALE = 256
 
 MODES = {
-    "input_mode": ("hidden", "public"),
+    "input_mode": ("hidden", "public", "committed"),
     "output_mode": ("public", "label"),
     "weights_mode": ("hidden", "public"),
 }

@@ -5,6 +5,7 @@ input; a .npz file or a JSON object maps input names to arrays. Pickled objects 
 and sizes are checked before memory is taken.
 """
 
+import csv
 import io
 import json
 import math
@@ -12,6 +13,7 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,26 @@ def read_input(source: str) -> object:
         return _parse(_read(source), where)
     except RecursionError as error:
         raise FormatError(f"{where} nests its lists too deeply") from error
+
+
+def read_data(source: str) -> object:
+    """What a file of records holds: as `read_input`, or the `Table` of a .csv file."""
+    if source.lower().endswith(".csv"):
+        return _parse_csv(_read(source), source)
+    return read_input(source)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers [rows, columns], and what the columns are called."""
+
+    columns: tuple[str, ...]
+    numbers: npt.NDArray[np.float64]
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        return np.array(self.numbers, dtype, copy=copy)
 
 
 def by_name(value: object, names: Sequence[str], where: str) -> dict[str, Array]:
@@ -129,6 +151,39 @@ def _parse_npz(data: bytes, where: str) -> dict[str, Array]:
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         raise FormatError(f"{where} is a damaged .npz file: {_flat(error)}") from error
     return arrays
+
+
+def _parse_csv(data: bytes, where: str) -> Table:
+    """A table of numbers below one line of names."""
+    head, _, rest = data.partition(b"\n")
+    try:
+        (names,) = csv.reader([head.decode("utf-8-sig").rstrip("\r")])
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise FormatError(f"{where} does not begin with a line of names of columns") from error
+    named = bool(names) and all(names) and len(set(names)) == len(names)
+    if not named or any(map(_is_number, names)):
+        raise FormatError(
+            f"the first line of {where} must name each column, once; it is {', '.join(names)}"
+        )
+    if not rest.strip():
+        raise FormatError(f"{where} has no line of numbers")
+    try:
+        numbers = np.loadtxt(io.BytesIO(rest), delimiter=",", ndmin=2, comments=None)
+    except ValueError as error:
+        raise FormatError(
+            f"{where} holds something other than numbers between commas: {_flat(error)}"
+        ) from error
+    if numbers.shape[1] != len(names):
+        raise FormatError(f"{where} names {len(names)} columns and has {numbers.shape[1]}")
+    return Table(tuple(names), numbers)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_json(data: bytes, where: str) -> object:

@@ -13,6 +13,7 @@ import numpy as np
 
 from zkinfer.certificate import certified_bound
 from zkinfer.circuit import value as views
+from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
@@ -21,6 +22,7 @@ from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.plan import Plan, kernels, make_plan
+from zkinfer.records import RecordGrid
 from zkinfer.steps import Steps, Times
 
 
@@ -95,7 +97,10 @@ def _constrain(
     graph = plan.graph
     values: dict[str, Value] = {}
     for name in graph.inputs:
-        values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+        try:
+            values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(f"input {name}: {error}") from error
     known = _certified(graph)
     for name in graph.weights:
         array = None if weights is None else weights[name]
@@ -124,9 +129,25 @@ def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> 
         value = b.advice(name, Segment.INPUT, tensor.shape, low, high, array, certain=certain)
     if columns is not None:
         in_ranges(b, f"{name}/range", value, columns.axis, columns.lows, columns.bits)
-    elif graph.input_mode == "hidden":
+    elif graph.input_mode != "public":
         in_range(b, f"{name}/range", value, low, high)
+    if graph.input_mode == "committed":
+        _recorded(b, f"{name}/record", value)
     return value
+
+
+def _recorded(b: Builder, path: str, value: Value) -> None:
+    """States that an input is what a record's rows commit to: all cells, the zeros included."""
+    grid = RecordGrid.of(value.shape)
+    array = grid.cells(value.array[None]) if b.solving else None
+    cells = views.reshape(b.record(path, (grid.rows, grid.width), value, array), grid.padded)
+    placed: Value | None = views.regrouped(value, views.factors_of(grid.shape))
+    for axis, extent in enumerate(grid.padded):
+        if placed is not None:
+            placed = window.place_in(placed, axis, 0, extent, b.tensors)
+    if cells is None or placed is None:
+        raise ValueError(f"{path}: an input of shape {value.shape} has no rows")
+    b.equal(path, placed, cells)
 
 
 def _weight(

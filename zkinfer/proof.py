@@ -1,7 +1,9 @@
 """Proofs: what they state in the open, and their byte format.
 
 Sections of the container: the digest of the key that the proof is for (32 bytes); the context
-bytes; the public values; the argument's body, which only the native module reads.
+bytes; the public values; the argument's body, which only the native module reads; of a proof about
+a committed record its name: the data commitment's digest (32 bytes), the record's number (u64) and
+the commitments to its rows (32 bytes each).
 
 Public values are the public tensors of the circuit in order, without the constant one:
 count (u32), then per tensor the number of axes (u8), the extents (u32 each), the values (i64 each,
@@ -27,6 +29,37 @@ MAX_PUBLIC_TENSORS = 1024
 MAX_AXES = 8
 DIGEST_SIZE = 32
 MAX_CONTEXT = container.PROOF.sections[1].limit
+_NUMBER = struct.Struct("<Q")
+
+
+@dataclass(frozen=True)
+class RecordName:
+    """Which record of which data commitment a proof is about.
+
+    digest: of the data commitment, 32 bytes. number: from 0. rows: row commitments, 32 bytes each.
+    """
+
+    digest: bytes
+    number: int
+    rows: bytes
+
+    @property
+    def stated(self) -> bytes:
+        """What a proof's statement says besides the rows."""
+        return self.digest + _NUMBER.pack(self.number)
+
+    def to_bytes(self) -> bytes:
+        """The section of a proof."""
+        return self.stated + self.rows
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "RecordName":
+        """Reads the section. Raises FormatError."""
+        head = DIGEST_SIZE + _NUMBER.size
+        rows = data[head:]
+        if len(data) < head or not rows or len(rows) % DIGEST_SIZE:
+            raise FormatError(f"a proof's record has {len(data)} bytes, which name no record")
+        return cls(data[:DIGEST_SIZE], _NUMBER.unpack(data[DIGEST_SIZE:head])[0], rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,13 +67,15 @@ class Proof:
     """A proof for one verifying key; nothing in it is secret.
 
     key_digest: 32 bytes; context: the caller's bytes; public_values: int64 arrays, claimed and
-    not yet verified; body: the argument.
+    not yet verified; body: the argument; record: of a proof about a committed record its name,
+    claimed likewise.
     """
 
     key_digest: bytes
     context: bytes
     public_values: tuple[Integers, ...]
     body: bytes
+    record: RecordName | None = None
 
     def to_bytes(self) -> bytes:
         """The container."""
@@ -49,17 +84,20 @@ class Proof:
     @cached_property
     def _encoded(self) -> bytes:
         values = _pack_values(self.public_values)
-        return container.write(container.PROOF, (self.key_digest, self.context, values, self.body))
+        record = b"" if self.record is None else self.record.to_bytes()
+        parts = (self.key_digest, self.context, values, self.body, record)
+        return container.write(container.PROOF, parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Proof":
         """Reads a container. Raises FormatError; a proof that is read is not yet verified."""
-        key_digest, context, values, body = container.read(container.PROOF, data)
+        key_digest, context, values, body, named = container.read(container.PROOF, data)
         if len(key_digest) != DIGEST_SIZE:
             raise FormatError(
                 f"a proof's key digest has {DIGEST_SIZE} bytes, got {len(key_digest)}"
             )
-        return cls(key_digest, context, _unpack_values(values), body)
+        record = RecordName.from_bytes(named) if named else None
+        return cls(key_digest, context, _unpack_values(values), body, record)
 
     @classmethod
     def load(cls, path: StrPath) -> "Proof":

@@ -10,6 +10,7 @@ from zkinfer.errors import UsageError
 from zkinfer.inputs import by_name
 
 if TYPE_CHECKING:
+    from zkinfer.description import Description
     from zkinfer.quantize import Quantized
     from zkinfer.report import Report
 
@@ -42,11 +43,13 @@ class Source:
         input_range: tuple[float, float] | None,
         max_error: float,
         modes: Mapping[str, str],
+        data: "Description | None" = None,
     ) -> "Quantized":
-        """The network in integers."""
+        """The network in integers. data: the records that its input is committed to."""
         from zkinfer.quantize import quantize
 
         samples = None
+        shapes = {name: self.graph.shape(name) for name in self.graph.inputs}
         if calibration is not None:
             samples = by_name(calibration, self.graph.inputs, "the calibration data")
         return quantize(
@@ -55,16 +58,19 @@ class Source:
             input_range=input_range,
             max_error=max_error,
             oracle=self._oracle(self._proto),
+            committed_data=data and data.by_input(shapes),
             **modes,
         )
 
-    def guessed(self, max_error: float, modes: Mapping[str, str]) -> "Quantized":
+    def guessed(
+        self, max_error: float, modes: Mapping[str, str], data: "Description | None" = None
+    ) -> "Quantized":
         """The network in integers, by random inputs."""
         from zkinfer.quantize.samples import guessed
 
         for samples in guessed(self.graph):
             try:
-                return self.quantized(samples, None, max_error, modes)
+                return self.quantized(samples, None, max_error, modes, data)
             except UsageError as error:
                 refused = error
         raise UsageError(

@@ -19,6 +19,11 @@ SHOWN = 200
 def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     """The page. graph: that of the key. command: what verifies the proof again."""
     whose = "an input that stays hidden" if verified.inputs is None else "the input below"
+    record = verified.record
+    if record is not None:
+        whose = f"record {record.number} of the data {code(record.data_digest)}"
+        if not record.checked:
+            whose = f"hidden data; the prover says that they are {whose}, which was not checked"
     if graph.weights_mode == "hidden":
         model = "the model whose hidden weights the verifying key is committed to"
     else:

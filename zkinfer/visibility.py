@@ -16,10 +16,16 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         (
             "input",
             graph.input_mode,
-            "in the proof" if graph.input_mode == "public" else "known to the prover only",
+            {
+                "hidden": "known to the prover only",
+                "public": "in the proof",
+                "committed": "the data commitment fixes it without showing it",
+            }[graph.input_mode],
         ),
         ("intermediate values", "hidden", "known to the prover only"),
     ]
+    if graph.input_mode == "committed":
+        rows.append(("data commitment, number of the record", "public", "in the proof"))
     if graph.output_mode == "label":
         rows.append(("scores", "hidden", "known to the prover only"))
         rows.append(("label", "public", "in the proof"))

@@ -237,6 +237,23 @@ def _proof(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
     return _joined(container.PROOF, parts)
 
 
+def _data(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
+    """A file about data: its description, or any section."""
+    kind = container.identify(data)
+    if kind is None:
+        return scramble(data)
+    parts = _sections(kind, data)
+    place = rng.randrange(len(parts))
+    if kind is container.DATA_COMMITMENT and rng.random() < 0.7:
+        text = json.dumps(_edited(json.loads(parts[0]), rng), sort_keys=True, separators=(",", ":"))
+        parts[0] = text.encode("ascii", "replace")
+    elif kind is container.DATA_OPENING and place == 0 and rng.random() < 0.7:
+        parts[0] = _data(parts[0], rng, scramble)
+    else:
+        parts[place] = scramble(parts[place])
+    return _joined(kind, parts)
+
+
 def _model(data: bytes, rng: random.Random, scramble: Scramble) -> bytes:
     model = onnx.ModelProto.FromString(data)
     graph = model.graph
@@ -401,5 +418,6 @@ _EDITS = (
 _MUTATORS: dict[str, Callable[[bytes, random.Random, Scramble], bytes]] = {
     "key": _key,
     "proof": _proof,
+    "data": _data,
     "model": _model,
 }

@@ -26,7 +26,7 @@ from zkinfer.errors import ZkinferError
 T = TypeVar("T")
 
 FOLDER = Path(__file__).parent
-NAMES = ("key", "proof", "model")
+NAMES = ("key", "proof", "data", "model")
 MAX_SIZE = 1 << 17
 SLOW = 1.0
 """Seconds of processor time that a call may take."""

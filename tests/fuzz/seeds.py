@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+import zkinfer
 from tests.fuzz.targets import VECTOR
 from tests.networks import cases
 from tests.onnx_models import model, node
@@ -53,6 +54,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
             yield name.replace(" ", "_"), _bare(case.graph.to_json())
     shown = replace(cases()["perceptron"].graph, weights_mode="public")
     yield "perceptron_with_public_weights", _bare(shown.to_json())
+    recorded = replace(cases()["perceptron"].graph, input_mode="committed")
+    yield "perceptron_with_committed_input", _bare(recorded.to_json())
     for name in WHOLE:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield f"whole_{name}", bytes.fromhex(vector["key"])
@@ -65,13 +68,28 @@ def _bare(graph: bytes) -> bytes:
 
 def proofs() -> Iterator[tuple[str, bytes]]:
     """The honest proof, proofs of others, and one without a body."""
-    for name in (VECTOR.stem, "label", "neg", "convolutional_network"):
+    for name in (VECTOR.stem, "label", "neg", "convolutional_network", "committed_input"):
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield name, bytes.fromhex(vector["proof"])
-    digest, context, values, _ = container.read(
+    digest, context, values, *_ = container.read(
         container.PROOF, bytes.fromhex(json.loads(VECTOR.read_text(encoding="ascii"))["proof"])
     )
-    yield "no_body", container.write(container.PROOF, (digest, context, values, b""))
+    yield "no_body", container.write(container.PROOF, (digest, context, values, b"", b""))
+
+
+def data() -> Iterator[tuple[str, bytes]]:
+    """Commitments, openings and revealed records: of a table, of images, of several tensors.
+
+    The opening of the table is the honest one of the target; its revealed record verifies.
+    """
+    table = np.array([[1.5, -20, 3e5], [0.25, 7, 1e4]], dtype=np.float32)
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    sets = {"": table, "_images": images, "_tensors": {"x": table, "y": images}}
+    for name, records in sets.items():
+        commitment, opening = zkinfer.commit(records)
+        yield f"commitment{name}", commitment.to_bytes()
+        yield f"opening{name}", opening.to_bytes()
+        yield f"revealed{name}", opening.reveal(1).to_bytes()
 
 
 def _ints(*values: int) -> Any:
@@ -362,7 +380,8 @@ def _branches() -> onnx.ModelProto:
 
 def main() -> None:
     """Writes all seeds."""
-    for target, seeds in (("key", keys()), ("proof", proofs()), ("model", models())):
+    made = {"key": keys(), "proof": proofs(), "data": data(), "model": models()}
+    for target, seeds in made.items():
         for name, seed in seeds:
             folder = CORPUS / target
             folder.mkdir(parents=True, exist_ok=True)

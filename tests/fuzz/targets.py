@@ -23,7 +23,7 @@ from zkinfer.backends import transparent
 from zkinfer.certificate import Seeds, certificate_circuit
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Binding, Segment
-from zkinfer.describe import describe_key
+from zkinfer.describe import describe, describe_key
 from zkinfer.errors import FormatError, ZkinferError
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import (
@@ -49,6 +49,7 @@ VERIFYING = 512 << 20
 """What verifying may take on top of that, in the native module."""
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "public_input.json"
+OPENING = Path(__file__).parent / "corpus" / "data" / "opening"
 
 
 class Call(Protocol):
@@ -106,12 +107,37 @@ def _verified(honest: "Honest", proof: zkinfer.Proof, _: bytes) -> zkinfer.Verif
     return zkinfer.verify(honest.key, proof, context=honest.proof.context)
 
 
+def data(data: bytes, call: Call = plain) -> None:
+    """Reads a file about data: a commitment, an opening, or a record revealed of the honest one."""
+    data = _sealed(data)
+    commitment = call(zkinfer.DataCommitment.from_bytes, data, python=READING)
+    opening = call(zkinfer.DataOpening.from_bytes, data, python=READING)
+    revealed = call(zkinfer.RevealedRecord.from_bytes, data, python=READING)
+    for read in (commitment, opening, revealed):
+        if read is not None:
+            assert read.to_bytes() == data, "a file about data has one encoding"
+    if commitment is not None or opening is not None or revealed is not None:
+        call(describe, data, python=READING)
+    if opening is not None:
+        owned = opening
+        call(lambda _: owned.record(0), data, python=READING)
+    if revealed is not None:
+        shown, honest = revealed, _honest_data()
+        numbers = call(lambda _: honest.commitment.verify(shown), data, python=READING)
+        assert numbers is None or shown == honest.reveal(shown.number), "no other record verifies"
+
+
 def model(data: bytes, call: Call = plain) -> None:
     """Imports an ONNX model."""
     call(load, data, python=READING)
 
 
-TARGETS: dict[str, Callable[[bytes, Call], None]] = {"key": key, "proof": proof, "model": model}
+TARGETS: dict[str, Callable[[bytes, Call], None]] = {
+    "key": key,
+    "proof": proof,
+    "data": data,
+    "model": model,
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +155,11 @@ def _honest() -> Honest:
         zkinfer.VerifyingKey.from_bytes(bytes.fromhex(vector["key"])),
         zkinfer.Proof.from_bytes(bytes.fromhex(vector["proof"])),
     )
+
+
+@cache
+def _honest_data() -> zkinfer.DataOpening:
+    return zkinfer.DataOpening.from_bytes(OPENING.read_bytes())
 
 
 def _sealed(data: bytes) -> bytes:

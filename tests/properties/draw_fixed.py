@@ -92,7 +92,7 @@ def example(d: Drawing) -> Example:
     """The graph in the making as a key carries it, with integers for it."""
     made = [name for name in d.tensors if name not in d.weights]
     outputs = [made[-1], *(name for name in made[:-1] if d.chance(15))]
-    modes = [d.one(("hidden", "hidden", "public")) for _ in range(2)]
+    modes = [d.one(("hidden", "hidden", "public", *more)) for more in (("committed",), ())]
     drawn = d.graph_of(d.nodes, tuple(d.choices.shuffled(outputs)), *modes)
     assignments = tuple(
         tuple({name: _array(d, drawn, name, ends) for name in names}

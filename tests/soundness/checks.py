@@ -10,7 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PACKAGE = ("container", "fixed", "keys", "certificate", "proof", "api", "backends/transparent")
+PACKAGE = (
+    *("container", "fixed", "keys", "certificate", "proof", "api", "backends/transparent"),
+    *("committed_input", "data", "description"),
+)
 RUST = (
     *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "parse", "proof")),
     *("zkinfer-verify/src/reader.rs", "zkinfer-verify/src/verify.rs"),
@@ -23,6 +26,10 @@ NOT_CHECKS = {
     ("fixed", "_quantize"): "of a prover's input",
     ("fixed", "quantize_input"): "of a prover's input",
     ("api", "compile"): "of a model's owner",
+    ("api", "_described"): "of a model's owner",
+    ("committed_input", "record_inputs"): "of a prover",
+    ("data", "check_number"): "of a prover",
+    ("description", "integers"): "of a data owner",
     ("api", "prove"): "of a prover",
     ("api", "save"): "of a model's owner",
     ("api", "check_folder"): "of a model's owner",

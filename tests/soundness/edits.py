@@ -60,6 +60,8 @@ def edited(old: bytes, mutation: str, code: str = "fixed") -> bytes:
         "plus l": lambda: (number + ORDER).to_bytes(len(old), "little"),
         "delete": lambda: b"",
         "twice": lambda: old + old,
+        "zeros": lambda: bytes(len(old)),
+        "ones": lambda: b"\xff" * len(old),
         "longer": lambda: old + bytes(1),
         "shorter": lambda: old[:-1],
         "32 bytes fewer": lambda: old[:-32],
@@ -77,6 +79,8 @@ def joined(kind: container.Kind, parts: dict[str, bytes]) -> bytes:
     """The container of these sections, also where one exceeds its limit."""
     data = kind.magic + kind.version.to_bytes(2, "little")
     for section, part in zip(kind.sections, parts.values(), strict=True):
+        if section.optional and not part:
+            continue
         data += bytes([section.tag]) + len(part).to_bytes(8, "little") + part
     return reseal(data + bytes(32))
 
@@ -110,6 +114,24 @@ def graph_edited(data: bytes, field: str, mutation: str) -> bytes:
     members = COLUMNS if isinstance(at, list) and len(at) == len(COLUMNS) else members
     if isinstance(at, list) and last in members:
         last = str(members.index(last))
+    _edit(at, int(last) if isinstance(at, list) else last, mutation)
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def description_edited(data: bytes, field: str, mutation: str) -> bytes:
+    """A data commitment's description changed at a path, and canonical again; or what is not."""
+    if field == "json":
+        return {
+            "spaced": lambda: data.replace(b":", b": "),
+            "cut": lambda: data[:-1],
+            "a list": lambda: b"[]",
+            "nested": lambda: b"[" * 100_000,
+        }[mutation]()
+    document = json.loads(data)
+    at: Any = document
+    *steps, last = field.split("/")
+    for step in steps:
+        at = at[int(step) if isinstance(at, list) else step]
     _edit(at, int(last) if isinstance(at, list) else last, mutation)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 

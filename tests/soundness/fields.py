@@ -1,4 +1,4 @@
-"""Every field of a container, of public values, of a circuit, of a certificate and of a body.
+"""Every field of a container, of public values, a record, a circuit, a certificate and a body.
 
 Written after docs/formats.md: a walk over the bytes that notes where each field is. Names repeat:
 all extents of all tensors of a circuit are `tensor/extent`.
@@ -7,6 +7,7 @@ all extents of all tensors of a circuit are `tensor/extent`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from zkinfer import container
 from zkinfer.container import Kind
 from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit
 
@@ -71,6 +72,8 @@ def container_fields(kind: Kind, data: bytes) -> list[Field]:
     walk.take("magic", 8)
     walk.take("version", 2)
     for section in kind.sections:
+        if section.optional and walk.position == len(data) - container.CHECKSUM_SIZE:
+            continue
         walk.take(f"{section.name}/tag", 1)
         size = walk.fixed(f"{section.name}/length", 8)
         walk.take(section.name, size)
@@ -86,6 +89,14 @@ def public_fields(data: bytes) -> list[Field]:
             count *= walk.fixed("public values/extent", 4)
         for _ in range(count):
             walk.take("public values/value", 8)
+    return walk.end()
+
+
+def record_fields(data: bytes) -> list[Field]:
+    walk = Walk(data)
+    walk.take("digest", 32)
+    walk.take("number", 8)
+    walk.each(*["row"] * ((len(data) - walk.position) // 32))
     return walk.end()
 
 

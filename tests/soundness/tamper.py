@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from artifacts import Integers, prove, reseal, sections
+from artifacts import Integers, committed, prove, prove_record, reseal, sections
 from listening import (
     DRAW,
     MESSAGE,
@@ -23,7 +24,14 @@ from networks import Net, cases
 
 import zkinfer
 from tests.reference import hand_circuit
-from tests.soundness.edits import changed, damaged, edited, graph_edited, joined
+from tests.soundness.edits import (
+    changed,
+    damaged,
+    description_edited,
+    edited,
+    graph_edited,
+    joined,
+)
 from tests.soundness.fields import (
     Field,
     body_fields,
@@ -31,11 +39,13 @@ from tests.soundness.fields import (
     circuit_fields,
     container_fields,
     public_fields,
+    record_fields,
 )
 from zkinfer import container, reference
 from zkinfer.backends import transparent
 from zkinfer.certificate import Seeds
 from zkinfer.circuit.layout import Segment
+from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import Circuit
@@ -94,6 +104,12 @@ class Subject:
         self.table_proof = prove(proving_key, table.random(3)[1], CONTEXT)
         case = cases()["perceptron"]
         self.third_key = make_keys(case.graph, case.random(3)[0]).verifying_key
+        graph = replace(cases()["hidden input by column"].graph, input_mode="committed")
+        records = [cases()["hidden input by column"].random(seed)[1] for seed in range(3)]
+        self.record_proving_key = make_keys(graph, {})
+        self.record_key = self.record_proving_key.verifying_key
+        self.data = committed(graph, records)
+        self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -134,6 +150,23 @@ def _verdicts(key: bytes, proof: bytes) -> tuple[Run, Run]:
     return package, ours
 
 
+def _record_verdicts(subject: Subject, proof: bytes, data: bytes | None) -> tuple[Run, Run]:
+    """On a proof about a record; of any data where there are none."""
+    key = subject.record_key
+
+    def package() -> None:
+        known = None if data is None else DataCommitment.from_bytes(data)
+        read = zkinfer.Proof.from_bytes(proof)
+        zkinfer.verify(key, read, context=CONTEXT, data=known, any_data=data is None)
+
+    def ours() -> None:
+        known = None if data is None else reference.read_data(data)
+        read = reference.read_proof(proof)
+        reference.verify(reference.read_key(key.to_bytes()), read, CONTEXT, known)
+
+    return package, ours
+
+
 def _file(kind: container.Kind, data: bytes, field: str, mutation: str) -> bytes:
     """A container with a field of its frame changed, and sealed again."""
     if field == "file":
@@ -146,6 +179,9 @@ def _file(kind: container.Kind, data: bytes, field: str, mutation: str) -> bytes
 
 
 def _proof_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    if field.startswith("record/"):
+        proof = _file(container.PROOF, subject.record_proof.to_bytes(), field, mutation)
+        return _record_verdicts(subject, proof, subject.data.commitment.to_bytes())
     proof = _file(container.PROOF, subject.public_proof.to_bytes(), field, mutation)
     return _verdicts(subject.public_key.to_bytes(), proof)
 
@@ -165,6 +201,84 @@ def _proof(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
         name, fields = "body", body_fields(subject.reference_key.circuit, parts["body"])
     parts[name] = changed(parts[name], fields, field, mutation)
     return _verdicts(subject.public_key.to_bytes(), joined(container.PROOF, parts))
+
+
+def _record(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """What a proof says of its record; `of any data`: where the verifier takes all."""
+    parts = sections(container.PROOF, subject.record_proof.to_bytes())
+    edit = mutation.removesuffix(", of any data")
+    whole = [Field("record", 0, len(parts["record"]))]
+    fields = whole if field == "record" else record_fields(parts["record"])
+    if edit == "the next one's":
+        rows = subject.data.commitment.record_rows(2)
+        parts["record"] = parts["record"][:40] + rows
+    elif edit == "two rows":
+        parts["record"] += parts["record"][40:]
+    else:
+        parts["record"] = changed(parts["record"], fields, field, edit)
+    data = subject.data.commitment.to_bytes() if edit == mutation else None
+    return _record_verdicts(subject, joined(container.PROOF, parts), data)
+
+
+def _data_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    commitment = subject.data.commitment.to_bytes()
+    data = _file(container.DATA_COMMITMENT, commitment, field, mutation)
+    return _record_verdicts(subject, subject.record_proof.to_bytes(), data)
+
+
+def _data(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """What a data commitment says. Relabelled: with a proof that says that it is about these."""
+    parts = sections(container.DATA_COMMITMENT, subject.data.commitment.to_bytes())
+    edit = mutation.removesuffix(", relabelled")
+    if edit == "two":  # one more tensor, so that each record has two rows
+        parts["description"] = parts["description"].replace(b'"name":"x0"', b'"name":"y"')
+        first = sections(container.DATA_COMMITMENT, subject.data.commitment.to_bytes())
+        both = [json.loads(p["description"])["tensors"] for p in (first, parts)]
+        document = {"records": 3, "tensors": [*both[0], *both[1]]}
+        parts["description"] = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+        parts["row commitments"] *= 2
+    elif field == "row commitments":
+        whole = [Field(field, 0, len(parts[field]))]
+        parts[field] = changed(parts[field], whole, field, edit)
+    else:
+        parts["description"] = description_edited(parts["description"], field, edit)
+    data, proof = joined(container.DATA_COMMITMENT, parts), subject.record_proof
+    if edit != mutation and proof.record is not None:
+        named = replace(proof.record, digest=data[-32:])
+        if edit == "two":
+            named = replace(named, rows=DataCommitment.from_bytes(data).record_rows(1))
+        proof = replace(proof, record=named)
+    return _record_verdicts(subject, proof.to_bytes(), data)
+
+
+def _opening(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    """Whoever reads it proves with it."""
+    data = subject.data.to_bytes()
+    parts = sections(container.DATA_OPENING, data)
+    if field in parts:
+        parts[field] = changed(parts[field], [Field(field, 0, len(parts[field]))], field, mutation)
+        data = joined(container.DATA_OPENING, parts)
+    else:
+        data = _file(container.DATA_OPENING, data, field, mutation)
+
+    def package() -> None:
+        opening = DataOpening.from_bytes(data)
+        proof = prove_record(subject.record_proving_key, opening, 0, CONTEXT)
+        known = subject.data.commitment
+        zkinfer.verify(subject.record_key, proof, context=CONTEXT, data=known)
+
+    return package, None
+
+
+def _revealed(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    data = subject.data.reveal(1).to_bytes()
+    parts = sections(container.REVEALED_RECORD, data)
+    if field in parts:
+        parts[field] = changed(parts[field], [Field(field, 0, len(parts[field]))], field, mutation)
+        data = joined(container.REVEALED_RECORD, parts)
+    else:
+        data = _file(container.REVEALED_RECORD, data, field, mutation)
+    return lambda: subject.data.commitment.verify(RevealedRecord.from_bytes(data)), None
 
 
 def _key(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
@@ -290,6 +404,8 @@ def _changed_proving_key(
 
 def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What the caller gives to the verifiers, with an honest proof."""
+    if field == "data":
+        return _call_with_data(subject, mutation)
     key = subject.other_key if field == "key" else subject.key
     proof = subject.proof.to_bytes() if field == "proof" else subject.proof
     context: object = CONTEXT
@@ -311,6 +427,33 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     return package, ours if typed else None
 
 
+def _call_with_data(subject: Subject, mutation: str) -> tuple[Run, Run]:
+    """Data where they are needed, and where they are not."""
+    commitment = subject.data.commitment
+    about, key = subject.record_proof, subject.record_key
+    if mutation in ("of another key", "any, of another key", "a proof for another key"):
+        about, key = subject.public_proof, subject.public_key
+    named = replace(about, record=subject.record_proof.record)
+    proof, known, anything = {
+        "none": (about, None, False),
+        "these, and any": (about, commitment, True),
+        "a file's name": (about, "x.commitment", False),
+        "of another key": (about, commitment, False),
+        "any, of another key": (about, None, True),
+        "a proof for another key": (named, None, False),
+    }[mutation]
+
+    def package() -> None:
+        zkinfer.verify(key, proof, context=CONTEXT, data=known, any_data=anything)
+
+    def ours() -> None:
+        data = None if known is None else reference.read_data(known.to_bytes())
+        read = reference.read_proof(proof.to_bytes())
+        reference.verify(reference.read_key(key.to_bytes()), read, CONTEXT, data)
+
+    return package, ours if mutation in ("of another key", "a proof for another key") else None
+
+
 @dataclass(frozen=True)
 class Claim:
     """A statement about a circuit, and the body of a proof of it; nothing follows from a graph.
@@ -326,6 +469,7 @@ class Claim:
     public: list[Integers]
     body: bytes
     certificate: bool = False
+    data: bytes = b""
 
     @classmethod
     def honest(cls, hand: hand_circuit.Case) -> "Claim":
@@ -343,7 +487,12 @@ class Claim:
         rows = {Segment(name): points for name, points in self.rows.items()}
         verifier = transparent.make_verifier(circuit, rows, self.digest)
         transparent.verify(
-            verifier, self.context, self.public, self.body, certificate=self.certificate
+            verifier,
+            self.context,
+            self.public,
+            self.body,
+            data=self.data,
+            certificate=self.certificate,
         )
 
     def ours(self) -> None:
@@ -362,7 +511,7 @@ class Claim:
         graph = parse_graph(net.graph(net.input(1)).to_json())
         key = ReferenceKey(graph, circuit, committed[0], self.digest, b"")
         values = [(array.shape, tuple(array.ravel().tolist())) for array in self.public]
-        proof = ReferenceProof(self.digest, self.context, values, self.body)
+        proof = ReferenceProof(self.digest, self.context, values, self.body, self.data)
         reference.verify(key, proof, self.context)
 
 
@@ -449,6 +598,16 @@ def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
             subject.key.to_bytes(), replace(subject.proof, body=body).to_bytes()
         )
         return package, ours
+    if field in ("data", "rows/record"):
+        misheard = Mishearing(
+            reference.read_key(subject.record_key.to_bytes()),
+            reference.read_proof(subject.record_proof.to_bytes()),
+            MESSAGE,
+            field,
+        )
+        inside, edit = ("number", "plus 1") if field == "data" else ("row", "the next one's")
+        package, _ = _record(subject, inside, f"{edit}, of any data")
+        return package, misheard.run
     if field == "protocol":
         claim = replace(Claim.honest(subject.hand), certificate=True)
         return claim.package, Mishearing(key, proof, MESSAGE, field).run
@@ -486,6 +645,11 @@ def forged(body: bytes, fold: tuple[int, ...]) -> bytes:
 PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "proof file": _proof_file,
     "proof": _proof,
+    "record": _record,
+    "data commitment file": _data_file,
+    "data commitment": _data,
+    "data opening": _opening,
+    "revealed record": _revealed,
     "key file": _key_file,
     "key": _key,
     "key with public weights": _public_key,

@@ -4,9 +4,11 @@ Certificates have few signs here, so that the reference verifier is quick with t
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from artifacts import sections
@@ -22,6 +24,7 @@ from tests.soundness.fields import (
     circuit_fields,
     container_fields,
     public_fields,
+    record_fields,
 )
 from tests.soundness.tamper import PARTS, Row, Subject, read_table
 from zkinfer import container
@@ -39,9 +42,22 @@ FRAMES = {
         "key",
     ),
     "proving key": (container.PROVING_KEY, {"verifying key", "weights", "blindings"}, ""),
+    "data commitment file": (container.DATA_COMMITMENT, {"row commitments"}, "data commitment"),
+    "data opening": (container.DATA_OPENING, {"data commitment", "records", "blindings"}, ""),
+    "revealed record": (
+        container.REVEALED_RECORD,
+        {"data digest", "number", "record", "blindings"},
+        "",
+    ),
 }
 """By the part with the frame of a file: its kind, sections that are tampered with as a whole, and
 the part with their rows. What else there is in a file has rows of its own, field by field."""
+
+
+class Artifact(Protocol):
+    """A file of zkinfer."""
+
+    def to_bytes(self) -> bytes: ...
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +94,18 @@ def test_tampering_is_refused(outcomes: dict[Row, tuple[str, str]], row: Row) ->
 
 def test_what_is_put_together_again_is_the_same(subject: Subject) -> None:
     """The tools of the table change nothing by themselves."""
-    for artifact in (subject.proof, subject.key, subject.proving_key):
+    for artifact in every_artifact(subject):
         data = artifact.to_bytes()
         kind = container.identify(data)
         assert joined(kind, sections(kind, data)) == data
     same = Row("graph", "weights/0/low", "= -8", "", "")
     assert subject.outcomes(same) == ("accepts", "accepts")
+
+
+def every_artifact(subject: Subject) -> tuple[Artifact, ...]:
+    data = subject.data
+    own = (subject.record_proof, data.commitment, data, data.reveal(1))
+    return (subject.proof, subject.key, subject.proving_key, *own)
 
 
 # What must have a row.
@@ -97,14 +119,14 @@ def test_every_section_has_rows(subject: Subject, part: str) -> None:
     frame |= {f"{name}/{field}" for name in names for field in ("tag", "length")}
     assert {"file", *frame} <= fields_of(part)
     assert as_a_whole <= names & fields_of(content or part)
-    artifacts = (subject.proof, subject.key, subject.proving_key)
-    (data,) = (a.to_bytes() for a in artifacts if container.identify(a.to_bytes()) is kind)
+    files = (artifact.to_bytes() for artifact in every_artifact(subject))
+    *_, data = (file for file in files if container.identify(file) is kind)
     assert {field.name for field in container_fields(kind, data)} == frame | names
 
 
 def test_every_section_is_one_of_the_table() -> None:
     named = {name for _, names, _ in FRAMES.values() for name in names}
-    field_by_field = {"public values", "certificate", "weight commitments"}
+    field_by_field = {"public values", "certificate", "weight commitments", "description"}
     sections = {section.name for kind in container.KINDS for section in kind.sections}
     assert sections == named | field_by_field
     assert "weight commitments" in fields_of("key")
@@ -177,8 +199,16 @@ def test_every_part_of_the_statement_has_rows() -> None:
     (struct,) = re.findall(r"pub struct Statement<'a> \{(.*?)\n\}", source, re.DOTALL)
     names = {"kind": "protocol", "key_digest": "digest"}
     found = {names.get(name, name) for name in re.findall(r"pub (\w+):", struct)}
-    assert found == {"protocol", "digest", "context", "public"}
-    assert found - {"protocol"} | {"rows"} <= fields_of("statement")
+    assert found == {"protocol", "digest", "context", "public", "data", "rows"}
+    assert found - {"protocol"} <= fields_of("statement")
+
+
+def test_every_field_of_a_record_and_of_data_has_rows(subject: Subject) -> None:
+    data = sections(container.PROOF, subject.record_proof.to_bytes())["record"]
+    assert {field.name for field in record_fields(data)} | {"record"} <= fields_of("record")
+    described = json.loads(subject.data.commitment.description.to_json())
+    members = {f"tensors/0/{name}" for name in described["tensors"][0]}
+    assert set(described) | members | {"columns", "json"} <= fields_of("data commitment")
 
 
 def test_every_absorbed_item_has_a_row() -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from artifacts import prove
+from artifacts import committed, prove_record
 from listening import DRAW, MESSAGE, Deaf, Listening, Programmed, certificate, certified
 from networks import cases
 from signs import few_signs
@@ -33,12 +33,12 @@ REFUSED = "the closing equations do not hold"
 
 @pytest.fixture(scope="module")
 def honest() -> Iterator[tuple[VerifyingKey, zkinfer.Proof]]:
-    """A proof of a network with rows in every segment and two challenge vectors."""
+    """A proof about a record, by a network with rows in every segment and two challenge vectors."""
     case = cases()["matmul then requantize"]
     weights, inputs = case.random(3)
     with few_signs():
-        key = make_keys(case.graph, weights)
-        yield key.verifying_key, prove(key, inputs, b"context")
+        key = make_keys(replace(case.graph, input_mode="committed"), weights)
+        yield key.verifying_key, prove_record(key, committed(key.graph, [inputs]), 0, b"context")
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_frames_are_those_of_the_protocol(key, proof) -> None:
     """Every label of the native transcript, in its order where it is first used."""
     run = Listening(key, proof)
     run.run()
-    expected = labels("weights", "input", "bits", "trace", after="sketch")
+    expected = labels("weights", "record", "input", "bits", "trace", after="sketch")
     assert list(dict.fromkeys(label for _, label in run.frames)) == expected
     drawn = [label for kind, label in run.frames if kind == DRAW]
     assert [label for label, _ in run.challenges] == drawn
@@ -87,6 +87,7 @@ def test_frames_of_a_certificate(key) -> None:
     run = certificate(key)
     run.run()
     expected = labels("weights", "projections", "bits")
+    expected.remove("data")
     assert list(dict.fromkeys(label for _, label in run.frames)) == expected
     drawn = [label for kind, label in run.frames if kind == DRAW]
     assert drawn.count("circuit/challenge") == len(run.circuit.challenges) == 3
@@ -115,7 +116,7 @@ def refused_by_both(honest: tuple[VerifyingKey, zkinfer.Proof], key, forgery) ->
         reference.verify(key, forgery, forgery.context)
     changed = replace(honest[1], body=forgery.body)
     with pytest.raises(zkinfer.VerificationError, match=REFUSED):
-        zkinfer.verify(honest[0], changed, context=forgery.context)
+        zkinfer.verify(honest[0], changed, context=forgery.context, any_data=True)
 
 
 def test_responses_must_be_absorbed(honest, key, proof) -> None:

@@ -18,6 +18,7 @@ import zkinfer
 from tests import artifacts, networks
 from tests.listening import Noting
 from zkinfer import reference
+from zkinfer.data import DataOpening
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.ops import OPS
 from zkinfer.reference.circuit import Circuit
@@ -28,7 +29,7 @@ SEED = 1
 
 
 def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
-    """Names, keys and proofs."""
+    """Names, keys and proofs of all but the record of committed data."""
     cases = networks.cases()
     for op in sorted(OPS):
         yield (op, *_proved(cases[op], b""))
@@ -45,14 +46,25 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
         yield model, key, zkinfer.prove(key, samples[:1], context=model.encode())
 
 
+def record() -> tuple[ProvingKey, zkinfer.Proof, DataOpening]:
+    """A key, a proof and the data that it is about."""
+    case = networks.cases()["perceptron"]
+    key = make_keys(replace(case.graph, input_mode="committed"), case.random(SEED)[0])
+    data = artifacts.committed(key.graph, [case.random(seed)[1] for seed in range(3)])
+    return key, artifacts.prove_record(key, data, 2, b"record 2"), data
+
+
 def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Proof]:
     weights, inputs = case.random(SEED)
     key = make_keys(case.graph, weights)
     return key, artifacts.prove(key, inputs, context)
 
 
-def vector(key: bytes, proof: bytes) -> dict[str, Any]:
-    """Key and proof, and what a verifier finds on the way, as the reference verifier does."""
+def vector(key: bytes, proof: bytes, data: bytes = b"") -> dict[str, Any]:
+    """Key and proof, and what a verifier finds on the way, as the reference verifier does.
+
+    data: the data commitment, of a proof about a record.
+    """
     runs: list[Noting] = []
 
     def noted(*arguments: Any) -> Noting:
@@ -61,10 +73,13 @@ def vector(key: bytes, proof: bytes) -> dict[str, Any]:
 
     with mock.patch.object(import_module("zkinfer.reference.verify"), "Argument", noted):
         read_key, read_proof = reference.read_key(key), reference.read_proof(proof)
-        statement = reference.verify(read_key, read_proof, read_proof.context)
+        known = reference.read_data(data) if data else None
+        statement = reference.verify(read_key, read_proof, read_proof.context, known)
     statement["context"] = read_proof.context.hex()
     statement["key_digest"] = read_key.digest.hex()
     made = {"key": key.hex(), "proof": proof.hex(), "statement": statement}
+    if data:
+        made["data"] = data.hex()
     *certificate, argument = map(_argument, runs)
     made["argument"] = argument
     if certificate:
@@ -100,6 +115,9 @@ def main() -> None:
         name: vector(key.verifying_key.to_bytes(), proof.to_bytes())
         for name, key, proof in vectors()
     }
+    key, proof, data = record()
+    public = data.commitment.to_bytes()
+    made["committed_input"] = vector(key.verifying_key.to_bytes(), proof.to_bytes(), public)
     for path in FOLDER.glob("*.json"):
         path.unlink()
     for name, members in made.items():

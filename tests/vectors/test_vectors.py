@@ -28,7 +28,7 @@ def load(name: str) -> dict[str, Any]:
 def test_the_reference_verifier_finds_what_a_vector_says(name: str) -> None:
     """The statement, every challenge in order, and the values of step 6."""
     expected = load(name)
-    found = vector(bytes.fromhex(expected["key"]), bytes.fromhex(expected["proof"]))
+    found = vector(*(bytes.fromhex(expected.get(name, "")) for name in ("key", "proof", "data")))
     assert json.loads(json.dumps(found)) == expected
 
 
@@ -38,7 +38,13 @@ def test_the_package_accepts_a_vector(name: str) -> None:
     statement = expected["statement"]
     key = VerifyingKey.from_bytes(bytes.fromhex(expected["key"]))
     proof = zkinfer.Proof.from_bytes(bytes.fromhex(expected["proof"]))
-    verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]))
+    data = None
+    if "data" in expected:
+        data = zkinfer.DataCommitment.from_bytes(bytes.fromhex(expected["data"]))
+    verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]), data=data)
+    if verified.record is not None:
+        assert statement["record"] == verified.record.number
+        assert statement["data_digest"] == verified.record.data_digest
     for member in ("model_commitment", "circuit_digest", "key_digest"):
         assert getattr(verified, member) == statement[member]
     for member in ("outputs", "outputs_fixed", "inputs", "inputs_fixed"):
@@ -49,7 +55,8 @@ def test_the_package_accepts_a_vector(name: str) -> None:
 
 
 def test_the_vectors_are_those_of_the_generator() -> None:
-    assert {name for name, _, _ in vectors()} == set(NAMES)
+    assert {name for name, _, _ in vectors()} | {"committed_input"} == set(NAMES)
+    assert "data" in load("committed_input")
     assert set(OPS) < set(NAMES)
     assert sum((FOLDER / f"{name}.json").stat().st_size for name in NAMES) < 80_000 * len(NAMES)
 
@@ -62,7 +69,7 @@ def test_every_draw_is_in_some_vector() -> None:
         for label, _ in load(name).get(part, {"challenges": ()})["challenges"]
     }
     known = set(re.findall(r'pub const \w+: &str = "(.*)";', RUST.read_text()))
-    absorbed = {"protocol", "circuit", "key", "context", "public", "rows/"}
+    absorbed = {"protocol", "circuit", "key", "context", "public", "data", "rows/"}
     absorbed |= {f"{name}/round" for name in ("outer", "boolean", "inner")}
     absorbed |= {"outer/values", "boolean/value", "opening/announcements", "opening/responses"}
     assert drawn == known - absorbed

@@ -10,6 +10,7 @@ random oracle says the chosen challenge: so an honest proof shows nothing but it
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 
 from listening import Programmed
 
@@ -21,20 +22,28 @@ from zkinfer.reference.formats import Proof, VerifyingKey
 CHALLENGE = "opening/challenge"
 Public = Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
 """Shape and values of each public tensor."""
+Record = tuple[bytes, tuple[bytes, ...]]
+"""The data's digest with the record's number, and the record's rows."""
 
 
 def simulate(
-    key: VerifyingKey, public: Public, context: bytes, kind: bytes = b"proof"
+    key: VerifyingKey,
+    public: Public,
+    context: bytes,
+    kind: bytes = b"proof",
+    record: Record = (b"", ()),
 ) -> tuple[Proof, int]:
     """A proof of a statement, and what `opening/challenge` must be for it to be accepted.
 
-    Reads the key's digest, circuit and rows, and the public values; nothing else.
+    Reads the key's digest, circuit and rows, the public values, and of a record what it is called
+    and its rows; nothing else.
     """
     challenge = secrets.randbelow(ORDER)
-    run = Simulator(key, context, public, challenge)
+    statement = Proof(key.digest, context, list(public), b"", *record)
+    run = Simulator(key, statement, challenge)
     run.kind = kind
     run.run()
-    return Proof(key.digest, context, list(public), b"".join(run.made)), challenge
+    return replace(statement, body=b"".join(run.made)), challenge
 
 
 class Simulator(Programmed):
@@ -43,12 +52,10 @@ class Simulator(Programmed):
     def __init__(
         self,
         key: VerifyingKey,
-        context: bytes,
-        public: Public,
+        statement: Proof,
         challenge: int,
     ) -> None:
-        nothing = Proof(key.digest, context, list(public), b"")
-        super().__init__(key, nothing, {CHALLENGE: (challenge,)})
+        super().__init__(key, statement, {CHALLENGE: (challenge,)})
         self.made: list[bytes] = []
 
     def receive(self, label: str, count: int) -> list[Combination]:

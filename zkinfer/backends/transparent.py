@@ -23,6 +23,7 @@ __all__ = [
     "Prover",
     "Verifier",
     "commit",
+    "commit_rows",
     "make_prover",
     "make_verifier",
     "native_openings",
@@ -67,10 +68,23 @@ def commit(
         raise UsageError(f"the {segment.value} cannot be committed: {error}") from error
 
 
+def commit_rows(cells: Integers, blinds: bytes | None = None) -> tuple[bytes, bytes]:
+    """Row commitments to cells [rows, width] of no circuit, and blindings, 32 bytes a row each.
+
+    width: a power of two. blinds: the blindings; fresh by default. Raises FormatError when the
+    blindings are not as many canonical scalars.
+    """
+    try:
+        return _core.commit_rows(np.ascontiguousarray(cells, dtype=np.int64), blinds)
+    except RefusedError as error:
+        raise FormatError(f"the rows cannot be committed to: {error}") from error
+
+
 def make_prover(circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes) -> Prover:
     """A prover that holds the circuit, its committed segments and the openings of their rows.
 
-    Raises FormatError, also when entries and blindings do not open the rows.
+    What it lacks of these `prove` is given each time. Raises FormatError, also when entries and
+    blindings do not open the rows.
     """
     try:
         return Prover(circuit, native_openings(committed), key_digest)
@@ -93,11 +107,14 @@ def prove(
     context: bytes,
     witness: Mapping[Segment, Sequence[Integers]],
     *,
+    data: bytes = b"",
+    committed: Mapping[Segment, Opened] | None = None,
     certificate: bool = False,
 ) -> bytes:
     """The body of a proof, or of a certificate, for one witness.
 
-    witness: the arrays of each segment; committed ones are those that the prover holds.
+    witness: the arrays of each segment; committed ones are those that the prover holds, and
+    `committed`, those of this proof only. data: what names these in the statement.
 
     Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
     not verify, and would show hidden values to its receiver.
@@ -109,7 +126,14 @@ def prove(
     }
     public = _native(witness.get(Segment.PUBLIC, []))
     try:
-        return prover.prove(context, public, sent, certificate=certificate)
+        return prover.prove(
+            context,
+            public,
+            sent,
+            data=data,
+            committed=native_openings(committed or {}),
+            certificate=certificate,
+        )
     except RefusedError as error:
         raise UsageError(f"no proof is released: {error}") from error
 
@@ -117,7 +141,7 @@ def prove(
 def make_verifier(circuit: Circuit, rows: Mapping[Segment, bytes], key_digest: bytes) -> Verifier:
     """A verifier that holds the circuit and the rows of its committed segments.
 
-    Raises FormatError.
+    What it lacks of these `verify` is given each time. Raises FormatError.
     """
     try:
         by_name = {segment.value: encoded for segment, encoded in rows.items()}
@@ -132,14 +156,24 @@ def verify(
     public: Sequence[Integers],
     body: bytes,
     *,
+    data: bytes = b"",
+    rows: Mapping[Segment, bytes] | None = None,
     certificate: bool = False,
 ) -> None:
     """Returns if the body of a proof, or of a certificate, is valid.
 
-    Raises VerificationError naming the check.
+    rows: of the committed segments that the verifier does not hold. data: what names them in the
+    statement. Raises VerificationError naming the check.
     """
     try:
-        verifier.verify(context, _native(public), body, certificate=certificate)
+        verifier.verify(
+            context,
+            _native(public),
+            body,
+            data=data,
+            rows={segment.value: encoded for segment, encoded in (rows or {}).items()},
+            certificate=certificate,
+        )
     except RefusedError as error:
         raise VerificationError(str(error)) from error
 

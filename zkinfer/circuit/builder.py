@@ -56,10 +56,17 @@ class Builder:
 
     def circuit(self) -> Circuit:
         """The circuit built so far."""
+        columns = choose_columns(self.tensors)
+        tensors = (
+            replace(tensor, extents=(tensor.extents[0], columns))
+            if tensor.segment == Segment.RECORD
+            else tensor
+            for tensor in self.tensors
+        )
         return Circuit(
-            columns=choose_columns(self.tensors),
+            columns=columns,
             challenges=tuple(self._coordinates),
-            tensors=tuple(self.tensors),
+            tensors=tuple(tensors),
             blocks=tuple(self._blocks),
         )
 
@@ -115,6 +122,23 @@ class Builder:
             self.witness[segment].append(regroup(array, tuple((axis,) for axis in order)))
         factors = tuple((extent,) for extent in shape) if keep_axes else views.factors_of(shape)
         return self._read(tensor, factors, order, low, high, certain, array)
+
+    def record(
+        self, path: str, cells: tuple[int, int], like: Value, array: Integers | None
+    ) -> Value:
+        """Cells [rows, width] of committed rows, with the bounds of the value that they make up.
+
+        Each row is the start of a row of the circuit, the rest of which nothing reads.
+        """
+        if array is not None and path in self._lies:
+            array = self._lies[path](array)
+        tensor = self._declare(path, Segment.RECORD, cells)
+        if array is not None:
+            self.witness[Segment.RECORD].append(array)
+        factors = views.factors_of(cells)
+        certain = like.certain.or_zero()
+        low, high = min(like.low, 0), max(like.high, 0)
+        return self._read(tensor, factors, (0, 1), low, high, certain, array)
 
     def _read(
         self,

@@ -35,11 +35,13 @@ class Binding(IntEnum):
 class Segment(Enum):
     """The part of the witness that a tensor lies in, in the order in which circuits list them.
 
-    PROJECTIONS is that of the weights certificate, the others are those of networks.
+    PROJECTIONS is that of the weights certificate, the others are those of networks. The rows of
+    WEIGHTS come with a key, those of RECORD with each statement.
     """
 
     PUBLIC = "public"
     WEIGHTS = "weights"
+    RECORD = "record"
     PROJECTIONS = "projections"
     INPUT = "input"
     BITS = "bits"
@@ -55,6 +57,7 @@ class Segment(Enum):
 _BINDINGS = {
     Segment.PUBLIC: Binding.PUBLIC,
     Segment.WEIGHTS: Binding.COMMITTED,
+    Segment.RECORD: Binding.COMMITTED,
     Segment.PROJECTIONS: Binding.COMMITTED,
     Segment.INPUT: Binding.SENT,
     Segment.BITS: Binding.BITS,
@@ -132,15 +135,17 @@ def used_entries(tensors: Sequence[Tensor]) -> dict[Segment, int]:
 
 def choose_columns(tensors: Sequence[Tensor]) -> int:
     """The C that minimises the size of a proof, whose opening has C scalars and which lists one
-    commitment a row of every segment that is committed per proof; the smallest of equals.
+    commitment a row of every segment that is committed per proof; the smallest of equals. Rows of
+    a record, narrower ones, fit into those of the circuit.
     """
     per_proof = [
         used
         for segment, used in used_entries(tensors).items()
         if segment.binding > Binding.COMMITTED
     ]
-    best, columns = None, MIN_COLUMNS
-    size = MIN_COLUMNS
+    widths = [tensor.extents[1] for tensor in tensors if tensor.segment == Segment.RECORD]
+    size = max([MIN_COLUMNS, *widths])
+    best, columns = None, size
     while size <= MAX_COLUMNS:
         cost = size + sum(-(-entries // size) for entries in per_proof)
         if best is None or cost < best:

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from zkinfer.description import DataTensor
 from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.quantize import floats, samples
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
+from zkinfer.quantize.committed import committed
 from zkinfer.quantize.copies import with_copies
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import check_inside, check_range, domains
@@ -62,13 +64,15 @@ def quantize(
     output_mode: str,
     weights_mode: str,
     oracle: Oracle,
+    committed_data: Mapping[str, DataTensor] | None = None,
 ) -> Quantized:
     """The fixed-point network that meets the largest error at the least cost found.
 
     calibration: by input name, samples stacked along the batch axis or a new first axis. Without
     them input_range must be given: ranges then follow from interval arithmetic, and fidelity is
     measured on samples drawn from the range. max_error: the largest output error over the largest
-    output. oracle: the float network, one sample at a time.
+    output. oracle: the float network, one sample at a time. committed_data: by input, what numbers
+    are committed to, whose scales and domains the network then has.
 
     Raises UsageError for wrong options or data and when no widths meet max_error, and
     UnsupportedModelError, naming the node, for models that cannot be quantized.
@@ -83,7 +87,11 @@ def quantize(
     names = (label_name(graph),) if output_mode == "label" else graph.outputs
     graph = prepare(graph, output_mode, hidden=hidden)
     data, data_range = _data(graph, calibration, input_range)
-    table = sizes(graph, data) if data_range is None else {}
+    given = committed(graph, committed_data or {}, data)
+    if given.table and data_range is not None:
+        raise UsageError("data that are committed to by column need calibration data, not a range")
+    table = {**(sizes(graph, data) if data_range is None else {}), **given.table}
+    table = {name: size for name, size in table.items() if name not in given.domains}
     powers = {name: size.along(graph.shape(name)) for name, size in table.items()}
     task = make_task(with_copies(fold(graph, powers)), names, output_mode, hidden=hidden)
     data, oracle = divided(data, powers), Whole(oracle, powers)
@@ -100,7 +108,7 @@ def quantize(
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
     ranges = _ranges(task, known, fit, data_range if synthetic else None)
-    known_domains = domains(task.graph, data, data_range)
+    known_domains = {**domains(task.graph, data, data_range), **given.domains}
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
@@ -111,7 +119,7 @@ def quantize(
         magnitude=magnitude,
         modes=modes,
         max_error=max_error,
-        exact=exact_bits(task.graph, table, known_domains),
+        exact={**exact_bits(task.graph, table, known_domains), **given.bits},
     )
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):

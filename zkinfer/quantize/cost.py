@@ -12,7 +12,7 @@ from zkinfer.ops.bits import range_check
 
 def cost(graph: FixedGraph) -> int:
     """Range-checked bits and stored numbers, in all."""
-    hidden = graph.inputs if graph.input_mode == "hidden" else ()
+    hidden = graph.inputs if graph.input_mode != "public" else ()
     inputs = [graph.tensors[name] for name in hidden]
     total = sum(math.prod(tensor.shape) * range_check(tensor) for tensor in inputs)
     return total + sum(node_cost(graph, node) for node in graph.nodes)

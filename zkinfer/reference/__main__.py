@@ -1,4 +1,6 @@
-"""The command line: python -m zkinfer.reference verify KEY PROOF [--context TEXT] [--json].
+"""The command line: python -m zkinfer.reference verify KEY PROOF [OPTIONS].
+
+The options are --context TEXT, --data COMMITMENT or --any-data, and --json.
 
 Exit codes: 0 the proof is valid; 1 it does not verify; 2 wrong use or an unreadable file.
 """
@@ -9,7 +11,14 @@ import os
 import sys
 from pathlib import Path
 
-from zkinfer.reference import FormatError, VerificationError, read_key, read_proof, verify
+from zkinfer.reference import (
+    FormatError,
+    VerificationError,
+    read_data,
+    read_key,
+    read_proof,
+    verify,
+)
 
 
 def main() -> int:
@@ -19,13 +28,22 @@ def main() -> int:
     command.add_argument("key", metavar="KEY", type=Path)
     command.add_argument("proof", metavar="PROOF", type=Path)
     command.add_argument("--context", metavar="TEXT", default="")
+    command.add_argument("--data", metavar="COMMITMENT", type=Path)
+    command.add_argument("--any-data", action="store_true")
     command.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     invalid = False
     try:
-        key, data = read_key(arguments.key.read_bytes()), arguments.proof.read_bytes()
-        invalid = data.startswith(b"zkinf.pf")
-        verdict = verify(key, read_proof(data), os.fsencode(arguments.context))
+        key, data = read_key(arguments.key.read_bytes()), None
+        if key.graph.modes["input_mode"] == "committed":
+            if (arguments.data is None) != arguments.any_data:
+                parser.error("which data it must be, --data FILE or --any-data, is to be said")
+            data = arguments.data and read_data(arguments.data.read_bytes())
+        elif arguments.data is not None or arguments.any_data:
+            parser.error("the key is not about data")
+        proof = arguments.proof.read_bytes()
+        invalid = proof.startswith(b"zkinf.pf")
+        verdict = verify(key, read_proof(proof), os.fsencode(arguments.context), data)
     except (FormatError, VerificationError, OSError) as error:
         if invalid and arguments.json:
             print(json.dumps({"valid": False, "error": str(error)}))

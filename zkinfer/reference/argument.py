@@ -39,9 +39,16 @@ class Argument(Transcript):
     kind = b"proof"
 
     def __init__(
-        self, circuit: Circuit, committed: Rows, digest: bytes, context: bytes, public: Public
+        self,
+        circuit: Circuit,
+        committed: Rows,
+        digest: bytes,
+        context: bytes,
+        public: Public,
+        data: bytes = b"",
     ) -> None:
         super().__init__()
+        self.data = data
         self.circuit, self.committed, self.public = circuit, committed, public
         self.digest, self.context = digest, context
         letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
@@ -75,6 +82,8 @@ class Argument(Transcript):
         self.absorb("key", self.digest)
         self.absorb("context", self.context)
         self.absorb("public", struct.pack(f"<{len(values)}q", *values))
+        if self.data:
+            self.absorb("data", self.data)
 
     def commitments(self) -> list[Point]:
         """Step 2. Returns the points of the challenge vectors."""

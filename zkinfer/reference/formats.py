@@ -1,4 +1,4 @@
-"""formats.md: containers, verifying keys and proofs."""
+"""formats.md: containers, verifying keys and proofs; data.py has commitments to data."""
 
 import hashlib
 import math
@@ -32,25 +32,33 @@ class VerifyingKey:
 
 @dataclass
 class Proof:
-    """A proof; public has shape and values of each public tensor but tensor 0."""
+    """A proof; public has shape and values of each public tensor but tensor 0.
+
+    Of a proof about a record: named is the data's digest and the record's number, rows its rows.
+    """
 
     key_digest: bytes
     context: bytes
     public: list[tuple[Extents, tuple[int, ...]]]
     body: bytes
+    named: bytes = b""
+    rows: tuple[bytes, ...] = ()
 
 
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
     limits = (16, 2 * MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)
-    sections, ends = _container(data, "the verifying key", b"zkinf.vk", limits)
+    sections, ends = container(data, "the verifying key", b"zkinf.vk", 2, limits)
     backend, graph_bytes, circuit_bytes, row_bytes, public_weights, certificate = sections
     demand(backend == b"transparent", "the key is for another backend")
     graph, circuit = parse_graph(graph_bytes), Circuit(circuit_bytes)
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
-    committed = [segment.rows for segment in circuit.bound(COMMITTED)]
-    fits = [len(row) for row in rows] == [32] * sum(committed) and len(committed) < 2
+    names = [segment.name for segment in circuit.bound(COMMITTED)]
+    recorded = "record" in names
+    demand(recorded == (graph.modes["input_mode"] == "committed"), "the circuit has other rows")
+    committed = [s.rows for s in circuit.bound(COMMITTED) if s.name != "record"]
+    fits = [len(row) for row in rows] == [32] * sum(committed) and len(names) < 2 + recorded
     demand(fits, "the key has another number of rows than its circuit")
     shapes = [graph.types[name][0] for name in graph.public]
     fits = [tensor.shape for tensor in circuit.public[1:]] == shapes
@@ -64,8 +72,9 @@ def parse_key(data: bytes) -> VerifyingKey:
 
 def read_proof(data: bytes) -> Proof:
     """Reads a proof. Raises FormatError."""
-    limits = (32, 2**16, 64 * MIB, 64 * MIB)
-    (key_digest, context, public, body), _ = _container(data, "the proof", b"zkinf.pf", limits)
+    limits = (32, 2**16, 64 * MIB, 64 * MIB, 64 * MIB)
+    sections, _ = container(data, "the proof", b"zkinf.pf", 2, limits, optional=1)
+    key_digest, context, public, body, *more = sections
     demand(len(key_digest) == 32, "the proof's key digest has not 32 bytes")
     reader = Reader(public, "the proof's list of public values")
     count = reader.uint(4)
@@ -76,21 +85,32 @@ def read_proof(data: bytes) -> Proof:
         demand(len(shape) <= 8 and all(shape), "a public tensor has over 8 axes, or an empty one")
         tensors.append((shape, reader.int64s(math.prod(shape))))
     reader.end()
-    return Proof(key_digest, context, tensors, body)
+    if not more:
+        return Proof(key_digest, context, tensors, body)
+    (record,) = more
+    rows = tuple(record[at : at + 32] for at in range(40, len(record), 32))
+    demand(len(rows) > 0 and len(rows[-1]) == 32, "the proof names no record")
+    return Proof(key_digest, context, tensors, body, record[:40], rows)
 
 
-def _container(data: bytes, name: str, magic: bytes, limits: Extents) -> Sections:
-    """The sections of a container, and where each ends."""
+def container(
+    data: bytes, name: str, magic: bytes, version: int, limits: Extents, optional: int = 0
+) -> Sections:
+    """The sections of a container, and where each ends; the last ones may be missing."""
     demand(data[:8] == magic, f"{name} has another magic: it is no such file")
     demand(sha3(data[:-32]) == data[-32:], f"{name} is damaged: its checksum does not fit")
     reader = Reader(data[:-32], name)
     reader.take(8)
-    demand(reader.uint(2) == 2, f"{name} has another version than 2")
+    demand(reader.uint(2) == version, f"{name} has another version than {version}")
     sections, ends = [], []
     for tag, limit in enumerate(limits, start=1):
+        if tag > len(limits) - optional and reader.position == len(data) - 32:
+            break
         demand(reader.uint(1) == tag, f"section {tag} of {name} is missing or out of order")
         size = reader.uint(8)
         demand(size <= limit, f"section {tag} of {name} is longer than {limit} bytes")
+        needed = tag <= len(limits) - optional
+        demand(needed or size > 0, f"section {tag} of {name} is there, and empty")
         sections.append(reader.take(size))
         ends.append(reader.position)
     reader.end()

@@ -10,8 +10,11 @@ from typing import Any
 
 from zkinfer.reference.errors import FormatError, demand
 
-MODES = {"input_mode": ("hidden", "public"), "output_mode": ("public", "label")}
-MODES["weights_mode"] = MODES["input_mode"]
+MODES: dict[str, tuple[str, ...]] = {
+    "input_mode": ("hidden", "public", "committed"),
+    "output_mode": ("public", "label"),
+    "weights_mode": ("hidden", "public"),
+}
 
 
 class Graph:

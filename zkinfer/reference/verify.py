@@ -6,6 +6,7 @@ from typing import Any
 
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import COMMITTED, Circuit
+from zkinfer.reference.data import DataCommitment, check_record
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
@@ -46,13 +47,16 @@ def read_key(data: bytes) -> VerifyingKey:
     return key
 
 
-def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, Any]:
+def verify(
+    key: VerifyingKey, proof: Proof, context: bytes = b"", data: DataCommitment | None = None
+) -> dict[str, Any]:
     """What a valid proof establishes. Raises VerificationError.
 
-    The members are those of `zkinfer verify --json` and `not_checked`; the context stays bytes.
+    data: what a proof's record must be of; without it the record may be of any. The members are
+    those of `zkinfer verify --json` and `not_checked`; the context stays bytes.
     """
     try:
-        _check(key, proof, context)
+        _check(key, proof, context, data)
     except FormatError as error:
         raise VerificationError(str(error)) from error
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
@@ -61,11 +65,15 @@ def verify(key: VerifyingKey, proof: Proof, context: bytes = b"") -> dict[str, A
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
+    if proof.named:
+        verdict["record"] = int.from_bytes(proof.named[32:], "little")
+        verdict["data_digest"] = proof.named[:32].hex()
+        verdict["data_checked"] = data is not None
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
     return verdict | {"not_checked": list(NOT_CHECKED[:count])}
 
 
-def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
+def _check(key: VerifyingKey, proof: Proof, context: bytes, data: DataCommitment | None) -> None:
     demand(proof.key_digest == key.digest, "the proof is for another key")
     demand(proof.context == context, "the proof is bound to another context")
     tensors = key.circuit.public[1:]
@@ -74,9 +82,17 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes) -> None:
         low, high = tensor.bounds
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
-    committed = [key.rows] if key.rows else []
+    recorded = key.graph.modes["input_mode"] == "committed"
+    demand(recorded == bool(proof.named), "the proof names a record, or needs to")
+    demand(recorded or data is None, "the key is not about data")
+    if data is not None:
+        check_record(key, proof, data)
+    segments = key.circuit.bound(COMMITTED)
+    committed = [proof.rows if s.name == "record" else key.rows for s in segments]
+    for segment, rows in zip(segments, committed, strict=True):
+        demand(len(rows) == segment.rows, f"there are other rows of {segment.name}")
     public = [values for _, values in proof.public]
-    Argument(key.circuit, committed, key.digest, context, public).run(proof.body)
+    Argument(key.circuit, committed, key.digest, context, public, proof.named).run(proof.body)
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:

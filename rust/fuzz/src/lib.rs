@@ -88,7 +88,7 @@ impl Case {
             return None;
         }
         let key_digest = take(&mut data);
-        let rows = rows.iter().map(|count| (0..*count).map(|_| take(&mut data)).collect());
+        let rows = rows.iter().map(|count| Some((0..*count).map(|_| take(&mut data)).collect()));
         let rows = rows.collect();
         let public = (0..values).map(|_| i64::from_le_bytes(take(&mut data))).collect();
         let mut proof = data.to_vec();
@@ -106,6 +106,8 @@ impl Case {
             key_digest: &self.key_digest,
             context: b"",
             public: &self.public,
+            data: b"",
+            rows: &[],
         };
         self.verifier.verify(&statement, proof).is_ok()
     }

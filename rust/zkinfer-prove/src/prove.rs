@@ -34,6 +34,10 @@ pub struct Instance {
     /// Tensors of each segment that is sent before the challenges, in the circuit's order; those of
     /// bits without their last axis.
     pub sent: Vec<Arrays>,
+    /// What the rows of `opened` are the commitments to.
+    pub data: Vec<u8>,
+    /// The committed segments of which the prover holds none, in order.
+    pub opened: Vec<Opened>,
 }
 
 impl Drop for Instance {
@@ -42,7 +46,8 @@ impl Drop for Instance {
     }
 }
 
-/// A committed segment and what opens its rows.
+/// A committed segment and what opens its rows. Wiped when dropped.
+#[derive(Clone)]
 pub struct Opened {
     /// Its tensors.
     pub arrays: Arrays,
@@ -52,14 +57,20 @@ pub struct Opened {
     pub blindings: Vec<[u8; 32]>,
 }
 
-/// A prover with its commitment key and all committed segments of a circuit.
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.arrays.zeroize();
+        self.blindings.zeroize();
+    }
+}
+
+/// A prover with its commitment key and the committed segments of a circuit that do not change.
 pub struct Prover {
     circuit: Circuit,
     key: Arc<CommitmentKey>,
     key_digest: [u8; 32],
     checked: bool,
-    committed: Vec<Held>,
-    rows: Vec<Vec<Encoding>>,
+    committed: Vec<Option<Held>>,
 }
 
 /// A committed segment as the prover holds it.
@@ -67,6 +78,7 @@ struct Held {
     arrays: Zeroizing<Arrays>,
     image: Image,
     blindings: Zeroizing<Vec<Scalar>>,
+    rows: Vec<Encoding>,
 }
 
 /// Seconds spent in each step of a proof.
@@ -103,6 +115,39 @@ pub fn commit_segment(
     };
     let key = CommitmentKey::shared(circuit.columns_log2);
     let rows = encode(&key.integers(&image, circuit.columns(), &blindings));
+    Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
+}
+
+/// Commits to rows of integers, `columns` of each, that belong to no circuit: the rows, and their
+/// blindings, which are fresh unless they are given. Fresh ones depend on the system's entropy and
+/// on all integers.
+///
+/// # Errors
+/// A sentence when counts do not fit, a blinding is no canonical scalar, or the system gives no
+/// entropy.
+pub fn commit_rows(
+    image: &[i64],
+    columns: usize,
+    blindings: Option<&[[u8; 32]]>,
+) -> Result<Commitment, String> {
+    if !columns.is_power_of_two() || columns > 1 << 16 || !image.len().is_multiple_of(columns) {
+        return Err(format!("{} integers are no rows of {columns}", image.len()));
+    }
+    let count = image.len() / columns;
+    let blindings = match blindings {
+        Some(given) if given.len() == count => {
+            let scalars: Option<Vec<Scalar>> = given.iter().map(from_bytes).collect();
+            Zeroizing::new(scalars.ok_or("a blinding is no canonical scalar")?)
+        }
+        Some(given) => return Err(format!("{} blindings of {count} rows", given.len())),
+        None => {
+            let digests = Zeroizing::new(row_digests(image, columns));
+            let secrets: [&[u8]; 2] = [b"rows", digests.as_flattened()];
+            Randomness::new(&secrets).map_err(entropy)?.scalars(count)
+        }
+    };
+    let key = CommitmentKey::shared(columns.trailing_zeros());
+    let rows = encode(&key.integers(image, columns, &blindings));
     Ok((rows, Zeroizing::new(blindings.iter().map(to_bytes).collect())))
 }
 
@@ -153,22 +198,42 @@ fn segment_image(
     }
 }
 
+impl Held {
+    /// Takes over what opens a committed segment.
+    fn new(circuit: &Circuit, index: usize, mut opened: Opened) -> Result<Self, String> {
+        let segment = &circuit.segments[index];
+        let arrays = Zeroizing::new(std::mem::take(&mut opened.arrays));
+        let (expected, secrets) = (circuit.rows(segment), &opened.blindings);
+        if secrets.len() != expected || opened.rows.len() != expected {
+            let (name, given, rows) = (&segment.name, secrets.len(), opened.rows.len());
+            return Err(format!("{given} blindings, {rows} rows of {name}; expected {expected}"));
+        }
+        let blindings: Option<Vec<Scalar>> = secrets.iter().map(from_bytes).collect();
+        let blindings = blindings
+            .ok_or_else(|| format!("a blinding of {} is no canonical scalar", segment.name))?;
+        let image = Image::Integers(segment_image(circuit, index, &arrays)?);
+        let rows = std::mem::take(&mut opened.rows);
+        Ok(Held { arrays, image, blindings: Zeroizing::new(blindings), rows })
+    }
+}
+
 impl Prover {
-    /// Takes over the committed segments of a circuit, in order, with their openings.
+    /// Takes over the committed segments of a circuit, in order, with their openings; those that
+    /// every instance has of its own are None.
     ///
     /// # Errors
     /// A sentence when counts do not fit the circuit, a blinding is no canonical scalar, or
     /// entries and blindings do not open the rows.
     pub fn new(
         circuit: Circuit,
-        committed: Vec<Opened>,
+        committed: Vec<Option<Opened>>,
         key_digest: [u8; 32],
     ) -> Result<Self, String> {
         let prover = Self::unchecked(circuit, committed, key_digest)?;
         let segments = prover.circuit.bound(Binding::Committed);
-        for (((_, segment), held), rows) in segments.zip(&prover.committed).zip(&prover.rows) {
-            if !prover.opens(held, rows)? {
-                return Err(format!("the {} do not open the rows", segment.name));
+        for ((_, segment), held) in segments.zip(&prover.committed) {
+            if let Some(held) = held {
+                prover.check_opens(&segment.name, held)?;
             }
         }
         Ok(Prover { checked: true, ..prover })
@@ -181,33 +246,49 @@ impl Prover {
     /// A sentence when counts do not fit the circuit or a blinding is no canonical scalar.
     pub fn unchecked(
         circuit: Circuit,
-        committed: Vec<Opened>,
+        committed: Vec<Option<Opened>>,
         key_digest: [u8; 32],
     ) -> Result<Self, String> {
-        let rows: Vec<_> = committed.iter().map(|opened| opened.rows.clone()).collect();
-        check_rows(&circuit, &rows)?;
+        let counts: Vec<_> = committed.iter().map(|o| o.as_ref().map(|o| o.rows.len())).collect();
+        check_rows(&circuit, &counts)?;
         let mut held = Vec::with_capacity(committed.len());
-        for ((index, segment), opened) in circuit.bound(Binding::Committed).zip(committed) {
-            let arrays = Zeroizing::new(opened.arrays);
-            let secrets = Zeroizing::new(opened.blindings);
-            if secrets.len() != circuit.rows(segment) {
-                let (name, given) = (&segment.name, secrets.len());
-                return Err(format!("{given} blindings of {name}, and as many rows are expected"));
-            }
-            let blindings: Option<Vec<Scalar>> = secrets.iter().map(from_bytes).collect();
-            let blindings = blindings
-                .ok_or_else(|| format!("a blinding of {} is no canonical scalar", segment.name))?;
-            let image = Image::Integers(segment_image(&circuit, index, &arrays)?);
-            held.push(Held { arrays, image, blindings: Zeroizing::new(blindings) });
+        for ((index, _), opened) in circuit.bound(Binding::Committed).zip(committed) {
+            held.push(opened.map(|opened| Held::new(&circuit, index, opened)).transpose()?);
         }
         let key = CommitmentKey::shared(circuit.columns_log2);
-        Ok(Prover { circuit, key, key_digest, checked: false, committed: held, rows })
+        Ok(Prover { circuit, key, key_digest, checked: false, committed: held })
     }
 
-    /// Whether entries and blindings open the rows: a random combination of them does.
-    fn opens(&self, held: &Held, rows: &[Encoding]) -> Result<bool, String> {
+    /// The segments that an instance has of its own, checked if anything is.
+    fn given(&self, instance: &Instance) -> Result<Vec<Held>, String> {
+        let (circuit, opened) = (&self.circuit, &instance.opened);
+        let missing = circuit.bound(Binding::Committed).zip(&self.committed);
+        let missing: Vec<_> = missing.filter(|(_, held)| held.is_none()).collect();
+        if opened.len() != missing.len() {
+            return Err(format!("{} segments opened, {} to be", opened.len(), missing.len()));
+        }
+        let mut given = Vec::with_capacity(opened.len());
+        for (((index, segment), _), opened) in missing.into_iter().zip(opened) {
+            let held = Held::new(circuit, index, opened.clone())?;
+            if self.checked {
+                self.check_opens(&segment.name, &held)?;
+            }
+            given.push(held);
+        }
+        Ok(given)
+    }
+
+    /// Checks that entries and blindings open the rows: a random combination of them does.
+    fn check_opens(&self, name: &str, held: &Held) -> Result<(), String> {
+        match self.opens(held)? {
+            true => Ok(()),
+            false => Err(format!("the {name} do not open the rows")),
+        }
+    }
+
+    fn opens(&self, held: &Held) -> Result<bool, String> {
         let Image::Integers(image) = &held.image else { return Ok(false) };
-        let points = decode_points(rows, "committed row")?;
+        let points = decode_points(&held.rows, "committed row")?;
         let factors = Randomness::new(&[]).map_err(entropy)?.scalars(points.len());
         let columns = self.circuit.columns();
         let row = Zeroizing::new(weighted_integers(image, &factors, columns, 16));
@@ -237,23 +318,30 @@ impl Prover {
     ) -> Result<(Vec<u8>, Timings), String> {
         let circuit = &self.circuit;
         let mut clock = Clock::start(stop);
-        let mut witness = Witness::new(circuit, &self.sources(instance)?)?;
+        let given = self.given(instance)?;
+        let mut next = given.iter();
+        let committed: Option<Vec<&Held>> =
+            self.committed.iter().map(|held| held.as_ref().or_else(|| next.next())).collect();
+        let committed = committed.ok_or("a committed segment is missing")?;
+        let mut witness = Witness::new(circuit, &self.sources(instance, &committed)?)?;
         let public = instance.public.concat();
-        let statement = Statement { kind, key_digest: &self.key_digest, context, public: &public };
+        let key_digest = &self.key_digest;
+        let data = &instance.data;
+        let statement = Statement { kind, key_digest, context, public: &public, data, rows: &[] };
         if self.checked {
             check_statement(circuit, &statement).map_err(|error| error.to_string())?;
         }
         let mut transcript = Transcript::default();
         absorb_statement(&mut transcript, circuit, &statement);
-        let mut messages = self.messages(transcript, instance)?;
+        let mut messages = self.messages(transcript, instance, &committed)?;
         let mut proof = Proof::default();
         clock.lap("witness")?;
 
         // The rows that are sent; the circuit's challenges; the sketch.
         let columns = circuit.columns();
         let mut sent = Vec::new();
-        for ((_, segment), rows) in circuit.bound(Binding::Committed).zip(&self.rows) {
-            absorb_rows(&mut messages.transcript, segment, rows);
+        for ((_, segment), held) in circuit.bound(Binding::Committed).zip(&committed) {
+            absorb_rows(&mut messages.transcript, segment, &held.rows);
         }
         for (index, segment) in circuit.sent().filter(|(_, s)| s.binding != Binding::Sketch) {
             let (image, blindings, rows) = self.send(&witness, index, &mut messages.randomness);
@@ -326,7 +414,7 @@ impl Prover {
         clock.lap("inner")?;
 
         // Closing proof.
-        let committed = circuit.bound(Binding::Committed).zip(&self.committed);
+        let committed = circuit.bound(Binding::Committed).zip(&committed);
         let committed = committed.map(|(place, held)| (place, &held.image, &held.blindings));
         let sent = circuit.sent().zip(&sent).map(|(place, (image, b))| (place, image, b));
         let segments: Vec<_> = committed
@@ -360,8 +448,12 @@ impl Prover {
     }
 
     /// The arrays of every segment, in the circuit's order; none for the sketch.
-    fn sources<'a>(&'a self, instance: &'a Instance) -> Result<Vec<&'a [Vec<i64>]>, String> {
-        let mut committed = self.committed.iter();
+    fn sources<'a>(
+        &self,
+        instance: &'a Instance,
+        committed: &[&'a Held],
+    ) -> Result<Vec<&'a [Vec<i64>]>, String> {
+        let mut committed = committed.iter();
         let mut sent = instance.sent.iter();
         let mut sources: Vec<&[Vec<i64>]> = Vec::new();
         for segment in &self.circuit.segments {
@@ -406,13 +498,14 @@ impl Prover {
         &self,
         transcript: Transcript,
         instance: &Instance,
+        committed: &[&Held],
     ) -> Result<Messages<'_>, String> {
         let first = self.circuit.sent().next().filter(|(_, s)| s.binding == Binding::Sent);
         let input = first.and(instance.sent.first()).into_iter().flatten().flatten();
         let input: Zeroizing<Vec<u8>> =
             Zeroizing::new(input.flat_map(|value| value.to_le_bytes()).collect());
         let blindings: Zeroizing<Vec<u8>> = Zeroizing::new(
-            self.committed.iter().flat_map(|h| h.blindings.iter()).flat_map(to_bytes).collect(),
+            committed.iter().flat_map(|h| h.blindings.iter()).flat_map(to_bytes).collect(),
         );
         let state = transcript.state();
         let randomness = Randomness::new(&[&state, &blindings, &input]).map_err(entropy)?;

@@ -1,7 +1,7 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
 use std::sync::atomic::AtomicBool;
-use zkinfer_prove::prove::{Instance, Opened, Prover, commit_segment};
+use zkinfer_prove::prove::{Instance, Opened, Prover, commit_rows, commit_segment};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
 use zkinfer_verify::transcript::Kind;
@@ -216,6 +216,8 @@ fn honest() -> (Vec<i64>, Instance) {
     let instance = Instance {
         public: vec![squares.clone()],
         sent: vec![vec![x], vec![y.clone()], vec![y, squares]],
+        data: vec![],
+        opened: vec![],
     };
     (w, instance)
 }
@@ -228,9 +230,9 @@ struct Setup {
     rows: Vec<[u8; 32]>,
 }
 
-fn opened(weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]) -> Vec<Opened> {
+fn opened(weights: Vec<i64>, rows: &[[u8; 32]], blindings: &[[u8; 32]]) -> Vec<Option<Opened>> {
     let (rows, blindings) = (rows.to_vec(), blindings.to_vec());
-    vec![Opened { arrays: vec![weights], rows, blindings }]
+    vec![Some(Opened { arrays: vec![weights], rows, blindings })]
 }
 
 fn setup(columns_log2: u8, omit: &str) -> Setup {
@@ -241,13 +243,14 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
     let opening = || opened(weights.clone(), &rows, &blindings);
     let prover = Prover::new(circuit.clone(), opening(), [7; 32]).unwrap();
     let unchecked = Prover::unchecked(circuit.clone(), opening(), [7; 32]).unwrap();
-    let verifier = Verifier::new(circuit.clone(), vec![rows.clone()]).unwrap();
+    let verifier = Verifier::new(circuit.clone(), vec![Some(rows.clone())]).unwrap();
     Setup { prover, unchecked, verifier, circuit, rows }
 }
 
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
-        let statement = Statement { kind: Kind::Proof, key_digest: &[7; 32], context, public };
+        let (kind, data) = (Kind::Proof, b"");
+        let statement = Statement { kind, key_digest: &[7; 32], context, public, data, rows: &[] };
         self.verifier.verify(&statement, proof)
     }
 }
@@ -298,7 +301,7 @@ fn another_statement_is_refused() {
     assert!(matches!(setup.verify(b"one", &changed, &proof), Err(Error::Statement(_))));
     let mut rows = setup.rows.clone();
     rows[0] = setup.rows[1];
-    let verifier = Verifier::new(setup.circuit.clone(), vec![rows]).unwrap();
+    let verifier = Verifier::new(setup.circuit.clone(), vec![Some(rows)]).unwrap();
     let other = Setup { verifier, ..setup };
     assert!(other.verify(b"one", &public, &proof).is_err());
 }
@@ -306,8 +309,9 @@ fn another_statement_is_refused() {
 #[test]
 fn rows_of_weights_are_as_many_points_as_the_circuit_fixes() {
     let setup = setup(4, "");
-    let refused =
-        |rows: &[[u8; 32]]| Verifier::new(setup.circuit.clone(), vec![rows.to_vec()]).unwrap_err();
+    let refused = |rows: &[[u8; 32]]| {
+        Verifier::new(setup.circuit.clone(), vec![Some(rows.to_vec())]).unwrap_err()
+    };
     assert!(matches!(refused(&setup.rows[1..]), Error::Statement(_)));
     assert!(matches!(refused(&vec![[1; 32]; setup.rows.len()]), Error::Statement(_)));
 }
@@ -353,6 +357,59 @@ fn public_values_out_of_bounds_are_not_proved() {
     instance.public[0][3] = -1;
     let refused = setup.prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
     assert!(refused.contains("entry 3 of public tensor 0 is -1"), "{refused}");
+}
+
+#[test]
+fn rows_may_come_with_each_statement() {
+    let setup = setup(4, "");
+    let (circuit, key_digest) = (setup.circuit.clone(), [7; 32]);
+    let (weights, mut instance) = honest();
+    let arrays = std::slice::from_ref(&weights);
+    let (rows, blindings) = commit_segment(&circuit, "weights", arrays, true).unwrap();
+    let prover = Prover::new(circuit.clone(), vec![None], key_digest).unwrap();
+    let verifier = Verifier::new(circuit, vec![None]).unwrap();
+    let missing = prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
+    assert_eq!(missing, "0 segments opened, 1 to be");
+    instance.opened = opened(weights, &rows, &blindings).into_iter().flatten().collect();
+    instance.data = b"which".to_vec();
+    let (proof, _) = prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
+    let public = &instance.public[0];
+    let verify = |rows: &[Vec<[u8; 32]>], data: &[u8], proof: &[u8]| {
+        let (kind, context) = (Kind::Proof, b"");
+        let statement = Statement { kind, key_digest: &key_digest, context, public, data, rows };
+        verifier.verify(&statement, proof)
+    };
+    let rejected = Err(Error::Rejected("the closing equations do not hold"));
+    verify(std::slice::from_ref(&rows), b"which", &proof).unwrap();
+    assert_eq!(verify(std::slice::from_ref(&rows), b"other", &proof), rejected);
+    assert_eq!(verify(std::slice::from_ref(&rows), b"", &proof), rejected);
+    assert_eq!(verify(std::slice::from_ref(&setup.rows), b"which", &proof), rejected);
+    for rows in [vec![], vec![rows.clone(), rows.clone()], vec![rows[1..].to_vec()]] {
+        assert!(matches!(verify(&rows, b"which", &proof), Err(Error::Statement(_))));
+    }
+    let no_points = vec![vec![[1; 32]; rows.len()]];
+    assert!(matches!(verify(&no_points, b"which", &proof), Err(Error::Statement(_))));
+    // Whoever proves has to open the rows, unless it is not checked; then nobody accepts it.
+    instance.opened[0].blindings[0] = instance.opened[0].blindings[1];
+    let refused = prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
+    assert_eq!(refused, "the weights do not open the rows");
+    let unchecked = Prover::unchecked(setup.circuit, vec![None], key_digest).unwrap();
+    let (proof, _) = unchecked.prove(Kind::Proof, b"", &instance, &GO).unwrap();
+    assert_eq!(verify(std::slice::from_ref(&rows), b"which", &proof), rejected);
+}
+
+#[test]
+fn rows_of_no_circuit_are_those_of_a_wider_one() {
+    let image: Vec<i64> = (0..32).map(|i| (i - 9) * 77).collect();
+    let (rows, blindings) = commit_rows(&image, 8, None).unwrap();
+    let wide: Vec<i64> = image.chunks(8).flat_map(|row| [row, &[0; 24]].concat()).collect();
+    assert_eq!(commit_rows(&wide, 32, Some(&blindings)).unwrap().0, rows);
+    let (others, _) = commit_rows(&image, 8, None).unwrap();
+    assert!(rows.iter().zip(&others).all(|(row, other)| row != other));
+    assert!(commit_rows(&image, 8, Some(&blindings[1..])).is_err());
+    assert!(commit_rows(&image, 8, Some(&[[255; 32]; 4])).is_err());
+    assert!(commit_rows(&image, 6, None).is_err());
+    assert!(commit_rows(&image, 64, None).is_err());
 }
 
 #[test]

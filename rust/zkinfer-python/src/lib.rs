@@ -128,17 +128,51 @@ fn commit<'py>(
     Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
 }
 
+/// Row commitments to rows of integers, one an entry of the first axis, and their blindings. The rest
+/// of the shape is the row, of a power of two of entries. Blindings are fresh unless given.
+#[pyfunction]
+fn commit_rows<'py>(
+    py: Python<'py>,
+    rows: Integers<'py>,
+    blindings: Option<Vec<u8>>,
+) -> PyResult<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+    let columns = rows.shape().iter().skip(1).product();
+    let image = Zeroizing::new(arrays(&[rows])?);
+    let blindings = blindings.map(Zeroizing::new);
+    let given = blindings.as_ref().map(|b| chunks(b, "blindings").map(Zeroizing::new));
+    let given = given.transpose()?;
+    let (rows, blindings) = compute(py, move |_| {
+        let given = given.as_ref().map(|given| given.as_slice());
+        prove::commit_rows(&image.concat(), columns, given)
+    })?
+    .map_err(refused)?;
+    Ok((PyBytes::new(py, rows.as_flattened()), PyBytes::new(py, blindings.as_flattened())))
+}
+
 /// By the name of a segment.
 type BySegment<T> = BTreeMap<String, T>;
+
+/// The segment whose rows come with each statement; those of the other committed ones do not change.
+const RECORD: &str = "record";
+
+/// Whether a segment's rows were committed before the proof, and do not change.
+fn is_held(segment: &circuit::Segment) -> bool {
+    segment.binding == Binding::Committed && segment.name != RECORD
+}
+
+/// Whether a segment's rows were committed before the proof, and come with the statement.
+fn is_given(segment: &circuit::Segment) -> bool {
+    segment.binding == Binding::Committed && segment.name == RECORD
+}
 
 /// What is given by name, in the circuit's order.
 fn in_order<T>(
     circuit: &circuit::Circuit,
     mut given: BySegment<T>,
-    wanted: impl Fn(Binding) -> bool,
+    wanted: impl Fn(&circuit::Segment) -> bool,
 ) -> PyResult<Vec<T>> {
     let mut list = Vec::new();
-    for segment in circuit.segments.iter().filter(|segment| wanted(segment.binding)) {
+    for segment in circuit.segments.iter().filter(|segment| wanted(segment)) {
         let found = given.remove(&segment.name);
         list.push(found.ok_or_else(|| refused(format!("{} is missing", segment.name)))?);
     }
@@ -146,6 +180,22 @@ fn in_order<T>(
         Some(name) => Err(refused(format!("the circuit takes no {name}"))),
         None => Ok(list),
     }
+}
+
+/// What is held of each committed segment, in the circuit's order; None where it is given later.
+fn held<T>(circuit: &circuit::Circuit, list: Vec<T>) -> Vec<Option<T>> {
+    let mut list = list.into_iter();
+    let committed = circuit.bound(Binding::Committed);
+    committed.map(|(_, segment)| if is_held(segment) { list.next() } else { None }).collect()
+}
+
+/// A committed segment and what opens its rows.
+fn opened((list, rows, blinds): Committed<'_>) -> PyResult<Opened> {
+    Ok(Opened {
+        arrays: arrays(&list)?,
+        rows: chunks(&rows, "row commitments")?,
+        blindings: chunks(&Zeroizing::new(blinds), "blindings")?,
+    })
 }
 
 /// The tensors of a committed segment, its rows and their blindings.
@@ -181,19 +231,26 @@ impl Prover {
         Self::make(py, prove::Prover::unchecked, circuit, committed, key_digest)
     }
 
-    #[pyo3(signature = (context, public, sent, *, certificate = false))]
+    #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), certificate = false))]
+    #[allow(clippy::too_many_arguments)]
     fn prove<'py>(
         &self,
         py: Python<'py>,
         context: &[u8],
         public: Vec<Integers<'py>>,
         sent: BySegment<Vec<Integers<'py>>>,
+        data: Vec<u8>,
+        committed: BySegment<Committed<'py>>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let is_sent = |binding| matches!(binding, Binding::Sent | Binding::Bits);
-        let sent = in_order(self.prover.circuit(), sent, is_sent)?;
+        let is_sent =
+            |segment: &circuit::Segment| matches!(segment.binding, Binding::Sent | Binding::Bits);
+        let circuit = self.prover.circuit();
+        let sent = in_order(circuit, sent, is_sent)?;
         let sent = sent.iter().map(|list| arrays(list)).collect::<PyResult<_>>()?;
-        let instance = Instance { public: arrays(&public)?, sent };
+        let given = in_order(circuit, committed, is_given)?.into_iter();
+        let given = given.map(opened).collect::<PyResult<_>>()?;
+        let instance = Instance { public: arrays(&public)?, sent, data, opened: given };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
             compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
@@ -213,7 +270,8 @@ impl Prover {
     }
 }
 
-type MakeProver = fn(circuit::Circuit, Vec<Opened>, [u8; 32]) -> Result<prove::Prover, String>;
+type MakeProver =
+    fn(circuit::Circuit, Vec<Option<Opened>>, [u8; 32]) -> Result<prove::Prover, String>;
 
 impl Prover {
     fn make(
@@ -225,18 +283,10 @@ impl Prover {
     ) -> PyResult<Self> {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let mut opened = Vec::new();
-        for (list, rows, blinds) in
-            in_order(&circuit, committed, |binding| binding == Binding::Committed)?
-        {
-            opened.push(Opened {
-                arrays: arrays(&list)?,
-                rows: chunks(&rows, "row commitments")?,
-                blindings: chunks(&Zeroizing::new(blinds), "blindings")?,
-            });
-        }
+        let held = in_order(&circuit, committed, is_held)?.into_iter().map(opened);
+        let held = self::held(&circuit, held.collect::<PyResult<Vec<_>>>()?);
         let prover =
-            compute(py, move |_| make((*circuit).clone(), opened, key_digest))?.map_err(refused)?;
+            compute(py, move |_| make((*circuit).clone(), held, key_digest))?.map_err(refused)?;
         Ok(Prover { prover: Arc::new(prover), timings: Mutex::default() })
     }
 }
@@ -259,25 +309,33 @@ impl Verifier {
     ) -> PyResult<Self> {
         let key_digest = digest(key_digest)?;
         let circuit = Arc::clone(&circuit.circuit);
-        let rows = in_order(&circuit, rows, |binding| binding == Binding::Committed)?;
-        let rows = rows.iter().map(|rows| chunks(rows, "row commitments"));
-        let rows = rows.collect::<PyResult<Vec<_>>>()?;
+        let rows = in_order(&circuit, rows, is_held)?.into_iter();
+        let rows =
+            rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
+        let rows = held(&circuit, rows);
         let verifier = compute(py, move |_| verify::Verifier::new((*circuit).clone(), rows))?
             .map_err(refused)?;
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
 
     /// Returns when the proof is valid.
-    #[pyo3(signature = (context, public, proof, *, certificate = false))]
+    #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), certificate = false))]
+    #[allow(clippy::too_many_arguments)]
     fn verify(
         &self,
         py: Python<'_>,
         context: &[u8],
         public: Vec<Integers<'_>>,
         proof: &[u8],
+        data: Vec<u8>,
+        rows: BySegment<Vec<u8>>,
         certificate: bool,
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
+        let circuit = self.verifier.circuit();
+        let rows = in_order(circuit, rows, is_given)?.into_iter();
+        let rows =
+            rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
         let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
         let (context, proof) = (context.to_vec(), proof.to_vec());
         compute(py, move |_| {
@@ -286,6 +344,8 @@ impl Verifier {
                 key_digest: &key_digest,
                 context: &context,
                 public: &public,
+                data: &data,
+                rows: &rows,
             };
             verifier.verify(&statement, &proof)
         })?
@@ -300,5 +360,6 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Circuit>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
-    module.add_function(wrap_pyfunction!(commit, module)?)
+    module.add_function(wrap_pyfunction!(commit, module)?)?;
+    module.add_function(wrap_pyfunction!(commit_rows, module)?)
 }

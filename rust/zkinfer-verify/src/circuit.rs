@@ -17,7 +17,7 @@ pub(crate) const MAX_ENTRIES: usize = 1 << 34;
 pub enum Binding {
     /// Known to the verifier; `z[0] = 1`.
     Public,
-    /// Rows that were committed before the proof: they come with the statement.
+    /// Rows that were committed before the proof: they come with the key or with the statement.
     Committed,
     /// Rows that the proof sends before the challenges are drawn.
     Sent,

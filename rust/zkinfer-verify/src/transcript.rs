@@ -35,6 +35,7 @@ pub mod label {
     pub const KEY: &str = "key";
     pub const CONTEXT: &str = "context";
     pub const PUBLIC: &str = "public";
+    pub const DATA: &str = "data";
     /// Followed by the segment's name.
     pub const ROWS: &str = "rows/";
     pub const CIRCUIT_CHALLENGE: &str = "circuit/challenge";

@@ -28,6 +28,10 @@ pub struct Statement<'a> {
     pub context: &'a [u8],
     /// Values of the public tensors after the constant one, in order.
     pub public: &'a [i64],
+    /// What the rows in it are the commitments to, where there are any.
+    pub data: &'a [u8],
+    /// Rows of the committed segments of which the verifier holds none, in order.
+    pub rows: &'a [Vec<Encoding>],
 }
 
 /// A circuit and what is committed for it, ready to verify any number of proofs.
@@ -36,11 +40,12 @@ pub struct Verifier {
     circuit: Circuit,
     generators: Arc<Generators>,
     rows: Rows,
-    points: Vec<Vec<Point>>,
+    points: Vec<Option<Vec<Point>>>,
 }
 
-/// Encoded rows of each committed segment of a circuit, in order.
-pub type Rows = Vec<Vec<Encoding>>;
+/// Encoded rows of each committed segment of a circuit, in order; None where every statement has
+/// its own.
+pub type Rows = Vec<Option<Vec<Encoding>>>;
 
 /// A commitment as `sum_i weights_i * (i-th scalar commitment sent)`.
 #[derive(Debug, Clone)]
@@ -49,16 +54,24 @@ struct Combination {
 }
 
 impl Verifier {
-    /// Takes over a circuit and the rows of its committed segments.
+    /// Takes over a circuit and the rows of its committed segments, as far as they are known.
     ///
     /// # Errors
     /// [`Error::Statement`] when the rows are not as many as the circuit fixes, or are no points.
     pub fn new(circuit: Circuit, rows: Rows) -> Result<Self, Error> {
-        check_rows(&circuit, &rows).map_err(Error::Statement)?;
-        let decode = |rows: &Vec<Encoding>| decode_points(rows, "committed row");
+        let counts: Vec<_> = rows.iter().map(|rows| rows.as_ref().map(Vec::len)).collect();
+        check_rows(&circuit, &counts).map_err(Error::Statement)?;
+        let decode = |rows: &Option<Vec<Encoding>>| {
+            rows.as_ref().map(|rows| decode_points(rows, "committed row")).transpose()
+        };
         let points = rows.iter().map(decode).collect::<Result<_, _>>().map_err(Error::Statement)?;
         let generators = Generators::shared(circuit.columns_log2);
         Ok(Verifier { circuit, generators, rows, points })
+    }
+
+    /// The circuit.
+    pub fn circuit(&self) -> &Circuit {
+        &self.circuit
     }
 
     /// Checks a proof.
@@ -69,35 +82,65 @@ impl Verifier {
         let circuit = &self.circuit;
         // 1. The statement fits the circuit, the proof has its length.
         check_statement(circuit, statement)?;
+        let given = statement.rows;
+        let rows = all_rows(circuit, &self.rows, given).map_err(Error::Statement)?;
         let proof = Proof::parse(bytes, circuit)?;
         // 2. to 6. need encodings only, so the points are decoded beside them.
+        let decode = |rows: &Vec<Encoding>| decode_points(rows, "row of the statement");
         let (points, replay) = rayon::join(
-            || Points::decode(&proof),
-            || replay(circuit, &self.rows, statement, &proof),
+            || (Points::decode(&proof), given.iter().map(decode).collect::<Result<Vec<_>, _>>()),
+            || replay(circuit, &rows, statement, &proof),
         );
-        let points = points.map_err(Error::Malformed)?;
+        let (points, given) = points;
+        let (points, given) = (points.map_err(Error::Malformed)?, given.map_err(Error::Statement)?);
         // 7. The closing equations, in one multi-scalar multiplication.
-        self.check_closing(&proof, &points, replay?)
+        self.check_closing(&proof, &points, &completed(&self.points, &given), replay?)
     }
 }
 
-/// Checks that the committed rows are as many as the circuit fixes.
+/// What is held of each committed segment, or given for it in the order of what is missing.
+fn completed<'a, T>(held: &'a [Option<Vec<T>>], given: &'a [Vec<T>]) -> Vec<&'a [T]> {
+    let mut given = given.iter();
+    let mut next = |held: &'a Option<Vec<T>>| held.as_ref().or_else(|| given.next());
+    held.iter().map(|held| next(held).map(Vec::as_slice).unwrap_or_default()).collect()
+}
+
+/// The rows of every committed segment, some of which come with the statement.
+///
+/// # Errors
+/// A sentence when those are not as many as the circuit fixes.
+pub fn all_rows<'a>(
+    circuit: &Circuit,
+    held: &'a Rows,
+    given: &'a [Vec<Encoding>],
+) -> Result<Vec<&'a [Encoding]>, String> {
+    let missing = held.iter().filter(|rows| rows.is_none()).count();
+    if given.len() != missing {
+        return Err(format!("rows of {} segments, and {missing} have none yet", given.len()));
+    }
+    let rows = completed(held, given);
+    check_rows(circuit, &rows.iter().map(|rows| Some(rows.len())).collect::<Vec<_>>())?;
+    Ok(rows)
+}
+
+/// Checks that the committed rows are as many as the circuit fixes; those that are not known yet
+/// (None) may be any number.
 ///
 /// # Errors
 /// A sentence that names the segment.
-pub fn check_rows(circuit: &Circuit, rows: &Rows) -> Result<(), String> {
+pub fn check_rows(circuit: &Circuit, counts: &[Option<usize>]) -> Result<(), String> {
     let segments: Vec<&Segment> = circuit.bound(Binding::Committed).map(|(_, s)| s).collect();
-    if rows.len() != segments.len() {
+    if counts.len() != segments.len() {
         return Err(format!(
             "rows of {} segments, and the circuit has {} committed ones",
-            rows.len(),
+            counts.len(),
             segments.len()
         ));
     }
-    for (segment, rows) in segments.into_iter().zip(rows) {
+    for (segment, count) in segments.into_iter().zip(counts) {
         let (name, expected) = (&segment.name, circuit.rows(segment));
-        if rows.len() != expected {
-            return Err(format!("{} rows of {name}, and the circuit fixes {expected}", rows.len()));
+        if let Some(count) = count.filter(|count| *count != expected) {
+            return Err(format!("{count} rows of {name}, and the circuit fixes {expected}"));
         }
     }
     Ok(())
@@ -121,7 +164,7 @@ struct Replay {
 
 fn replay(
     circuit: &Circuit,
-    committed: &Rows,
+    committed: &[&[Encoding]],
     statement: &Statement<'_>,
     proof: &Proof,
 ) -> Result<Replay, Error> {
@@ -129,10 +172,10 @@ fn replay(
     absorb_statement(&mut transcript, circuit, statement);
 
     // 2. Commitments, then the circuit's challenges, then the sketch.
-    let before = circuit.bound(Binding::Committed).zip(committed);
+    let before = circuit.bound(Binding::Committed).zip(committed.iter().copied());
     let (sketch, first): (Vec<_>, Vec<_>) = circuit
         .sent()
-        .zip(&proof.rows)
+        .zip(proof.rows.iter().map(Vec::as_slice))
         .partition(|((_, segment), _)| segment.binding == Binding::Sketch);
     for ((_, segment), rows) in before.chain(first) {
         absorb_rows(&mut transcript, segment, rows);
@@ -228,6 +271,9 @@ pub fn absorb_statement(transcript: &mut Transcript, circuit: &Circuit, statemen
     transcript.absorb(label::CONTEXT, statement.context);
     let public: Vec<u8> = statement.public.iter().flat_map(|v| v.to_le_bytes()).collect();
     transcript.absorb(label::PUBLIC, &public);
+    if !statement.data.is_empty() {
+        transcript.absorb(label::DATA, statement.data);
+    }
 }
 
 /// Absorbs the rows of a segment.
@@ -404,8 +450,14 @@ impl Verifier {
     /// 2. `[vA vB] = vA [vB] + . H`      6. `D = M~(ry) <w, e> U + . H`
     /// 3. `[vb] = vb U + . H`            7. `Q = q U + . H`
     /// 4. `[vb^2] = vb [vb] + . H`
-    fn check_closing(&self, proof: &Proof, decoded: &Points, replay: Replay) -> Result<(), Error> {
-        let Verifier { circuit, generators, points: committed, .. } = self;
+    fn check_closing(
+        &self,
+        proof: &Proof,
+        decoded: &Points,
+        committed: &[&[Point]],
+        replay: Replay,
+    ) -> Result<(), Error> {
+        let Verifier { circuit, generators, .. } = self;
         let malformed = || Error::Malformed("the responses have another count".into());
         let [f1, f2, f3, f4, f5, f6, f7] = *replay.fold else { return Err(malformed()) };
         let mut responses = proof.responses.iter().copied();
@@ -448,8 +500,9 @@ impl Verifier {
         points.extend(&decoded.announcements);
         scalars.extend(sent.weights);
         points.extend(&decoded.sent);
-        let sent = circuit.sent().zip(&decoded.rows);
-        for ((_, segment), rows) in circuit.bound(Binding::Committed).zip(committed).chain(sent) {
+        let sent = circuit.sent().zip(decoded.rows.iter().map(Vec::as_slice));
+        let committed = circuit.bound(Binding::Committed).zip(committed.iter().copied());
+        for ((_, segment), rows) in committed.chain(sent) {
             let first = segment.start >> circuit.columns_log2;
             let weight = -c * f5;
             let eq = eq_range(row_part, first, rows.len());
