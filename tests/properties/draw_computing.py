@@ -280,7 +280,7 @@ def function(d: Drawing) -> None:
     first = {"Gelu": 20, "Mish": 18, "HardSwish": 14, "Swish": 24, "Celu": 12, "Shrink": 9}
     first |= {"Erf": 9, **dict.fromkeys(("Atan", "Sin", "Cos", "Tan", "Asin", "Acos"), 7)}
     first |= dict.fromkeys(("Sinh", "Cosh", "Asinh", "Atanh", "Acosh"), 9)
-    if d.version == first["Swish"] and c.chance(40):
+    if d.version >= first["Swish"] and c.chance(60):
         op = "Swish"
     if d.version < first.get(op, 0):
         raise Rejected(f"{op} before its first opset")
