@@ -38,7 +38,7 @@ const ENTRY: usize = 2;
 const TABLES: usize = 8;
 
 /// Rows of integers whose bit planes there are at a time.
-const ROWS: usize = 8192;
+const ROWS: usize = 2048;
 
 /// Sums of every subset of eight points, for consecutive groups of eight.
 struct SubsetTable(Vec<Affine>);
@@ -67,19 +67,25 @@ fn subsets(points: &[Affine]) -> Vec<Affine> {
     edwards::affine(&sums)
 }
 
-/// The bits of a row from bit `start` on, as a place in a table of `size` points.
-#[inline(always)]
-fn place(row: &[u8], start: usize, size: usize) -> usize {
-    let byte = |place: usize| row.get(start / 8 + place).map_or(0, |b| usize::from(*b));
-    let bits = (byte(0) | byte(1) << 8 | byte(2) << 16) >> (start % 8);
-    bits & ((1 << size) - 1)
-}
-
-/// Adds a sum of a table, unless it is that of no points.
-#[inline(always)]
-fn add_place(sum: &mut Half, table: &[Affine], place: usize) {
-    if place != 0 {
-        *sum += &table[place];
+/// Adds to each sum what its row of bits selects of consecutive groups of `size` points, the first
+/// of which belongs to bit `start`.
+fn add_selected(
+    sums: &mut [Half],
+    rows: &[&[u8]],
+    tables: &[&[Affine]],
+    start: usize,
+    size: usize,
+) {
+    for (group, table) in tables.iter().enumerate() {
+        let at = start + group * size;
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            let byte = |place: usize| row.get(at / 8 + place).map_or(0, |b| usize::from(*b));
+            let bits = (byte(0) | byte(1) << 8 | byte(2) << 16) >> (at % 8);
+            let subset = bits & ((1 << size) - 1);
+            if subset != 0 {
+                *sum += &table[subset];
+            }
+        }
     }
 }
 
@@ -96,13 +102,16 @@ impl SubsetTable {
         SubsetTable(tables.concat())
     }
 
+    /// The table of each group.
+    fn groups(&self) -> Vec<&[Affine]> {
+        self.0.chunks_exact(1 << BYTE).collect()
+    }
+
     /// The sum of the points selected by the bits, eight to a byte.
     fn sum(&self, bytes: &[u8]) -> Half {
-        let mut sum = Half::IDENTITY;
-        for (table, byte) in self.0.chunks_exact(1 << BYTE).zip(bytes) {
-            add_place(&mut sum, table, usize::from(*byte));
-        }
-        sum
+        let mut sum = [Half::IDENTITY];
+        add_selected(&mut sum, &[bytes], &self.groups(), 0, BYTE);
+        sum[0]
     }
 }
 
@@ -150,30 +159,24 @@ impl CommitmentKey {
 
     /// The sums of the columns that rows of bits select.
     fn selected(&self, rows: &[&[u8]]) -> Vec<Half> {
+        let mut sums = vec![Half::IDENTITY; rows.len()];
+        let share = rows.len().div_ceil(4 * rayon::current_num_threads()).clamp(1, 1024);
+        let mut add = |tables: &[&[Affine]], start, size| {
+            sums.par_chunks_mut(share)
+                .zip(rows.par_chunks(share))
+                .for_each(|(sums, rows)| add_selected(sums, rows, tables, start, size));
+        };
         // Additions a column, in thousandths: for the rows, and to make the table.
         let additions = |size: &usize| 1000 * ((ENTRY << size) + rows.len()) / size;
         let size = (BYTE + 1..=LARGEST).min_by_key(additions).unwrap_or(LARGEST);
         if 1000 * rows.len() / BYTE <= additions(&size) {
-            return rows.par_iter().map(|row| self.columns.sum(row)).collect();
+            add(&self.columns.groups(), 0, BYTE);
+            return sums;
         }
-        let mut sums = vec![Half::IDENTITY; rows.len()];
-        let share = rows.len().div_ceil(4 * rayon::current_num_threads());
-        for (turn, points) in self.halves.chunks(size * TABLES).enumerate() {
+        for (place, points) in self.halves.chunks(size * TABLES).enumerate() {
             let tables: Vec<Vec<Affine>> = points.par_chunks(size).map(subsets).collect();
-            let start = |table| (turn * TABLES + table) * size;
-            let places = |row: &&[u8]| -> [u16; TABLES] {
-                std::array::from_fn(|table| place(row, start(table), size) as u16)
-            };
-            let places: Zeroizing<Vec<_>> = Zeroizing::new(rows.par_iter().map(places).collect());
-            // One table after the other, which stays in the cache while sums and places stream by.
-            for (turn, table) in tables.iter().enumerate() {
-                let some = |(sums, places): (&mut [Half], &[[u16; TABLES]])| {
-                    for (sum, places) in sums.iter_mut().zip(places) {
-                        add_place(sum, table, usize::from(places[turn]));
-                    }
-                };
-                sums.par_chunks_mut(share).zip(places.par_chunks(share)).for_each(some);
-            }
+            let tables: Vec<&[Affine]> = tables.iter().map(Vec::as_slice).collect();
+            add(&tables, place * size * TABLES, size);
         }
         sums
     }
