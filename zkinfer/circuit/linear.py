@@ -102,7 +102,7 @@ def weight(value: Value, axis: int, series: Sequence[int]) -> Value | None:
         row = term.rows[position]._replace(weight=marks)
         terms.append(replace(term, rows=(*term.rows[:position], row, *term.rows[position + 1 :])))
     shape = [-1 if a == axis else 1 for a in range(len(value.factors))]
-    multipliers = np.array(series, dtype=np.int64).reshape(shape)
+    multipliers = np.array(list(map(wrapped, series)), dtype=np.int64).reshape(shape)
     ends = [
         end * number for end in (value.low, value.high) for number in (min(series), max(series))
     ]
