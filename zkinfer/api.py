@@ -111,7 +111,7 @@ class Verified:
     classes: Mapping[str, npt.NDArray[np.str_]]
     inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
-    record: "VerifiedRecord | None"
+    record: VerifiedRecord | None
     context: bytes
     model_commitment: str
     circuit_digest: str

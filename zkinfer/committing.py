@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.data import DataCommitment, DataOpening, commit_records
-from zkinfer.description import MAX_ENTRIES, MAX_NAME, MAX_TENSORS, DataTensor, Description
+from zkinfer.description import (
+    MAX_ENTRIES,
+    MAX_NAME,
+    MAX_RANK,
+    MAX_SCALE,
+    MAX_TENSORS,
+    DataTensor,
+    Description,
+)
 from zkinfer.encoding import MAX_BITS, MAX_COLUMNS
 from zkinfer.errors import UsageError
 from zkinfer.progress import Report
@@ -101,10 +109,10 @@ def _arrays(data: object) -> tuple[dict[str, Array], tuple[str, ...]]:
             raise UsageError(f"a tensor has a name of 1 to {MAX_NAME} bytes, got {name!r}")
         if array.dtype.kind not in "iufb":
             raise UsageError(f"{name} holds {array.dtype} values; give integers or floats")
-        if not 0 < array.ndim <= 9 or not array.size or array[0].size > MAX_ENTRIES:
+        if not 0 < array.ndim <= MAX_RANK + 1 or not array.size or array[0].size > MAX_ENTRIES:
             raise UsageError(
                 f"{name} has shape {array.shape}; expected records along the first axis, "
-                f"at least one, of 1 to {MAX_ENTRIES} numbers and at most 8 axes"
+                f"at least one, of 1 to {MAX_ENTRIES} numbers and at most {MAX_RANK} axes"
             )
         arrays[name] = array
     counts = {name: len(array) for name, array in arrays.items()}
@@ -144,7 +152,7 @@ def _fitting(name: str, array: Array, bits: int | None) -> DataTensor:
     scales = width - exponents - signed
     ends = np.rint(np.ldexp([most, least], scales))
     full = (ends[0] >= 2.0 ** (width - signed)) | (ends[1] < -(2.0 ** (width - 1)) * signed)
-    scales = np.clip(scales - full, -256, 256)
+    scales = np.clip(scales - full, -MAX_SCALE, MAX_SCALE)
     return DataTensor(
         name,
         shape,
