@@ -330,7 +330,7 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
         net.requantize(net.node("prelu", net.input(2, 3), net.weight(1, scale=2), shift=2))
     )
     net = Net()
-    made["label"] = net.graph(net.node("label", net.input(1, 5)), output="label")
+    made["label"] = net.graph(net.node("label", net.input(1, 5), kept=0), output="label")
     return made
 
 
@@ -446,7 +446,7 @@ def _networks() -> Mapping[str, FixedGraph]:
     x = net.node("max_pool", x, kernel=(2, 2), strides=(2, 2), dilations=(1, 1), pads=(0,) * 4)
     x = net.node("reshape", x, shape=(1, 18))
     x = net.requantize(net.node("matmul", x, net.weight(18, 3, scale=4), net.weight(3, scale=4)), 4)
-    made["convolutional network"] = net.graph(net.node("label", x), output="label")
+    made["convolutional network"] = net.graph(net.node("label", x, kept=0), output="label")
     return made
 
 

@@ -27,6 +27,7 @@ MAX_NAME = 4096
 MAX_RANK = 8
 MAX_ENTRIES = 2**31
 MAX_SCALE = 256
+MAX_BATCH = 2**14
 
 MODES = {
     "input_mode": ("hidden", "public", "committed"),
@@ -55,7 +56,8 @@ class FixedGraph:
 
     weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
     those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
-    classes: of outputs that are numbers of classes, from 0 on, what these are called.
+    classes: of outputs that are numbers of classes, from 0 on, what these are called. batch: how
+    many inputs a proof is about; tensors are those of one.
     Raises FormatError when the parts do not fit together.
     """
 
@@ -69,12 +71,15 @@ class FixedGraph:
     weights_mode: str
     columns: Mapping[str, Columns] = field(default_factory=dict)
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    batch: int = 1
     tensors: Mapping[str, FixedTensor] = field(init=False)
 
     def __post_init__(self) -> None:
         """Derives the tensors, checking everything."""
         for mode, words in MODES.items():
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
+        fits = _is_kind(self.batch, "int") and 1 <= self.batch <= MAX_BATCH
+        _check(fits, f"a batch of {self.batch} inputs; at most {MAX_BATCH}")
         names = (*self.inputs, *self.weights)
         made = [name for node in self.nodes for name in node.outputs]
         count = len(names) + max(len(made), len(self.nodes))
@@ -108,6 +113,13 @@ class FixedGraph:
             _check_classes(name, classes, tensors[name])
         object.__setattr__(self, "tensors", tensors)
 
+    def stacked(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor of all inputs that a proof is about: with a first axis of them,
+        unless there is no batch.
+        """
+        shape = self.tensors[name].shape
+        return shape if self.batch == 1 else (self.batch, *shape)
+
     def encoding(self, name: str) -> Encoding:
         """What the integers of a tensor stand for."""
         return Encoding.of(self.tensors[name], self.columns.get(name))
@@ -139,6 +151,7 @@ class FixedGraph:
             for node in self.nodes
         ]
         document = {
+            **({"batch": self.batch} if self.batch > 1 else {}),
             **({"tables": list(tables)} if tables else {}),
             **({"classes": {n: list(c) for n, c in self.classes.items()}} if self.classes else {}),
             "inputs": listed(self.inputs),
@@ -280,7 +293,7 @@ def _is_kind(value: Any, kind: str) -> bool:
 def _graph(document: Any) -> FixedGraph:
     """The graph of a document; what that says of outputs is still to be checked."""
     keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-    known = isinstance(document, dict) and set(document) - {"tables", "classes"} == keys
+    known = isinstance(document, dict) and set(document) - {"batch", "tables", "classes"} == keys
     _check(known, "its members are not known")
     classes = document.get("classes", {})
     _check(isinstance(classes, dict), "its classes are no object")
@@ -296,6 +309,7 @@ def _graph(document: Any) -> FixedGraph:
         declared=dict(declared),
         columns={name: columns for name, _, columns in inputs if columns is not None},
         classes={name: tuple(map(_text, _list(listed))) for name, listed in classes.items()},
+        batch=document.get("batch", 1),
         **{mode: _text(document[mode]) for mode in MODES},
     )
 

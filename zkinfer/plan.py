@@ -2,6 +2,7 @@
 
 A rewrite makes another graph with the same outputs, whatever weights and inputs are:
 
+    batched         each tensor is those of all inputs of a batch (batch.py)
     maxima_first    what keeps the order of numbers comes after maxima, not before
 
 A schedule says of tensors, whose integers stay the same, how the circuit holds them:
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from zkinfer.batch import batched
 from zkinfer.circuit.builder import physical_order
 from zkinfer.circuit.value import Value
 from zkinfer.fixed import FixedGraph, FixedNode
@@ -36,11 +38,12 @@ shape has, is stored before it is read.
 class Plan:
     """A graph to lower, and how.
 
-    graph: rewritten. open: by tensor, what its reader takes open; NOTHING for those not named.
+    graph: rewritten, of all inputs at once. batch: how many these are. open: by tensor, what its reader takes open; NOTHING for those not named.
     kernels: by weight, the number of groups it is laid out in. repeats: in the order of the nodes.
     """
 
     graph: FixedGraph
+    batch: int
     open: Mapping[str, Open]
     kernels: Mapping[str, int]
     repeats: tuple[Repeat, ...]
@@ -59,9 +62,10 @@ class Plan:
 
 def make_plan(graph: FixedGraph) -> Plan:
     """A pure function of the graph."""
-    graph = maxima_first(graph)
+    batch = graph.batch
+    graph = maxima_first(batched(graph))
     repeats = find_repeats(graph)
-    return Plan(graph, open_tensors(graph, repeats), kernels(graph), repeats)
+    return Plan(graph, batch, open_tensors(graph, repeats), kernels(graph), repeats)
 
 
 def maxima_first(graph: FixedGraph) -> FixedGraph:

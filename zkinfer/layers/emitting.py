@@ -122,4 +122,4 @@ def copying(b: Emitter, name: str, x: str, output: str) -> None:
 
 def ranking(b: Emitter, name: str, scores: str, output: str) -> None:
     """The place of the largest of the fixed-point scores."""
-    b.emit(name, "label", (scores,), output)
+    b.emit(name, "label", (scores,), output, kept=0)

@@ -1,5 +1,7 @@
 """label: the index of the largest score, the lowest index among equals (ONNX ArgMax).
 
+There is one for each index of the first `kept` axes, of all entries behind it.
+
 n scores are ranked by n x_j - j, so n times a score must fit 64 bits.
 """
 
@@ -16,41 +18,46 @@ from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, require
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
-    """One integer for all entries of x, in row-major order."""
+    """One integer for all entries of x behind the kept axes, in row-major order."""
     (x,) = tensors
-    count = math.prod(x.shape)
+    kept = attrs["kept"]
+    require(0 <= kept <= len(x.shape), f"{kept} axes are kept of {len(x.shape)}")
+    count = math.prod(x.shape[kept:])
     require(count > 1, f"a label of {count} scores")
-    return (FixedTensor((), 0, 0, count - 1, "label"),)
+    return (FixedTensor(x.shape[:kept], 0, 0, count - 1, "label"),)
 
 
 def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
-    """An array without axes."""
+    """The kept axes remain."""
     (x,) = arrays
-    return (np.array(np.argmax(x), np.int64),)
+    scores = x.reshape(*x.shape[: attrs["kept"]], -1)
+    return (np.asarray(scores.argmax(axis=-1), np.int64),)
 
 
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
-    """The arg-max over all entries."""
+    """The arg-max over all entries behind the kept axes."""
     (x,) = values
-    scores = b.reshape(path, x, (math.prod(x.shape),))
-    if len(scores.factors[0]) > 1:
+    kept = attrs["kept"]
+    scores = b.reshape(path, x, (*x.shape[:kept], math.prod(x.shape[kept:])))
+    if len(scores.factors[-1]) > 1:
         scores = b.store(f"{path}/copy", scores)
     return (arg_max(b, path, scores),)
 
 
 def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTensor, ...]) -> int:
     """A difference of ranked scores and a selector for each score, and the largest."""
-    (x,) = tensors
-    count = math.prod(x.shape)
-    return count * (bits.padded(bits.width_of(x) + count.bit_length()) + 1) + 1
+    (x,), (y,) = tensors, outputs
+    entries, labels = math.prod(x.shape), math.prod(y.shape)
+    count = entries // labels
+    return entries * (bits.padded(bits.width_of(x) + count.bit_length()) + 1) + labels
 
 
 OP = Operator(
-    attrs={},
+    attrs={"kept": "int"},
     inputs=(1, 1),
     infer=infer,
     forward=forward,
-    lift=lift.one_by_one,
+    lift=lift.kept,
     constrain=constrain,
     cost=cost,
 )

@@ -54,12 +54,12 @@ def contracted(
         y = y.reshape(*a.shape[:-1], b.shape[-1])
     else:
         row, column = a.ndim == 1 + a_sampled, b.ndim == 1 + b_sampled
-        a = a[..., None, :] if row else a
-        b = b[..., None] if column else b
+        a = a.reshape(*a.shape[:-1], 1, a.shape[-1]) if row else a
+        b = b.reshape(*b.shape, 1) if column else b
         a, b = _aligned([(a, a_sampled), (b, b_sampled)])
         (y,) = forward(attrs, a, b)
-        y = y[..., 0] if column else y
-        y = (y[..., 0] if column else y[..., 0, :]) if row else y
+        kept = (() if row else y.shape[-2:-1]) + (() if column else y.shape[-1:])
+        y = y.reshape(*y.shape[:-2], *kept)
     return (y + operands[2][0] if len(operands) == 3 else y,)
 
 
@@ -110,9 +110,9 @@ def permuted(
 def reshaped(
     forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
 ) -> _Arrays[_Number]:
-    """To the attribute shape."""
+    """To the attribute shape, which is no more than seeing it so."""
     x = operands[0][0]
-    return forward({**attrs, "shape": (len(x), *attrs["shape"])}, x)
+    return (x.reshape(len(x), *attrs["shape"]),)
 
 
 def padded(
@@ -124,12 +124,11 @@ def padded(
     return forward({**attrs, "pads": pads}, operands[0][0])
 
 
-def one_by_one(
+def kept(
     forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
 ) -> _Arrays[_Number]:
-    """Sample by sample, for an operator of one operand whose outputs are small."""
-    each = [forward(attrs, sample) for sample in operands[0][0]]
-    return tuple(np.stack(made) for made in zip(*each, strict=True))
+    """Behind the attribute kept, a number of first axes."""
+    return forward({**attrs, "kept": attrs["kept"] + 1}, operands[0][0])
 
 
 def _repeated(array: _Array[_Number], samples: int, sampled: bool) -> _Array[_Number]:

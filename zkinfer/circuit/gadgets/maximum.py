@@ -43,17 +43,17 @@ def distances(b: Builder, path: str, x: Value) -> Value:
 
 
 def arg_max(b: Builder, path: str, x: Value) -> Value:
-    """The lowest index of the largest entry of a 1-D value of one factor, as a scalar."""
-    (count,) = x.shape
-    ranks = linear.weight(linear.constant(-1, x), 0, range(count))
+    """The lowest index of the largest entry along the last axis, of one factor, which is dropped."""
+    last, count = len(x.factors) - 1, x.shape[-1]
+    ranks = linear.weight(linear.constant(-1, x), last, range(count))
     if ranks is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
     keys = linear.add(linear.scale(x, count), ranks.bounded(1 - count, 0))
     _, _, choice = _choose(b, path, keys)
-    ranked = linear.weight(choice, 0, range(count))
+    ranked = linear.weight(choice, last, range(count))
     if ranked is None:
         raise ValueError(f"{path}: a label needs scores on one axis")
-    return views.drop(linear.sum_over(ranked, (0,)), (0,))
+    return views.drop(linear.sum_over(ranked, (last,)), (last,))
 
 
 @dataclass(frozen=True)
