@@ -77,7 +77,7 @@ class _Tracer:
             raise UnsupportedModelError(
                 f"output {name} does not depend on the input, so that there is no batch of it"
             )
-        if (array.name, array.shape) == (name, self.types[name].shape):
+        if array.name == name and array.shape == self.types[name].shape:
             return
         if name in self.types:
             inner = self._unused(f"{name}/batch")
