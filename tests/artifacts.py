@@ -17,7 +17,7 @@ from zkinfer.description import DataTensor, Description
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.lower import solve, weight_arrays
-from zkinfer.proof import RecordName
+from zkinfer.proof import RecordNames
 from zkinfer.records import RecordGrid
 
 Integers = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def prove_record(
 
 
 def forged_record(
-    key: ProvingKey, inputs: Mapping[str, Integers], name: RecordName, opened: transparent.Opened
+    key: ProvingKey, inputs: Mapping[str, Integers], name: RecordNames, opened: transparent.Opened
 ) -> zkinfer.Proof:
     """What a prover sends who checks nothing, and says that the input is this record."""
     witness = solve(key.graph, key.weights, inputs)

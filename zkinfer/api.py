@@ -1,8 +1,8 @@
 """The verbs: compile a model into keys, prove a prediction, verify a proof; estimate the costs."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +11,19 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
-from zkinfer.committed_input import record_inputs, record_name
+from zkinfer.committed_input import Data, Records, counted, named_records, read_records
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import FixedGraph, quantize_input
+from zkinfer.fixed import COUNTED, MAX_BATCH, RIGHT, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import lower, solve
 from zkinfer.progress import Report
-from zkinfer.proof import Proof, RecordName, check_context
+from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
 from zkinfer.source import Source
 from zkinfer.speed import factor
@@ -35,7 +35,7 @@ Integers = npt.NDArray[np.int64]
 
 MODES = {
     "input": ("hidden", "public", "committed"),
-    "output": ("public", "label"),
+    "output": ("public", "label", "accuracy"),
     "weights": ("hidden", "public"),
 }
 """The words that this version knows for each mode, the default first."""
@@ -76,15 +76,17 @@ class Compiled:
 
 
 @dataclass(frozen=True)
-class VerifiedRecord:
-    """The record that a valid proof is about.
+class VerifiedRecords:
+    """The records that a valid proof is about.
 
-    number: from 0. data_digest: that of the data commitment, in hex. checked: whether the
-    commitment was given and has these very rows; else both are the prover's words.
+    numbers: from 0, in the order of the inputs. data_digest: that of the data commitment, in hex.
+    labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
+    has these very rows; else all are the prover's words.
     """
 
-    number: int
+    numbers: tuple[int, ...]
     data_digest: str
+    labels_digest: str | None
     checked: bool
 
 
@@ -94,12 +96,14 @@ class Verified:
 
     outputs: output name to float64 array, the fixed-point values as numbers. For a network
     compiled with output="label" it has one entry, the index of the largest score as an int64 array
-    of shape ().
+    of shape (). With a batch arrays have a first axis of the inputs.
     outputs_fixed: the same as the integers that the network computed; a value is its integer
     times 2**-scale, with the scale in the verifying key.
     inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
-    record: which record of which data it is about, for one compiled with input="committed", else
+    records: which records of which data it is about, for one compiled with input="committed", else
     None.
+    right: how many of these records get the label that their commitment says, for one compiled with
+    output="accuracy", which shows no outputs; else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
@@ -111,7 +115,8 @@ class Verified:
     classes: Mapping[str, npt.NDArray[np.str_]]
     inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
-    record: VerifiedRecord | None
+    records: VerifiedRecords | None
+    right: int | None
     context: bytes
     model_commitment: str
     circuit_digest: str
@@ -132,6 +137,7 @@ def compile(
     input: str = "hidden",
     output: str = "public",
     weights: str = "hidden",
+    batch: int = 1,
     data: DataCommitment | None = None,
     force_memory: bool = False,
     progress: Report | None = None,
@@ -146,8 +152,9 @@ def compile(
     output, on the four fifths of the calibration data that widths are chosen on; the report says
     what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
-    "public", or "label" for the index of the largest score only. weights: "hidden" (committed) or
-    "public". data: with input="committed", a commitment to data; the network reads numbers at its
+    "public", "label" for the index of the largest score only, or "accuracy" for how often that is
+    the one that is committed to. weights: "hidden" (committed) or "public". batch: how many inputs
+    a proof is about; calibration data are samples of one. data: with input="committed", a commitment to data; the network reads numbers at its
     scales, so the key takes every other one that has the same. force_memory: whether to compile
     what takes more memory to prove than this machine has.
 
@@ -155,11 +162,13 @@ def compile(
     """
     modes = _modes(input, output, weights)
     described = _described(input, data)
+    _check_batch(batch)
     report = progress or _silent
     report("reading the model")
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch))
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -190,6 +199,7 @@ def estimate(
     input: str = "hidden",
     output: str = "public",
     weights: str = "hidden",
+    batch: int = 1,
     data: DataCommitment | None = None,
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
@@ -200,6 +210,7 @@ def estimate(
     """
     modes = _modes(input, output, weights)
     described = _described(input, data)
+    _check_batch(batch)
     source = Source(model, shapes, calibration)
     samples = "the calibration data" if calibration is not None else "the input range"
     if calibration is None and input_range is None:
@@ -207,8 +218,8 @@ def estimate(
         quantized = source.guessed(max_error, modes, described)
     else:
         quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    expected = costs(quantized.graph, lower(quantized.graph))
-    return Estimate(quantized.graph, expected, factor(), samples)
+    graph = _stated(quantized.graph, output, batch)
+    return Estimate(graph, costs(graph, lower(graph)), factor(), samples)
 
 
 def prove(
@@ -216,20 +227,23 @@ def prove(
     x: object = None,
     *,
     data: DataOpening | None = None,
-    record: int | None = None,
+    record: int | Sequence[int] | None = None,
+    labels: DataOpening | None = None,
     context: bytes = b"",
     allow_saturation: bool = False,
     progress: Report | None = None,
 ) -> Proof:
-    """Proves the prediction for one input.
+    """Proves the prediction for one input, or those for a batch.
 
-    x: an array of integers or floats, or {input name: array}, of the shapes in the key. data,
-    record: in place of x, for a network compiled with input="committed", the opening of a data
-    commitment and the number of the record. context: bytes that the proof is bound to.
-    allow_saturation: whether values may saturate: be cut to the ranges that calibration found,
-    which the float model does not do. Raises UsageError when the input has the wrong names, shape
-    or type, holds NaN or infinity, leaves the declared domain, or makes values saturate unless that
-    is allowed.
+    x: an array of integers or floats, or {input name: array}, of the shapes in the key; of a batch
+    stacked along a new first axis, or along one of extent 1. data, record: in place of x, for a
+    network compiled with input="committed", the opening of a data commitment and the number of the
+    record; of a batch those of all, or that of the first of records that follow one another.
+    labels: for one compiled with output="accuracy", the opening of the commitment to the records'
+    labels. context: bytes that the proof is bound to. allow_saturation: whether values may
+    saturate: be cut to the ranges that calibration found, which the float model does not do.
+    Raises UsageError when the input has the wrong names, shape or type, holds NaN or infinity,
+    leaves the declared domain, or makes values saturate unless that is allowed.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
@@ -237,14 +251,21 @@ def prove(
     report = progress or _silent
     report("running the network")
     graph, key = proving_key.graph, proving_key.verifying_key
+    records: Records | None = None
     if graph.input_mode == "committed":
         if x is not None or data is None or record is None:
             raise UsageError(
                 "this key is about committed data; give data and record (--data X.opening "
                 "--record N), and no input"
             )
-        inputs = record_inputs(graph, data, record)
-    elif data is not None or record is not None or x is None:
+        if (labels is None) == (graph.output_mode == "accuracy"):
+            raise UsageError(
+                "labels are given for proofs of accuracy, and for these only: --labels Y.opening"
+            )
+        numbers = _record_numbers(graph, record, data)
+        records = read_records(graph, data, labels, numbers, key.native_circuit.columns)
+        inputs = records.inputs
+    elif data is not None or record is not None or labels is not None or x is None:
         raise UsageError(f"this key is about a {graph.input_mode} input; give that, and no record")
     else:
         inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
@@ -252,17 +273,25 @@ def prove(
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")
-    named, committed = None, {}
-    if data is not None and record is not None:
-        opened = data.opened(record, key.native_circuit.columns)
-        named = RecordName(data.commitment.digest_bytes, record, opened.rows)
-        committed = {Segment.RECORD: opened}
-    stated = named.stated if named else b""
     body = transparent.prove(
-        proving_key.prover, context, witness.segments, data=stated, committed=committed
+        proving_key.prover,
+        context,
+        witness.segments,
+        data=records.names.stated if records else b"",
+        committed={Segment.RECORD: records.opened} if records else {},
     )
     shown = tuple(witness.segments[Segment.PUBLIC])
-    return Proof(key.key_digest, context, shown, body, named)
+    return Proof(key.key_digest, context, shown, body, records and records.names)
+
+
+def _record_numbers(
+    graph: FixedGraph, record: int | Sequence[int], data: DataOpening
+) -> Sequence[int]:
+    """The records of a batch, of which the first may stand for all."""
+    if not isinstance(record, int):
+        return record
+    last = record + graph.batch
+    return range(record, min(last, len(data)) if graph.output_mode == "accuracy" else last)
 
 
 def verify(
@@ -271,14 +300,16 @@ def verify(
     *,
     context: bytes = b"",
     data: DataCommitment | None = None,
+    labels: DataCommitment | None = None,
     any_data: bool = False,
 ) -> Verified:
     """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
 
     context: the bytes that the proof must be bound to, none by default. data: for a network
-    compiled with input="committed", the commitment that the record must be of. any_data: whether a
-    record of no matter which data will do. Raises UsageError for arguments of the wrong type, and
-    where it must be told which data.
+    compiled with input="committed", the commitment that the records must be of. labels: for one
+    compiled with output="accuracy", the commitment to their labels. any_data: whether records of no
+    matter which data will do. Raises UsageError for arguments of the wrong type, and where it must
+    be told which data.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -295,27 +326,44 @@ def verify(
             f"the proof is bound to {_shown(proof.context)}, expected {_shown(context)}"
         )
     graph = verifying_key.graph
-    named = record_name(graph, proof, data, any_data=any_data)
+    if data is None and labels is not None:
+        raise UsageError("labels are those of data; give both")
+    given = None if data is None else Data(data, labels)
+    named = named_records(graph, proof, given, any_data=any_data)
     public = _public_values(graph, proof.public_values)
+    names, rows = named or (None, b"")
+    if names is not None and COUNTED in public and graph.output_mode == "accuracy":
+        if (public[COUNTED] != counted(graph, names.numbers)).any():
+            raise VerificationError("the proof counts other records than it names")
     transparent.verify(
         verifying_key.verifier,
         proof.context,
         proof.public_values,
         proof.body,
-        data=named.stated if named else b"",
-        rows={Segment.RECORD: named.rows} if named else {},
+        data=names.stated if names else b"",
+        rows={Segment.RECORD: rows} if names else {},
     )
-    outputs = {name: public[name] for name in graph.outputs}
-    inputs = {name: public[name] for name in graph.inputs if name in public}
+    accuracy = graph.output_mode == "accuracy"
+    outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
+    inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}
     return Verified(
         outputs=_numbers(graph, outputs),
         outputs_fixed=outputs,
-        classes={name: np.array(graph.classes[name])[outputs[name]] for name in graph.classes},
+        classes={
+            name: np.array(graph.classes[name])[array]
+            for name, array in outputs.items()
+            if name in graph.classes
+        },
         inputs=_numbers(graph, inputs) if inputs else None,
         inputs_fixed=inputs or None,
-        record=None
-        if named is None
-        else VerifiedRecord(named.number, named.digest.hex(), checked=data is not None),
+        records=names
+        and VerifiedRecords(
+            names.numbers,
+            names.digest.hex(),
+            names.labels.hex() or None,
+            checked=data is not None,
+        ),
+        right=int(public[RIGHT]) if accuracy else None,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -341,11 +389,32 @@ def _silent(_: str) -> None:
 
 
 def _modes(input: str, output: str, weights: str) -> dict[str, str]:
-    """The modes by the graph's names for them. Raises UsageError for unknown words."""
+    """The modes of the network of one input, by the graph's names for them.
+
+    Raises UsageError for unknown words.
+    """
     words = {"input": input, "output": output, "weights": weights}
     for mode, word in words.items():
         _check_mode(mode, word)
+    if output == "accuracy":
+        if input != "committed":
+            raise UsageError(
+                "accuracy is proved on records of committed data: --input committed --data "
+                "X.commitment"
+            )
+        words["output"] = "label"
     return {f"{mode}_mode": word for mode, word in words.items()}
+
+
+def _check_batch(batch: int) -> None:
+    """Raises UsageError for what is no number of inputs."""
+    if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= MAX_BATCH:
+        raise UsageError(f"a batch has 1 to {MAX_BATCH} inputs, got {batch}")
+
+
+def _stated(graph: FixedGraph, output: str, batch: int) -> FixedGraph:
+    """The network of one input as proofs state it."""
+    return replace(graph, output_mode=output, batch=batch)
 
 
 def _described(input: str, data: DataCommitment | None) -> Description | None:
@@ -374,15 +443,14 @@ def _check_mode(mode: str, word: str) -> None:
 
 
 def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str, Integers]:
-    """The proof's public values by tensor name.
+    """The proof's public values by name.
 
     Raises VerificationError unless they have the count, shapes and ranges that the graph declares.
     """
-    names = public_names(graph)
-    if len(values) != len(names):
-        raise VerificationError(f"the proof has {len(values)} public values, expected {len(names)}")
-    for name, value in zip(names, values, strict=True):
-        tensor = graph.tensors[name]
+    shown = graph.shown
+    if len(values) != len(shown):
+        raise VerificationError(f"the proof has {len(values)} public values, expected {len(shown)}")
+    for (name, tensor), value in zip(shown.items(), values, strict=True):
         if value.shape != tensor.shape or value.dtype != np.int64:
             raise VerificationError(
                 f"public value {name} has shape {value.shape} and type {value.dtype}, "
@@ -392,13 +460,7 @@ def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str,
             raise VerificationError(
                 f"public value {name} leaves its range {tensor.low} to {tensor.high}"
             )
-    return dict(zip(names, values, strict=True))
-
-
-def public_names(graph: FixedGraph) -> tuple[str, ...]:
-    """The tensors that a proof shows, in the circuit's order."""
-    inputs = graph.inputs if graph.input_mode == "public" else ()
-    return (*inputs, *graph.outputs)
+    return dict(zip(shown, values, strict=True))
 
 
 def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:

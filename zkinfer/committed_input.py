@@ -1,40 +1,87 @@
-"""An input that is a record of committed data: what links the two.
+"""Inputs that are records of committed data: what links key, proof and data.
 
 A network that reads records has its inputs at the scales of a data commitment, entry by entry, so
-that an integer stands for the same number in both. Which record of which data a proof is about is
-in its statement, and the rows that it opens are those that the data commitment lists.
+that an integer stands for the same number in both. Which records of which data a proof is about is
+in its statement, and the rows that it opens are those that the data commitment lists. A proof of
+accuracy is about two commitments, to inputs and to labels, in which a record has the same number;
+it names records that follow one another, the last of which fills what is left of a batch.
 """
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
+
+from zkinfer.backends.transparent import Opened
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
-from zkinfer.fixed import FixedGraph
-from zkinfer.proof import Proof, RecordName
+from zkinfer.fixed import COUNTED, FixedGraph
+from zkinfer.lower import counting, true_labels
+from zkinfer.ops.tensor import Integers
+from zkinfer.proof import Proof, RecordNames
 
-Integers = npt.NDArray[np.int64]
+
+@dataclass(frozen=True)
+class Data:
+    """Whose records a proof has to be about: commitments, and that to labels where it needs one."""
+
+    inputs: DataCommitment
+    labels: DataCommitment | None = None
 
 
-def record_inputs(graph: FixedGraph, data: DataOpening, number: int) -> dict[str, Integers]:
-    """A record as the inputs of a network. Raises UsageError where it cannot be."""
-    if not isinstance(data, DataOpening):
-        raise UsageError(f"data must be a DataOpening, got {type(data).__name__}; load the file")
-    check_scales(graph, data.commitment.description)
-    arrays = zip(graph.inputs, data.record(number), strict=True)
-    inputs = {name: array.reshape(graph.tensors[name].shape) for name, array in arrays}
-    for name, array in inputs.items():
-        encoding = graph.encoding(name)
-        outside = (array < encoding.low) | (array > encoding.high)
-        if outside.any():
-            index = tuple(int(i) for i in np.argwhere(outside)[0])
+@dataclass(frozen=True, repr=False)
+class Records:
+    """What a prover has of the records that it proves about. Secret.
+
+    names: for the proof. inputs: of the network, int64. opened: what opens the rows.
+    """
+
+    names: RecordNames
+    inputs: Mapping[str, Integers]
+    opened: Opened
+
+
+def read_records(
+    graph: FixedGraph,
+    data: DataOpening,
+    labels: DataOpening | None,
+    numbers: Sequence[int],
+    columns: int,
+) -> Records:
+    """Records as the inputs of a network. columns: of its circuit.
+
+    labels: their labels, for a proof of accuracy. Raises UsageError where this cannot be.
+    """
+    for opening in (data, *(() if labels is None else (labels,))):
+        if not isinstance(opening, DataOpening):
             raise UsageError(
-                f"record {number} leaves the network's domain: {name} at index {index} is "
-                f"{encoding.numbers(array)[index]:g}; compile with a commitment whose ranges "
-                "cover it"
+                f"data must be a DataOpening, got {type(opening).__name__}; load the file"
             )
-    return inputs
+    _check_numbers(graph, numbers)
+    check_scales(graph, data.commitment.description)
+    filled = _filled(graph, numbers)
+    inputs = _stacked(graph, data, filled)
+    opened = data.opened(filled, columns)
+    digest, rows = data.commitment.digest_bytes, opened.rows
+    if labels is None:
+        return Records(RecordNames(digest, tuple(numbers), rows), inputs, opened)
+    _check_labels(labels.commitment)
+    (output,) = graph.outputs
+    inputs[true_labels(output)] = _labels(graph, labels, filled)
+    inputs[counting(output)] = counted(graph, numbers)
+    other = labels.opened(filled, columns)
+    both = Opened(
+        [*opened.arrays, *other.arrays], rows + other.rows, opened.blinds + other.blinds
+    )
+    names = RecordNames(digest, tuple(numbers), b"", labels.commitment.digest_bytes)
+    return Records(names, inputs, both)
+
+
+def counted(graph: FixedGraph, numbers: Sequence[int]) -> Integers:
+    """For each input of a batch whether it is a record of its own, 1, or fills the batch, 0."""
+    array: Integers = (np.arange(graph.batch) < len(numbers)).astype(np.int64)
+    return array.reshape(graph.shown[COUNTED].shape)
 
 
 def check_scales(graph: FixedGraph, description: Description) -> None:
@@ -52,43 +99,140 @@ def check_scales(graph: FixedGraph, description: Description) -> None:
             )
 
 
-def record_name(
-    graph: FixedGraph, proof: Proof, data: DataCommitment | None, *, any_data: bool
-) -> RecordName | None:
-    """The record that a proof names, checked against the data that it must be of.
+def named_records(
+    graph: FixedGraph, proof: Proof, data: Data | None, *, any_data: bool
+) -> tuple[RecordNames, bytes] | None:
+    """The records that a proof names, checked against the data that they must be of, and the rows
+    that it has to open.
 
     Raises UsageError where data are needed, or not, and VerificationError otherwise.
     """
-    if data is not None and not isinstance(data, DataCommitment):
-        raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
+    for commitment in () if data is None else (data.inputs, data.labels):
+        if commitment is not None and not isinstance(commitment, DataCommitment):
+            raise UsageError(
+                f"data must be a DataCommitment, got {type(commitment).__name__}; load the file"
+            )
+    names = proof.records
     if graph.input_mode != "committed":
         if data is not None or any_data:
             raise UsageError(f"this key is about a {graph.input_mode} input, not about data")
-        if proof.record is not None:
-            raise VerificationError("the proof names a record, and its key is not about data")
+        if names is not None:
+            raise VerificationError("the proof names records, and its key is not about data")
         return None
+    _check_given(graph, data, any_data=any_data)
+    if names is None:
+        raise VerificationError("the proof names no records")
+    accuracy = graph.output_mode == "accuracy"
+    if accuracy != bool(names.labels):
+        raise VerificationError("the proof names labels, or needs to")
+    try:
+        _check_numbers(graph, names.numbers)
+    except UsageError as error:
+        raise VerificationError(f"the proof names other records than its key: {error}") from error
+    if data is None:
+        return names, names.rows
+    pairs = [(data.inputs, names.digest)]
+    pairs += [] if data.labels is None else [(data.labels, names.labels)]
+    for commitment, digest in pairs:
+        if digest != commitment.digest_bytes:
+            raise VerificationError(
+                f"the proof is about the data {digest.hex()}, not about {commitment.digest}"
+            )
+    try:
+        filled = _filled(graph, names.numbers)
+        rows = b"".join(commitment.rows_of(filled) for commitment, _ in pairs)
+        check_scales(graph, data.inputs.description)
+    except UsageError as error:
+        raise VerificationError(f"the proof is not about these data: {error}") from error
+    if not accuracy and names.rows != rows:
+        raise VerificationError("the records of these numbers have other rows")
+    return names, rows
+
+
+def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> None:
+    """Raises UsageError unless it is said whose records they must be."""
+    if graph.output_mode == "accuracy":
+        if any_data or data is None or data.labels is None:
+            raise UsageError(
+                "a proof of accuracy is about data and their labels: give both "
+                "(--data X.commitment --labels Y.commitment)"
+            )
+        _check_labels(data.labels)
+        if len(data.labels) != len(data.inputs):
+            raise UsageError(
+                f"there are {len(data.labels)} labels for {len(data.inputs)} records"
+            )
+        return
+    if data is not None and data.labels is not None:
+        raise UsageError("this key is not about labels (--output accuracy); leave them out")
     if (data is None) == (not any_data):
         raise UsageError(
-            "say which data the record must be of (--data X.commitment), or that any will do "
+            "say which data the records must be of (--data X.commitment), or that any will do "
             "(--any-data)"
         )
-    named = proof.record
-    if named is None:
-        raise VerificationError("the proof names no record")
-    if data is not None:
-        _check_listed(named, data)
-        try:
-            check_scales(graph, data.description)
-        except UsageError as error:
-            raise VerificationError(f"the proof is about other numbers: {error}") from error
-    return named
 
 
-def _check_listed(named: RecordName, data: DataCommitment) -> None:
-    """Raises VerificationError unless the data have this record, with these rows."""
-    if named.digest != data.digest_bytes:
-        raise VerificationError(
-            f"the proof is about the data {named.digest.hex()}, not about {data.digest}"
+def _check_numbers(graph: FixedGraph, numbers: Sequence[int]) -> None:
+    """Raises UsageError unless a proof can be about so many records of these numbers."""
+    count, batch = len(numbers), graph.batch
+    if graph.output_mode != "accuracy":
+        if count != batch:
+            raise UsageError(f"a proof with this key is about {batch} records, got {count}")
+        return
+    if not 0 < count <= batch:
+        raise UsageError(f"a proof with this key is about 1 to {batch} records, got {count}")
+    if list(numbers) != list(range(numbers[0], numbers[0] + count)):
+        raise UsageError("the records of a proof of accuracy follow one another")
+
+
+def _check_labels(labels: DataCommitment) -> None:
+    """Raises UsageError unless these are whole numbers, one a record."""
+    tensors = labels.description.tensors
+    if len(tensors) > 1 or tensors[0].shape not in ((), (1,)) or tensors[0].scales != (0,):
+        raise UsageError(
+            "labels are one whole number a record, that of its class from 0 on; commit to an "
+            "array of integers with one entry a record"
         )
-    if named.number >= len(data) or named.rows != data.record_rows(named.number):
-        raise VerificationError(f"record {named.number} of the data has other rows")
+
+
+def _filled(graph: FixedGraph, numbers: Sequence[int]) -> list[int]:
+    """The records of a whole batch: the last of them again where there are fewer."""
+    return [*numbers, *[numbers[-1]] * (graph.batch - len(numbers))]
+
+
+def _stacked(graph: FixedGraph, data: DataOpening, numbers: Sequence[int]) -> dict[str, Integers]:
+    """Records as inputs, in the shapes that the circuit reads."""
+    parts: dict[str, list[Integers]] = {name: [] for name in graph.inputs}
+    for number in numbers:
+        for name, array in zip(graph.inputs, data.record(number), strict=True):
+            parts[name].append(_inside(graph, name, array, number))
+    return {name: np.stack(part).reshape(graph.stacked(name)) for name, part in parts.items()}
+
+
+def _inside(graph: FixedGraph, name: str, array: Integers, number: int) -> Integers:
+    """A record's part as an input. Raises UsageError if it leaves the domain."""
+    array, encoding = array.reshape(graph.tensors[name].shape), graph.encoding(name)
+    outside = (array < encoding.low) | (array > encoding.high)
+    if outside.any():
+        index = tuple(int(i) for i in np.argwhere(outside)[0])
+        raise UsageError(
+            f"record {number} leaves the network's domain: {name} at index {index} is "
+            f"{encoding.numbers(array)[index]:g}; compile with a commitment whose ranges "
+            "cover it"
+        )
+    return array
+
+
+def _labels(graph: FixedGraph, labels: DataOpening, numbers: Sequence[int]) -> Integers:
+    """The labels of records. Raises UsageError for one that is no class of the network."""
+    (output,) = graph.outputs
+    array: Integers = np.stack([labels.record(number)[0].reshape(()) for number in numbers])
+    classes = graph.tensors[output].high + 1
+    outside = (array < 0) | (array >= classes)
+    if outside.any():
+        place = int(outside.argmax())
+        raise UsageError(
+            f"record {numbers[place]} has the label {array[place]}; the network's classes are "
+            f"numbered 0 to {classes - 1}"
+        )
+    return array.reshape(graph.stacked(output))

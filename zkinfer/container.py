@@ -85,7 +85,7 @@ PROOF = Kind(
         Section(2, "context", 65536),
         Section(3, "public values", 64 * MIB),
         Section(4, "body", 64 * MIB),
-        Section(5, "record", 64 * MIB, optional=True),
+        Section(5, "records", 64 * MIB, optional=True),
     ),
 )
 DATA_COMMITMENT = Kind(

@@ -17,6 +17,7 @@ a row. Revealed record: the commitment's digest; the record's number (u64); its 
 blindings as in an opening.
 """
 
+import itertools
 import math
 import struct
 from collections.abc import Callable, Sequence
@@ -73,6 +74,13 @@ class DataCommitment:
     def record_rows(self, number: int) -> bytes:
         """The rows of a record. Raises UsageError if there is no such record."""
         return _piece(self.rows, check_number(number, len(self)), self.rows_each)
+
+    def rows_of(self, numbers: Sequence[int]) -> bytes:
+        """The rows of records, tensor by tensor, as a circuit reads them.
+
+        Raises UsageError if there is no such record.
+        """
+        return _by_tensor(self, self.rows, numbers)
 
     @property
     def digest_bytes(self) -> bytes:
@@ -171,16 +179,20 @@ class DataOpening:
         check_number(number, len(self))
         return record_of(self.commitment.description, self.arrays, number)
 
-    def opened(self, number: int, columns: int) -> transparent.Opened:
-        """What a circuit with so many columns opens the rows of a record with."""
-        record = self.record(number)
+    def opened(self, numbers: Sequence[int], columns: int) -> transparent.Opened:
+        """What a circuit with so many columns opens the rows of records with."""
+        records = [self.record(number) for number in numbers]
         cells = [
-            grid.cells(array[None])
-            for grid, array in zip(self.commitment.grids, record, strict=True)
+            grid.cells(np.stack(arrays))
+            for grid, arrays in zip(
+                self.commitment.grids, zip(*records, strict=True), strict=True
+            )
         ]
         widened = [np.pad(array, [(0, 0), (0, columns - array.shape[1])]) for array in cells]
-        rows = self.commitment.record_rows(number)
-        return transparent.Opened(widened, rows, self._blinds(number))
+        rows, blinds = self.commitment.rows_of(numbers), _by_tensor(
+            self.commitment, self.blinds, numbers
+        )
+        return transparent.Opened(widened, rows, blinds)
 
     def reveal(self, number: int) -> "RevealedRecord":
         """One record with what opens its rows; it says nothing of the others.
@@ -325,6 +337,17 @@ def unpack(description: Description, data: bytes, count: int) -> list[Packed]:
         start += size
         arrays.append(np.frombuffer(piece, tensor.kind).reshape(count, *tensor.shape))
     return arrays
+
+
+def _by_tensor(commitment: DataCommitment, data: bytes, numbers: Sequence[int]) -> bytes:
+    """What records have of a list of 32 bytes a row, tensor by tensor."""
+    for number in numbers:
+        check_number(number, len(commitment))
+    pieces = [_piece(data, number, commitment.rows_each) for number in numbers]
+    ends = np.cumsum([0, *(POINT_SIZE * grid.rows for grid in commitment.grids)])
+    return b"".join(
+        piece[start:end] for start, end in itertools.pairwise(ends) for piece in pieces
+    )
 
 
 def _piece(data: bytes, number: int, rows: int) -> bytes:

@@ -8,7 +8,7 @@ key cannot claim others.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,12 @@ MAX_ENTRIES = 2**31
 MAX_SCALE = 256
 MAX_BATCH = 2**14
 
+COUNTED, RIGHT = "counted", "right"
+"""What a proof of accuracy shows: which records count, and how many of them are labelled right."""
+
 MODES = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label"),
+    "output_mode": ("public", "label", "accuracy"),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -106,8 +109,11 @@ class FixedGraph:
             _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
         labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
-        expected = set(self.outputs) if self.output_mode == "label" else set()
+        expected = set() if self.output_mode == "public" else set(self.outputs)
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
+        if self.output_mode == "accuracy":
+            fits = len(self.outputs) == 1 and self.input_mode == "committed"
+            _check(fits, "the accuracy of several outputs, or of inputs that are not committed")
         for name, classes in self.classes.items():
             _check(name in self.outputs, f"classes of {name}, which is no output")
             _check_classes(name, classes, tensors[name])
@@ -119,6 +125,16 @@ class FixedGraph:
         """
         shape = self.tensors[name].shape
         return shape if self.batch == 1 else (self.batch, *shape)
+
+    @property
+    def shown(self) -> dict[str, FixedTensor]:
+        """What a proof shows, in the order of the circuit's public tensors."""
+        if self.output_mode == "accuracy":
+            (name,) = self.outputs
+            counts = FixedTensor(self.stacked(name), 0, 0, 1)
+            return {COUNTED: counts, RIGHT: FixedTensor((), 0, 0, self.batch)}
+        names = (*(self.inputs if self.input_mode == "public" else ()), *self.outputs)
+        return {name: replace(self.tensors[name], shape=self.stacked(name)) for name in names}
 
     def encoding(self, name: str) -> Encoding:
         """What the integers of a tensor stand for."""
@@ -194,7 +210,7 @@ def evaluate(
 def quantize_input(
     graph: FixedGraph, inputs: Mapping[str, npt.NDArray[Any]]
 ) -> dict[str, Integers]:
-    """Rounds inputs to the graph's scales, half to even.
+    """Rounds inputs to the graph's scales, half to even; those of a batch are stacked.
 
     Raises UsageError for a wrong name, shape or dtype, NaN or infinity, and for a value outside of
     the declared domain, naming its index.
@@ -202,9 +218,16 @@ def quantize_input(
     if set(inputs) != set(graph.inputs):
         raise UsageError(f"the inputs are {_names(inputs)}; the model takes {_names(graph.inputs)}")
     return {
-        name: graph.encoding(name).integers(name, graph.tensors[name].shape, inputs[name])
-        for name in graph.inputs
+        name: graph.encoding(name).integers(name, graph.stacked(name), _stack(graph, name, array))
+        for name, array in ((name, np.asarray(inputs[name])) for name in graph.inputs)
     }
+
+
+def _stack(graph: FixedGraph, name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The inputs of a batch along a first axis of their own, or in place of one of extent 1."""
+    shape = graph.tensors[name].shape
+    along = graph.batch > 1 and shape[:1] == (1,) and array.shape == (graph.batch, *shape[1:])
+    return array.reshape(graph.stacked(name)) if along else array
 
 
 def _names(names: Any) -> str:

@@ -16,6 +16,7 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
+from zkinfer.circuit.gadgets.agreement import count_equal
 from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
@@ -64,8 +65,10 @@ def solve(
     plan: Plan | None = None,
     lies: Lies | None = None,
 ) -> Witness:
-    """The witness for one input. weights, inputs: int64 arrays of the declared shapes and bounds.
+    """The witness for one input, or all of a batch, stacked.
 
+    weights, inputs: int64 arrays of the declared shapes and bounds; in output mode "accuracy" the
+    inputs' labels and which of them count too (`true_labels`, `counting`).
     plan: the graph's, if it is made already. lies: for tests, by path, what a dishonest prover does
     to an advice array.
     """
@@ -98,7 +101,7 @@ def _constrain(
     values: dict[str, Value] = {}
     for name in graph.inputs:
         try:
-            values[name] = _input(b, graph, name, None if inputs is None else inputs[name])
+            values[name] = _input(b, plan, name, None if inputs is None else inputs[name])
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"input {name}: {error}") from error
     known = _certified(graph)
@@ -111,15 +114,19 @@ def _constrain(
     steps.run()
     for name in graph.outputs:
         try:
-            _publish(b, graph, name, values[name])
+            if graph.output_mode == "accuracy":
+                _compared(b, plan, name, values[name], inputs)
+            else:
+                _publish(b, graph, name, values[name])
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"output {name}: {error}") from error
     b.finish()
     return {name: values[name] for name in graph.outputs}, steps.saturated
 
 
-def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> Value:
+def _input(b: Builder, plan: Plan, name: str, array: Integers | None) -> Value:
     """An input with a check of its declared range, which a public one has in its columns only."""
+    graph = plan.graph
     tensor, columns = graph.tensors[name], graph.columns.get(name)
     low, high = tensor.low, tensor.high
     if graph.input_mode == "public":
@@ -132,17 +139,21 @@ def _input(b: Builder, graph: FixedGraph, name: str, array: Integers | None) -> 
     elif graph.input_mode != "public":
         in_range(b, f"{name}/range", value, low, high)
     if graph.input_mode == "committed":
-        _recorded(b, f"{name}/record", value)
+        _recorded(b, f"{name}/record", value, plan.batch)
     return value
 
 
-def _recorded(b: Builder, path: str, value: Value) -> None:
-    """States that an input is what a record's rows commit to: all cells, the zeros included."""
-    grid = RecordGrid.of(value.shape)
-    array = grid.cells(value.array[None]) if b.solving else None
-    cells = views.reshape(b.record(path, (grid.rows, grid.width), value, array), grid.padded)
-    placed: Value | None = views.regrouped(value, views.factors_of(grid.shape))
-    for axis, extent in enumerate(grid.padded):
+def _recorded(b: Builder, path: str, value: Value, count: int) -> None:
+    """States that a value is what the rows of so many records commit to: all cells, the zeros
+    included.
+    """
+    shape = value.shape[1:] if count > 1 else value.shape
+    grid = RecordGrid.of(shape)
+    array = grid.cells(value.array.reshape(count, *shape)) if b.solving else None
+    rows = b.record(path, (count * grid.rows, grid.width), value, array)
+    cells = views.reshape(rows, (count, *grid.padded))
+    placed: Value | None = views.regrouped(value, views.factors_of((count, *grid.shape)))
+    for axis, extent in enumerate(grid.padded, start=1):
         if placed is not None:
             placed = window.place_in(placed, axis, 0, extent, b.tensors)
     if cells is None or placed is None:
@@ -184,6 +195,29 @@ def _laid_out(array: Integers, groups: int) -> Integers:
         return array
     filters, *kernel = array.shape
     return array.reshape(groups, filters // groups, prod(kernel)).transpose(0, 2, 1)
+
+
+def _compared(
+    b: Builder, plan: Plan, name: str, value: Value, inputs: Mapping[str, Integers] | None
+) -> None:
+    """States of how many inputs that count the label is the one that their records say."""
+    shape, last = value.shape, plan.graph.tensors[name].high
+    known, counted = (inputs and inputs[n] for n in (true_labels(name), counting(name)))
+    certain = Interval(0, last)
+    true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
+    in_range(b, f"{true_labels(name)}/range", true, *certain)
+    _recorded(b, f"{true_labels(name)}/record", true, plan.batch)
+    count_equal(b, name, value, true, counted)
+
+
+def true_labels(name: str) -> str:
+    """What the labels of records are called, with which those of an output are compared."""
+    return f"{name}/true"
+
+
+def counting(name: str) -> str:
+    """What says which inputs count; 0 or 1 for each."""
+    return f"{name}/counted"
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:

@@ -2,8 +2,9 @@
 
 Sections of the container: the digest of the key that the proof is for (32 bytes); the context
 bytes; the public values; the argument's body, which only the native module reads; of a proof about
-a committed record its name: the data commitment's digest (32 bytes), the record's number (u64) and
-the commitments to its rows (32 bytes each).
+committed records their names: how many there are (u32), whether labels are named (u8), the data
+commitment's digest and that of the labels' (32 bytes each), the records' numbers (u64 each) and the
+commitments to their rows (32 bytes each).
 
 Public values are the public tensors of the circuit in order, without the constant one:
 count (u32), then per tensor the number of axes (u8), the extents (u32 each), the values (i64 each,
@@ -29,37 +30,50 @@ MAX_PUBLIC_TENSORS = 1024
 MAX_AXES = 8
 DIGEST_SIZE = 32
 MAX_CONTEXT = container.PROOF.sections[1].limit
-_NUMBER = struct.Struct("<Q")
+MAX_RECORDS = 2**14
+_HEAD = struct.Struct("<IB")
 
 
 @dataclass(frozen=True)
-class RecordName:
-    """Which record of which data commitment a proof is about.
+class RecordNames:
+    """Which records of which data commitment a proof is about.
 
-    digest: of the data commitment, 32 bytes. number: from 0. rows: row commitments, 32 bytes each.
+    digest: of the data commitment, 32 bytes. numbers: from 0. rows: commitments to their rows, 32
+    bytes each, or nothing where labels are named. labels: the digest of the commitment that has
+    the records' labels, 32 bytes, or nothing.
     """
 
     digest: bytes
-    number: int
+    numbers: tuple[int, ...]
     rows: bytes
+    labels: bytes = b""
 
     @property
     def stated(self) -> bytes:
         """What a proof's statement says besides the rows."""
-        return self.digest + _NUMBER.pack(self.number)
+        return self.digest + self.labels + _numbers(len(self.numbers)).pack(*self.numbers)
 
     def to_bytes(self) -> bytes:
         """The section of a proof."""
-        return self.stated + self.rows
+        return _HEAD.pack(len(self.numbers), bool(self.labels)) + self.stated + self.rows
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "RecordName":
+    def from_bytes(cls, data: bytes) -> "RecordNames":
         """Reads the section. Raises FormatError."""
-        head = DIGEST_SIZE + _NUMBER.size
+        count, labelled = _HEAD.unpack(data[: _HEAD.size]) if len(data) >= _HEAD.size else (0, 0)
+        digests = _HEAD.size + DIGEST_SIZE * (1 + labelled)
+        head = digests + _numbers(count).size
         rows = data[head:]
-        if len(data) < head or not rows or len(rows) % DIGEST_SIZE:
-            raise FormatError(f"a proof's record has {len(data)} bytes, which name no record")
-        return cls(data[:DIGEST_SIZE], _NUMBER.unpack(data[DIGEST_SIZE:head])[0], rows)
+        fits = 0 < count <= MAX_RECORDS and labelled <= 1 and len(data) >= head
+        if not fits or len(rows) % DIGEST_SIZE or bool(rows) == bool(labelled):
+            raise FormatError(f"a proof's section of {len(data)} bytes names no records")
+        digest, labels = data[_HEAD.size :][:DIGEST_SIZE], data[_HEAD.size + DIGEST_SIZE : digests]
+        return cls(digest, _numbers(count).unpack(data[digests:head]), rows, labels)
+
+
+def _numbers(count: int) -> struct.Struct:
+    """The numbers of records."""
+    return struct.Struct(f"<{min(count, MAX_RECORDS)}Q")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,7 +81,7 @@ class Proof:
     """A proof for one verifying key; nothing in it is secret.
 
     key_digest: 32 bytes; context: the caller's bytes; public_values: int64 arrays, claimed and
-    not yet verified; body: the argument; record: of a proof about a committed record its name,
+    not yet verified; body: the argument; records: of a proof about committed records their names,
     claimed likewise.
     """
 
@@ -75,7 +89,7 @@ class Proof:
     context: bytes
     public_values: tuple[Integers, ...]
     body: bytes
-    record: RecordName | None = None
+    records: RecordNames | None = None
 
     def to_bytes(self) -> bytes:
         """The container."""
@@ -84,8 +98,8 @@ class Proof:
     @cached_property
     def _encoded(self) -> bytes:
         values = _pack_values(self.public_values)
-        record = b"" if self.record is None else self.record.to_bytes()
-        parts = (self.key_digest, self.context, values, self.body, record)
+        named = b"" if self.records is None else self.records.to_bytes()
+        parts = (self.key_digest, self.context, values, self.body, named)
         return container.write(container.PROOF, parts)
 
     @classmethod
@@ -96,8 +110,8 @@ class Proof:
             raise FormatError(
                 f"a proof's key digest has {DIGEST_SIZE} bytes, got {len(key_digest)}"
             )
-        record = RecordName.from_bytes(named) if named else None
-        return cls(key_digest, context, _unpack_values(values), body, record)
+        records = RecordNames.from_bytes(named) if named else None
+        return cls(key_digest, context, _unpack_values(values), body, records)
 
     @classmethod
     def load(cls, path: StrPath) -> "Proof":

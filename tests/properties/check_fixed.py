@@ -12,7 +12,6 @@ from tests.properties import big_integers
 from tests.properties.choices import Finding
 from tests.properties.draw_fixed import Example
 from zkinfer import FormatError, Proof, ProvingKey, UnsupportedModelError, VerifyingKey, verify
-from zkinfer.api import public_names
 from zkinfer.circuit.check import check
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
@@ -86,7 +85,7 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
         tensor = graph.tensors[name]
         demand(kind == (tensor.shape, tensor.scale), "another type", name)
     witness = solve(graph, weights, inputs)
-    names = public_names(graph)
+    names = tuple(graph.shown)
     demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))
     for name, array in [
         *witness.outputs.items(),

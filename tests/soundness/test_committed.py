@@ -22,7 +22,7 @@ from zkinfer.circuit.term import MODULUS
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.lower import lower, solve
-from zkinfer.proof import RecordName
+from zkinfer.proof import RecordNames
 from zkinfer.reference import ristretto
 
 CASE = cases()["perceptron"]
@@ -69,7 +69,7 @@ def lying(
 ) -> zkinfer.Proof:
     """The honest record's name, another input's proof."""
     opened = data.opened(number, key.verifying_key.native_circuit.columns)
-    name = RecordName(data.commitment.digest_bytes, number, opened.rows)
+    name = RecordNames(data.commitment.digest_bytes, number, opened.rows)
     return forged_record(key, inputs, name, opened)
 
 
@@ -108,7 +108,7 @@ def test_a_record_of_another_set(key: ProvingKey, data: DataOpening) -> None:
     other = replace(proof, record=replace(proof.record, digest=digest))
     refused(key, other, data.commitment, "has other rows", "other rows")
     rows = data.commitment.record_rows(2)
-    other = replace(proof, record=RecordName(digest, 2, rows))
+    other = replace(proof, record=RecordNames(digest, 2, rows))
     refused(key, other, data.commitment, FORGED)
 
 
@@ -140,7 +140,7 @@ def test_edited_scales(key: ProvingKey, data: DataOpening) -> None:
     with pytest.raises(zkinfer.UsageError, match="other scales than the network"):
         prove_record(key, replace(data, commitment=edited), 1)
     opened = data.opened(1, key.verifying_key.native_circuit.columns)
-    name = RecordName(edited.digest_bytes, 1, opened.rows)
+    name = RecordNames(edited.digest_bytes, 1, opened.rows)
     forged = forged_record(key, RECORDS[1], name, opened)
     refused(key, forged, edited, "the proof is about other numbers", "other scales")
 
@@ -255,7 +255,7 @@ def test_cells_beside_the_entries() -> None:
         filled[0, place] = 1
         row, blind = transparent.commit_rows(filled)
         commitment = replace(data.commitment, rows=row)
-        name = RecordName(commitment.digest_bytes, 0, row)
+        name = RecordNames(commitment.digest_bytes, 0, row)
         opened = transparent.Opened([filled], row, blind)
         proof = forged_record(key, one, name, opened)
         if place < grid.width:
