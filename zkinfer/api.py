@@ -450,7 +450,7 @@ def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str,
     shown = graph.shown
     if len(values) != len(shown):
         raise VerificationError(f"the proof has {len(values)} public values, expected {len(shown)}")
-    for (name, tensor), value in zip(shown.items(), values, strict=True):
+    for (name, tensor), value in zip(shown, values, strict=True):
         if value.shape != tensor.shape or value.dtype != np.int64:
             raise VerificationError(
                 f"public value {name} has shape {value.shape} and type {value.dtype}, "
@@ -460,7 +460,7 @@ def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str,
             raise VerificationError(
                 f"public value {name} leaves its range {tensor.low} to {tensor.high}"
             )
-    return dict(zip(shown, values, strict=True))
+    return {name: value for (name, _), value in zip(shown, values, strict=True)}
 
 
 def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:

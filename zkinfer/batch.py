@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from zkinfer.errors import UnsupportedModelError
+from zkinfer.errors import FormatError, UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.graph import unused
 from zkinfer.ops import OPS, lift
-from zkinfer.ops.tensor import Attrs
+from zkinfer.ops.tensor import Attrs, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -36,13 +36,16 @@ def batched(graph: FixedGraph) -> FixedGraph:
         tracer.lift(node)
     for name in graph.outputs:
         tracer.publish(name)
-    return replace(
-        graph,
-        nodes=tuple(tracer.nodes),
-        declared={name: tracer.types[name] for name in graph.declared},
-        columns={name: replace(c, axis=c.axis + 1) for name, c in graph.columns.items()},
-        batch=1,
-    )
+    try:
+        return replace(
+            graph,
+            nodes=tuple(tracer.nodes),
+            declared={name: tracer.types[name] for name in graph.declared},
+            columns={name: replace(c, axis=c.axis + 1) for name, c in graph.columns.items()},
+            batch=1,
+        )
+    except FormatError as error:
+        raise UnsupportedModelError(f"no batch of this network can be proved: {error}") from error
 
 
 class _Tracer:
@@ -84,7 +87,8 @@ class _Tracer:
             self.types[inner] = self.types.pop(name)
             self.nodes = [_renamed(node, name, inner) for node in self.nodes]
             array = replace(array, name=inner if array.name == name else array.name)
-        self._write(f"{name}/view", "reshape", {"shape": array.shape}, (array.name,), (name,))
+        view = self._unused(f"{name}/view")
+        self._write(view, "reshape", {"shape": array.shape}, (array.name,), (name,))
 
     def settled(self, array: "_Array") -> str:
         """A tensor of the shape in which an array is seen."""
@@ -137,7 +141,10 @@ class _Tracer:
     def _write(
         self, name: str, op: str, attrs: Attrs, inputs: Sequence[str], outputs: Sequence[str]
     ) -> None:
-        made = OPS[op].infer(attrs, *(self.types[tensor] for tensor in inputs))
+        try:
+            made = OPS[op].infer(attrs, *(self.types[tensor] for tensor in inputs))
+        except ShapeError:
+            self.refuse()
         self.nodes.append(FixedNode(name, op, tuple(inputs), tuple(outputs), dict(attrs)))
         self.types.update(zip(outputs, made, strict=True))
 
@@ -196,8 +203,9 @@ class _Array:
 
 
 def _grouped(arrays: Sequence[_Array]) -> Shape:
-    """The first two axes of arrays that may be seen as one: all samples have the same, with axes
-    behind them, and constants none in their place. Nothing if no array is there so already.
+    """The first two axes of arrays that may be seen as one: all samples have the same, the second
+    of extent 1 and others behind them, and constants none in their place. Nothing if no array is
+    there so already.
     """
     samples = [array for array in arrays if array.sampled]
     constants = [array for array in arrays if not array.sampled]
@@ -206,7 +214,7 @@ def _grouped(arrays: Sequence[_Array]) -> Shape:
     first, rank = samples[0].shape[:2], samples[0].ndim
     alike = all((array.shape[:2], array.ndim) == (first, rank) for array in samples)
     free = all(c.ndim < rank - 1 or (c.ndim, c.shape[0]) == (rank - 1, 1) for c in constants)
-    return first if alike and free and rank > 2 else ()
+    return first if alike and free and rank > 2 and first[1] == 1 else ()
 
 
 def _renamed(node: FixedNode, old: str, new: str) -> FixedNode:

@@ -16,7 +16,7 @@ from zkinfer.backends.transparent import Opened
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
-from zkinfer.fixed import COUNTED, FixedGraph
+from zkinfer.fixed import FixedGraph
 from zkinfer.lower import counting, true_labels
 from zkinfer.ops.tensor import Integers
 from zkinfer.proof import Proof, RecordNames
@@ -81,7 +81,7 @@ def read_records(
 def counted(graph: FixedGraph, numbers: Sequence[int]) -> Integers:
     """For each input of a batch whether it is a record of its own, 1, or fills the batch, 0."""
     array: Integers = (np.arange(graph.batch) < len(numbers)).astype(np.int64)
-    return array.reshape(graph.shown[COUNTED].shape)
+    return array.reshape(graph.stacked(graph.outputs[0]))
 
 
 def check_scales(graph: FixedGraph, description: Description) -> None:

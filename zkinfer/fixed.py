@@ -127,14 +127,15 @@ class FixedGraph:
         return shape if self.batch == 1 else (self.batch, *shape)
 
     @property
-    def shown(self) -> dict[str, FixedTensor]:
-        """What a proof shows, in the order of the circuit's public tensors."""
+    def shown(self) -> tuple[tuple[str, FixedTensor], ...]:
+        """What a proof shows, by name, in the order of the circuit's public tensors."""
         if self.output_mode == "accuracy":
             (name,) = self.outputs
             counts = FixedTensor(self.stacked(name), 0, 0, 1)
-            return {COUNTED: counts, RIGHT: FixedTensor((), 0, 0, self.batch)}
+            return (COUNTED, counts), (RIGHT, FixedTensor((), 0, 0, self.batch))
         names = (*(self.inputs if self.input_mode == "public" else ()), *self.outputs)
-        return {name: replace(self.tensors[name], shape=self.stacked(name)) for name in names}
+        stacked = (replace(self.tensors[name], shape=self.stacked(name)) for name in names)
+        return tuple(zip(names, stacked, strict=True))
 
     def encoding(self, name: str) -> Encoding:
         """What the integers of a tensor stand for."""

@@ -2,7 +2,8 @@
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,9 @@ REFUSALS = {
 }
 """What lowering may say to a graph that is accepted."""
 
+NO_BATCH = r"takes inputs one by one only|does not depend on the input|^no batch of this network"
+"""What it may say besides to a batch."""
+
 
 def outcome(example: Example) -> str:
     """How it ends: "lowered", "held", "proved", or a refusal. Raises Finding."""
@@ -44,6 +48,9 @@ def outcome(example: Example) -> str:
             return refusal(graph, str(error))
         for weights, inputs in example.assignments:
             check_integers(graph, circuit, weights, inputs)
+        if len(example.assignments) > 1:
+            (weights, _), *_ = example.assignments
+            check_batch(graph, weights, [inputs for _, inputs in example.assignments])
         if example.proved:
             return check_proofs(graph, *example.assignments[1])
         return "held" if example.assignments else "lowered"
@@ -85,7 +92,7 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
         tensor = graph.tensors[name]
         demand(kind == (tensor.shape, tensor.scale), "another type", name)
     witness = solve(graph, weights, inputs)
-    names = tuple(graph.shown)
+    names = [name for name, _ in graph.shown]
     demand(set(witness.outputs) == set(graph.outputs), "other outputs", str(witness.outputs.keys()))
     for name, array in [
         *witness.outputs.items(),
@@ -95,6 +102,26 @@ def check_integers(graph: FixedGraph, circuit: Circuit, weights: Arrays, inputs:
         demand(np.array_equal(array.astype(object), meant[name]), "solve disagrees", name)
     broken = check(circuit, witness.segments)
     demand(not broken, "the honest witness does not satisfy the circuit", ", ".join(broken))
+
+
+def check_batch(graph: FixedGraph, weights: Arrays, inputs: Sequence[Arrays]) -> None:
+    """All inputs at once give what each of them gives, or there is no batch of them."""
+    batch = replace(graph, batch=len(inputs))
+    try:
+        circuit = lower(batch)
+    except UnsupportedModelError as error:
+        if not re.search(NO_BATCH, str(error)):
+            refusal(graph, str(error))
+        return
+    stacked = {name: np.stack([each[name] for each in inputs]) for name in graph.inputs}
+    witness = solve(batch, weights, stacked)
+    for number, each in enumerate(inputs):
+        meant = evaluate(graph, weights, each)
+        for name, array in witness.outputs.items():
+            same = np.array_equal(array[number], meant[name])
+            demand(same, "a batch disagrees", f"{name} of input {number}")
+    broken = check(circuit, witness.segments)
+    demand(not broken, "the honest batch does not satisfy the circuit", ", ".join(broken))
 
 
 def check_proofs(graph: FixedGraph, weights: Arrays, inputs: Arrays) -> str:

@@ -47,7 +47,7 @@ def windowed(
 def contracted(
     forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
 ) -> _Arrays[_Number]:
-    """numpy's matmul, and a constant that is added."""
+    """numpy's matmul, and what is added to it."""
     (a, a_sampled), (b, b_sampled) = operands[:2]
     if not b_sampled and b.ndim == 2:
         (y,) = forward(attrs, a.reshape(-1, a.shape[-1]), b)
@@ -60,7 +60,10 @@ def contracted(
         (y,) = forward(attrs, a, b)
         kept = (() if row else y.shape[-2:-1]) + (() if column else y.shape[-1:])
         y = y.reshape(*y.shape[:-2], *kept)
-    return (y + operands[2][0] if len(operands) == 3 else y,)
+    for bias in operands[2:]:
+        y, constant = _aligned([(y, True), bias])
+        y = y + constant
+    return (y,)
 
 
 def gathered(
