@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ZkinferError,
     )
     from zkinfer.estimates import Estimate
+    from zkinfer.evaluation import Evaluated, evaluate, verify_evaluation
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
 
@@ -33,6 +34,7 @@ __all__ = [
     "DataCommitment",
     "DataOpening",
     "Estimate",
+    "Evaluated",
     "FormatError",
     "InternalError",
     "Proof",
@@ -48,8 +50,10 @@ __all__ = [
     "commit",
     "compile",
     "estimate",
+    "evaluate",
     "prove",
     "verify",
+    "verify_evaluation",
 ]
 
 _HOMES = {
@@ -57,6 +61,7 @@ _HOMES = {
     "DataCommitment": "zkinfer.data",
     "DataOpening": "zkinfer.data",
     "Estimate": "zkinfer.estimates",
+    "Evaluated": "zkinfer.evaluation",
     "FormatError": "zkinfer.errors",
     "InternalError": "zkinfer.errors",
     "Proof": "zkinfer.proof",
@@ -71,8 +76,10 @@ _HOMES = {
     "commit": "zkinfer.committing",
     "compile": "zkinfer.api",
     "estimate": "zkinfer.api",
+    "evaluate": "zkinfer.evaluation",
     "prove": "zkinfer.api",
     "verify": "zkinfer.api",
+    "verify_evaluation": "zkinfer.evaluation",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: zkinfer compile, prove, verify, inspect, estimate, commit, reveal, demo.
+"""The command line: zkinfer compile, prove, verify, evaluate, inspect, estimate, commit, reveal, demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).
@@ -185,9 +185,17 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        metavar="public|label",
+        metavar="public|label|accuracy",
         default="public",
-        help="what a proof shows of the outputs: all, or the index of the largest (default public)",
+        help="what a proof shows of the outputs: all, the index of the largest, or how often that "
+        "is the label of committed records (default public)",
+    )
+    parser.add_argument(
+        "--batch",
+        metavar="N",
+        type=int,
+        default=1,
+        help="how many inputs a proof is about (default 1); calibration data are samples of one",
     )
     parser.add_argument(
         "--weights",
@@ -198,13 +206,19 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_prove(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "prove", "Prove the prediction for one input.")
+    parser = _add_verb(verbs, "prove", "Prove the prediction for an input, or those for a batch.")
     parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
     parser.add_argument(
         "input", metavar="INPUT", nargs="?", help=".npy, .npz, .json or - (standard input)"
     )
     parser.add_argument("--data", metavar="X.opening", help="the data that a record is taken of")
-    parser.add_argument("--record", metavar="N", type=int, help="the number of the record, from 0")
+    parser.add_argument(
+        "--record",
+        metavar="N[,N...]",
+        type=_numbers,
+        help="the number of the record, from 0; of a batch that of the first, or those of all",
+    )
+    parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
     parser.add_argument(
         "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
     )
@@ -223,12 +237,17 @@ def _add_verify(verbs: "Verbs") -> None:
     parser.add_argument(
         "key", metavar="VERIFYING.key", help="the public key, or of a record the X.commitment"
     )
-    parser.add_argument("proof", metavar="PROOF.zkp", help="the proof, or the record, to check")
     parser.add_argument(
-        "--data", metavar="X.commitment", help="the data that a proof's record must be of"
+        "proof", metavar="PROOF.zkp", help="the proof, or the record, or the folder of evaluate"
     )
     parser.add_argument(
-        "--any-data", action="store_true", help="take a record of no matter which data"
+        "--data", metavar="X.commitment", help="the data that a proof's records must be of"
+    )
+    parser.add_argument(
+        "--labels", metavar="Y.commitment", help="what their labels must be, of a proof of accuracy"
+    )
+    parser.add_argument(
+        "--any-data", action="store_true", help="take records of no matter which data"
     )
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -250,6 +269,9 @@ def _add_data_verbs(verbs: "Verbs") -> None:
     parser = _add_verb(verbs, "commit", "Commit to data, before and apart from any model.")
     data_verbs.add_commit(parser)
     parser.set_defaults(command=lambda arguments: _print(*data_verbs.commit(arguments)))
+    parser = _add_verb(verbs, "evaluate", "Prove how often a model is right on all of its data.")
+    data_verbs.add_evaluate(parser)
+    parser.set_defaults(command=lambda arguments: _print(*data_verbs.evaluate(arguments)))
     parser = _add_verb(verbs, "reveal", "Show one record of data, and nothing of the others.")
     data_verbs.add_reveal(parser)
     parser.set_defaults(command=lambda arguments: _print(*data_verbs.reveal(arguments)))
@@ -270,6 +292,15 @@ def _range(text: str) -> tuple[float, float]:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected LO,HI such as -1,1, got {text!r}") from error
     return low, high
+
+
+def _numbers(text: str) -> int | tuple[int, ...]:
+    """N, or N,N,... as several."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected N or N,N,..., got {text!r}") from error
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -300,6 +331,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "input": arguments.input,
         "output": arguments.output,
         "weights": arguments.weights,
+        "batch": arguments.batch,
         "data": arguments.data and DataCommitment.load(arguments.data),
     }
 
@@ -343,6 +375,7 @@ def _prove(arguments: argparse.Namespace) -> None:
             value,
             data=arguments.data and DataOpening.load(arguments.data),
             record=arguments.record,
+            labels=arguments.labels and DataOpening.load(arguments.labels),
             context=context,
             allow_saturation=arguments.allow_saturation,
             progress=progress,
@@ -362,14 +395,23 @@ def _verify(arguments: argparse.Namespace) -> None:
             said = data_verbs.verify_record(arguments)
         _print_verdict("valid: this is a record of the data", said, arguments)
         return
+    if os.path.isdir(arguments.proof):
+        with _verdict_in_json(arguments):
+            said = data_verbs.verify_parts(arguments, _context(arguments.context), _load_proof)
+        _print_verdict("valid: the proofs of all parts verify", said, arguments)
+        return
     if arguments.html:
         check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
-    data = arguments.data and DataCommitment.load(arguments.data)
+    data, labels = (
+        path and DataCommitment.load(path) for path in (arguments.data, arguments.labels)
+    )
     context = _context(arguments.context)
     with _verdict_in_json(arguments):
         proof = _load_proof(arguments.proof)
-        verified = api.verify(key, proof, context=context, data=data, any_data=arguments.any_data)
+        verified = api.verify(
+            key, proof, context=context, data=data, labels=labels, any_data=arguments.any_data
+        )
     if arguments.html:
         from zkinfer.verdict_page import render_verdict
 
@@ -377,6 +419,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             ["zkinfer", "verify", arguments.key, arguments.proof]
             + (["--context", arguments.context] if arguments.context else [])
             + (["--data", arguments.data] if arguments.data else [])
+            + (["--labels", arguments.labels] if arguments.labels else [])
             + (["--any-data"] if arguments.any_data else [])
         )
         page = render_verdict(verified, key.graph, command)
@@ -461,10 +504,13 @@ def _statement(verified: "Verified") -> dict[str, Any]:
     if verified.inputs is not None and verified.inputs_fixed is not None:
         statement["inputs"] = nested(verified.inputs)
         statement["inputs_fixed"] = nested(verified.inputs_fixed)
-    if verified.record is not None:
-        statement["record"] = verified.record.number
-        statement["data_digest"] = verified.record.data_digest
-        statement["data_checked"] = verified.record.checked
+    if verified.records is not None:
+        statement["records"] = list(verified.records.numbers)
+        statement["data_digest"] = verified.records.data_digest
+        statement["data_checked"] = verified.records.checked
+        if verified.right is not None:
+            statement["labels_digest"] = verified.records.labels_digest
+            statement["right"] = verified.right
     return statement
 
 

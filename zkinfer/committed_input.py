@@ -71,9 +71,7 @@ def read_records(
     inputs[true_labels(output)] = _labels(graph, labels, filled)
     inputs[counting(output)] = counted(graph, numbers)
     other = labels.opened(filled, columns)
-    both = Opened(
-        [*opened.arrays, *other.arrays], rows + other.rows, opened.blinds + other.blinds
-    )
+    both = Opened([*opened.arrays, *other.arrays], rows + other.rows, opened.blinds + other.blinds)
     names = RecordNames(digest, tuple(numbers), b"", labels.commitment.digest_bytes)
     return Records(names, inputs, both)
 
@@ -159,9 +157,7 @@ def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> Non
             )
         _check_labels(data.labels)
         if len(data.labels) != len(data.inputs):
-            raise UsageError(
-                f"there are {len(data.labels)} labels for {len(data.inputs)} records"
-            )
+            raise UsageError(f"there are {len(data.labels)} labels for {len(data.inputs)} records")
         return
     if data is not None and data.labels is not None:
         raise UsageError("this key is not about labels (--output accuracy); leave them out")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.data import DataCommitment, DataOpening, commit_records
+from zkinfer.data import POINT_SIZE, DataCommitment, DataOpening, commit_records
 from zkinfer.description import (
     MAX_ENTRIES,
     MAX_NAME,
@@ -46,6 +46,7 @@ def commit(
     *,
     bits: int | None = None,
     like: DataCommitment | None = None,
+    public: bool = False,
     progress: Report | None = None,
 ) -> tuple[DataCommitment, DataOpening]:
     """Commits to records, apart from any model.
@@ -53,7 +54,9 @@ def commit(
     data: an array of integers or floats, a table with named columns, or {input name: array}, with
     the records along the first axis. bits: of a number, at most; 24 by default, and as many as it
     takes for arrays of integers. Numbers that have more are rounded, half to even. like: a
-    commitment whose scales are to be taken over, so that keys for it take this one too.
+    commitment whose scales are to be taken over, so that keys for it take this one too. public:
+    whether the data are no secret: rows are blinded by zeros, so that whoever has the same data
+    makes the same commitment.
 
     Raises UsageError for what is no such data, NaN and infinity, and numbers out of range.
     """
@@ -84,7 +87,9 @@ def commit(
         part = slice(start, start + step)
         for tensor, whole, array in zip(tensors, kept, arrays.values(), strict=True):
             whole[part] = tensor.integers(array[part], start)
-        made, used = commit_records(grids, [whole[part] for whole in kept])
+        chunk = [whole[part] for whole in kept]
+        zeros = bytes(POINT_SIZE * len(chunk[0]) * sum(grid.rows for grid in grids))
+        made, used = commit_records(grids, chunk, zeros if public else None)
         rows += made
         blinds += used
     commitment = DataCommitment(description, bytes(rows))

@@ -110,16 +110,19 @@ def costs(graph: FixedGraph, circuit: Circuit) -> Costs:
         prove=_sum(PROVING, counts),
         verify=_sum(VERIFYING, counts),
         memory=round(_sum(MEMORY, counts)),
-        proof=_body(circuit) + 8 * counts["public"] + FRAME + _record(circuit),
+        proof=_body(circuit) + 8 * counts["public"] + FRAME + _records(graph, circuit),
         verifying_key=key,
         layers=_layers(graph, circuit),
     )
 
 
-def _record(circuit: Circuit) -> int:
-    """Bytes in which a proof names its record: a section with a digest, a number and rows."""
-    rows = circuit.committed_rows(Segment.RECORD)
-    return 9 + ELEMENT + 8 + ELEMENT * rows if rows else 0
+def _records(graph: FixedGraph, circuit: Circuit) -> int:
+    """Bytes in which a proof names its records: a section with digests, numbers and rows."""
+    if graph.input_mode != "committed":
+        return 0
+    accuracy = graph.output_mode == "accuracy"
+    elements = 2 if accuracy else 1 + circuit.committed_rows(Segment.RECORD)
+    return 14 + ELEMENT * elements + 8 * graph.batch
 
 
 def _sum(coefficients: Mapping[str, float], counts: Mapping[str, int]) -> float:

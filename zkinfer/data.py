@@ -184,13 +184,12 @@ class DataOpening:
         records = [self.record(number) for number in numbers]
         cells = [
             grid.cells(np.stack(arrays))
-            for grid, arrays in zip(
-                self.commitment.grids, zip(*records, strict=True), strict=True
-            )
+            for grid, arrays in zip(self.commitment.grids, zip(*records, strict=True), strict=True)
         ]
         widened = [np.pad(array, [(0, 0), (0, columns - array.shape[1])]) for array in cells]
-        rows, blinds = self.commitment.rows_of(numbers), _by_tensor(
-            self.commitment, self.blinds, numbers
+        rows, blinds = (
+            self.commitment.rows_of(numbers),
+            _by_tensor(self.commitment, self.blinds, numbers),
         )
         return transparent.Opened(widened, rows, blinds)
 
@@ -345,9 +344,7 @@ def _by_tensor(commitment: DataCommitment, data: bytes, numbers: Sequence[int]) 
         check_number(number, len(commitment))
     pieces = [_piece(data, number, commitment.rows_each) for number in numbers]
     ends = np.cumsum([0, *(POINT_SIZE * grid.rows for grid in commitment.grids)])
-    return b"".join(
-        piece[start:end] for start, end in itertools.pairwise(ends) for piece in pieces
-    )
+    return b"".join(piece[start:end] for start, end in itertools.pairwise(ends) for piece in pieces)
 
 
 def _piece(data: bytes, number: int, rows: int) -> bytes:

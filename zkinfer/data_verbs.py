@@ -1,9 +1,16 @@
 """The verbs about data: their arguments, and what they do; cli.py prints what they say."""
 
 import argparse
-from typing import Any
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zkinfer.errors import UsageError
+
+if TYPE_CHECKING:
+    from zkinfer.proof import Proof
 
 
 def add_commit(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +29,27 @@ def add_commit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bits", metavar="B", type=int, help="most bits of a number (default 24)")
     parser.add_argument("--like", metavar="X.commitment", help="take over the scales of this one")
+    parser.add_argument(
+        "--public",
+        action="store_true",
+        help="data that are no secret: whoever has them makes this very commitment",
+    )
     parser.add_argument("--force", action="store_true", help="replace existing files")
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """The arguments of evaluate."""
+    parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
+    parser.add_argument("--data", metavar="X.opening", required=True, help="the records")
+    parser.add_argument("--labels", metavar="Y.opening", required=True, help="their labels")
+    parser.add_argument(
+        "-o",
+        dest="folder",
+        metavar="FOLDER",
+        required=True,
+        help="for the parts; those that are there already are kept",
+    )
+    parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the parts to")
 
 
 def add_reveal(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +79,9 @@ def commit(arguments: argparse.Namespace) -> list[str]:
     like = arguments.like and DataCommitment.load(arguments.like)
     data = read_data(arguments.data)
     with progress_bar(STAGES) as progress:
-        commitment, opening = commit(data, bits=arguments.bits, like=like, progress=progress)
+        commitment, opening = commit(
+            data, bits=arguments.bits, like=like, public=arguments.public, progress=progress
+        )
     files = [
         NewFile(public, commitment.to_bytes()),
         NewFile(secret, opening.to_bytes(), SECRET_MODE),
@@ -63,6 +92,48 @@ def commit(arguments: argparse.Namespace) -> list[str]:
         f"opening     {secret} (secret)",
         f"digest      {commitment.digest}",
     ]
+
+
+def evaluate(arguments: argparse.Namespace) -> list[str]:
+    """Proves all parts; returns what to say."""
+    from zkinfer.data import DataOpening
+    from zkinfer.evaluation import evaluate, part_starts
+    from zkinfer.keys import ProvingKey
+    from zkinfer.progress import progress_bar
+
+    key = ProvingKey.load(arguments.key)
+    data, labels = (DataOpening.load(path) for path in (arguments.data, arguments.labels))
+    with progress_bar(len(part_starts(key, data, labels))) as progress:
+        files = evaluate(
+            key,
+            arguments.folder,
+            data=data,
+            labels=labels,
+            context=os.fsencode(arguments.context),
+            progress=progress,
+        )
+    size = sum(file.stat().st_size for file in files)
+    return [f"parts  {arguments.folder} ({len(files)} proofs, {size} bytes)"]
+
+
+def verify_parts(
+    arguments: argparse.Namespace, context: bytes, load: Callable[[Path], "Proof"]
+) -> dict[str, Any]:
+    """What a folder of parts establishes. Raises VerificationError."""
+    from zkinfer.data import DataCommitment
+    from zkinfer.evaluation import parts_in, verify_evaluation
+    from zkinfer.keys import VerifyingKey
+
+    if arguments.html or arguments.any_data or not (arguments.data and arguments.labels):
+        raise UsageError(
+            "a folder of parts is verified against data and labels, with no option but --context "
+            "and --json: --data X.commitment --labels Y.commitment"
+        )
+    key = VerifyingKey.load(arguments.key)
+    data, labels = (DataCommitment.load(path) for path in (arguments.data, arguments.labels))
+    parts = map(load, parts_in(arguments.proof))
+    found = verify_evaluation(key, parts, data=data, labels=labels, context=context)
+    return {"valid": True, **asdict(found), "context": os.fsdecode(found.context)}
 
 
 def reveal(arguments: argparse.Namespace) -> list[str]:
@@ -86,7 +157,8 @@ def verify_record(arguments: argparse.Namespace) -> dict[str, Any]:
     """What a revealed record establishes. Raises VerificationError."""
     from zkinfer.data import DataCommitment, RevealedRecord
 
-    if arguments.context or arguments.data or arguments.any_data or arguments.html:
+    others = (arguments.data, arguments.labels, arguments.any_data, arguments.html)
+    if arguments.context or any(others):
         raise UsageError(
             "a record is verified against its data commitment, with no option but --json"
         )

@@ -54,6 +54,7 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
         "circuit_digest": key.circuit_digest,
         "model_commitment": key.model_commitment,
         "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(graph)},
+        "batch": graph.batch,
         "inputs": _tensors(graph, graph.inputs),
         "outputs": _tensors(graph, graph.outputs),
         "weights": {
@@ -103,8 +104,12 @@ def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
         "body_bytes": len(proof.body),
         **(
             {}
-            if proof.record is None
-            else {"record": proof.record.number, "data_digest": proof.record.digest.hex()}
+            if proof.records is None
+            else {
+                "records": list(proof.records.numbers),
+                "data_digest": proof.records.digest.hex(),
+                **({"labels_digest": proof.records.labels.hex()} if proof.records.labels else {}),
+            }
         ),
     }
 

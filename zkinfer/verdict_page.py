@@ -1,6 +1,6 @@
 """What a proof establishes as an HTML page, for the person who must decide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -19,10 +19,12 @@ SHOWN = 200
 def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     """The page. graph: that of the key. command: what verifies the proof again."""
     whose = "an input that stays hidden" if verified.inputs is None else "the input below"
-    record = verified.record
-    if record is not None:
-        whose = f"record {record.number} of the data {code(record.data_digest)}"
-        if not record.checked:
+    if graph.batch > 1:
+        whose = f"each of {graph.batch} inputs: {whose}"
+    records = verified.records
+    if records is not None:
+        whose = f"{_numbered(records.numbers)} of the data {code(records.data_digest)}"
+        if not records.checked:
             whose = f"hidden data; the prover says that they are {whose}, which was not checked"
     if graph.weights_mode == "hidden":
         model = "the model whose hidden weights the verifying key is committed to"
@@ -31,10 +33,17 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     context = "none: the proof is not bound to an occasion"
     if verified.context:
         context = code(verified.context.decode(errors="backslashreplace"))
+    said = [f"<p>The outputs below are what {model} computes on {whose}.</p>"]
+    if records is not None and records.labels_digest is not None:
+        said = [
+            f"<p>{len(records.numbers)} records, {whose}, have labels in the data "
+            f"{code(records.labels_digest)}. Of these records <b>{verified.right}</b> get that "
+            f"label from {model}.</p>"
+        ]
     parts = [
         "<h1>The proof is valid</h1>",
-        f"<p>The outputs below are what {model} computes on {whose}.</p>",
-        *_numbers(verified, graph),
+        *said,
+        *(_numbers(verified, graph) if verified.right is None else ()),
         "<h2>Who sees what</h2>",
         visibility_table(who_sees_what(graph)),
         "<h2>What it is about</h2>",
@@ -55,6 +64,15 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
         "it: only the proof does, with the verifying key of a party that they know.</p>",
     ]
     return document("zkinfer: the proof is valid", parts)
+
+
+def _numbered(numbers: Sequence[int]) -> str:
+    """Records by their numbers."""
+    if len(numbers) == 1:
+        return f"record {numbers[0]}"
+    if list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):
+        return f"records {numbers[0]} to {numbers[-1]}"
+    return f"the records {', '.join(map(str, numbers))}"
 
 
 def _numbers(verified: Verified, graph: FixedGraph) -> Iterator[str]:

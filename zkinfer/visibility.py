@@ -25,10 +25,16 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         ("intermediate values", "hidden", "known to the prover only"),
     ]
     if graph.input_mode == "committed":
-        rows.append(("data commitment, number of the record", "public", "in the proof"))
-    if graph.output_mode == "label":
-        rows.append(("scores", "hidden", "known to the prover only"))
-        rows.append(("label", "public", "in the proof"))
-    else:
+        rows.append(("data commitment, numbers of the records", "public", "in the proof"))
+    if graph.output_mode == "public":
         rows.append(("outputs", "public", "in the proof"))
+    else:
+        rows.append(("scores", "hidden", "known to the prover only"))
+    if graph.output_mode == "label":
+        rows.append(("label", "public", "in the proof"))
+    if graph.output_mode == "accuracy":
+        fixed = "the labels' commitment fixes them without showing them"
+        rows.append(("label", "hidden", "known to the prover only"))
+        rows.append(("true labels", "committed", fixed))
+        rows.append(("how many of a proof's records are labelled right", "public", "in the proof"))
     return [{"what": what, "status": status, "where": where} for what, status, where in rows]

@@ -1,6 +1,6 @@
 """The command line: python -m zkinfer.reference verify KEY PROOF [OPTIONS].
 
-The options are --context TEXT, --data COMMITMENT or --any-data, and --json.
+The options are --context TEXT, --data COMMITMENT or --any-data, --labels COMMITMENT, and --json.
 
 Exit codes: 0 the proof is valid; 1 it does not verify; 2 wrong use or an unreadable file.
 """
@@ -29,12 +29,18 @@ def main() -> int:
     command.add_argument("proof", metavar="PROOF", type=Path)
     command.add_argument("--context", metavar="TEXT", default="")
     command.add_argument("--data", metavar="COMMITMENT", type=Path)
+    command.add_argument("--labels", metavar="COMMITMENT", type=Path)
     command.add_argument("--any-data", action="store_true")
     command.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     invalid = False
     try:
         key, data = read_key(arguments.key.read_bytes()), None
+        if key.graph.counts != (arguments.labels is not None) or key.graph.counts > (
+            arguments.data is not None
+        ):
+            parser.error("labels are for proofs of accuracy, with --data: --labels FILE")
+        labels = arguments.labels and read_data(arguments.labels.read_bytes())
         if key.graph.modes["input_mode"] == "committed":
             if (arguments.data is None) != arguments.any_data:
                 parser.error("which data it must be, --data FILE or --any-data, is to be said")
@@ -43,7 +49,7 @@ def main() -> int:
             parser.error("the key is not about data")
         proof = arguments.proof.read_bytes()
         invalid = proof.startswith(b"zkinf.pf")
-        verdict = verify(key, read_proof(proof), os.fsencode(arguments.context), data)
+        verdict = verify(key, read_proof(proof), os.fsencode(arguments.context), data, labels)
     except (FormatError, VerificationError, OSError) as error:
         if invalid and arguments.json:
             print(json.dumps({"valid": False, "error": str(error)}))

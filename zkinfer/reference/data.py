@@ -98,12 +98,15 @@ def _tensor(entry: Any) -> Tensor:
     return Tensor(entry["name"], tuple(shape), listed)
 
 
-def check_record(key: VerifyingKey, proof: Proof, data: DataCommitment) -> None:
-    """Raises FormatError unless the proof's record is one of these data, at the key's scales."""
-    demand(proof.named[:32] == data.digest, "the proof is about other data")
-    number = int.from_bytes(proof.named[32:], "little")
-    there = number < len(data.records) and data.records[number] == proof.rows
-    demand(there, "the record of the data has other rows")
+def record_rows(
+    key: VerifyingKey, proof: Proof, data: DataCommitment, labels: DataCommitment | None
+) -> tuple[bytes, ...]:
+    """The rows that the proof is about, as these data list them.
+
+    labels: of the records, for a proof of accuracy. Raises FormatError unless the proof names
+    records of these data, at the key's scales.
+    """
+    demand(proof.digests[0] == data.digest, "the proof is about other data")
     names = key.graph.inputs
     single = len(names) == len(data.tensors) == 1
     same = single or names == [tensor.name for tensor in data.tensors]
@@ -112,3 +115,25 @@ def check_record(key: VerifyingKey, proof: Proof, data: DataCommitment) -> None:
         fits = key.graph.types[name][0] in (tensor.shape, (1, *tensor.shape))
         demand(fits, f"a record has another shape than the input {name}")
         demand(key.graph.scales(name) == tensor.scales, f"input {name} has other scales")
+    filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
+    rows = _by_tensor(data, filled)
+    if labels is None:
+        demand(proof.rows == rows, "the records of the data have other rows")
+        return rows
+    demand(proof.digests[1:] == (labels.digest,), "the proof is about other labels")
+    fits = len(labels.tensors) == 1 and labels.tensors[0].shape in ((), (1,))
+    demand(fits and labels.tensors[0].scales == [0], "the labels are no whole numbers, one each")
+    demand(len(labels.records) == len(data.records), "there are other labels than records")
+    return rows + _by_tensor(labels, filled)
+
+
+def _by_tensor(data: DataCommitment, numbers: list[int]) -> tuple[bytes, ...]:
+    """The rows of the first tensor of all these records, then those of the next one."""
+    demand(all(n < len(data.records) for n in numbers), "the data have no record of that number")
+    rows: list[bytes] = []
+    start = 0
+    for tensor in data.tensors:
+        for number in numbers:
+            rows += data.records[number][start : start + tensor.rows]
+        start += tensor.rows
+    return tuple(rows)

@@ -34,15 +34,22 @@ class VerifyingKey:
 class Proof:
     """A proof; public has shape and values of each public tensor but tensor 0.
 
-    Of a proof about a record: named is the data's digest and the record's number, rows its rows.
+    Of a proof about records: numbers are theirs, digests those of the data and of the labels that
+    it names, rows are the records', where it names no labels.
     """
 
     key_digest: bytes
     context: bytes
     public: list[tuple[Extents, tuple[int, ...]]]
     body: bytes
-    named: bytes = b""
+    numbers: tuple[int, ...] = ()
+    digests: tuple[bytes, ...] = ()
     rows: tuple[bytes, ...] = ()
+
+    @property
+    def named(self) -> bytes:
+        """What the statement says besides the rows."""
+        return b"".join((*self.digests, *(number.to_bytes(8, "little") for number in self.numbers)))
 
 
 def parse_key(data: bytes) -> VerifyingKey:
@@ -60,7 +67,7 @@ def parse_key(data: bytes) -> VerifyingKey:
     committed = [s.rows for s in circuit.bound(COMMITTED) if s.name != "record"]
     fits = [len(row) for row in rows] == [32] * sum(committed) and len(names) < 2 + recorded
     demand(fits, "the key has another number of rows than its circuit")
-    shapes = [graph.types[name][0] for name in graph.public]
+    shapes = [graph.shape(name) for name in graph.public]
     fits = [tensor.shape for tensor in circuit.public[1:]] == shapes
     demand(fits, "the circuit does not fit the graph")
     shown = graph.modes["weights_mode"] == "public"
@@ -87,10 +94,16 @@ def read_proof(data: bytes) -> Proof:
     reader.end()
     if not more:
         return Proof(key_digest, context, tensors, body)
-    (record,) = more
-    rows = tuple(record[at : at + 32] for at in range(40, len(record), 32))
-    demand(len(rows) > 0 and len(rows[-1]) == 32, "the proof names no record")
-    return Proof(key_digest, context, tensors, body, record[:40], rows)
+    reader = Reader(more[0], "the proof's list of records")
+    count, labelled = reader.uint(4), reader.uint(1)
+    demand(1 <= count <= 2**14 and labelled <= 1, "the proof names no records, or too many")
+    digests = tuple(reader.take(32) for _ in range(1 + labelled))
+    numbers = tuple(reader.uint(8) for _ in range(count))
+    rest = len(more[0]) - reader.position
+    rows = tuple(reader.take(32) for _ in range(rest // 32))
+    reader.end()
+    demand(bool(rows) != bool(labelled), "the proof has no rows of its records, or needs none")
+    return Proof(key_digest, context, tensors, body, numbers, digests, rows)
 
 
 def container(

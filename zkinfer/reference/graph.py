@@ -12,7 +12,7 @@ from zkinfer.reference.errors import FormatError, demand
 
 MODES: dict[str, tuple[str, ...]] = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label"),
+    "output_mode": ("public", "label", "accuracy"),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -22,8 +22,11 @@ class Graph:
 
     def __init__(self, document: Any) -> None:
         members = {"inputs", "weights", "nodes", "outputs", *MODES}
-        fits = set(document) - {"tables", "classes"} == members
+        fits = set(document) - {"batch", "tables", "classes"} == members
         demand(fits, "the key's graph has other members")
+        self.batch: int = document.get("batch", 1)
+        fits = type(self.batch) is int and 1 <= self.batch <= 2**14
+        demand(fits and document.get("batch") != 1, "the key's graph has a batch of another sort")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
         names = [tensor[0] for tensor in document["inputs"] + document["weights"]]
         made = [name for node in document["nodes"] for name in node["outputs"]]
@@ -48,13 +51,25 @@ class Graph:
                 fits = fits and all(type(s) is int and abs(s) <= 256 for s in scales)
                 demand(fits, f"input {name} has other columns than its shape says")
                 self.columns[name] = axis, scales
-        self.labels = self.outputs if self.modes["output_mode"] == "label" else []
+        self.counts = self.modes["output_mode"] == "accuracy"
+        self.labels = [] if self.modes["output_mode"] == "public" else self.outputs
+        fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
+        demand(fits or not self.counts, "the key is about the accuracy of something else")
         for name, shape, scale, kind in document["outputs"]:
             expected = "label" if name in self.labels else "real"
             demand(kind == expected, f"output {name} is not of the kind that output_mode says")
             self._add(name, shape, scale)
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
+        if self.counts:
+            self.public = ["counted", "right"]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a public tensor, which has a first axis of the inputs in a batch."""
+        if self.counts and name == "right":
+            return ()
+        (shape, _) = ((), 0) if self.counts else self.types[name]
+        return shape if self.batch == 1 else (self.batch, *shape)
 
     def scales(self, name: str) -> list[int]:
         """Of the entries of a tensor in row-major order: v of scale s stands for v / 2^s."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import COMMITTED, Circuit
-from zkinfer.reference.data import DataCommitment, check_record
+from zkinfer.reference.data import DataCommitment, record_rows
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
@@ -48,32 +48,47 @@ def read_key(data: bytes) -> VerifyingKey:
 
 
 def verify(
-    key: VerifyingKey, proof: Proof, context: bytes = b"", data: DataCommitment | None = None
+    key: VerifyingKey,
+    proof: Proof,
+    context: bytes = b"",
+    data: DataCommitment | None = None,
+    labels: DataCommitment | None = None,
 ) -> dict[str, Any]:
     """What a valid proof establishes. Raises VerificationError.
 
-    data: what a proof's record must be of; without it the record may be of any. The members are
-    those of `zkinfer verify --json` and `not_checked`; the context stays bytes.
+    data: what a proof's records must be of; without it they may be of any. labels: of the records,
+    which a proof of accuracy needs, and no other. The members are those of `zkinfer verify --json`
+    and `not_checked`; the context stays bytes.
     """
     try:
-        _check(key, proof, context, data)
+        _check(key, proof, context, data, labels)
     except FormatError as error:
         raise VerificationError(str(error)) from error
-    verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", key.graph.outputs)}
+    shown = [] if key.graph.counts else key.graph.outputs
+    verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", shown)}
     verdict |= {"context": context, "key_digest": key.digest.hex()}
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
-    if proof.named:
-        verdict["record"] = int.from_bytes(proof.named[32:], "little")
-        verdict["data_digest"] = proof.named[:32].hex()
+    if proof.numbers:
+        verdict["records"] = list(proof.numbers)
+        verdict["data_digest"] = proof.digests[0].hex()
         verdict["data_checked"] = data is not None
+    if key.graph.counts:
+        verdict["labels_digest"] = proof.digests[1].hex()
+        (verdict["right"],) = proof.public[1][1]
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
     return verdict | {"not_checked": list(NOT_CHECKED[:count])}
 
 
-def _check(key: VerifyingKey, proof: Proof, context: bytes, data: DataCommitment | None) -> None:
+def _check(
+    key: VerifyingKey,
+    proof: Proof,
+    context: bytes,
+    data: DataCommitment | None,
+    labels: DataCommitment | None,
+) -> None:
     demand(proof.key_digest == key.digest, "the proof is for another key")
     demand(proof.context == context, "the proof is bound to another context")
     tensors = key.circuit.public[1:]
@@ -83,16 +98,33 @@ def _check(key: VerifyingKey, proof: Proof, context: bytes, data: DataCommitment
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     recorded = key.graph.modes["input_mode"] == "committed"
-    demand(recorded == bool(proof.named), "the proof names a record, or needs to")
+    demand(recorded == bool(proof.numbers), "the proof names records, or needs to")
     demand(recorded or data is None, "the key is not about data")
-    if data is not None:
-        check_record(key, proof, data)
+    if recorded:
+        _check_names(key, proof)
+    counts = key.graph.counts
+    demand(counts == (labels is not None) and (data or not counts), "labels are missing, or given")
+    opened = proof.rows if data is None else record_rows(key, proof, data, labels)
     segments = key.circuit.bound(COMMITTED)
-    committed = [proof.rows if s.name == "record" else key.rows for s in segments]
+    committed = [opened if s.name == "record" else key.rows for s in segments]
     for segment, rows in zip(segments, committed, strict=True):
         demand(len(rows) == segment.rows, f"there are other rows of {segment.name}")
     public = [values for _, values in proof.public]
     Argument(key.circuit, committed, key.digest, context, public, proof.named).run(proof.body)
+
+
+def _check_names(key: VerifyingKey, proof: Proof) -> None:
+    """How many records a proof names, and which of a batch it counts."""
+    count, batch = len(proof.numbers), key.graph.batch
+    demand(len(proof.digests) == 1 + key.graph.counts, "the proof names labels, or needs to")
+    if not key.graph.counts:
+        demand(count == batch, "the proof names another number of records than a batch")
+        return
+    first = proof.numbers[0]
+    fits = count <= batch and proof.numbers == tuple(range(first, first + count))
+    demand(fits, "the records do not follow one another, or are too many")
+    counted = (1,) * count + (0,) * (batch - count)
+    demand(proof.public[0][1] == counted, "the proof counts other records than it names")
 
 
 def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:
@@ -103,7 +135,8 @@ def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> 
         shape, values = public[name]
         integers[name] = numbers[name] = _nested(shape, iter(values))
         if name not in key.graph.labels:
-            scaled = zip(values, key.graph.scales(name), strict=True)
+            scales = key.graph.scales(name) * key.graph.batch
+            scaled = zip(values, scales, strict=True)
             numbers[name] = _nested(shape, (math.ldexp(float(v), -s) for v, s in scaled))
     return {member: numbers, f"{member}_fixed": integers}
 

@@ -39,7 +39,5 @@ def count_equal(b: Builder, path: str, x: Value, y: Value, counted: Integers | N
     b.product(f"{path}/hits", *b.aligned(path, counts, equal, stored))
     axes = range(len(shape))
     total = views.drop(linear.sum_over(stored, axes), axes)
-    right = b.public(
-        f"{path}/right", (), 0, math.prod(shape), total.array if b.solving else None
-    )
+    right = b.public(f"{path}/right", (), 0, math.prod(shape), total.array if b.solving else None)
     b.equal(f"{path}/right", total, right)

@@ -1,0 +1,174 @@
+"""How often a hidden model is right on all of a committed, labelled set, and the verdict on it.
+
+The set is proved in parts: proofs of accuracy about records that follow one another, as many as the
+key has in a batch, in the last one as many as are left. The parts of a verdict have each record in
+just one of them, so that none is left out or counted twice; right are as many as in all parts.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zkinfer.api import Verified, prove, verify
+from zkinfer.data import DataCommitment, DataOpening
+from zkinfer.errors import UsageError, VerificationError
+from zkinfer.files import StrPath, made_folder
+from zkinfer.keys import ProvingKey, VerifyingKey
+from zkinfer.progress import Report
+from zkinfer.proof import Proof
+
+SUFFIX = ".zkp"
+"""Of the files of parts."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What the parts of an evaluation establish.
+
+    right: how many of the `records` records of the data get the label that the commitment to labels
+    has for them. parts: how many proofs say so. The others are as in Verified.
+    """
+
+    right: int
+    records: int
+    parts: int
+    data_digest: str
+    labels_digest: str
+    context: bytes
+    model_commitment: str
+    circuit_digest: str
+    key_digest: str
+
+
+def evaluate(
+    proving_key: ProvingKey,
+    folder: StrPath,
+    *,
+    data: DataOpening,
+    labels: DataOpening,
+    context: bytes = b"",
+    progress: Report | None = None,
+) -> list[Path]:
+    """Proves how often a network is right on a whole set, into a folder; returns the parts' files.
+
+    data, labels: the openings of commitments to records and to their labels. Parts that are in the
+    folder already are kept, so that what was broken off goes on from there. Values that saturate
+    are cut to their ranges, as the network in the key has it. Raises UsageError where the key is not
+    about accuracy, for records that cannot be proved about, and for files of another evaluation.
+    """
+    if not isinstance(proving_key, ProvingKey):
+        raise UsageError(f"evaluate needs a ProvingKey, got {type(proving_key).__name__}")
+    starts = part_starts(proving_key, data, labels)
+    digits = len(str(len(data) - 1))
+    files = [Path(folder) / f"{start:0{digits}}{SUFFIX}" for start in starts]
+    with made_folder(folder):
+        _check_others(Path(folder), files)
+        for number, (start, file) in enumerate(zip(starts, files, strict=True), start=1):
+            if progress is not None:
+                progress(f"part {number} of {len(files)}")
+            if file.exists():
+                _check_part(Proof.load(file), proving_key, data, labels, start, context, file)
+                continue
+            prove(
+                proving_key,
+                data=data,
+                record=start,
+                labels=labels,
+                context=context,
+                allow_saturation=True,
+            ).save(file)
+    return files
+
+
+def part_starts(proving_key: ProvingKey, data: DataOpening, labels: DataOpening) -> range:
+    """The first record of each part. Raises UsageError where there are none."""
+    if proving_key.graph.output_mode != "accuracy":
+        raise UsageError(
+            "this key shows outputs; compile one that shows how often they are right "
+            "(--output accuracy --batch N)"
+        )
+    for opening in (data, labels):
+        if not isinstance(opening, DataOpening):
+            raise UsageError(
+                f"data must be a DataOpening, got {type(opening).__name__}; load the file"
+            )
+    if len(data) != len(labels):
+        raise UsageError(f"there are {len(labels)} labels for {len(data)} records")
+    return range(0, len(data), proving_key.graph.batch)
+
+
+def verify_evaluation(
+    verifying_key: VerifyingKey,
+    parts: Iterable[Proof],
+    *,
+    data: DataCommitment,
+    labels: DataCommitment,
+    context: bytes = b"",
+) -> Evaluated:
+    """Returns what parts establish of all records together, or raises VerificationError.
+
+    The arguments are those of verify. Raises UsageError as verify does.
+    """
+    found: list[tuple[int, int, Verified]] = []
+    for proof in parts:
+        verified = verify(verifying_key, proof, context=context, data=data, labels=labels)
+        if verified.records is None or verified.right is None:
+            raise UsageError("this key is not about accuracy; verify its proofs one by one")
+        found.append((verified.records.numbers[0], len(verified.records.numbers), verified))
+    found.sort(key=lambda part: part[0])
+    end = 0
+    for first, count, _ in found:
+        if first != end:
+            if first > end:
+                raise VerificationError(f"records {end} to {first - 1} are in no part")
+            last = min(end, first + count) - 1
+            raise VerificationError(f"records {first} to {last} are in two parts")
+        end = first + count
+    if end != len(data):
+        raise VerificationError(f"records {end} to {len(data) - 1} are in no part")
+    one = found[0][2]
+    return Evaluated(
+        right=sum(verified.right or 0 for _, _, verified in found),
+        records=len(data),
+        parts=len(found),
+        data_digest=data.digest,
+        labels_digest=labels.digest,
+        context=context,
+        model_commitment=one.model_commitment,
+        circuit_digest=one.circuit_digest,
+        key_digest=one.key_digest,
+    )
+
+
+def parts_in(folder: StrPath) -> list[Path]:
+    """The files of parts in a folder. Raises UsageError if there are none."""
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix == SUFFIX)
+    if not files:
+        raise UsageError(f"the folder {folder} has no parts (*{SUFFIX})")
+    return files
+
+
+def _check_others(folder: Path, files: list[Path]) -> None:
+    """Raises UsageError for parts that are not among those to make."""
+    others = sorted({path for path in folder.iterdir() if path.suffix == SUFFIX} - {*files})
+    if others:
+        raise UsageError(f"{others[0]} is no part of this evaluation; name another folder")
+
+
+def _check_part(
+    proof: Proof,
+    proving_key: ProvingKey,
+    data: DataOpening,
+    labels: DataOpening,
+    start: int,
+    context: bytes,
+    file: Path,
+) -> None:
+    """Raises UsageError unless a part that is there is, by what it says, the one to make."""
+    names, stop = proof.records, min(start + proving_key.graph.batch, len(data))
+    same = names is not None and names.numbers == tuple(range(start, stop))
+    same = same and names is not None and names.digest == data.commitment.digest_bytes
+    same = same and names is not None and names.labels == labels.commitment.digest_bytes
+    same = same and proof.key_digest == proving_key.verifying_key.key_digest
+    if not same or proof.context != context:
+        raise UsageError(f"{file} is no part of this evaluation; name another folder")
