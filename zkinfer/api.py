@@ -154,9 +154,10 @@ def compile(
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
     "public", "label" for the index of the largest score only, or "accuracy" for how often that is
     the one that is committed to. weights: "hidden" (committed) or "public". batch: how many inputs
-    a proof is about; calibration data are samples of one. data: with input="committed", a commitment to data; the network reads numbers at its
-    scales, so the key takes every other one that has the same. force_memory: whether to compile
-    what takes more memory to prove than this machine has.
+    a proof is about; calibration data are samples of one. data: with input="committed", a
+    commitment to data; the network reads numbers at its scales, so the key takes every other one
+    that has the same. force_memory: whether to compile what takes more memory to prove than this
+    machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
@@ -332,9 +333,9 @@ def verify(
     named = named_records(graph, proof, given, any_data=any_data)
     public = _public_values(graph, proof.public_values)
     names, rows = named or (None, b"")
-    if names is not None and COUNTED in public and graph.output_mode == "accuracy":
-        if (public[COUNTED] != counted(graph, names.numbers)).any():
-            raise VerificationError("the proof counts other records than it names")
+    accuracy = graph.output_mode == "accuracy"
+    if accuracy and names and (public[COUNTED] != counted(graph, names.numbers)).any():
+        raise VerificationError("the proof counts other records than it names")
     transparent.verify(
         verifying_key.verifier,
         proof.context,
@@ -343,7 +344,6 @@ def verify(
         data=names.stated if names else b"",
         rows={Segment.RECORD: rows} if names else {},
     )
-    accuracy = graph.output_mode == "accuracy"
     outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}
     return Verified(

@@ -20,7 +20,7 @@ from zkinfer.ops.tensor import Attrs, ShapeError
 Shape = tuple[int, ...]
 
 _FROM_THE_END = (lift.entrywise, lift.broadcast)
-"""Ways of operators that know axes from the end only: how the first ones are grouped is the same."""
+"""Ways of operators that know axes from the end only, however the first ones are grouped."""
 
 
 def batched(graph: FixedGraph) -> FixedGraph:

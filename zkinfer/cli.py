@@ -1,4 +1,4 @@
-"""The command line: zkinfer compile, prove, verify, evaluate, inspect, estimate, commit, reveal, demo.
+"""The command line: the verbs of zkinfer, from compile to demo.
 
 Exit codes: 0 done and valid; 1 the proof, damaged ones included, does not verify; 2 wrong use or
 an unreadable file, or a defect of zkinfer; 130 interrupted, with nothing left (`interrupts.py`).

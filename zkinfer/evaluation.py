@@ -53,8 +53,8 @@ def evaluate(
 
     data, labels: the openings of commitments to records and to their labels. Parts that are in the
     folder already are kept, so that what was broken off goes on from there. Values that saturate
-    are cut to their ranges, as the network in the key has it. Raises UsageError where the key is not
-    about accuracy, for records that cannot be proved about, and for files of another evaluation.
+    are cut to their ranges, as the network in the key has it. Raises UsageError where the key is
+    not about accuracy, for records that cannot be proved about, and files of another evaluation.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"evaluate needs a ProvingKey, got {type(proving_key).__name__}")

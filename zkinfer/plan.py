@@ -38,8 +38,9 @@ shape has, is stored before it is read.
 class Plan:
     """A graph to lower, and how.
 
-    graph: rewritten, of all inputs at once. batch: how many these are. open: by tensor, what its reader takes open; NOTHING for those not named.
-    kernels: by weight, the number of groups it is laid out in. repeats: in the order of the nodes.
+    graph: rewritten, of all inputs at once. batch: how many these are. open: by tensor, what its
+    reader takes open; NOTHING for those not named. kernels: by weight, the number of groups it is
+    laid out in. repeats: in the order of the nodes.
     """
 
     graph: FixedGraph

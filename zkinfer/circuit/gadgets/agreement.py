@@ -2,12 +2,12 @@
 
 With d = x - y and public c of 0 and 1:
 
-    [d < 0] = s, [-d < 0] = t                                    sign bits: `path/below`, `path/above`
-    c (1 - s - t) = h                                            `path/hits`
-    sum h = right                                                `path/right`, public
+    [d < 0] = s, [-d < 0] = t                     sign bits: `path/below/sign`, `path/above/sign`
+    c (1 - s - t) = h                             `path/hits`
+    sum h = right                                 `path/right`, public
 
-s and t have one solution each, and 1 - s - t is 1 where d = 0, else 0. Rows: 3 a number and 1; bits:
-2 a number of those of d.
+s and t have one solution each, and 1 - s - t is 1 where d = 0, else 0. Rows: 3 a number and 1;
+bits: those of d and -d, a number.
 """
 
 import math

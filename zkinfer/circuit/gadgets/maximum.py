@@ -43,7 +43,9 @@ def distances(b: Builder, path: str, x: Value) -> Value:
 
 
 def arg_max(b: Builder, path: str, x: Value) -> Value:
-    """The lowest index of the largest entry along the last axis, of one factor, which is dropped."""
+    """The lowest index of the largest entry along the last axis, which has one factor and is
+    dropped.
+    """
     last, count = len(x.factors) - 1, x.shape[-1]
     ranks = linear.weight(linear.constant(-1, x), last, range(count))
     if ranks is None:
