@@ -219,17 +219,19 @@ def _edit_proof(own: bytes, rng: random.Random) -> bytes:
     proof = zkinfer.Proof.from_bytes(own)
     if rng.random() < 0.1:
         return replace(proof, context=rng.choice((b"x", b"context", b"\0"))).to_bytes()
-    if proof.record is not None and rng.random() < 0.5:
-        record = proof.record
+    if proof.records is not None and rng.random() < 0.5:
+        records = proof.records
         edited = rng.choice(
             (
                 None,
-                replace(record, number=rng.choice((0, 2, 3, 2**63))),
-                replace(record, rows=record.rows * 2),
-                replace(record, digest=bytes(32)),
+                replace(records, numbers=(rng.choice((0, 2, 3, 2**63)),)),
+                replace(records, numbers=records.numbers * 2),
+                replace(records, rows=records.rows * 2),
+                replace(records, digest=bytes(32)),
+                replace(records, labels=bytes(32)),
             )
         )
-        return replace(proof, record=edited).to_bytes()
+        return replace(proof, records=edited).to_bytes()
     values = [array.copy() for array in proof.public_values]
     flat = values[rng.randrange(len(values))].reshape(-1)
     flat[rng.randrange(flat.size)] += rng.choice((1, -1, 2**40, rng.randint(-20, 20)))

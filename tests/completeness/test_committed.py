@@ -76,9 +76,9 @@ def test_both_verifiers_accept_records_of_every_network(name: str) -> None:
             again = zkinfer.Proof.from_bytes(proof.to_bytes())
             public = data.commitment
             verified = zkinfer.verify(key.verifying_key, again, context=b"context", data=public)
-            assert verified.record is not None
-            assert (verified.record.number, verified.record.checked) == (number, True)
-            assert verified.record.data_digest == public.digest
+            assert verified.records is not None
+            assert (verified.records.numbers, verified.records.checked) == ((number,), True)
+            assert verified.records.data_digest == public.digest
             true = evaluate(graph, weights, records[number])
             for output, array in verified.outputs_fixed.items():
                 np.testing.assert_array_equal(array, true[output])
@@ -88,7 +88,7 @@ def test_both_verifiers_accept_records_of_every_network(name: str) -> None:
                 b"context",
                 reference.read_data(public.to_bytes()),
             )
-            assert (ours["record"], ours["data_digest"]) == (number, public.digest)
+            assert (ours["records"], ours["data_digest"]) == ([number], public.digest)
             assert ours["data_checked"]
 
 
@@ -107,6 +107,6 @@ def test_one_commitment_serves_circuits_of_every_width() -> None:
         columns.add(key.verifying_key.native_circuit.columns)
         proof = prove_record(key, data, 2)
         verified = zkinfer.verify(key.verifying_key, proof, data=data.commitment)
-        assert verified.record is not None
-        assert verified.record.number == 2
+        assert verified.records is not None
+        assert verified.records.numbers == (2,)
     assert len(columns) == 3

@@ -64,14 +64,14 @@ def test_whole_way(zkinfer: Run, folder: Path, samples: np.ndarray) -> None:
     assert done.code == 0, done.err
     statement = json.loads(done.out)
     digest = package.DataCommitment.load(commitment).digest
-    assert statement["record"] == 17
+    assert statement["records"] == [17]
     assert statement["data_digest"] == digest
     assert statement["data_checked"] is True
     expected = [run_onnx(MODEL, row[None]) for row in samples]
     scores = np.array(statement["outputs"]["scores"])
     np.testing.assert_allclose(scores, expected[17], atol=1e-3 * np.abs(expected).max())
     said = zkinfer("verify", key, folder / "17.zkp", "--data", commitment)
-    assert "record: 17" in said.out
+    assert "records: [17]" in said.out
     assert f"data digest: {digest}" in said.out
 
 
@@ -97,7 +97,7 @@ def test_whose_data_has_to_be_said(zkinfer: Run, folder: Path) -> None:
             check=False,
         )
         assert run.returncode == (0 if options else 2), run.stderr
-        assert not options or "record: 17" in run.stdout
+        assert not options or "records: [17]" in run.stdout
 
 
 def test_a_page_names_the_record(zkinfer: Run, folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_openings_are_secret_and_nothing_is_replaced(zkinfer: Run, folder: Path)
     done = zkinfer("inspect", folder / "hospital.commitment", "--json")
     described = json.loads(done.out)
     assert (described["records"], described["rows_of_a_record"]) == (20, 1)
-    assert json.loads(zkinfer("inspect", folder / "17.zkp", "--json").out)["record"] == 17
+    assert json.loads(zkinfer("inspect", folder / "17.zkp", "--json").out)["records"] == [17]
 
 
 def test_a_key_takes_data_of_the_same_scales(zkinfer: Run, folder: Path) -> None:

@@ -94,8 +94,11 @@ def public_fields(data: bytes) -> list[Field]:
 
 def record_fields(data: bytes) -> list[Field]:
     walk = Walk(data)
+    count = walk.fixed("count", 4)
+    assert not walk.fixed("labelled", 1)
     walk.take("digest", 32)
-    walk.take("number", 8)
+    for _ in range(count):
+        walk.take("number", 8)
     walk.each(*["row"] * ((len(data) - walk.position) // 32))
     return walk.end()
 

@@ -179,7 +179,7 @@ def _file(kind: container.Kind, data: bytes, field: str, mutation: str) -> bytes
 
 
 def _proof_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
-    if field.startswith("record/"):
+    if field.startswith("records/"):
         proof = _file(container.PROOF, subject.record_proof.to_bytes(), field, mutation)
         return _record_verdicts(subject, proof, subject.data.commitment.to_bytes())
     proof = _file(container.PROOF, subject.public_proof.to_bytes(), field, mutation)
@@ -207,15 +207,14 @@ def _record(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What a proof says of its record; `of any data`: where the verifier takes all."""
     parts = sections(container.PROOF, subject.record_proof.to_bytes())
     edit = mutation.removesuffix(", of any data")
-    whole = [Field("record", 0, len(parts["record"]))]
-    fields = whole if field == "record" else record_fields(parts["record"])
+    whole = [Field("records", 0, len(parts["records"]))]
+    fields = whole if field == "records" else record_fields(parts["records"])
     if edit == "the next one's":
-        rows = subject.data.commitment.record_rows(2)
-        parts["record"] = parts["record"][:40] + rows
+        parts["records"] = parts["records"][:-32] + subject.data.commitment.record_rows(2)
     elif edit == "two rows":
-        parts["record"] += parts["record"][40:]
+        parts["records"] += parts["records"][-32:]
     else:
-        parts["record"] = changed(parts["record"], fields, field, edit)
+        parts["records"] = changed(parts["records"], fields, field, edit)
     data = subject.data.commitment.to_bytes() if edit == mutation else None
     return _record_verdicts(subject, joined(container.PROOF, parts), data)
 
@@ -243,11 +242,11 @@ def _data(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     else:
         parts["description"] = description_edited(parts["description"], field, edit)
     data, proof = joined(container.DATA_COMMITMENT, parts), subject.record_proof
-    if edit != mutation and proof.record is not None:
-        named = replace(proof.record, digest=data[-32:])
+    if edit != mutation and proof.records is not None:
+        named = replace(proof.records, digest=data[-32:])
         if edit == "two":
             named = replace(named, rows=DataCommitment.from_bytes(data).record_rows(1))
-        proof = replace(proof, record=named)
+        proof = replace(proof, records=named)
     return _record_verdicts(subject, proof.to_bytes(), data)
 
 
@@ -433,7 +432,7 @@ def _call_with_data(subject: Subject, mutation: str) -> tuple[Run, Run]:
     about, key = subject.record_proof, subject.record_key
     if mutation in ("of another key", "any, of another key", "a proof for another key"):
         about, key = subject.public_proof, subject.public_key
-    named = replace(about, record=subject.record_proof.record)
+    named = replace(about, records=subject.record_proof.records)
     proof, known, anything = {
         "none": (about, None, False),
         "these, and any": (about, commitment, True),

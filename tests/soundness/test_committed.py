@@ -68,8 +68,8 @@ def lying(
     key: ProvingKey, data: DataOpening, number: int, inputs: Mapping[str, np.ndarray]
 ) -> zkinfer.Proof:
     """The honest record's name, another input's proof."""
-    opened = data.opened(number, key.verifying_key.native_circuit.columns)
-    name = RecordNames(data.commitment.digest_bytes, number, opened.rows)
+    opened = data.opened([number], key.verifying_key.native_circuit.columns)
+    name = RecordNames(data.commitment.digest_bytes, (number,), opened.rows)
     return forged_record(key, inputs, name, opened)
 
 
@@ -82,20 +82,20 @@ def test_another_record_of_the_data(key: ProvingKey, data: DataOpening) -> None:
     """Relabelled: with the other one's number, with its rows too."""
     proof = prove_record(key, data, 2)
     accepted(key, proof, data.commitment)
-    assert proof.record is not None
-    other = replace(proof, record=replace(proof.record, number=3))
-    refused(key, other, data.commitment, "record 3 of the data has other rows", "other rows")
+    assert proof.records is not None
+    other = replace(proof, records=replace(proof.records, numbers=(3,)))
+    refused(key, other, data.commitment, "have other rows", "other rows")
     rows = data.commitment.record_rows(3)
-    other = replace(proof, record=replace(proof.record, number=3, rows=rows))
+    other = replace(proof, records=replace(proof.records, numbers=(3,), rows=rows))
     refused(key, other, data.commitment, FORGED)
 
 
 def test_a_record_beyond_the_data(key: ProvingKey, data: DataOpening) -> None:
     proof = prove_record(key, data, 0)
-    assert proof.record is not None
+    assert proof.records is not None
     for number in (len(RECORDS), 2**64 - 1):
-        other = replace(proof, record=replace(proof.record, number=number))
-        refused(key, other, data.commitment, "has other rows", "other rows")
+        other = replace(proof, records=replace(proof.records, numbers=(number,)))
+        refused(key, other, data.commitment, "there is no record", "no record of that number")
 
 
 def test_a_record_of_another_set(key: ProvingKey, data: DataOpening) -> None:
@@ -103,12 +103,12 @@ def test_a_record_of_another_set(key: ProvingKey, data: DataOpening) -> None:
     same = committed(GRAPH, RECORDS)
     proof = prove_record(key, same, 2)
     refused(key, proof, data.commitment, "the proof is about the data", "about other data")
-    assert proof.record is not None
+    assert proof.records is not None
     digest = data.commitment.digest_bytes
-    other = replace(proof, record=replace(proof.record, digest=digest))
-    refused(key, other, data.commitment, "has other rows", "other rows")
+    other = replace(proof, records=replace(proof.records, digest=digest))
+    refused(key, other, data.commitment, "have other rows", "other rows")
     rows = data.commitment.record_rows(2)
-    other = replace(proof, record=RecordNames(digest, 2, rows))
+    other = replace(proof, records=RecordNames(digest, (2,), rows))
     refused(key, other, data.commitment, FORGED)
 
 
@@ -123,8 +123,8 @@ def test_the_same_row_under_two_numbers(key: ProvingKey, data: DataOpening) -> N
     )
     proof = prove_record(key, twice, 0)
     accepted(key, proof, twice.commitment)
-    assert proof.record is not None
-    other = replace(proof, record=replace(proof.record, number=1))
+    assert proof.records is not None
+    other = replace(proof, records=replace(proof.records, numbers=(1,)))
     refused(key, other, twice.commitment, FORGED)
     accepted(key, prove_record(key, twice, 1), twice.commitment)
 
@@ -139,10 +139,10 @@ def test_edited_scales(key: ProvingKey, data: DataOpening) -> None:
     refused(key, proof, edited, "the proof is about the data", "about other data")
     with pytest.raises(zkinfer.UsageError, match="other scales than the network"):
         prove_record(key, replace(data, commitment=edited), 1)
-    opened = data.opened(1, key.verifying_key.native_circuit.columns)
-    name = RecordNames(edited.digest_bytes, 1, opened.rows)
+    opened = data.opened([1], key.verifying_key.native_circuit.columns)
+    name = RecordNames(edited.digest_bytes, (1,), opened.rows)
     forged = forged_record(key, RECORDS[1], name, opened)
-    refused(key, forged, edited, "the proof is about other numbers", "other scales")
+    refused(key, forged, edited, "the proof is not about these data", "other scales")
 
 
 def test_an_edited_commitment_is_another_one(key: ProvingKey, data: DataOpening) -> None:
@@ -168,18 +168,18 @@ def test_an_edited_commitment_is_another_one(key: ProvingKey, data: DataOpening)
 def test_a_proof_without_a_record_and_one_with(key: ProvingKey, data: DataOpening) -> None:
     """A network that reads records takes no other input, and other networks take no record."""
     proof = prove_record(key, data, 1)
-    bare = replace(proof, record=None)
-    refused(key, bare, data.commitment, "the proof names no record", "names a record, or needs to")
+    bare = replace(proof, records=None)
+    refused(key, bare, data.commitment, "the proof names no records", "names records, or needs to")
     with pytest.raises(zkinfer.UsageError, match="say which data"):
         zkinfer.verify(key.verifying_key, proof)
     with pytest.raises(zkinfer.UsageError, match="say which data"):
         zkinfer.verify(key.verifying_key, proof, data=data.commitment, any_data=True)
-    claimed = zkinfer.verify(key.verifying_key, proof, any_data=True).record
+    claimed = zkinfer.verify(key.verifying_key, proof, any_data=True).records
     assert claimed is not None
     assert not claimed.checked
     hidden = make_keys(CASE.graph, CASE.random(1)[0])
     named = replace(proof, key_digest=hidden.verifying_key.key_digest)
-    with pytest.raises(zkinfer.VerificationError, match="names a record, and its key is not about"):
+    with pytest.raises(zkinfer.VerificationError, match="names records, and its key is not about"):
         zkinfer.verify(hidden.verifying_key, named)
     for asked in ({"data": data.commitment}, {"any_data": True}):
         with pytest.raises(zkinfer.UsageError, match="not about data"):
@@ -188,10 +188,10 @@ def test_a_proof_without_a_record_and_one_with(key: ProvingKey, data: DataOpenin
 
 def test_fewer_rows_or_more(key: ProvingKey, data: DataOpening) -> None:
     proof = prove_record(key, data, 1)
-    assert proof.record is not None
-    for rows in (proof.record.rows * 2, proof.record.rows[32:]):
+    assert proof.records is not None
+    for rows in (proof.records.rows * 2, proof.records.rows[32:]):
         if rows:
-            other = replace(proof, record=replace(proof.record, rows=rows))
+            other = replace(proof, records=replace(proof.records, rows=rows))
             with pytest.raises(zkinfer.VerificationError, match="rows of record"):
                 zkinfer.verify(key.verifying_key, other, any_data=True)
 
@@ -250,12 +250,12 @@ def test_cells_beside_the_entries() -> None:
     assert (grid.rows, grid.width) == (1, 8)
     assert columns > 8
     for place in (5, 7, 8, columns - 1):
-        (cells,) = data.opened(0, columns).arrays
+        (cells,) = data.opened([0], columns).arrays
         filled = cells.copy()
         filled[0, place] = 1
         row, blind = transparent.commit_rows(filled)
         commitment = replace(data.commitment, rows=row)
-        name = RecordNames(commitment.digest_bytes, 0, row)
+        name = RecordNames(commitment.digest_bytes, (0,), row)
         opened = transparent.Opened([filled], row, blind)
         proof = forged_record(key, one, name, opened)
         if place < grid.width:

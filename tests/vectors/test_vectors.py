@@ -42,9 +42,9 @@ def test_the_package_accepts_a_vector(name: str) -> None:
     if "data" in expected:
         data = zkinfer.DataCommitment.from_bytes(bytes.fromhex(expected["data"]))
     verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]), data=data)
-    if verified.record is not None:
-        assert statement["record"] == verified.record.number
-        assert statement["data_digest"] == verified.record.data_digest
+    if verified.records is not None:
+        assert statement["records"] == list(verified.records.numbers)
+        assert statement["data_digest"] == verified.records.data_digest
     for member in ("model_commitment", "circuit_digest", "key_digest"):
         assert getattr(verified, member) == statement[member]
     for member in ("outputs", "outputs_fixed", "inputs", "inputs_fixed"):

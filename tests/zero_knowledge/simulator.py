@@ -22,8 +22,6 @@ from zkinfer.reference.formats import Proof, VerifyingKey
 CHALLENGE = "opening/challenge"
 Public = Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
 """Shape and values of each public tensor."""
-Record = tuple[bytes, tuple[bytes, ...]]
-"""The data's digest with the record's number, and the record's rows."""
 
 
 def simulate(
@@ -31,15 +29,18 @@ def simulate(
     public: Public,
     context: bytes,
     kind: bytes = b"proof",
-    record: Record = (b"", ()),
+    about: Proof | None = None,
 ) -> tuple[Proof, int]:
     """A proof of a statement, and what `opening/challenge` must be for it to be accepted.
 
-    Reads the key's digest, circuit and rows, the public values, and of a record what it is called
-    and its rows; nothing else.
+    Reads the key's digest, circuit and rows, the public values, and what `about` says of records:
+    what they are called, and their rows; nothing else.
     """
     challenge = secrets.randbelow(ORDER)
-    statement = Proof(key.digest, context, list(public), b"", *record)
+    statement = Proof(key.digest, context, list(public), b"")
+    if about is not None:
+        records = {"numbers": about.numbers, "digests": about.digests, "rows": about.rows}
+        statement = replace(statement, **records)
     run = Simulator(key, statement, challenge)
     run.kind = kind
     run.run()

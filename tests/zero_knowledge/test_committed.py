@@ -45,11 +45,12 @@ def test_proofs_about_a_record_can_be_made_without_it(key: ProvingKey) -> None:
     read = reference.read_key(key.verifying_key.to_bytes())
     others = committed(GRAPH, RECORDS[::-1])
     rows = reference.read_data(others.commitment.to_bytes()).records[1]
-    for named, points in ((honest.named, honest.rows), (bytes(40), rows)):
-        proof, challenge = simulate(read, honest.public, b"context", record=(named, points))
+    for digest, points in ((honest.digests[0], honest.rows), (bytes(32), rows)):
+        named = replace(honest, digests=(digest,), rows=points)
+        proof, challenge = simulate(read, honest.public, b"context", about=named)
         assert len(proof.body) == len(honest.body)
         Programmed(read, proof, {CHALLENGE: (challenge,)}).run()
-        for other in (replace(proof, named=bytes(39) + b"1"), replace(proof, rows=rows[::-1])):
+        for other in (replace(proof, numbers=(2,)), replace(proof, rows=rows[::-1])):
             if other != proof:
                 with pytest.raises(FormatError, match=REFUSED):
                     Programmed(read, other, {CHALLENGE: (challenge,)}).run()
