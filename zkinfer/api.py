@@ -288,11 +288,19 @@ def prove(
 def _record_numbers(
     graph: FixedGraph, record: int | Sequence[int], data: DataOpening
 ) -> Sequence[int]:
-    """The records of a batch, of which the first may stand for all."""
-    if not isinstance(record, int):
-        return record
-    last = record + graph.batch
-    return range(record, min(last, len(data)) if graph.output_mode == "accuracy" else last)
+    """The records of a batch, of which the first may stand for all. Raises UsageError for what
+    are no numbers.
+    """
+    if isinstance(record, Sequence) and not isinstance(record, str):
+        return tuple(record)
+    if isinstance(record, bool) or not isinstance(record, int):
+        raise UsageError(
+            f"a record has a number, and those of a batch a list of them; got {record!r}"
+        )
+    end = record + graph.batch
+    if graph.output_mode == "accuracy":
+        end = max(min(end, len(data)), record + 1)
+    return range(record, end)
 
 
 def verify(

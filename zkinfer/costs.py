@@ -183,7 +183,7 @@ def _layers(graph: FixedGraph, circuit: Circuit) -> tuple[Layer, ...]:
     return tuple(
         Layer(
             node=name,
-            op=ops.get(name, "input"),
+            op=ops.get(name, "output" if name in graph.outputs else "input"),
             bits=found[name]["bits"],
             integers=found[name]["integers"],
             sketch=found[name]["sketch"],

@@ -1,0 +1,183 @@
+"""How often a hidden model is right on committed data, in processes that share only files."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zkinfer as package
+from tests.interop.support import MODELS, Run
+from tests.interop.test_cli import run_onnx
+
+MODEL = MODELS / "breast_cancer.onnx"
+CALIBRATION = MODELS / "breast_cancer_calibration.npz"
+BATCH, RECORDS = 8, 20
+WRONG = (3, 4, 11, 19)
+
+
+@pytest.fixture(scope="module")
+def records() -> np.ndarray:
+    with np.load(CALIBRATION, allow_pickle=False) as file:
+        (samples,) = (file[name] for name in file.files)
+    return samples[:RECORDS]
+
+
+@pytest.fixture(scope="module")
+def labels(records: np.ndarray) -> np.ndarray:
+    """What the model says, but for a few records."""
+    said = np.array([int(run_onnx(MODEL, row[None]).argmax()) for row in records])
+    said[list(WRONG)] ^= 1
+    return said
+
+
+@pytest.fixture(scope="module")
+def folder(
+    zkinfer: Run,
+    records: np.ndarray,
+    labels: np.ndarray,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Data, labels, keys, and the parts of an evaluation."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    np.save(folder / "x.npy", records)
+    np.save(folder / "y.npy", labels)
+    for step in (
+        ("commit", folder / "x.npy", "-o", folder / "X"),
+        ("commit", folder / "y.npy", "-o", folder / "Y"),
+        (
+            *("compile", MODEL, "--calibration", CALIBRATION, "-o", folder / "keys"),
+            *("--input", "committed", "--data", folder / "X.commitment"),
+            *("--output", "accuracy", "--batch", BATCH),
+        ),
+        evaluating(folder, folder / "parts"),
+    ):
+        done = zkinfer(*step)
+        assert done.code == 0, done.err
+    return folder
+
+
+def evaluating(folder: Path, parts: Path) -> tuple[object, ...]:
+    data = ("--data", folder / "X.opening", "--labels", folder / "Y.opening")
+    return "evaluate", folder / "keys" / "proving.key", *data, "-o", parts
+
+
+def verifying(folder: Path, what: Path) -> tuple[object, ...]:
+    data = ("--data", folder / "X.commitment", "--labels", folder / "Y.commitment")
+    return "verify", folder / "keys" / "verifying.key", what, *data, "--json"
+
+
+def test_whole_way(zkinfer: Run, folder: Path) -> None:
+    done = zkinfer(*verifying(folder, folder / "parts"))
+    assert done.code == 0, done.err
+    verdict = json.loads(done.out)
+    assert (verdict["right"], verdict["records"], verdict["parts"]) == (16, RECORDS, 3)
+    for letter, member in (("X", "data_digest"), ("Y", "labels_digest")):
+        commitment = package.DataCommitment.load(folder / f"{letter}.commitment")
+        assert verdict[member] == commitment.digest
+    assert sorted(path.name for path in (folder / "parts").iterdir()) == [
+        "00.zkp",
+        "08.zkp",
+        "16.zkp",
+    ]
+
+
+def test_one_part(zkinfer: Run, folder: Path) -> None:
+    """The last one, which is shorter; by both verifiers."""
+    part = folder / "parts" / "16.zkp"
+    done = zkinfer(*verifying(folder, part))
+    assert done.code == 0, done.err
+    verdict = json.loads(done.out)
+    assert (verdict["right"], verdict["records"], verdict["outputs"]) == (3, [16, 17, 18, 19], {})
+    command = [sys.executable, "-m", "zkinfer.reference", *map(str, verifying(folder, part))]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    ours = json.loads(run.stdout)
+    assert {name: ours[name] for name in verdict} == verdict
+    shown = json.loads(zkinfer("inspect", part, "--json").out)
+    assert shown["records"] == [16, 17, 18, 19]
+
+
+def test_it_goes_on_where_it_was_broken_off(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    """Parts that are there stay as they are; what is left is proved."""
+    parts = tmp_path / "parts"
+    shutil.copytree(folder / "parts", parts)
+    (parts / "08.zkp").unlink()
+    done = zkinfer(*verifying(folder, parts))
+    assert done.code == 1
+    assert json.loads(done.out)["valid"] is False
+    assert "records 8 to 15 are in no part" in done.message
+    kept = (parts / "00.zkp").read_bytes()
+    done = zkinfer(*evaluating(folder, parts))
+    assert done.code == 0, done.err
+    assert (parts / "00.zkp").read_bytes() == kept
+    assert zkinfer(*verifying(folder, parts)).code == 0
+    shutil.copy(parts / "00.zkp", parts / "again.zkp")
+    done = zkinfer(*verifying(folder, parts))
+    assert done.code == 1
+    assert "records 0 to 7 are in two parts" in done.message
+    done = zkinfer(*evaluating(folder, parts))
+    assert done.code == 2
+    assert "again.zkp is no part of this evaluation" in done.message
+
+
+def test_another_evaluation_needs_another_folder(
+    zkinfer: Run, folder: Path, tmp_path: Path
+) -> None:
+    parts = tmp_path / "parts"
+    shutil.copytree(folder / "parts", parts)
+    done = zkinfer(*evaluating(folder, parts), "--context", "another")
+    assert done.code == 2
+    assert "00.zkp is no part of this evaluation; name another folder" in done.message
+
+
+def test_public_labels_are_committed_to_by_whoever_has_them(
+    zkinfer: Run, folder: Path, labels: np.ndarray
+) -> None:
+    for name in ("P", "Q"):
+        done = zkinfer("commit", folder / "y.npy", "-o", folder / name, "--public")
+        assert done.code == 0, done.err
+    first, second = (package.DataCommitment.load(folder / f"{n}.commitment") for n in ("P", "Q"))
+    assert first == second
+    assert first != package.DataCommitment.load(folder / "Y.commitment")
+    parts = folder / "public parts"
+    done = zkinfer(
+        *("evaluate", folder / "keys" / "proving.key", "-o", parts),
+        *("--data", folder / "X.opening", "--labels", folder / "P.opening"),
+    )
+    assert done.code == 0, done.err
+    commitment, _ = package.commit(labels, public=True)
+    found = package.verify_evaluation(
+        package.VerifyingKey.load(folder / "keys" / "verifying.key"),
+        [package.Proof.load(path) for path in sorted(parts.iterdir())],
+        data=package.DataCommitment.load(folder / "X.commitment"),
+        labels=commitment,
+    )
+    assert found.right == RECORDS - len(WRONG)
+
+
+def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    keys, empty = folder / "keys", tmp_path / "empty"
+    empty.mkdir()
+    x, y = ("--data", folder / "X.commitment"), ("--labels", folder / "Y.commitment")
+    opened = ("--data", folder / "X.opening")
+    proof = ("-o", tmp_path / "wrong.zkp")
+    prove = ("prove", keys / "proving.key", *proof, *opened)
+    compiling = ("compile", MODEL, "--calibration", CALIBRATION, "-o", tmp_path / "keys")
+    for arguments, message in (
+        (("verify", keys / "verifying.key", folder / "parts", *x), "against data and labels"),
+        (("verify", keys / "verifying.key", empty, *x, *y), "has no parts"),
+        (("verify", keys / "verifying.key", folder / "parts" / "00.zkp", *x), "give both"),
+        ((*prove, "--record", "0"), "labels are given for proofs of accuracy"),
+        ((*prove, "--record", "20", "--labels", folder / "Y.opening"), "there is no record 20"),
+        ((*prove, "--record", "0,2", "--labels", folder / "Y.opening"), "follow one another"),
+        ((*prove, "--record", "0,x", "--labels", folder / "Y.opening"), "expected N or N,N"),
+        ((*compiling, "--output", "accuracy"), "accuracy is proved on records of committed data"),
+        ((*compiling, "--batch", "0"), "a batch has 1 to 16384 inputs, got 0"),
+    ):
+        done = zkinfer(*arguments)
+        assert done.code == 2, done.out
+        assert message in done.message
