@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # true for type checkers, which know this name without it
 if TYPE_CHECKING:
     from typing import Any
 
-    from zkinfer.api import Compiled, Verified, compile, estimate, prove, verify
+    from zkinfer.api import Compiled, compile, estimate, prove
     from zkinfer.committing import commit
     from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
     from zkinfer.errors import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zkinfer.evaluation import Evaluated, evaluate, verify_evaluation
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
+    from zkinfer.verdict import Verified, verify
 
     __version__: str
 
@@ -70,7 +71,7 @@ _HOMES = {
     "UnsupportedModelError": "zkinfer.errors",
     "UsageError": "zkinfer.errors",
     "VerificationError": "zkinfer.errors",
-    "Verified": "zkinfer.api",
+    "Verified": "zkinfer.verdict",
     "VerifyingKey": "zkinfer.keys",
     "ZkinferError": "zkinfer.errors",
     "commit": "zkinfer.committing",
@@ -78,7 +79,7 @@ _HOMES = {
     "estimate": "zkinfer.api",
     "evaluate": "zkinfer.evaluation",
     "prove": "zkinfer.api",
-    "verify": "zkinfer.api",
+    "verify": "zkinfer.verdict",
     "verify_evaluation": "zkinfer.evaluation",
 }
 

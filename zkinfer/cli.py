@@ -22,7 +22,6 @@ from zkinfer import data_verbs
 from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
-    from zkinfer.api import Verified
     from zkinfer.proof import Proof
 
     Verbs = argparse._SubParsersAction["_Parser"]
@@ -385,10 +384,10 @@ def _prove(arguments: argparse.Namespace) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from zkinfer import api
     from zkinfer.data import DataCommitment
     from zkinfer.files import NewFile, check_free, write_files
     from zkinfer.keys import VerifyingKey
+    from zkinfer.verdict import statement, verify
 
     if data_verbs.is_commitment(arguments.key):
         with _verdict_in_json(arguments):
@@ -409,7 +408,7 @@ def _verify(arguments: argparse.Namespace) -> None:
     context = _context(arguments.context)
     with _verdict_in_json(arguments):
         proof = _load_proof(arguments.proof)
-        verified = api.verify(
+        verified = verify(
             key, proof, context=context, data=data, labels=labels, any_data=arguments.any_data
         )
     if arguments.html:
@@ -424,7 +423,7 @@ def _verify(arguments: argparse.Namespace) -> None:
         )
         page = render_verdict(verified, key.graph, command)
         write_files([NewFile(arguments.html, page.encode())])
-    _print_verdict("valid: the proof verifies", _statement(verified), arguments)
+    _print_verdict("valid: the proof verifies", statement(verified), arguments)
 
 
 @contextmanager
@@ -483,35 +482,6 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _context(text: str) -> bytes:
     """The context's bytes as the shell passed them."""
     return os.fsencode(text)
-
-
-def _statement(verified: "Verified") -> dict[str, Any]:
-    """What a proof establishes, as JSON has it."""
-
-    def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: array.tolist() for name, array in arrays.items()}
-
-    statement: dict[str, Any] = {
-        "valid": True,
-        "outputs": nested(verified.outputs),
-        "outputs_fixed": nested(verified.outputs_fixed),
-        **({"classes": nested(verified.classes)} if verified.classes else {}),
-        "context": os.fsdecode(verified.context),
-        "key_digest": verified.key_digest,
-        "model_commitment": verified.model_commitment,
-        "circuit_digest": verified.circuit_digest,
-    }
-    if verified.inputs is not None and verified.inputs_fixed is not None:
-        statement["inputs"] = nested(verified.inputs)
-        statement["inputs_fixed"] = nested(verified.inputs_fixed)
-    if verified.records is not None:
-        statement["records"] = list(verified.records.numbers)
-        statement["data_digest"] = verified.records.data_digest
-        statement["data_checked"] = verified.records.checked
-        if verified.right is not None:
-            statement["labels_digest"] = verified.records.labels_digest
-            statement["right"] = verified.right
-    return statement
 
 
 def _lines(content: Mapping[str, Any], *, skip: Sequence[str] = (), indent: int = 0) -> list[str]:

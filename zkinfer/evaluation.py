@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkinfer.api import Verified, prove, verify
+from zkinfer.api import prove
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import StrPath, made_folder
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.progress import Report
 from zkinfer.proof import Proof
+from zkinfer.verdict import Verified, verify
 
 SUFFIX = ".zkp"
 """Of the files of parts."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.api import Verified
 from zkinfer.fixed import FixedGraph
 from zkinfer.page import code, document, table, visibility_table
+from zkinfer.verdict import Verified
 from zkinfer.visibility import who_sees_what
 
 SHOWN = 200

@@ -36,7 +36,7 @@ def verify(keys: Keys, module: str, function: str, error: str, *, traceback: boo
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [("api", "_public_values"), ("backends.transparent", "verify"), ("container", "read")],
+    [("verdict", "_public_values"), ("backends.transparent", "verify"), ("container", "read")],
 )
 @pytest.mark.parametrize(
     ("error", "says"),
@@ -57,7 +57,7 @@ def test_a_defect_is_no_verdict(
 
 
 def test_traceback_of_a_defect(keys: Keys) -> None:
-    done = verify(keys, "api", "_public_values", "RuntimeError('no')", traceback=True)
+    done = verify(keys, "verdict", "_public_values", "RuntimeError('no')", traceback=True)
     assert done.code == 2
     assert "Traceback" in done.err
     assert done.err.splitlines()[-1].startswith("zkinfer: this is a defect of zkinfer")

@@ -141,8 +141,12 @@ def prelu(attrs: Attrs, x: Objects, slope: Objects) -> Objects:
 
 
 def label(attrs: Attrs, x: Objects) -> Objects:
-    scores = [int(score) for score in x.reshape(-1)]
-    return np.array(scores.index(max(scores)), dtype=object)
+    kept = x.shape[: attrs["kept"]]
+    found = np.empty(kept, dtype=object)
+    for index in np.ndindex(kept):
+        scores = [int(score) for score in x[index].reshape(-1)]
+        found[index] = scores.index(max(scores))
+    return found
 
 
 def reshape(attrs: Attrs, x: Objects) -> Objects:

@@ -90,6 +90,12 @@ def _unary(d: Drawing) -> Drawn:
     return (d.operand(0, 8),), {}
 
 
+def _label(d: Drawing) -> Drawn:
+    name = d.operand(0, 8)
+    rank = len(d.tensors[name].shape)
+    return (name,), {"kept": d.one((0, 0, 1, d.integer(0, rank), rank + 1))}
+
+
 def _requantize(d: Drawing) -> Drawn:
     name = d.operand(0, 8)
     x = d.tensors[name]
@@ -375,7 +381,7 @@ DRAW: dict[str, Callable[[Drawing], Drawn]] = {
     "distances": _distances,
     "divide": _divide,
     "is_negative": _unary,
-    "label": _unary,
+    "label": _label,
     "leaky_relu": _leaky_relu,
     "matmul": _matmul,
     "max_pool": _max_pool,

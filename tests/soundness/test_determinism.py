@@ -168,7 +168,7 @@ def nonlinear() -> Graphs:
     yield "prelu, rounded", net.graph(net.requantize(x, 2, low=-2, high=1))
     for count, low, high in ((2, -2, 1), (2, 0, 4), (3, 0, 1), (3, -1, 1)):
         net = Net()
-        x = net.node("label", net.input(1, count, low=low, high=high))
+        x = net.node("label", net.input(1, count, low=low, high=high), kept=0)
         yield f"label of {count} scores from {low} to {high}", net.graph(x, output="label")
 
 

@@ -54,6 +54,7 @@ class Graph:
         self.counts = self.modes["output_mode"] == "accuracy"
         self.labels = [] if self.modes["output_mode"] == "public" else self.outputs
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
+        fits = fits and document["outputs"][0][1] == []
         demand(fits or not self.counts, "the key is about the accuracy of something else")
         for name, shape, scale, kind in document["outputs"]:
             expected = "label" if name in self.labels else "real"

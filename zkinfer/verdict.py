@@ -1,0 +1,208 @@
+"""The verb of whoever is to believe: what a valid proof establishes, or that it does not verify."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.backends import transparent
+from zkinfer.circuit.layout import Segment
+from zkinfer.committed_input import Data, counted, named_records
+from zkinfer.data import DataCommitment
+from zkinfer.errors import UsageError, VerificationError
+from zkinfer.fixed import COUNTED, RIGHT, FixedGraph
+from zkinfer.keys import VerifyingKey
+from zkinfer.proof import Proof, check_context
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class VerifiedRecords:
+    """The records that a valid proof is about.
+
+    numbers: from 0, in the order of the inputs. data_digest: that of the data commitment, in hex.
+    labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
+    has these very rows; else all are the prover's words.
+    """
+
+    numbers: tuple[int, ...]
+    data_digest: str
+    labels_digest: str | None
+    checked: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """The statement that a valid proof establishes.
+
+    outputs: output name to float64 array, the fixed-point values as numbers. For a network
+    compiled with output="label" it has one entry, the index of the largest score as an int64 array
+    of shape (). With a batch arrays have a first axis of the inputs.
+    outputs_fixed: the same as the integers that the network computed; a value is its integer
+    times 2**-scale, with the scale in the verifying key.
+    inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
+    records: which records of which data it is about, for one compiled with input="committed", else
+    None.
+    right: how many of these records get the label that their commitment says, for one compiled with
+    output="accuracy", which shows no outputs; else None.
+    classes: by output name, what the classes are called that its numbers stand for, where the model
+    has names for them.
+    context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
+    hex strings that name the committed weights, the circuit and the verifying key.
+    """
+
+    outputs: Mapping[str, npt.NDArray[Any]]
+    outputs_fixed: Mapping[str, Integers]
+    classes: Mapping[str, npt.NDArray[np.str_]]
+    inputs: Mapping[str, npt.NDArray[Any]] | None
+    inputs_fixed: Mapping[str, Integers] | None
+    records: VerifiedRecords | None
+    right: int | None
+    context: bytes
+    model_commitment: str
+    circuit_digest: str
+    key_digest: str
+
+
+def verify(
+    verifying_key: VerifyingKey,
+    proof: Proof,
+    *,
+    context: bytes = b"",
+    data: DataCommitment | None = None,
+    labels: DataCommitment | None = None,
+    any_data: bool = False,
+) -> Verified:
+    """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
+
+    context: the bytes that the proof must be bound to, none by default. data: for a network
+    compiled with input="committed", the commitment that the records must be of. labels: for one
+    compiled with output="accuracy", the commitment to their labels. any_data: whether records of no
+    matter which data will do. Raises UsageError for arguments of the wrong type, and where it must
+    be told which data.
+    """
+    if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
+        raise UsageError(
+            "verify needs a VerifyingKey and a Proof, got "
+            f"{type(verifying_key).__name__} and {type(proof).__name__}"
+        )
+    check_context(context)
+    if proof.key_digest != verifying_key.key_digest:
+        raise VerificationError(
+            f"the proof is for the key {proof.key_digest.hex()}, not for {verifying_key.digest}"
+        )
+    if proof.context != context:
+        raise VerificationError(
+            f"the proof is bound to {_shown(proof.context)}, expected {_shown(context)}"
+        )
+    graph = verifying_key.graph
+    if data is None and labels is not None:
+        raise UsageError("labels are those of data; give both")
+    given = None if data is None else Data(data, labels)
+    named = named_records(graph, proof, given, any_data=any_data)
+    public = _public_values(graph, proof.public_values)
+    names, rows = named or (None, b"")
+    accuracy = graph.output_mode == "accuracy"
+    if accuracy and names and (public[COUNTED] != counted(graph, names.numbers)).any():
+        raise VerificationError("the proof counts other records than it names")
+    transparent.verify(
+        verifying_key.verifier,
+        proof.context,
+        proof.public_values,
+        proof.body,
+        data=names.stated if names else b"",
+        rows={Segment.RECORD: rows} if names else {},
+    )
+    outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
+    inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}
+    return Verified(
+        outputs=_numbers(graph, outputs),
+        outputs_fixed=outputs,
+        classes={
+            name: np.array(graph.classes[name])[array]
+            for name, array in outputs.items()
+            if name in graph.classes
+        },
+        inputs=_numbers(graph, inputs) if inputs else None,
+        inputs_fixed=inputs or None,
+        records=names
+        and VerifiedRecords(
+            names.numbers,
+            names.digest.hex(),
+            names.labels.hex() or None,
+            checked=data is not None,
+        ),
+        right=int(public[RIGHT]) if accuracy else None,
+        context=proof.context,
+        model_commitment=verifying_key.model_commitment,
+        circuit_digest=verifying_key.circuit_digest,
+        key_digest=verifying_key.digest,
+    )
+
+
+def statement(verified: Verified) -> dict[str, Any]:
+    """What a proof establishes, as JSON has it."""
+
+    def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: array.tolist() for name, array in arrays.items()}
+
+    said: dict[str, Any] = {
+        "valid": True,
+        "outputs": nested(verified.outputs),
+        "outputs_fixed": nested(verified.outputs_fixed),
+        **({"classes": nested(verified.classes)} if verified.classes else {}),
+        "context": os.fsdecode(verified.context),
+        "key_digest": verified.key_digest,
+        "model_commitment": verified.model_commitment,
+        "circuit_digest": verified.circuit_digest,
+    }
+    if verified.inputs is not None and verified.inputs_fixed is not None:
+        said["inputs"] = nested(verified.inputs)
+        said["inputs_fixed"] = nested(verified.inputs_fixed)
+    if verified.records is not None:
+        said["records"] = list(verified.records.numbers)
+        said["data_digest"] = verified.records.data_digest
+        said["data_checked"] = verified.records.checked
+        if verified.right is not None:
+            said["labels_digest"] = verified.records.labels_digest
+            said["right"] = verified.right
+    return said
+
+
+def _shown(context: bytes) -> str:
+    """A context for messages."""
+    return f"the context {context.decode(errors='backslashreplace')!r}" if context else "no context"
+
+
+def _public_values(graph: FixedGraph, values: tuple[Integers, ...]) -> dict[str, Integers]:
+    """The proof's public values by name.
+
+    Raises VerificationError unless they have the count, shapes and ranges that the graph declares.
+    """
+    shown = graph.shown
+    if len(values) != len(shown):
+        raise VerificationError(f"the proof has {len(values)} public values, expected {len(shown)}")
+    for (name, tensor), value in zip(shown, values, strict=True):
+        if value.shape != tensor.shape or value.dtype != np.int64:
+            raise VerificationError(
+                f"public value {name} has shape {value.shape} and type {value.dtype}, "
+                f"expected {tensor.shape} and int64"
+            )
+        if value.min() < tensor.low or value.max() > tensor.high:
+            raise VerificationError(
+                f"public value {name} leaves its range {tensor.low} to {tensor.high}"
+            )
+    return {name: value for (name, _), value in zip(shown, values, strict=True)}
+
+
+def _numbers(graph: FixedGraph, values: Mapping[str, Integers]) -> dict[str, npt.NDArray[Any]]:
+    """What fixed-point integers stand for: labels as they are, all others as float64 arrays."""
+    numbers: dict[str, npt.NDArray[Any]] = {}
+    for name, value in values.items():
+        tensor = graph.tensors[name]
+        numbers[name] = value if tensor.kind == "label" else graph.encoding(name).numbers(value)
+    return numbers
