@@ -20,7 +20,7 @@ from zkinfer.lower import lower, solve, weight_arrays
 
 CASES = cases()
 BATCH = 3
-REFUSED = {"concat", "gather from activations"}
+REFUSED = {"gather from activations"}
 """Cases with operators that take inputs one by one only."""
 
 

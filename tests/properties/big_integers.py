@@ -195,12 +195,14 @@ def pad(attrs: Attrs, x: Objects) -> Objects:
 def concat(attrs: Attrs, *parts: Objects) -> Objects:
     axis = attrs["axis"]
     places = [(part, i) for part in parts for i in range(part.shape[axis])]
-    shape = list(parts[0].shape)
+    shape = [max(extents) for extents in zip(*(part.shape for part in parts), strict=True)]
     shape[axis] = len(places)
 
     def entry(index: tuple[int, ...]) -> int:
         part, position = places[index[axis]]
-        return part[(*index[:axis], position, *index[axis + 1 :])]
+        inside = [min(i, extent - 1) for i, extent in zip(index, part.shape, strict=True)]
+        inside[axis] = position
+        return part[tuple(inside)]
 
     return filled(tuple(shape), entry)
 

@@ -265,10 +265,12 @@ def _concat(d: Drawing) -> Drawn:
         sides = [s[:axis] + s[axis + 1 :] for s in (tensor.shape, x.shape)]
         return len(tensor.shape) == len(x.shape) and sides[0] == sides[1]
 
-    parts = []
+    narrow, parts = d.chance(20), []
     for _ in range(d.integer(60, 255) if d.chance(3) else d.integer(0, 4)):
         extent = d.one((1, 1, 2, 3, x.shape[axis]))
         shape = (*x.shape[:axis], extent, *x.shape[axis + 1 :])
+        if narrow:
+            shape = tuple(e if a == axis or d.chance(50) else 1 for a, e in enumerate(shape))
         old = d.any(lambda t: fits(t) and t.scale == x.scale) if d.chance(60) else None
         parts.append(old or d.odd(shape, x.scale))
     parts.insert(d.integer(0, len(parts)), name)

@@ -103,10 +103,8 @@ def boundaries() -> Graphs:
     pool = {**POINT, "pads": (1, 0), "kernel": (2,)}
     yield "max_pool of what is always zero", net.graph(net.node("max_pool", x, **pool))
     net = Net()
-    yield (
-        "label",
-        net.graph(net.node("label", summed(net, 1, 2, low=-1, high=0), kept=0), output="label"),
-    )
+    scores = summed(net, 1, 2, low=-1, high=0)
+    yield "label", net.graph(net.node("label", scores, kept=0), output="label")
     net = Net()
     x = net.input(1, low=0, high=1)
     constant = net.node("mul", net.weight(1, low=0, high=1), net.weight(1, low=0, high=1))

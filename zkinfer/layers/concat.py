@@ -5,12 +5,10 @@ Attributes: axis, not negative.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from zkinfer.graph import Node
 from zkinfer.layers import emitting, rules
 from zkinfer.layers.contract import Attrs, Emitted, Emitter, Entries, Floats, Layer, Refusal, Shape
-from zkinfer.ops import lift
+from zkinfer.ops import concat, lift
 
 WIDE = 32
 """The most bits that an operand is refined to."""
@@ -26,7 +24,7 @@ def _shape(attrs: Attrs, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
 
 
 def _concat(attrs: Attrs, *parts: Floats) -> Floats:
-    return np.concatenate(parts, axis=attrs["axis"])
+    return concat.joined(attrs["axis"], parts)
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:

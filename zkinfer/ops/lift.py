@@ -81,9 +81,8 @@ def gathered(
 def joined(
     forward: _Forward[_Number], attrs: Attrs, operands: _Operands[_Number]
 ) -> _Arrays[_Number]:
-    """Any operands along the attribute axis."""
-    samples = next(len(array) for array, sampled in operands if sampled)
-    arrays = (_repeated(array, samples, sampled) for array, sampled in operands)
+    """Any operands along the attribute axis; constants broadcast along that of the samples."""
+    arrays = (a if sampled else a.reshape(1, *a.shape) for a, sampled in operands)
     return forward({**attrs, "axis": attrs["axis"] + 1}, *arrays)
 
 
