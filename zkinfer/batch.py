@@ -9,7 +9,7 @@ weights are thereby one product, and what is stated of one sample is stated of a
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from zkinfer.errors import FormatError, UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
@@ -68,7 +68,8 @@ class _Tracer:
         self._node = node
         operands = [(self._arrays[name], self._arrays[name].sampled) for name in node.inputs]
         if any(sampled for _, sampled in operands):
-            made = OPS[node.op].lift(self._forward, node.attrs, operands)
+            way: Any = OPS[node.op].lift  # says arrays, and does with these
+            made = way(self._forward, node.attrs, operands)
         else:
             made = self._forward(node.attrs, *(array for array, _ in operands))
         self._arrays.update(zip(node.outputs, made, strict=True))
@@ -180,10 +181,9 @@ class _Array:
         """With its first two axes seen as one."""
         return replace(self, shape=(math.prod(self.shape[:2]), *self.shape[2:]))
 
-    def reshape(self, *shape: "int | Shape") -> "_Array":
-        """The same seen in another shape."""
-        (first, *_) = shape
-        extents = list(first if isinstance(first, tuple) else shape)
+    def reshape(self, *shape: Any) -> "_Array":
+        """The same seen in another shape, which is a tuple or its extents."""
+        extents = list(shape[0] if isinstance(shape[0], tuple) else shape)
         if -1 in extents:
             known = -math.prod(extents)
             extents[extents.index(-1)] = math.prod(self.shape) // known

@@ -100,6 +100,7 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.evaluation import evaluate, part_starts
     from zkinfer.keys import ProvingKey
     from zkinfer.progress import progress_bar
+    from zkinfer.proof import Proof
 
     key = ProvingKey.load(arguments.key)
     data, labels = (DataOpening.load(path) for path in (arguments.data, arguments.labels))
@@ -112,8 +113,13 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
             context=os.fsencode(arguments.context),
             progress=progress,
         )
-    size = sum(file.stat().st_size for file in files)
-    return [f"parts  {arguments.folder} ({len(files)} proofs, {size} bytes)"]
+    proofs = [Proof.load(file) for file in files]
+    right = sum(int(proof.public_values[-1]) for proof in proofs)
+    size = sum(len(proof.to_bytes()) for proof in proofs)
+    return [
+        f"parts  {arguments.folder} ({len(files)} proofs, {size} bytes)",
+        f"right  {right} of {len(data)}",
+    ]
 
 
 def verify_parts(

@@ -15,7 +15,7 @@ from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import StrPath, made_folder
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.progress import Report
-from zkinfer.proof import Proof
+from zkinfer.proof import Proof, RecordNames
 from zkinfer.verdict import Verified, verify
 
 SUFFIX = ".zkp"
@@ -67,13 +67,19 @@ def evaluate(
         for number, (start, file) in enumerate(zip(starts, files, strict=True), start=1):
             if progress is not None:
                 progress(f"part {number} of {len(files)}")
+            names = RecordNames(
+                data.commitment.digest_bytes,
+                tuple(range(start, min(start + starts.step, len(data)))),
+                b"",
+                labels.commitment.digest_bytes,
+            )
             if file.exists():
-                _check_part(Proof.load(file), proving_key, data, labels, start, context, file)
+                _check_part(Proof.load(file), proving_key.verifying_key, names, context, file)
                 continue
             prove(
                 proving_key,
                 data=data,
-                record=start,
+                record=names.numbers,
                 labels=labels,
                 context=context,
                 allow_saturation=True,
@@ -158,18 +164,12 @@ def _check_others(folder: Path, files: list[Path]) -> None:
 
 def _check_part(
     proof: Proof,
-    proving_key: ProvingKey,
-    data: DataOpening,
-    labels: DataOpening,
-    start: int,
+    key: VerifyingKey,
+    names: RecordNames,
     context: bytes,
     file: Path,
 ) -> None:
     """Raises UsageError unless a part that is there is, by what it says, the one to make."""
-    names, stop = proof.records, min(start + proving_key.graph.batch, len(data))
-    same = names is not None and names.numbers == tuple(range(start, stop))
-    same = same and names is not None and names.digest == data.commitment.digest_bytes
-    same = same and names is not None and names.labels == labels.commitment.digest_bytes
-    same = same and proof.key_digest == proving_key.verifying_key.key_digest
-    if not same or proof.context != context:
+    said = proof.key_digest, proof.records, proof.context
+    if said != (key.key_digest, names, context):
         raise UsageError(f"{file} is no part of this evaluation; name another folder")

@@ -113,8 +113,7 @@ class FixedGraph:
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         if self.output_mode == "accuracy":
             fits = self.input_mode == "committed" and len(self.outputs) == 1
-            fits = fits and not tensors[self.outputs[0]].shape
-            _check(fits, "the accuracy of several labels, or of inputs that are not committed")
+            _check(fits, "the accuracy of several outputs, or of inputs that are not committed")
         for name, classes in self.classes.items():
             _check(name in self.outputs, f"classes of {name}, which is no output")
             _check_classes(name, classes, tensors[name])

@@ -202,6 +202,8 @@ def _compared(
 ) -> None:
     """States of how many inputs that count the label is the one that their records say."""
     shape, last = value.shape, plan.graph.tensors[name].high
+    if shape != ((plan.batch,) if plan.batch > 1 else ()):
+        raise UnsupportedModelError("accuracy is that of one label an input")
     known, counted = (inputs and inputs[n] for n in (true_labels(name), counting(name)))
     certain = Interval(0, last)
     true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
