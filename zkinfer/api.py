@@ -132,6 +132,7 @@ def compile(
     native = verifying_key.native_circuit
     report("writing the report")
     listed = {
+        "inputs in a proof": batch,
         "constraint rows": native.constraints,
         "committed rows": native.rows,
         "entries of a committed row": native.columns,

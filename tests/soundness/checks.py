@@ -11,8 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGE = (
-    *("container", "fixed", "keys", "certificate", "proof", "api", "backends/transparent"),
-    *("committed_input", "data", "description"),
+    *("container", "fixed", "keys", "certificate", "proof", "verdict", "backends/transparent"),
+    *("committed_input", "data", "description", "evaluation"),
 )
 RUST = (
     *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "parse", "proof")),
@@ -25,15 +25,16 @@ NOT_CHECKS = {
     ("container", "write"): "of a writer",
     ("fixed", "_quantize"): "of a prover's input",
     ("fixed", "quantize_input"): "of a prover's input",
-    ("api", "compile"): "of a model's owner",
-    ("api", "_described"): "of a model's owner",
-    ("committed_input", "record_inputs"): "of a prover",
+    ("committed_input", "read_records"): "of a prover",
+    ("committed_input", "_inside"): "of a prover",
+    ("committed_input", "_labels"): "of a prover",
+    ("evaluation", "evaluate"): "of a prover",
+    ("evaluation", "part_starts"): "of a prover",
+    ("evaluation", "parts_in"): "of who names a folder",
+    ("evaluation", "_check_others"): "of a prover",
+    ("evaluation", "_check_part"): "of a prover",
     ("data", "check_number"): "of a prover",
     ("description", "integers"): "of a data owner",
-    ("api", "prove"): "of a prover",
-    ("api", "save"): "of a model's owner",
-    ("api", "check_folder"): "of a model's owner",
-    ("api", "_check_mode"): "of a model's owner",
     ("proof", "check_output"): "of a prover",
     ("backends/transparent", "commit"): "of a model's owner",
     ("backends/transparent", "prove"): "of a prover",

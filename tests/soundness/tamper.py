@@ -24,6 +24,7 @@ from networks import Net, cases
 
 import zkinfer
 from tests.reference import hand_circuit
+from tests.soundness import tamper_accuracy
 from tests.soundness.edits import (
     changed,
     damaged,
@@ -41,6 +42,7 @@ from tests.soundness.fields import (
     public_fields,
     record_fields,
 )
+from tests.soundness.labelled import labelled
 from zkinfer import container, reference
 from zkinfer.backends import transparent
 from zkinfer.certificate import Seeds
@@ -110,6 +112,7 @@ class Subject:
         self.record_key = self.record_proving_key.verifying_key
         self.data = committed(graph, records)
         self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
+        self.labelled = labelled(CONTEXT)
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -213,6 +216,10 @@ def _record(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
         parts["records"] = parts["records"][:-32] + subject.data.commitment.record_rows(2)
     elif edit == "two rows":
         parts["records"] += parts["records"][-32:]
+    elif edit in ("twice", "none") and subject.record_proof.records is not None:
+        named = subject.record_proof.records
+        twice = replace(named, numbers=named.numbers * 2)
+        parts["records"] = (twice if edit == "twice" else replace(named, rows=b"")).to_bytes()
     else:
         parts["records"] = changed(parts["records"], fields, field, edit)
     data = subject.data.commitment.to_bytes() if edit == mutation else None
@@ -405,6 +412,9 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What the caller gives to the verifiers, with an honest proof."""
     if field == "data":
         return _call_with_data(subject, mutation)
+    if field == "labels":
+        other = subject.record_key, subject.record_proof
+        return tamper_accuracy.given(subject.labelled, other, mutation)
     key = subject.other_key if field == "key" else subject.key
     proof = subject.proof.to_bytes() if field == "proof" else subject.proof
     context: object = CONTEXT
@@ -645,6 +655,9 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "proof file": _proof_file,
     "proof": _proof,
     "record": _record,
+    "accuracy": lambda subject, *row: tamper_accuracy.part(subject.labelled, *row),
+    "accuracy key": lambda subject, *row: tamper_accuracy.key(subject.labelled, *row),
+    "evaluation": lambda subject, _, edit: tamper_accuracy.parts(subject.labelled, edit),
     "data commitment file": _data_file,
     "data commitment": _data,
     "data opening": _opening,

@@ -11,10 +11,25 @@ from typing import Any
 import numpy as np
 import pytest
 from artifacts import committed
-from networks import Net
 from signs import few_signs
 
 import zkinfer
+from tests.soundness.labelled import (
+    BATCH,
+    CLASSES,
+    GRAPH,
+    INPUTS,
+    MADE,
+    OUTPUT,
+    RECORDS,
+    STARTS,
+    TRUE,
+    WEIGHTS,
+    Labelled,
+    labelled,
+    network,
+    right,
+)
 from tests.soundness.test_lies import added
 from zkinfer import reference
 from zkinfer.backends import transparent
@@ -22,29 +37,10 @@ from zkinfer.circuit.check import check
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Records, read_records
 from zkinfer.data import DataCommitment, DataOpening
-from zkinfer.fixed import FixedGraph, evaluate
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.lower import lower, solve, true_labels
 
-BATCH, RECORDS, CLASSES = 4, 10, 3
 FORGED = "the closing equations do not hold"
-OUTPUT = "label_out"
-
-
-def network(batch: int = BATCH) -> FixedGraph:
-    net = Net()
-    scores = net.node("matmul", net.input(1, 6), net.weight(6, CLASSES))
-    graph = net.graph(net.node("label", scores, kept=0), inputs="committed", output="label")
-    return replace(graph, output_mode="accuracy", batch=batch)
-
-
-GRAPH = network()
-RNG = np.random.default_rng(5)
-WEIGHTS = {"w0": RNG.integers(-8, 8, (6, CLASSES), dtype=np.int64)}
-INPUTS = [{"x0": RNG.integers(-8, 8, (1, 6), dtype=np.int64)} for _ in range(RECORDS)]
-MADE = np.array([int(evaluate(GRAPH, WEIGHTS, each)[OUTPUT]) for each in INPUTS])
-TRUE = np.where(np.arange(RECORDS) % 3 == 1, (MADE + 1) % CLASSES, MADE)
-STARTS = range(0, RECORDS, BATCH)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,23 +50,28 @@ def signs() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def key() -> ProvingKey:
-    return make_keys(GRAPH, WEIGHTS)
+def known() -> Labelled:
+    return labelled()
 
 
 @pytest.fixture(scope="module")
-def data() -> DataOpening:
-    return committed(GRAPH, INPUTS)
+def key(known: Labelled) -> ProvingKey:
+    return known.key
 
 
 @pytest.fixture(scope="module")
-def labels() -> DataOpening:
-    return zkinfer.commit(TRUE)[1]
+def data(known: Labelled) -> DataOpening:
+    return known.data
 
 
 @pytest.fixture(scope="module")
-def parts(key: ProvingKey, data: DataOpening, labels: DataOpening) -> list[zkinfer.Proof]:
-    return [zkinfer.prove(key, data=data, record=start, labels=labels) for start in STARTS]
+def labels(known: Labelled) -> DataOpening:
+    return known.labels
+
+
+@pytest.fixture(scope="module")
+def parts(known: Labelled) -> list[zkinfer.Proof]:
+    return list(known.parts)
 
 
 def verified(
@@ -130,11 +131,6 @@ def forged(
     body = transparent.prove(prover, b"", witness.segments, data=told.names.stated, committed=given)
     shown = tuple(witness.segments[Segment.PUBLIC])
     return zkinfer.Proof(digest, b"", shown, body, told.names)
-
-
-def right(numbers: Sequence[int]) -> int:
-    chosen = list(numbers)
-    return int((MADE[chosen] == TRUE[chosen]).sum())
 
 
 def test_parts_say_how_many_of_their_records_are_right(

@@ -204,8 +204,8 @@ def test_every_part_of_the_statement_has_rows() -> None:
 
 
 def test_every_field_of_a_record_and_of_data_has_rows(subject: Subject) -> None:
-    data = sections(container.PROOF, subject.record_proof.to_bytes())["record"]
-    assert {field.name for field in record_fields(data)} | {"record"} <= fields_of("record")
+    data = sections(container.PROOF, subject.record_proof.to_bytes())["records"]
+    assert {field.name for field in record_fields(data)} | {"records"} <= fields_of("record")
     described = json.loads(subject.data.commitment.description.to_json())
     members = {f"tensors/0/{name}" for name in described["tensors"][0]}
     assert set(described) | members | {"columns", "json"} <= fields_of("data commitment")

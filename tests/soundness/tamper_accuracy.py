@@ -1,0 +1,122 @@
+"""The rows of tamper.csv about accuracy: what is changed in a part, in what is given with it, and
+in the parts of an evaluation.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+import zkinfer
+from tests.soundness.edits import graph_edited, joined
+from tests.soundness.labelled import TRUE, Labelled
+from zkinfer import container, reference
+from zkinfer.data import DataCommitment
+from zkinfer.keys import VerifyingKey
+
+CONTEXT = b"context"
+Runs = tuple[Callable[[], object], Callable[[], object] | None]
+
+NUMBERS = {
+    "apart": (0, 1, 3),
+    "five": (0, 1, 2, 3, 4),
+    "one fewer": (0, 1, 2),
+    "the next ones": (1, 2, 3, 4),
+    "beyond": (7, 8, 9, 10),
+}
+
+
+def part(known: Labelled, field: str, mutation: str) -> Runs:
+    """A part with something else in it."""
+    proof, (data, labels) = known.parts[0], known.public
+    assert proof.records is not None
+    counted, right = proof.public_values
+    flipped = bytes([proof.records.digest[0] ^ 1]) + proof.records.digest[1:]
+    if field == "numbers":
+        names = replace(proof.records, numbers=NUMBERS[mutation])
+    else:
+        names = {
+            "data": replace(proof.records, digest=flipped),
+            "labels": replace(proof.records, labels=flipped),
+            "no labels": replace(proof.records, labels=b"", rows=data.rows_of(range(4))),
+        }.get(field, proof.records)
+    values = {
+        "counted": (counted ^ np.array([0, 0, 0, 1]), right),
+        "right": (counted, right + 1),
+    }.get(field, proof.public_values)
+    changed = replace(proof, records=names, public_values=values)
+    return _verdicts(known.key.verifying_key, changed, data, labels)
+
+
+def key(known: Labelled, field: str, mutation: str) -> Runs:
+    """The key with another graph."""
+    names = (section.name for section in container.VERIFYING_KEY.sections)
+    data = known.key.verifying_key.to_bytes()
+    parts = dict(zip(names, container.read(container.VERIFYING_KEY, data), strict=True))
+    parts["graph"] = graph_edited(parts["graph"], field, mutation)
+    made = joined(container.VERIFYING_KEY, parts)
+    return lambda: VerifyingKey.from_bytes(made), lambda: reference.read_key(made)
+
+
+def given(known: Labelled, record: tuple[VerifyingKey, zkinfer.Proof], mutation: str) -> Runs:
+    """Other data or labels beside an honest part. Relabelled: that says it is about these.
+
+    record: a key that is not about labels, and a proof for it.
+    """
+    data, labels = known.public
+    verifying_key, proof = known.key.verifying_key, known.parts[0]
+    edit = mutation.removesuffix(", relabelled")
+    told: tuple[DataCommitment | None, DataCommitment | None] = {
+        "no labels": (data, None),
+        "labels alone": (None, labels),
+        "two numbers each": (data, zkinfer.commit(np.stack([TRUE, TRUE], axis=1))[0]),
+        "one fewer": (data, zkinfer.commit(TRUE[:-1])[0]),
+        "for another key": (data, labels),
+    }[edit]
+    if edit == "for another key":
+        verifying_key, proof = record
+    if edit != mutation and proof.records is not None and told[1] is not None:
+        names = replace(proof.records, labels=told[1].digest_bytes)
+        proof = replace(proof, records=names)
+    package, ours = _verdicts(verifying_key, proof, *told)
+    return package, None if told[0] is None else ours
+
+
+def parts(known: Labelled, mutation: str) -> Runs:
+    """Other parts of an evaluation."""
+    first, second, last = known.parts
+    chosen = {
+        "the first left out": (second, last),
+        "one left out": (first, last),
+        "the last left out": (first, second),
+        "one twice": (first, second, second, last),
+    }[mutation]
+    data, labels = known.public
+
+    def package() -> None:
+        zkinfer.verify_evaluation(
+            known.key.verifying_key, chosen, data=data, labels=labels, context=CONTEXT
+        )
+
+    return package, None
+
+
+def _verdicts(
+    verifying_key: VerifyingKey,
+    proof: zkinfer.Proof,
+    data: DataCommitment | None,
+    labels: DataCommitment | None,
+) -> Runs:
+    def package() -> None:
+        read = zkinfer.Proof.from_bytes(proof.to_bytes())
+        zkinfer.verify(verifying_key, read, context=CONTEXT, data=data, labels=labels)
+
+    def ours() -> None:
+        known: list[Any] = [
+            each and reference.read_data(each.to_bytes()) for each in (data, labels)
+        ]
+        read = reference.read_proof(proof.to_bytes())
+        reference.verify(reference.read_key(verifying_key.to_bytes()), read, CONTEXT, *known)
+
+    return package, ours
