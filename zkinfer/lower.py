@@ -204,7 +204,9 @@ def _compared(
     shape, last = value.shape, plan.graph.tensors[name].high
     if shape != ((plan.batch,) if plan.batch > 1 else ()):
         raise UnsupportedModelError("accuracy is that of one label an input")
-    known, counted = (inputs and inputs[n] for n in (true_labels(name), counting(name)))
+    known, counted = (
+        None if inputs is None else inputs[given] for given in (true_labels(name), counting(name))
+    )
     certain = Interval(0, last)
     true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
     in_range(b, f"{true_labels(name)}/range", true, *certain)
