@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from artifacts import committed
-from networks import Net
 
 import zkinfer
+from tests.artifacts import committed
+from tests.networks import Net
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.fixed import FixedGraph, evaluate
 from zkinfer.keys import ProvingKey, make_keys

@@ -17,6 +17,7 @@ import numpy as np
 import zkinfer
 from tests import artifacts, networks
 from tests.listening import Noting
+from tests.soundness.labelled import labelled
 from zkinfer import reference
 from zkinfer.data import DataOpening
 from zkinfer.keys import ProvingKey, make_keys
@@ -29,7 +30,7 @@ SEED = 1
 
 
 def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
-    """Names, keys and proofs of all but the record of committed data."""
+    """Names, keys and proofs of all but those about committed data."""
     cases = networks.cases()
     for op in sorted(OPS):
         yield (op, *_proved(cases[op], b""))
@@ -37,6 +38,10 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
     yield ("public_input", *_proved(perceptron, b"claim 17"))
     shown = replace(perceptron.graph, weights_mode="public")
     yield ("public_weights", *_proved(networks.Case("public weights", shown), bytes(range(256))))
+    batch = replace(perceptron.graph, batch=3)
+    inputs = [perceptron.random(SEED + number)[1]["x0"] for number in range(3)]
+    key = make_keys(batch, perceptron.random(SEED)[0])
+    yield "batch", key, artifacts.prove(key, {"x0": np.stack(inputs)}, b"three")
     yield ("convolutional_network", *_proved(cases["convolutional network"], "é".encode()))
     for model, output in (("breast_cancer", "public"), ("digits_mlp", "label")):
         with np.load(MODELS / f"{model}_calibration.npz", allow_pickle=False) as file:
@@ -46,12 +51,14 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
         yield model, key, zkinfer.prove(key, samples[:1], context=model.encode())
 
 
-def record() -> tuple[ProvingKey, zkinfer.Proof, DataOpening]:
-    """A key, a proof and the data that it is about."""
+def about_data() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof, tuple[DataOpening, ...]]]:
+    """Names, keys, proofs and the data that they are about, with labels where there are some."""
     case = networks.cases()["perceptron"]
     key = make_keys(replace(case.graph, input_mode="committed"), case.random(SEED)[0])
     data = artifacts.committed(key.graph, [case.random(seed)[1] for seed in range(3)])
-    return key, artifacts.prove_record(key, data, 2, b"record 2"), data
+    yield "committed_input", key, artifacts.prove_record(key, data, 2, b"record 2"), (data,)
+    known = labelled(b"the last part")
+    yield "accuracy", known.key, known.parts[-1], (known.data, known.labels)
 
 
 def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Proof]:
@@ -60,10 +67,10 @@ def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Pr
     return key, artifacts.prove(key, inputs, context)
 
 
-def vector(key: bytes, proof: bytes, data: bytes = b"") -> dict[str, Any]:
+def vector(key: bytes, proof: bytes, data: bytes = b"", labels: bytes = b"") -> dict[str, Any]:
     """Key and proof, and what a verifier finds on the way, as the reference verifier does.
 
-    data: the data commitment, of a proof about a record.
+    data: the data commitment, of a proof about records. labels: that to labels, of one of accuracy.
     """
     runs: list[Noting] = []
 
@@ -73,13 +80,14 @@ def vector(key: bytes, proof: bytes, data: bytes = b"") -> dict[str, Any]:
 
     with mock.patch.object(import_module("zkinfer.reference.verify"), "Argument", noted):
         read_key, read_proof = reference.read_key(key), reference.read_proof(proof)
-        known = reference.read_data(data) if data else None
-        statement = reference.verify(read_key, read_proof, read_proof.context, known)
+        known = [reference.read_data(each) if each else None for each in (data, labels)]
+        statement = reference.verify(read_key, read_proof, read_proof.context, *known)
     statement["context"] = read_proof.context.hex()
     statement["key_digest"] = read_key.digest.hex()
     made = {"key": key.hex(), "proof": proof.hex(), "statement": statement}
-    if data:
-        made["data"] = data.hex()
+    for name, given in (("data", data), ("labels", labels)):
+        if given:
+            made[name] = given.hex()
     *certificate, argument = map(_argument, runs)
     made["argument"] = argument
     if certificate:
@@ -115,9 +123,9 @@ def main() -> None:
         name: vector(key.verifying_key.to_bytes(), proof.to_bytes())
         for name, key, proof in vectors()
     }
-    key, proof, data = record()
-    public = data.commitment.to_bytes()
-    made["committed_input"] = vector(key.verifying_key.to_bytes(), proof.to_bytes(), public)
+    for name, key, proof, data in about_data():
+        public = [each.commitment.to_bytes() for each in data]
+        made[name] = vector(key.verifying_key.to_bytes(), proof.to_bytes(), *public)
     for path in FOLDER.glob("*.json"):
         path.unlink()
     for name, members in made.items():

@@ -28,7 +28,8 @@ def load(name: str) -> dict[str, Any]:
 def test_the_reference_verifier_finds_what_a_vector_says(name: str) -> None:
     """The statement, every challenge in order, and the values of step 6."""
     expected = load(name)
-    found = vector(*(bytes.fromhex(expected.get(name, "")) for name in ("key", "proof", "data")))
+    files = ("key", "proof", "data", "labels")
+    found = vector(*(bytes.fromhex(expected.get(name, "")) for name in files))
     assert json.loads(json.dumps(found)) == expected
 
 
@@ -38,10 +39,13 @@ def test_the_package_accepts_a_vector(name: str) -> None:
     statement = expected["statement"]
     key = VerifyingKey.from_bytes(bytes.fromhex(expected["key"]))
     proof = zkinfer.Proof.from_bytes(bytes.fromhex(expected["proof"]))
-    data = None
-    if "data" in expected:
-        data = zkinfer.DataCommitment.from_bytes(bytes.fromhex(expected["data"]))
-    verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]), data=data)
+    given = {
+        name: zkinfer.DataCommitment.from_bytes(bytes.fromhex(expected[name]))
+        for name in ("data", "labels")
+        if name in expected
+    }
+    verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]), **given)
+    assert verified.right == statement.get("right")
     if verified.records is not None:
         assert statement["records"] == list(verified.records.numbers)
         assert statement["data_digest"] == verified.records.data_digest
@@ -55,8 +59,9 @@ def test_the_package_accepts_a_vector(name: str) -> None:
 
 
 def test_the_vectors_are_those_of_the_generator() -> None:
-    assert {name for name, _, _ in vectors()} | {"committed_input"} == set(NAMES)
+    assert {name for name, _, _ in vectors()} | {"committed_input", "accuracy"} == set(NAMES)
     assert "data" in load("committed_input")
+    assert "labels" in load("accuracy")
     assert set(OPS) < set(NAMES)
     assert sum((FOLDER / f"{name}.json").stat().st_size for name in NAMES) < 80_000 * len(NAMES)
 
