@@ -2,8 +2,8 @@
 
 python bench/mutate.py --count 20000 [--seed 1]
 
-Takes keys and proofs of small networks, some with the data commitment that a proof's record is of,
-changes one of the files at a time (flipped bits, cut and repeated bytes, swapped, doubled and
+Takes keys and proofs of small networks, some with the commitments to data and labels that a proof is
+about, changes one of the files at a time (flipped bits, cut and repeated bytes, swapped, doubled and
 emptied sections, edited public values, records, graphs and descriptions, pieces of another file),
 renews the checksum of every second one, and asks both verifiers. The
 package also checks that the circuits follow from the graph, and public weights against their
@@ -28,10 +28,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import networks  # noqa: E402
+import numpy as np  # noqa: E402
 from artifacts import committed, prove, prove_record, reseal, sections  # noqa: E402
 from signs import few_signs  # noqa: E402
 
 import zkinfer  # noqa: E402
+from tests.soundness.labelled import labelled  # noqa: E402
 from zkinfer import container, reference  # noqa: E402
 from zkinfer.keys import make_keys  # noqa: E402
 
@@ -42,6 +44,7 @@ KINDS = {
     "key": container.VERIFYING_KEY,
     "proof": container.PROOF,
     "data": container.DATA_COMMITMENT,
+    "labels": container.DATA_COMMITMENT,
 }
 """What the files of a pair are."""
 COMMITTED = {"public weights", "weight commitments"}
@@ -50,11 +53,14 @@ COMMITTED = {"public weights", "weight commitments"}
 
 @dataclass(frozen=True)
 class Pair:
-    """The bytes of a key, of a proof for it, and of the data commitment if it is about a record."""
+    """The bytes of a key, of a proof for it, and of the commitments to data and labels that it is
+    about, if it is.
+    """
 
     key: bytes
     proof: bytes
     data: bytes = b""
+    labels: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,9 @@ class Mutation:
 
 
 def pairs() -> list[Pair]:
-    """Two keys with a proof each for every network, and one key that shows its weights."""
+    """Two keys with a proof each for every network, one key that shows its weights, and others that
+    are about a batch, about data, and about labels.
+    """
     made = []
     for name in NAMES:
         case = networks.cases()[name]
@@ -81,6 +89,12 @@ def pairs() -> list[Pair]:
         data = committed(key.graph, [case.random(seed)[1] for seed in range(3)])
         files = (key.verifying_key, prove_record(key, data, 1), data.commitment)
         made.append(Pair(*(file.to_bytes() for file in files)))
+    inputs = {"x0": np.stack([case.random(seed)[1]["x0"] for seed in range(3)])}
+    made.append(_pair(replace(case.graph, batch=3), case.random(1)[0], inputs))
+    known = labelled()
+    for part in known.parts[1:]:
+        files = (known.key.verifying_key, part, *known.public)
+        made.append(Pair(*(file.to_bytes() for file in files)))
     return made
 
 
@@ -93,8 +107,9 @@ def mutate(originals: Sequence[Pair], rng: random.Random) -> tuple[Pair, Mutatio
     """A pair and a mutation of it; the two differ."""
     while True:
         original, donor = (rng.choice(originals) for _ in range(2))
-        if not donor.data:
-            donor = replace(donor, data=original.data)
+        for known in ("data", "labels"):
+            if not getattr(donor, known):
+                donor = replace(donor, **{known: getattr(original, known)})
         name = rng.choice([name for name in KINDS if getattr(original, name)])
         kind, own, other = KINDS[name], getattr(original, name), getattr(donor, name)
         how, change = rng.choice(CHANGES)
@@ -284,8 +299,11 @@ def package_verdict(pair: Pair) -> int:
     """0 valid, 1 invalid, also where data are needed or not, 2 unreadable."""
     try:
         key, proof = zkinfer.VerifyingKey.from_bytes(pair.key), zkinfer.Proof.from_bytes(pair.proof)
-        data = zkinfer.DataCommitment.from_bytes(pair.data) if pair.data else None
-        zkinfer.verify(key, proof, data=data)
+        data, labels = (
+            zkinfer.DataCommitment.from_bytes(known) if known else None
+            for known in (pair.data, pair.labels)
+        )
+        zkinfer.verify(key, proof, data=data, labels=labels)
     except (zkinfer.VerificationError, zkinfer.UsageError):
         return 1
     except zkinfer.FormatError:
@@ -297,10 +315,12 @@ def reference_verdict(pair: Pair) -> int:
     """The same of the reference verifier."""
     try:
         key, proof = reference.read_key(pair.key), reference.read_proof(pair.proof)
-        data = reference.read_data(pair.data) if pair.data else None
+        data, labels = (
+            reference.read_data(known) if known else None for known in (pair.data, pair.labels)
+        )
         if data is None and key.graph.modes["input_mode"] == "committed":
             return 1
-        reference.verify(key, proof, b"", data)
+        reference.verify(key, proof, b"", data, labels)
     except reference.VerificationError:
         return 1
     except reference.FormatError:
@@ -318,7 +338,7 @@ def changes_statement(original: Pair, pair: Pair, originals: Sequence[Pair]) -> 
         key = list(sections(container.VERIFYING_KEY, pair.key).values())
         proof = sections(container.PROOF, pair.proof)
         del proof["body"]
-        return (*key[:-1], *proof.values(), pair.data)
+        return (*key[:-1], *proof.values(), pair.data, pair.labels)
 
     return statement(pair) not in {statement(original), *map(statement, originals)}
 

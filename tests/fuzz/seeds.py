@@ -26,6 +26,7 @@ from tests.properties.draw_classical import CLASSICAL
 from tests.properties.draw_models import single
 from tests.properties.draw_quantized import LAST, network
 from tests.properties.draw_rewriting import REWRITING
+from tests.soundness import labelled
 from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.ops import OPS
@@ -47,6 +48,13 @@ WHOLE = ("label", "matmul", "public_weights")
 """Vectors whose keys are seeds with everything in them."""
 
 
+_PROOFS = (
+    VECTOR.stem,
+    *("label", "neg", "convolutional_network", "committed_input", "batch", "accuracy"),
+)
+"""Vectors whose proofs are seeds."""
+
+
 def keys() -> Iterator[tuple[str, bytes]]:
     """Names and verifying keys."""
     for name, case in cases().items():
@@ -56,6 +64,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
     yield "perceptron_with_public_weights", _bare(shown.to_json())
     recorded = replace(cases()["perceptron"].graph, input_mode="committed")
     yield "perceptron_with_committed_input", _bare(recorded.to_json())
+    yield "perceptron_in_a_batch", _bare(replace(recorded, batch=5).to_json())
+    yield "accuracy", _bare(labelled.GRAPH.to_json())
     for name in WHOLE:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield f"whole_{name}", bytes.fromhex(vector["key"])
@@ -68,7 +78,7 @@ def _bare(graph: bytes) -> bytes:
 
 def proofs() -> Iterator[tuple[str, bytes]]:
     """The honest proof, proofs of others, and one without a body."""
-    for name in (VECTOR.stem, "label", "neg", "convolutional_network", "committed_input"):
+    for name in _PROOFS:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield name, bytes.fromhex(vector["proof"])
     digest, context, values, *_ = container.read(

@@ -103,7 +103,8 @@ def _check(
     if recorded:
         _check_names(key, proof)
     counts = key.graph.counts
-    demand(counts == (labels is not None) and (data or not counts), "labels are missing, or given")
+    fits = counts == (labels is not None) and (data is not None or not counts)
+    demand(fits, "labels are missing, or given")
     opened = proof.rows if data is None else record_rows(key, proof, data, labels)
     segments = key.circuit.bound(COMMITTED)
     committed = [opened if s.name == "record" else key.rows for s in segments]
