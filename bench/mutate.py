@@ -5,7 +5,8 @@ python bench/mutate.py --count 20000 [--seed 1]
 Takes keys and proofs of small networks, some with the commitments to data and to labels that a
 proof is about, changes one of the files at a time (flipped bits, cut and repeated bytes, swapped,
 doubled and emptied sections, edited public values, records, graphs and descriptions, pieces of
-another file), renews the checksum of every second one, and asks both verifiers. The package also checks that the circuits follow from the graph, and public weights against their
+another file), renews the checksum of every second one, and asks both verifiers. The package also
+checks that the circuits follow from the graph, and public weights against their
 commitments, which the reference does not: where the package alone refuses a change to one of these
 that is counted, but is no disagreement. Certificates have few signs. Prints a summary. Exit code 1
 if the verdicts disagree, if anything but a typed error is raised, or if a changed statement is
