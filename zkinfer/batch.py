@@ -7,13 +7,13 @@ weights are thereby one product, and what is stated of one sample is stated of a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, NoReturn
 
 from zkinfer.errors import FormatError, UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
-from zkinfer.graph import unused
 from zkinfer.ops import OPS, lift
 from zkinfer.ops.tensor import Attrs, ShapeError
 
@@ -34,8 +34,7 @@ def batched(graph: FixedGraph) -> FixedGraph:
     tracer = _Tracer(graph)
     for node in graph.nodes:
         tracer.lift(node)
-    for name in graph.outputs:
-        tracer.publish(name)
+    tracer.publish(graph.outputs)
     try:
         return replace(
             graph,
@@ -57,6 +56,7 @@ class _Tracer:
         self._arrays: dict[str, _Array] = {}
         self._views: dict[tuple[str, Shape], str] = {}
         self._taken = {*graph.tensors, *(node.name for node in graph.nodes)}
+        self._numbers = count()
         for name, tensor in graph.declared.items():
             sampled = name in graph.inputs
             shape = (graph.batch, *tensor.shape) if sampled else tensor.shape
@@ -74,22 +74,25 @@ class _Tracer:
             made = self._forward(node.attrs, *(array for array, _ in operands))
         self._arrays.update(zip(node.outputs, made, strict=True))
 
-    def publish(self, name: str) -> None:
-        """An output in the shape that it has."""
-        array = self._arrays[name]
-        if not array.sampled:
-            raise UnsupportedModelError(
-                f"output {name} does not depend on the input, so that there is no batch of it"
-            )
-        if array.name == name and array.shape == self.types[name].shape:
-            return
-        if name in self.types:
-            inner = self._unused(f"{name}/batch")
-            self.types[inner] = self.types.pop(name)
-            self.nodes = [_renamed(node, name, inner) for node in self.nodes]
-            array = replace(array, name=inner if array.name == name else array.name)
-        view = self._unused(f"{name}/view")
-        self._write(view, "reshape", {"shape": array.shape}, (array.name,), (name,))
+    def publish(self, outputs: Sequence[str]) -> None:
+        """Outputs in the shapes that they have; what had their names in others gets new ones."""
+        inner: dict[str, str] = {}
+        for name in outputs:
+            array = self._arrays[name]
+            if not array.sampled:
+                raise UnsupportedModelError(
+                    f"output {name} does not depend on the input, so that there is no batch of it"
+                )
+            if name in self.types and (array.name, array.shape) != (name, self.types[name].shape):
+                inner[name] = self._unused(name)
+                self.types[inner[name]] = self.types[name]
+        self.nodes = [_renamed(node, inner) for node in self.nodes]
+        for name in outputs:
+            array = self._arrays[name]
+            if (array.name, name in inner) != (name, False):
+                source = inner.get(array.name, array.name)
+                attrs = {"shape": array.shape}
+                self._write(self._unused(name), "reshape", attrs, (source,), (name,))
 
     def settled(self, array: "_Array") -> str:
         """A tensor of the shape in which an array is seen."""
@@ -97,14 +100,14 @@ class _Tracer:
             return array.name
         key = array.name, array.shape
         if key not in self._views:
-            self._views[key] = self._unused(f"{array.name}/view")
+            self._views[key] = self._unused(array.name)
             made = (self._views[key],)
             self._write(made[0], "reshape", {"shape": array.shape}, (array.name,), made)
         return self._views[key]
 
     def sum(self, x: "_Array", y: "_Array") -> "_Array":
         """Of two arrays of one scale."""
-        path = self._unused(f"{self._node.name}/sum")
+        path = self._unused(self._node.name)
         (made,) = self._apply(path, "add", {"shift_a": 0, "shift_b": 0}, (x, y), (path,))
         return made
 
@@ -150,9 +153,9 @@ class _Tracer:
         self.types.update(zip(outputs, made, strict=True))
 
     def _unused(self, name: str) -> str:
-        """A name for a node and for what it makes."""
-        self._taken.add(found := unused(name, self._taken))
-        return found
+        """A name for a node and for what it makes, behind that of another."""
+        numbered = (f"{name}/batch{number}" for number in self._numbers)
+        return next(each for each in numbered if each not in self._taken)
 
 
 @dataclass(frozen=True)
@@ -217,10 +220,9 @@ def _grouped(arrays: Sequence[_Array]) -> Shape:
     return first if alike and free and rank > 2 and first[1] == 1 else ()
 
 
-def _renamed(node: FixedNode, old: str, new: str) -> FixedNode:
-    """The node with another name for a tensor."""
+def _renamed(node: FixedNode, names: Mapping[str, str]) -> FixedNode:
+    """The node with other names for some tensors."""
     inputs, outputs = (
-        tuple(new if name == old else name for name in names)
-        for names in (node.inputs, node.outputs)
+        tuple(names.get(name, name) for name in each) for each in (node.inputs, node.outputs)
     )
     return replace(node, inputs=inputs, outputs=outputs)

@@ -88,6 +88,12 @@ def pooled(**attrs: Any) -> bytes:
     return one("max_pool", 1, 1, HUGE, **point | attrs)
 
 
+def batch(data: bytes) -> bytes:
+    """The graph of as many inputs as a batch may have."""
+    return b'{"batch":16384,' + data[1:]
+
+
+POINT = {"kernel": [1], "strides": [1], "dilations": [1], "pads": [0, 0]}
 LIMIT = "up to here the circuit takes more than"
 PARTS = [tensor(f"x{i}", 32, 2) for i in range(128)]
 FLAT = [(f"r{i}", "reshape", [f"x{i}"], {"shape": [64]}) for i in range(128)]
@@ -160,6 +166,20 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
             weights=tuple(tensor(f"w{i}", 2) for i in range(4000)),
         ),
         "an output is named twice",
+    ),
+    "a batch of a sum that doubles": (batch(chain("add", 4, operands=2, **ADD)), LIMIT),
+    "a batch of many inputs": (
+        batch(graph([tensor(f"x{i}", 2) for i in range(MAX_TENSORS)], [], "x0")),
+        "does not follow",
+    ),
+    "a batch of many entries": (batch(one("neg", HUGE)), "has no circuit: no batch of this"),
+    "a batch of many views": (
+        batch(many("average_pool", 2, 1, 1, **POINT, multipliers=[[1]], scale=0)),
+        "no batch of this",
+    ),
+    "a batch of views of views": (
+        batch(chain("average_pool", 2, 1, 1, **POINT, multipliers=[[1]], scale=0)),
+        "no batch of this",
     ),
     "a shape of many axes": (one("reshape", 2, shape=[2**63 - 1] * 45_000), "does not reshape"),
     "nested lists": (b"[" * MIB + b"]" * MIB, "not JSON"),
