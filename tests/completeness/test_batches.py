@@ -49,6 +49,28 @@ def test_every_network_in_a_batch(name: str) -> None:
             np.testing.assert_array_equal(array[number], meant[output])
 
 
+@pytest.mark.parametrize("batch", [2, 3])
+@pytest.mark.parametrize("constant", [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2)])
+def test_products_of_what_depends_on_the_input_and_what_does_not(
+    constant: tuple[int, ...], batch: int
+) -> None:
+    """Extents are as large as the batch, so that axes that are mistaken for it would fit."""
+    net = Net()
+    operands = [(net.weight if k in constant else net.input)(2, 2) for k in range(3)]
+    graph = replace(net.graph(net.node("matmul", *operands)), batch=batch)
+    rng = np.random.default_rng(batch)
+    weights = {name: rng.integers(-8, 8, (2, 2), dtype=np.int64) for name in net.weights}
+    shape = (batch, 2, 2)
+    stacked = {name: rng.integers(-8, 8, shape, dtype=np.int64) for name in net.inputs}
+    witness = solve(graph, weights, stacked)
+    assert check(lower(graph), witness.segments) == []
+    for number in range(batch):
+        each = {name: array[number] for name, array in stacked.items()}
+        for name, array in evaluate(graph, weights, each).items():
+            if name in graph.outputs:
+                np.testing.assert_array_equal(witness.outputs[name][number], array)
+
+
 @pytest.mark.parametrize("name", sorted(REFUSED))
 def test_what_takes_inputs_one_by_one_is_refused(name: str) -> None:
     with pytest.raises(zkinfer.UnsupportedModelError, match=r"one by one only.*without --batch"):

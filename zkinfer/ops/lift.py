@@ -61,8 +61,8 @@ def contracted(
         kept = (() if row else y.shape[-2:-1]) + (() if column else y.shape[-1:])
         y = y.reshape(*y.shape[:-2], *kept)
     for bias in operands[2:]:
-        y, constant = _aligned([(y, True), bias])
-        y = y + constant
+        y, more = _aligned([(y, a_sampled or b_sampled), bias])
+        y = y + more
     return (y,)
 
 
