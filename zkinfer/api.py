@@ -235,7 +235,7 @@ def prove(
         committed={Segment.RECORD: records.opened} if records else {},
     )
     shown = tuple(witness.segments[Segment.PUBLIC])
-    return Proof(key.key_digest, context, shown, body, records and records.names)
+    return Proof(key.key_digest, context, shown, body, None if records is None else records.names)
 
 
 def _record_numbers(

@@ -129,8 +129,9 @@ def verify(
         },
         inputs=_numbers(graph, inputs) if inputs else None,
         inputs_fixed=inputs or None,
-        records=names
-        and VerifiedRecords(
+        records=None
+        if names is None
+        else VerifiedRecords(
             names.numbers,
             names.digest.hex(),
             names.labels.hex() or None,

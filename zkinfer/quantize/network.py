@@ -177,7 +177,9 @@ class Network:
             declared={name: self.tensors[name] for name in (*domains, *self.weights)},
             columns=columns,
             classes={name: self.task.graph.classes[name] for name in outputs if self._named(name)},
-            **modes,
+            input_mode=modes["input_mode"],
+            output_mode=modes["output_mode"],
+            weights_mode=modes["weights_mode"],
         )
         raw = {t for t, name in self.names.items() if name == self._derived.get((t, "/raw"))}
         return Built(graph, self.weights, self.names, frozenset(raw), frozenset(self.rounded))
