@@ -202,8 +202,6 @@ def prove(
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
     check_context(context)
-    report = progress or _silent
-    report("running the network")
     graph, key = proving_key.graph, proving_key.verifying_key
     records: Records | None = None
     if graph.input_mode == "committed":
@@ -223,7 +221,21 @@ def prove(
         raise UsageError(f"this key is about a {graph.input_mode} input; give that, and no record")
     else:
         inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
-    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan)
+    return prove_integers(proving_key, inputs, records, context, allow_saturation, progress)
+
+
+def prove_integers(
+    proving_key: ProvingKey,
+    inputs: Mapping[str, npt.NDArray[np.int64]],
+    records: Records | None,
+    context: bytes,
+    allow_saturation: bool,
+    progress: Report | None = None,
+) -> Proof:
+    """As `prove`, for integers in the key's ranges. records: those that the inputs are of."""
+    report = progress or _silent
+    report("running the network")
+    witness = solve(proving_key.graph, proving_key.weights, inputs, plan=proving_key.plan)
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")
@@ -235,7 +247,8 @@ def prove(
         committed={Segment.RECORD: records.opened} if records else {},
     )
     shown = tuple(witness.segments[Segment.PUBLIC])
-    return Proof(key.key_digest, context, shown, body, None if records is None else records.names)
+    digest, names = proving_key.verifying_key.key_digest, None if records is None else records.names
+    return Proof(digest, context, shown, body, names)
 
 
 def _record_numbers(

@@ -76,6 +76,22 @@ def read_records(
     return Records(names, inputs, both)
 
 
+def check_records(graph: FixedGraph, data: DataOpening, labels: DataOpening) -> None:
+    """Raises UsageError unless proofs of accuracy can be about all records of these data."""
+    check_scales(graph, data.commitment.description)
+    _check_labels(labels.commitment)
+    for name, array in zip(graph.inputs, data.arrays, strict=True):
+        encoding = graph.encoding(name)
+        array = array.reshape(len(data), *graph.tensors[name].shape)
+        leaving = ((array < encoding.low) | (array > encoding.high)).reshape(len(data), -1)
+        outside = np.flatnonzero(leaving.any(axis=1))
+        if outside.size:
+            raise UsageError(
+                f"{outside.size} of {len(data)} records leave the network's domain in {name}, the "
+                f"first of them record {outside[0]}; compile with a commitment that covers them"
+            )
+
+
 def counted(graph: FixedGraph, numbers: Sequence[int]) -> Integers:
     """For each input of a batch whether it is a record of its own, 1, or fills the batch, 0."""
     array: Integers = (np.arange(graph.batch) < len(numbers)).astype(np.int64)

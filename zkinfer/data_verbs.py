@@ -18,7 +18,8 @@ def add_commit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data",
         metavar="DATA",
-        help="records along the first axis: .npy, .npz, .json, .csv with names, or -",
+        help="records along the first axis: .npy, .npz, .json, .csv with names, .parquet, a folder "
+        "of images, or -",
     )
     parser.add_argument(
         "-o",
@@ -50,6 +51,9 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="for the parts; those that are there already are kept",
     )
     parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the parts to")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="prove on a Ray cluster; local: this machine's cores"
+    )
 
 
 def add_reveal(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +73,7 @@ def commit(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.committing import STAGES, commit
     from zkinfer.data import DataCommitment
     from zkinfer.files import SECRET_MODE, NewFile, check_free, check_parent, write_files
-    from zkinfer.inputs import read_data
+    from zkinfer.inputs import read_input
     from zkinfer.progress import progress_bar
 
     public, secret = f"{arguments.name}.commitment", f"{arguments.name}.opening"
@@ -77,7 +81,7 @@ def commit(arguments: argparse.Namespace) -> list[str]:
         check_parent(path)
         check_free(path, lambda _: arguments.force)
     like = arguments.like and DataCommitment.load(arguments.like)
-    data = read_data(arguments.data)
+    data = read_input(arguments.data)
     with progress_bar(STAGES) as progress:
         commitment, opening = commit(
             data, bits=arguments.bits, like=like, public=arguments.public, progress=progress
@@ -111,6 +115,7 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
             data=data,
             labels=labels,
             context=os.fsencode(arguments.context),
+            ray=arguments.ray,
             progress=progress,
         )
     proofs = [Proof.load(file) for file in files]

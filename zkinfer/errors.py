@@ -50,6 +50,11 @@ class InternalError(ZkinferError):
         super().__init__(f"this is a defect of zkinfer, please report it: {what}")
 
 
+def flat(error: BaseException) -> str:
+    """What another library says of an error, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _printable(text: str) -> str:
     """The text on one line, without what a terminal would act on."""
     return "".join(c if c.isprintable() else "?" for c in text)

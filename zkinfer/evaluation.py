@@ -5,18 +5,21 @@ key has in a batch, in the last one as many as are left. The parts of a verdict 
 just one of them, so that none is left out or counted twice; right are as many as in all parts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from zkinfer.api import prove
+from zkinfer.api import prove_integers
+from zkinfer.committed_input import check_records, read_records
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import StrPath, made_folder
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.progress import Report
-from zkinfer.proof import Proof, RecordNames
+from zkinfer.proof import Proof, RecordNames, check_context
 from zkinfer.verdict import Verified, verify
+from zkinfer.workers import ProveParts, cluster
 
 SUFFIX = ".zkp"
 """Of the files of parts."""
@@ -48,43 +51,54 @@ def evaluate(
     data: DataOpening,
     labels: DataOpening,
     context: bytes = b"",
+    ray: str | None = None,
     progress: Report | None = None,
 ) -> list[Path]:
     """Proves how often a network is right on a whole set, into a folder; returns the parts' files.
 
     data, labels: the openings of commitments to records and to their labels. Parts that are in the
     folder already are kept, so that what was broken off goes on from there. Values that saturate
-    are cut to their ranges, as the network in the key has it. Raises UsageError where the key is
-    not about accuracy, for records that cannot be proved about, and files of another evaluation.
+    are cut to their ranges, as the network in the key has it. ray: the address of a Ray cluster
+    whose machines prove the parts, as `ray.init` takes it; "local" for one of this machine's cores.
+    Raises UsageError where the key is not about accuracy, for records that cannot be proved about,
+    and files of another evaluation.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"evaluate needs a ProvingKey, got {type(proving_key).__name__}")
+    check_context(context)
     starts = part_starts(proving_key, data, labels)
+    graph, key = proving_key.graph, proving_key.verifying_key
+    check_records(graph, data, labels)
     digits = len(str(len(data) - 1))
+    parts = [range(start, min(start + starts.step, len(data))) for start in starts]
     files = [Path(folder) / f"{start:0{digits}}{SUFFIX}" for start in starts]
+    digests = data.commitment.digest_bytes, labels.commitment.digest_bytes
     with made_folder(folder):
         _check_others(Path(folder), files)
-        for number, (start, file) in enumerate(zip(starts, files, strict=True), start=1):
-            if progress is not None:
-                progress(f"part {number} of {len(files)}")
-            names = RecordNames(
-                data.commitment.digest_bytes,
-                tuple(range(start, min(start + starts.step, len(data)))),
-                b"",
-                labels.commitment.digest_bytes,
-            )
+        left = []
+        for number, (part, file) in enumerate(zip(parts, files, strict=True)):
             if file.exists():
-                _check_part(Proof.load(file), proving_key.verifying_key, names, context, file)
-                continue
-            prove(
-                proving_key,
-                data=data,
-                record=names.numbers,
-                labels=labels,
-                context=context,
-                allow_saturation=True,
-            ).save(file)
+                names = RecordNames(digests[0], tuple(part), b"", digests[1])
+                _check_part(Proof.load(file), key, names, context, file)
+            else:
+                left.append(number)
+        columns = key.native_circuit.columns
+        work = ((n, read_records(graph, data, labels, parts[n], columns)) for n in left)
+        with _here() if ray is None else cluster(ray) as prove:
+            for done, (number, proof) in enumerate(prove(proving_key, work, context), start=1):
+                proof.save(files[number])
+                if progress is not None:
+                    progress(f"{len(files) - len(left) + done} of {len(files)} parts are proved")
     return files
+
+
+@contextmanager
+def _here() -> Iterator[ProveParts]:
+    """What proves parts in this process, one after the other."""
+    yield lambda key, parts, context: (
+        (number, prove_integers(key, records.inputs, records, context, True))
+        for number, records in parts
+    )
 
 
 def part_starts(proving_key: ProvingKey, data: DataOpening, labels: DataOpening) -> range:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
-from zkinfer.errors import UnsupportedModelError, UsageError
+from zkinfer.errors import UnsupportedModelError, UsageError, flat
 
 Array = npt.NDArray[Any]
 
@@ -56,7 +56,7 @@ class FloatOracle:
             )
         except Exception as error:
             raise UnsupportedModelError(
-                f"onnxruntime cannot load the model: {_flat(error)}"
+                f"onnxruntime cannot load the model: {flat(error)}"
             ) from error
         self._types = {value.name: _array_type(value.type) for value in self._session.get_inputs()}
 
@@ -75,7 +75,7 @@ class FloatOracle:
         try:
             values = self._session.run(names, feeds)
         except Exception as error:
-            raise UsageError(f"onnxruntime cannot run the model: {_flat(error)}") from error
+            raise UsageError(f"onnxruntime cannot run the model: {flat(error)}") from error
         return dict(zip(names, values, strict=True))
 
 
@@ -83,8 +83,3 @@ def _array_type(name: str) -> np.dtype[Any]:
     """numpy's type for onnxruntime's, such as tensor(float)."""
     entry = name.removeprefix("tensor(").removesuffix(")")
     return np.dtype(_NUMPY_NAMES.get(entry, entry))
-
-
-def _flat(error: Exception) -> str:
-    """The error's text on one line."""
-    return " ".join(str(error).split())

@@ -1,11 +1,10 @@
-"""Reading arrays that people hand in: .npy, .npz and JSON files, or standard input.
+"""Reading arrays that people hand in: .npy, .npz and JSON files, tables, images, standard input.
 
-The format is told by the content. A .npy file or a bare JSON list is the array of a network's only
-input; a .npz file or a JSON object maps input names to arrays. Pickled objects are never loaded,
-and sizes are checked before memory is taken.
+The format is told by the content, but for a .csv file and a folder of images. A .npy file or a bare
+JSON list is the array of a network's only input; a .npz file or a JSON object maps input names to
+arrays. Pickled objects are never loaded, and sizes are checked before memory is taken.
 """
 
-import csv
 import io
 import json
 import math
@@ -13,15 +12,16 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.errors import FormatError, UsageError
+from zkinfer.errors import FormatError, UsageError, flat
 from zkinfer.files import read_file
+from zkinfer.images import read_images
+from zkinfer.tables import PARQUET_MAGIC, parse_csv, parse_parquet
 
 Array = npt.NDArray[Any]
 
@@ -35,34 +35,19 @@ _ZIP_MAGIC = b"PK\x03\x04"
 def read_input(source: str) -> object:
     """What a file, or standard input if the source is "-", holds; `by_name` makes arrays of it.
 
-    Returns an array, a dict of arrays by name, or the lists of a JSON file. Raises UsageError when
-    the file cannot be opened and FormatError when it is no array file.
+    Returns an array, a dict of arrays by name, the lists of a JSON file, a `Table`, or a folder's
+    images. Raises UsageError when the file cannot be opened and FormatError when it is no array
+    file.
     """
+    if Path(source).is_dir():
+        return read_images(Path(source), MAX_BYTES)
     where = "standard input" if source == "-" else source
+    if source.lower().endswith(".csv"):
+        return parse_csv(_read(source), where)
     try:
         return _parse(_read(source), where)
     except RecursionError as error:
         raise FormatError(f"{where} nests its lists too deeply") from error
-
-
-def read_data(source: str) -> object:
-    """What a file of records holds: as `read_input`, or the `Table` of a .csv file."""
-    if source.lower().endswith(".csv"):
-        return _parse_csv(_read(source), source)
-    return read_input(source)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Numbers [rows, columns], and what the columns are called."""
-
-    columns: tuple[str, ...]
-    numbers: npt.NDArray[np.float64]
-
-    def __array__(
-        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
-    ) -> npt.NDArray[Any]:
-        return np.array(self.numbers, dtype, copy=copy)
 
 
 def by_name(value: object, names: Sequence[str], where: str) -> dict[str, Array]:
@@ -101,11 +86,13 @@ def _read(source: str) -> bytes:
 
 
 def _parse(data: bytes, where: str) -> object:
-    """One array, or a dict of them, or JSON lists still to become arrays."""
+    """One array, a dict of them, a table, or JSON lists still to become arrays."""
     if data.startswith(_NPY_MAGIC):
         return _parse_npy(data, where)
     if data.startswith(_ZIP_MAGIC):
         return _parse_npz(data, where)
+    if data.startswith(PARQUET_MAGIC):
+        return parse_parquet(data, where)
     return _parse_json(data, where)
 
 
@@ -120,7 +107,7 @@ def _parse_npy(data: bytes, where: str) -> Array:
         }[version]
         shape, fortran, dtype = header(stream)
     except (ValueError, KeyError, SyntaxError) as error:
-        raise FormatError(f"{where} is a damaged .npy file: {_flat(error)}") from error
+        raise FormatError(f"{where} is a damaged .npy file: {flat(error)}") from error
     if dtype.hasobject:
         raise FormatError(f"{where} holds pickled objects, which are never loaded")
     content = memoryview(data)[stream.tell() :]
@@ -149,41 +136,8 @@ def _parse_npz(data: bytes, where: str) -> dict[str, Array]:
                     content = stream.read(member.file_size + 1)
                 arrays[name] = _parse_npy(content, f"{name} in {where}")
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
-        raise FormatError(f"{where} is a damaged .npz file: {_flat(error)}") from error
+        raise FormatError(f"{where} is a damaged .npz file: {flat(error)}") from error
     return arrays
-
-
-def _parse_csv(data: bytes, where: str) -> Table:
-    """A table of numbers below one line of names."""
-    head, _, rest = data.partition(b"\n")
-    try:
-        (names,) = csv.reader([head.decode("utf-8-sig").rstrip("\r")])
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise FormatError(f"{where} does not begin with a line of names of columns") from error
-    named = bool(names) and all(names) and len(set(names)) == len(names)
-    if not named or any(map(_is_number, names)):
-        raise FormatError(
-            f"the first line of {where} must name each column, once; it is {', '.join(names)}"
-        )
-    if not rest.strip():
-        raise FormatError(f"{where} has no line of numbers")
-    try:
-        numbers = np.loadtxt(io.BytesIO(rest), delimiter=",", ndmin=2, comments=None)
-    except ValueError as error:
-        raise FormatError(
-            f"{where} holds something other than numbers between commas: {_flat(error)}"
-        ) from error
-    if numbers.shape[1] != len(names):
-        raise FormatError(f"{where} names {len(names)} columns and has {numbers.shape[1]}")
-    return Table(tuple(names), numbers)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _parse_json(data: bytes, where: str) -> object:
@@ -199,7 +153,7 @@ def _parse_json(data: bytes, where: str) -> object:
         content: object = json.loads(data, object_pairs_hook=unique)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise FormatError(
-            f"{where} is neither a .npy file, nor a .npz file, nor JSON: {_flat(error)}"
+            f"{where} is neither a .npy, .npz nor Parquet file, nor JSON: {flat(error)}"
         ) from error
     return content
 
@@ -219,8 +173,3 @@ def _numbers(value: object, name: str, where: str) -> Array:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names)
-
-
-def _flat(error: BaseException) -> str:
-    """The error's text on one line."""
-    return " ".join(str(error).split())

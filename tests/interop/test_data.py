@@ -13,7 +13,7 @@ import zkinfer as package
 from tests.interop.support import MODELS, Run, dense
 from tests.interop.test_cli import run_onnx
 from zkinfer.description import Description
-from zkinfer.inputs import read_data
+from zkinfer.inputs import read_input
 
 MODEL = MODELS / "breast_cancer.onnx"
 CALIBRATION = MODELS / "breast_cancer_calibration.npz"
@@ -219,7 +219,7 @@ def test_options_that_do_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> 
 
 
 def test_tables_arrays_and_several_tensors_in_python(records: np.ndarray, folder: Path) -> None:
-    table = read_data(str(folder / "records.csv"))
+    table = read_input(str(folder / "records.csv"))
     commitment, opening = package.commit(table)
     assert commitment.description.columns[0] == "feature 0"
     (tensor,) = commitment.description.tensors

@@ -181,3 +181,26 @@ def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
         done = zkinfer(*arguments)
         assert done.code == 2, done.out
         assert message in done.message
+
+
+def test_on_a_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    """Parts from workers are verified like others, and those that are there are kept."""
+    pytest.importorskip("ray")
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    kept = parts / "08.zkp"
+    shutil.copy(folder / "parts" / kept.name, kept)
+    done = zkinfer(*evaluating(folder, parts), "--ray", "local")
+    assert done.code == 0, done.err
+    assert kept.read_bytes() == (folder / "parts" / kept.name).read_bytes()
+    done = zkinfer(*verifying(folder, parts))
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["right"] == RECORDS - len(WRONG)
+
+
+def test_no_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    done = zkinfer(*evaluating(folder, tmp_path / "parts"), "--ray", "127.0.0.1:9")
+    assert done.code == 2
+    assert "there is no Ray cluster at 127.0.0.1:9" in done.message
+    assert not (tmp_path / "parts").exists()

@@ -11,9 +11,9 @@ import onnx
 from onnx import helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from zkinfer.errors import flat
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES
 from zkinfer.onnx_import.node import OnnxNode, Refusal
-from zkinfer.onnx_import.read import flat
 from zkinfer.onnx_import.shapes import MAX_ENTRIES
 
 Array = npt.NDArray[Any]

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from zkinfer.errors import UsageError
-from zkinfer.onnx_import.read import flat
+from zkinfer.errors import UsageError, flat
 
 ML_OPSET = 3
 """The version of ai.onnx.ml that the converters of onnxmltools still know in pipelines."""

@@ -7,11 +7,11 @@ import onnx
 from onnx import inliner, shape_inference
 from onnx.defs import onnx_opset_version
 
-from zkinfer.errors import UnsupportedModelError
+from zkinfer.errors import UnsupportedModelError, flat
 from zkinfer.onnx_import.bodies import Body, function
 from zkinfer.onnx_import.constants import EVALUATED, OF_SHAPE
 from zkinfer.onnx_import.node import DEFAULT_DOMAIN, OnnxNode, canonical_domain
-from zkinfer.onnx_import.read import MAX_BYTES, flat
+from zkinfer.onnx_import.read import MAX_BYTES
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS
 from zkinfer.onnx_import.walk import all_nodes

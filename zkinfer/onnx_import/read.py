@@ -9,7 +9,7 @@ import onnx
 from google.protobuf.message import DecodeError, EncodeError, Message  # type: ignore[import-untyped]
 from onnx.external_data_helper import load_external_data_for_model, uses_external_data
 
-from zkinfer.errors import UsageError
+from zkinfer.errors import UsageError, flat
 
 Source = str | os.PathLike[str] | bytes | onnx.ModelProto
 
@@ -49,11 +49,6 @@ def read(source: Source) -> onnx.ModelProto:
     if not model.HasField("graph"):
         raise UsageError(f"{where} holds no ONNX model: it has no graph; is the file complete?")
     return model
-
-
-def flat(error: BaseException) -> str:
-    """The error's text on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _content(path: Path) -> bytes:
