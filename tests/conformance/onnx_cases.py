@@ -41,7 +41,7 @@ MAX_ERROR = 1e-3
 SMALL = 1e-5
 """Of an output of the float graph, over its largest entry, beside the case's own tolerance."""
 
-SHARE = 20
+SHARE = 40
 
 PASSED, UNSUPPORTED, SKIPPED = GOOD = "passed", "unsupported", "skipped"
 

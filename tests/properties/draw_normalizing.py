@@ -114,7 +114,7 @@ def channels(d: Drawing) -> None:
 def others(d: Drawing) -> None:
     """MeanVarianceNormalization and LpNormalization."""
     c = d.choices
-    if c.chance(50):
+    if d.version >= 9 and c.chance(50):
         x = d.of_rank(4)
         axes = sorted(c.shuffled(range(4))[: c.integer(1, 4)])
         d.emit("MeanVarianceNormalization", x.name, **({"axes": axes} if c.chance(60) else {}))
