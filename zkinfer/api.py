@@ -18,7 +18,7 @@ from zkinfer.description import Description
 from zkinfer.errors import UsageError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import MAX_BATCH, FixedGraph, quantize_input
+from zkinfer.fixed import MAX_BATCH, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import lower, solve
@@ -35,7 +35,7 @@ Integers = npt.NDArray[np.int64]
 
 MODES = {
     "input": ("hidden", "public", "committed"),
-    "output": ("public", "label", "accuracy"),
+    "output": ("public", "label", *STATISTICS),
     "weights": ("hidden", "public"),
 }
 """The words that this version knows for each mode, the default first."""
@@ -105,11 +105,11 @@ def compile(
     what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
     "public", "label" for the index of the largest score only, or "accuracy" for how often that is
-    the one that is committed to. weights: "hidden" (committed) or "public". batch: how many inputs
-    a proof is about; calibration data are samples of one. data: with input="committed", a
-    commitment to data; the network reads numbers at its scales, so the key takes every other one
-    that has the same. force_memory: whether to compile what takes more memory to prove than this
-    machine has.
+    the one that is committed to, "confusion" for how often it is which instead of which. weights:
+    "hidden" (committed) or "public". batch: how many inputs a proof is about; calibration data are
+    samples of one. data: with input="committed", a commitment to data; the network reads numbers at
+    its scales, so the key takes every other one that has the same. force_memory: whether to compile
+    what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
@@ -193,9 +193,9 @@ def prove(
     stacked along a new first axis, or along one of extent 1. data, record: in place of x, for a
     network compiled with input="committed", the opening of a data commitment and the number of the
     record; of a batch those of all, or that of the first of records that follow one another.
-    labels: for one compiled with output="accuracy", the opening of the commitment to the records'
-    labels. context: bytes that the proof is bound to. allow_saturation: whether values may
-    saturate: be cut to the ranges that calibration found, which the float model does not do.
+    labels: for one compiled with output="accuracy" or "confusion", the opening of the commitment to
+    the records' labels. context: bytes that the proof is bound to. allow_saturation: whether values
+    may saturate: be cut to the ranges that calibration found, which the float model does not do.
     Raises UsageError when the input has the wrong names, shape or type, holds NaN or infinity,
     leaves the declared domain, or makes values saturate unless that is allowed.
     """
@@ -210,9 +210,10 @@ def prove(
                 "this key is about committed data; give data and record (--data X.opening "
                 "--record N), and no input"
             )
-        if (labels is None) == (graph.output_mode == "accuracy"):
+        if (labels is None) == graph.counts:
             raise UsageError(
-                "labels are given for proofs of accuracy, and for these only: --labels Y.opening"
+                "labels are given for proofs of accuracy or confusion, and for these only: "
+                "--labels Y.opening"
             )
         numbers = _record_numbers(graph, record, data)
         records = read_records(graph, data, labels, numbers, key.native_circuit.columns)
@@ -264,7 +265,7 @@ def _record_numbers(
             f"a record has a number, and those of a batch a list of them; got {record!r}"
         )
     end = record + graph.batch
-    if graph.output_mode == "accuracy":
+    if graph.counts:
         end = max(min(end, len(data)), record + 1)
     return range(record, end)
 
@@ -289,10 +290,10 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     words = {"input": input, "output": output, "weights": weights}
     for mode, word in words.items():
         _check_mode(mode, word)
-    if output == "accuracy":
+    if output in STATISTICS:
         if input != "committed":
             raise UsageError(
-                "accuracy is proved on records of committed data: --input committed --data "
+                f"{output} is proved on records of committed data: --input committed --data "
                 "X.commitment"
             )
         words["output"] = "label"

@@ -184,10 +184,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        metavar="public|label|accuracy",
+        metavar="public|label|accuracy|confusion",
         default="public",
-        help="what a proof shows of the outputs: all, the index of the largest, or how often that "
-        "is the label of committed records (default public)",
+        help="what a proof shows of the outputs: all, the index of the largest, how often that is "
+        "the label of committed records, or how often which is which (default public)",
     )
     parser.add_argument(
         "--batch",

@@ -3,8 +3,9 @@
 A network that reads records has its inputs at the scales of a data commitment, entry by entry, so
 that an integer stands for the same number in both. Which records of which data a proof is about is
 in its statement, and the rows that it opens are those that the data commitment lists. A proof of
-accuracy is about two commitments, to inputs and to labels, in which a record has the same number;
-it names records that follow one another, the last of which fills what is left of a batch.
+accuracy or confusion is about two commitments, to inputs and to labels, in which a record has the
+same number; it names records that follow one another, the last of which fills what is left of a
+batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -136,8 +137,7 @@ def named_records(
     _check_given(graph, data, any_data=any_data)
     if names is None:
         raise VerificationError("the proof names no records")
-    accuracy = graph.output_mode == "accuracy"
-    if accuracy != bool(names.labels):
+    if graph.counts != bool(names.labels):
         raise VerificationError("the proof names labels, or needs to")
     try:
         _check_numbers(graph, names.numbers)
@@ -158,17 +158,17 @@ def named_records(
         check_scales(graph, data.inputs.description)
     except UsageError as error:
         raise VerificationError(f"the proof is not about these data: {error}") from error
-    if not accuracy and names.rows != rows:
+    if not graph.counts and names.rows != rows:
         raise VerificationError("the records of these numbers have other rows")
     return names, rows
 
 
 def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> None:
     """Raises UsageError unless it is said whose records they must be."""
-    if graph.output_mode == "accuracy":
+    if graph.counts:
         if any_data or data is None or data.labels is None:
             raise UsageError(
-                "a proof of accuracy is about data and their labels: give both "
+                f"a proof of {graph.output_mode} is about data and their labels: give both "
                 "(--data X.commitment --labels Y.commitment)"
             )
         _check_labels(data.labels)
@@ -176,7 +176,9 @@ def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> Non
             raise UsageError(f"there are {len(data.labels)} labels for {len(data.inputs)} records")
         return
     if data is not None and data.labels is not None:
-        raise UsageError("this key is not about labels (--output accuracy); leave them out")
+        raise UsageError(
+            "this key is not about labels (--output accuracy or confusion); leave them out"
+        )
     if (data is None) == (not any_data):
         raise UsageError(
             "say which data the records must be of (--data X.commitment), or that any will do "
@@ -187,14 +189,14 @@ def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> Non
 def _check_numbers(graph: FixedGraph, numbers: Sequence[int]) -> None:
     """Raises UsageError unless a proof can be about so many records of these numbers."""
     count, batch = len(numbers), graph.batch
-    if graph.output_mode != "accuracy":
+    if not graph.counts:
         if count != batch:
             raise UsageError(f"a proof with this key is about {batch} records, got {count}")
         return
     if not 0 < count <= batch:
         raise UsageError(f"a proof with this key is about 1 to {batch} records, got {count}")
     if list(numbers) != list(range(numbers[0], numbers[0] + count)):
-        raise UsageError("the records of a proof of accuracy follow one another")
+        raise UsageError(f"the records of a proof of {graph.output_mode} follow one another")
 
 
 def _check_labels(labels: DataCommitment) -> None:

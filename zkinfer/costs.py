@@ -120,8 +120,7 @@ def _records(graph: FixedGraph, circuit: Circuit) -> int:
     """Bytes in which a proof names its records: a section with digests, numbers and rows."""
     if graph.input_mode != "committed":
         return 0
-    accuracy = graph.output_mode == "accuracy"
-    elements = 2 if accuracy else 1 + circuit.committed_rows(Segment.RECORD)
+    elements = 2 if graph.counts else 1 + circuit.committed_rows(Segment.RECORD)
     return 14 + ELEMENT * elements + 8 * graph.batch
 
 

@@ -105,6 +105,7 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.keys import ProvingKey
     from zkinfer.progress import progress_bar
     from zkinfer.proof import Proof
+    from zkinfer.verdict import right
 
     key = ProvingKey.load(arguments.key)
     data, labels = (DataOpening.load(path) for path in (arguments.data, arguments.labels))
@@ -119,11 +120,13 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
             progress=progress,
         )
     proofs = [Proof.load(file) for file in files]
-    right = sum(int(proof.public_values[-1]) for proof in proofs)
+    shown = [name for name, _ in key.graph.shown]
+    publics = (dict(zip(shown, proof.public_values, strict=True)) for proof in proofs)
+    total = sum(right(public) or 0 for public in publics)
     size = sum(len(proof.to_bytes()) for proof in proofs)
     return [
         f"parts  {arguments.folder} ({len(files)} proofs, {size} bytes)",
-        f"right  {right} of {len(data)}",
+        f"right  {total} of {len(data)}",
     ]
 
 
@@ -144,7 +147,9 @@ def verify_parts(
     data, labels = (DataCommitment.load(path) for path in (arguments.data, arguments.labels))
     parts = map(load, parts_in(arguments.proof))
     found = verify_evaluation(key, parts, data=data, labels=labels, context=context)
-    return {"valid": True, **asdict(found), "context": os.fsdecode(found.context)}
+    said = {"valid": True, **asdict(found), "context": os.fsdecode(found.context)}
+    confusion = said.pop("confusion")
+    return said if confusion is None else {**said, "confusion": confusion.tolist()}
 
 
 def reveal(arguments: argparse.Namespace) -> list[str]:

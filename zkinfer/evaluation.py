@@ -1,14 +1,17 @@
 """How often a hidden model is right on all of a committed, labelled set, and the verdict on it.
 
-The set is proved in parts: proofs of accuracy about records that follow one another, as many as the
-key has in a batch, in the last one as many as are left. The parts of a verdict have each record in
-just one of them, so that none is left out or counted twice; right are as many as in all parts.
+The set is proved in parts: proofs of accuracy, or confusion, about records that follow one another,
+as many as the key has in a batch, in the last one as many as are left. The parts of a verdict have
+each record in just one of them, so that none is left out or counted twice; what is counted is the
+sum of what the parts count.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from zkinfer.api import prove_integers
 from zkinfer.committed_input import check_records, read_records
@@ -18,22 +21,23 @@ from zkinfer.files import StrPath, made_folder
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, RecordNames, check_context
-from zkinfer.verdict import Verified, verify
+from zkinfer.verdict import Integers, Verified, verify
 from zkinfer.workers import ProveParts, cluster
 
 SUFFIX = ".zkp"
 """Of the files of parts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluated:
     """What the parts of an evaluation establish.
 
     right: how many of the `records` records of the data get the label that the commitment to labels
-    has for them. parts: how many proofs say so. The others are as in Verified.
+    has for them. confusion, and the others: as in Verified. parts: how many proofs say so.
     """
 
     right: int
+    confusion: Integers | None
     records: int
     parts: int
     data_digest: str
@@ -60,7 +64,7 @@ def evaluate(
     folder already are kept, so that what was broken off goes on from there. Values that saturate
     are cut to their ranges, as the network in the key has it. ray: the address of a Ray cluster
     whose machines prove the parts, as `ray.init` takes it; "local" for one of this machine's cores.
-    Raises UsageError where the key is not about accuracy, for records that cannot be proved about,
+    Raises UsageError where the key is not about labels, for records that cannot be proved about,
     and files of another evaluation.
     """
     if not isinstance(proving_key, ProvingKey):
@@ -103,7 +107,7 @@ def _here() -> Iterator[ProveParts]:
 
 def part_starts(proving_key: ProvingKey, data: DataOpening, labels: DataOpening) -> range:
     """The first record of each part. Raises UsageError where there are none."""
-    if proving_key.graph.output_mode != "accuracy":
+    if not proving_key.graph.counts:
         raise UsageError(
             "this key shows outputs; compile one that shows how often they are right "
             "(--output accuracy --batch N)"
@@ -134,7 +138,7 @@ def verify_evaluation(
     for proof in parts:
         verified = verify(verifying_key, proof, context=context, data=data, labels=labels)
         if verified.records is None or verified.right is None:
-            raise UsageError("this key is not about accuracy; verify its proofs one by one")
+            raise UsageError("this key is not about labels; verify its proofs one by one")
         found.append((verified.records.numbers[0], len(verified.records.numbers), verified))
     found.sort(key=lambda part: part[0])
     end = 0
@@ -148,8 +152,10 @@ def verify_evaluation(
     if end != len(data):
         raise VerificationError(f"records {end} to {len(data) - 1} are in no part")
     one = found[0][2]
+    matrices = [v.confusion for _, _, v in found if v.confusion is not None]
     return Evaluated(
         right=sum(verified.right or 0 for _, _, verified in found),
+        confusion=np.sum(matrices, axis=0) if matrices else None,
         records=len(data),
         parts=len(found),
         data_digest=data.digest,

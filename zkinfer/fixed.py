@@ -29,12 +29,20 @@ MAX_ENTRIES = 2**31
 MAX_SCALE = 256
 MAX_BATCH = 2**14
 
-COUNTED, RIGHT = "counted", "right"
-"""What a proof of accuracy shows: which records count, and how many of them are labelled right."""
+STATISTICS = ("accuracy", "confusion")
+"""Output modes that show how labels are related to those of records, and no outputs."""
+
+COUNTED, RIGHT, CONFUSION = "counted", "right", "confusion"
+"""What they show: which records count; how many of them are labelled right, or how many have one
+label and get another one.
+"""
+
+MAX_CLASSES = 256
+"""Of a confusion matrix."""
 
 MODES = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label", "accuracy"),
+    "output_mode": ("public", "label", *STATISTICS),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -111,9 +119,12 @@ class FixedGraph:
         labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
         expected = set() if self.output_mode == "public" else set(self.outputs)
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
-        if self.output_mode == "accuracy":
+        if self.counts:
             fits = self.input_mode == "committed" and len(self.outputs) == 1
-            _check(fits, "the accuracy of several outputs, or of inputs that are not committed")
+            what = self.output_mode
+            _check(fits, f"the {what} of several outputs, or of inputs that are not committed")
+            few = self.output_mode != "confusion" or tensors[self.outputs[0]].high < MAX_CLASSES
+            _check(few, f"a confusion matrix of more than {MAX_CLASSES} classes")
         for name, classes in self.classes.items():
             _check(name in self.outputs, f"classes of {name}, which is no output")
             _check_classes(name, classes, tensors[name])
@@ -127,12 +138,21 @@ class FixedGraph:
         return shape if self.batch == 1 else (self.batch, *shape)
 
     @property
+    def counts(self) -> bool:
+        """Whether a proof is about labels of records, and shows how many and no outputs."""
+        return self.output_mode in STATISTICS
+
+    @property
     def shown(self) -> tuple[tuple[str, FixedTensor], ...]:
         """What a proof shows, by name, in the order of the circuit's public tensors."""
-        if self.output_mode == "accuracy":
+        if self.counts:
             (name,) = self.outputs
             counts = FixedTensor(self.stacked(name), 0, 0, 1)
-            return (COUNTED, counts), (RIGHT, FixedTensor((), 0, 0, self.batch))
+            if self.output_mode == "accuracy":
+                return (COUNTED, counts), (RIGHT, FixedTensor((), 0, 0, self.batch))
+            classes = self.tensors[name].high + 1
+            matrix = FixedTensor((classes, classes), 0, 0, self.batch)
+            return (COUNTED, counts), (CONFUSION, matrix)
         names = (*(self.inputs if self.input_mode == "public" else ()), *self.outputs)
         stacked = (replace(self.tensors[name], shape=self.stacked(name)) for name in names)
         return tuple(zip(names, stacked, strict=True))

@@ -17,6 +17,7 @@ from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.agreement import count_equal
+from zkinfer.circuit.gadgets.confusion import count_pairs
 from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
@@ -67,7 +68,7 @@ def solve(
 ) -> Witness:
     """The witness for one input, or all of a batch, stacked.
 
-    weights, inputs: int64 arrays of the declared shapes and bounds; in output mode "accuracy" the
+    weights, inputs: int64 arrays of the declared shapes and bounds; in output modes that count the
     inputs' labels and which of them count too (`true_labels`, `counting`).
     plan: the graph's, if it is made already. lies: for tests, by path, what a dishonest prover does
     to an advice array.
@@ -114,7 +115,7 @@ def _constrain(
     steps.run()
     for name in graph.outputs:
         try:
-            if graph.output_mode == "accuracy":
+            if graph.counts:
                 _compared(b, plan, name, values[name], inputs)
             else:
                 _publish(b, graph, name, values[name])
@@ -200,10 +201,10 @@ def _laid_out(array: Integers, groups: int) -> Integers:
 def _compared(
     b: Builder, plan: Plan, name: str, value: Value, inputs: Mapping[str, Integers] | None
 ) -> None:
-    """States of how many inputs that count the label is the one that their records say."""
+    """States how the labels of inputs that count are related to those that their records say."""
     shape, last = value.shape, plan.graph.tensors[name].high
     if shape != ((plan.batch,) if plan.batch > 1 else ()):
-        raise UnsupportedModelError("accuracy is that of one label an input")
+        raise UnsupportedModelError(f"{plan.graph.output_mode} is that of one label an input")
     known, counted = (
         None if inputs is None else inputs[given] for given in (true_labels(name), counting(name))
     )
@@ -211,7 +212,12 @@ def _compared(
     true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
     in_range(b, f"{true_labels(name)}/range", true, *certain)
     _recorded(b, f"{true_labels(name)}/record", true, plan.batch)
-    count_equal(b, name, value, true, counted)
+    if plan.graph.output_mode == "accuracy":
+        count_equal(b, name, value, true, counted)
+        return
+    each = (plan.batch,)
+    value, true = (b.reshape(name, labels, each) for labels in (value, true))
+    count_pairs(b, name, value, true, last + 1, None if counted is None else counted.reshape(each))
 
 
 def true_labels(name: str) -> str:

@@ -13,7 +13,7 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Data, counted, named_records
 from zkinfer.data import DataCommitment
 from zkinfer.errors import UsageError, VerificationError
-from zkinfer.fixed import COUNTED, RIGHT, FixedGraph
+from zkinfer.fixed import CONFUSION, COUNTED, RIGHT, FixedGraph
 from zkinfer.keys import VerifyingKey
 from zkinfer.proof import Proof, check_context
 
@@ -48,7 +48,8 @@ class Verified:
     records: which records of which data it is about, for one compiled with input="committed", else
     None.
     right: how many of these records get the label that their commitment says, for one compiled with
-    output="accuracy", which shows no outputs; else None.
+    output="accuracy" or "confusion", which show no outputs; else None. confusion: for the latter
+    how many have the label of a row and get that of a column, int64 [classes, classes]; else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
@@ -62,6 +63,7 @@ class Verified:
     inputs_fixed: Mapping[str, Integers] | None
     records: VerifiedRecords | None
     right: int | None
+    confusion: Integers | None
     context: bytes
     model_commitment: str
     circuit_digest: str
@@ -81,9 +83,9 @@ def verify(
 
     context: the bytes that the proof must be bound to, none by default. data: for a network
     compiled with input="committed", the commitment that the records must be of. labels: for one
-    compiled with output="accuracy", the commitment to their labels. any_data: whether records of no
-    matter which data will do. Raises UsageError for arguments of the wrong type, and where it must
-    be told which data.
+    compiled with output="accuracy" or "confusion", the commitment to their labels. any_data:
+    whether records of no matter which data will do. Raises UsageError for arguments of the wrong
+    type, and where it must be told which data.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -106,8 +108,8 @@ def verify(
     named = named_records(graph, proof, given, any_data=any_data)
     public = _public_values(graph, proof.public_values)
     names, rows = named or (None, b"")
-    accuracy = graph.output_mode == "accuracy"
-    if accuracy and names and (public[COUNTED] != counted(graph, names.numbers)).any():
+    counts = graph.counts
+    if counts and names and (public[COUNTED] != counted(graph, names.numbers)).any():
         raise VerificationError("the proof counts other records than it names")
     transparent.verify(
         verifying_key.verifier,
@@ -117,8 +119,8 @@ def verify(
         data=names.stated if names else b"",
         rows={Segment.RECORD: rows} if names else {},
     )
-    outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
-    inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}
+    outputs = {} if counts else {name: public[name] for name in graph.outputs}
+    inputs = {name: public[name] for name in graph.inputs if name in public and not counts}
     return Verified(
         outputs=_numbers(graph, outputs),
         outputs_fixed=outputs,
@@ -137,12 +139,20 @@ def verify(
             names.labels.hex() or None,
             checked=data is not None,
         ),
-        right=int(public[RIGHT]) if accuracy else None,
+        right=right(public),
+        confusion=public.get(CONFUSION) if counts else None,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
         key_digest=verifying_key.digest,
     )
+
+
+def right(public: Mapping[str, Integers]) -> int | None:
+    """How many records are labelled right, by what a proof of it shows; None of others."""
+    if RIGHT in public:
+        return int(public[RIGHT])
+    return int(public[CONFUSION].trace()) if CONFUSION in public else None
 
 
 def statement(verified: Verified) -> dict[str, Any]:
@@ -171,6 +181,8 @@ def statement(verified: Verified) -> dict[str, Any]:
         if verified.right is not None:
             said["labels_digest"] = verified.records.labels_digest
             said["right"] = verified.right
+        if verified.confusion is not None:
+            said["confusion"] = verified.confusion.tolist()
     return said
 
 

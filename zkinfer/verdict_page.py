@@ -40,6 +40,8 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
             f"{code(records.labels_digest)}. Of these records <b>{verified.right}</b> get that "
             f"label from {model}.</p>"
         ]
+    if verified.confusion is not None:
+        said += _confusion(verified.confusion, [*graph.classes.values()])
     parts = [
         "<h1>The proof is valid</h1>",
         *said,
@@ -64,6 +66,14 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
         "it: only the proof does, with the verifying key of a party that they know.</p>",
     ]
     return document("zkinfer: the proof is valid", parts)
+
+
+def _confusion(matrix: npt.NDArray[Any], classes: Sequence[Sequence[str]]) -> Iterator[str]:
+    """How many records have the label of a row and get that of a column."""
+    names = [escape(name) for name in classes[0]] if classes else [*map(str, range(len(matrix)))]
+    yield "<h2>Confusion</h2><p>Rows are the labels that records have, columns those they get.</p>"
+    rows = [[name, *map(str, row)] for name, row in zip(names, matrix.tolist(), strict=True)]
+    yield table(["Label", *(f"-{name}" for name in names)], rows)
 
 
 def _numbered(numbers: Sequence[int]) -> str:

@@ -32,9 +32,13 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         rows.append(("scores", "hidden", "known to the prover only"))
     if graph.output_mode == "label":
         rows.append(("label", "public", "in the proof"))
-    if graph.output_mode == "accuracy":
+    if graph.counts:
         fixed = "the labels' commitment fixes them without showing them"
         rows.append(("label", "hidden", "known to the prover only"))
         rows.append(("true labels", "committed", fixed))
-        rows.append(("how many of a proof's records are labelled right", "public", "in the proof"))
+        counted = {
+            "accuracy": "how many of a proof's records are labelled right",
+            "confusion": "how many of a proof's records have one label and get another",
+        }
+        rows.append((counted[graph.output_mode], "public", "in the proof"))
     return [{"what": what, "status": status, "where": where} for what, status, where in rows]

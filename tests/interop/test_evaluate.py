@@ -85,6 +85,35 @@ def test_whole_way(zkinfer: Run, folder: Path) -> None:
     ]
 
 
+def test_confusion(
+    zkinfer: Run, folder: Path, records: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    data = package.DataOpening.load(folder / "X.opening")
+    mine = package.DataOpening.load(folder / "Y.opening")
+    done = zkinfer(
+        *("compile", MODEL, "--calibration", CALIBRATION, "-o", tmp_path / "keys"),
+        *("--input", "committed", "--data", folder / "X.commitment"),
+        *("--output", "confusion", "--batch", BATCH),
+    )
+    assert done.code == 0, done.err
+    key = package.ProvingKey.load(tmp_path / "keys" / "proving.key")
+    package.evaluate(key, tmp_path / "parts", data=data, labels=mine)
+    shutil.copytree(tmp_path / "keys", tmp_path / "all" / "keys")
+    for letter in "XY":
+        shutil.copy(folder / f"{letter}.commitment", tmp_path / "all")
+    done = zkinfer(*verifying(tmp_path / "all", tmp_path / "parts"))
+    assert done.code == 0, done.err
+    verdict = json.loads(done.out)
+    said = np.array([int(run_onnx(MODEL, row[None]).argmax()) for row in records])
+    expected = [[int(((labels == i) & (said == j)).sum()) for j in (0, 1)] for i in (0, 1)]
+    assert verdict["confusion"] == expected
+    assert verdict["right"] == RECORDS - len(WRONG)
+    page = tmp_path / "page.html"
+    one = verifying(tmp_path / "all", tmp_path / "parts" / "00.zkp")
+    assert zkinfer(*one[:-1], "--html", page).code == 0
+    assert "<h2>Confusion</h2>" in page.read_text()
+
+
 def test_one_part(zkinfer: Run, folder: Path) -> None:
     """The last one, which is shorter; by both verifiers."""
     part = folder / "parts" / "16.zkp"

@@ -17,12 +17,12 @@ OUTPUT = "label_out"
 STARTS = range(0, RECORDS, BATCH)
 
 
-def network(batch: int = BATCH) -> FixedGraph:
+def network(batch: int = BATCH, mode: str = "accuracy") -> FixedGraph:
     """A matrix and a label, compared with that of each record."""
     net = Net()
     scores = net.node("matmul", net.input(1, 6), net.weight(6, CLASSES))
     graph = net.graph(net.node("label", scores, kept=0), inputs="committed", output="label")
-    return replace(graph, output_mode="accuracy", batch=batch)
+    return replace(graph, output_mode=mode, batch=batch)
 
 
 GRAPH = network()
@@ -54,8 +54,9 @@ class Labelled:
         return self.data.commitment, self.labels.commitment
 
 
-def labelled(context: bytes = b"") -> Labelled:
-    key, data, labels = make_keys(GRAPH, WEIGHTS), committed(GRAPH, INPUTS), zkinfer.commit(TRUE)[1]
+def labelled(context: bytes = b"", mode: str = "accuracy") -> Labelled:
+    key = make_keys(network(mode=mode), WEIGHTS)
+    data, labels = committed(GRAPH, INPUTS), zkinfer.commit(TRUE)[1]
     parts = tuple(
         zkinfer.prove(key, data=data, record=start, labels=labels, context=context)
         for start in STARTS

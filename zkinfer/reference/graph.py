@@ -12,7 +12,7 @@ from zkinfer.reference.errors import FormatError, demand
 
 MODES: dict[str, tuple[str, ...]] = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label", "accuracy"),
+    "output_mode": ("public", "label", "accuracy", "confusion"),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -51,11 +51,13 @@ class Graph:
                 fits = fits and all(type(s) is int and abs(s) <= 256 for s in scales)
                 demand(fits, f"input {name} has other columns than its shape says")
                 self.columns[name] = axis, scales
-        self.counts = self.modes["output_mode"] == "accuracy"
+        self.counts = self.modes["output_mode"] in ("accuracy", "confusion")
+        self.classes = 0  # of a confusion matrix, as the circuit has it
         self.labels = [] if self.modes["output_mode"] == "public" else self.outputs
+        mode = self.modes["output_mode"]
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
         fits = fits and document["outputs"][0][1] == []
-        demand(fits or not self.counts, "the key is about the accuracy of something else")
+        demand(fits or not self.counts, "the key is about labels of something else")
         for name, shape, scale, kind in document["outputs"]:
             expected = "label" if name in self.labels else "real"
             demand(kind == expected, f"output {name} is not of the kind that output_mode says")
@@ -63,12 +65,12 @@ class Graph:
         shown = self.inputs if self.modes["input_mode"] == "public" else []
         self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
         if self.counts:
-            self.public = ["counted", "right"]
+            self.public = ["counted", {"accuracy": "right"}.get(mode, mode)]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of a public tensor, which has a first axis of the inputs in a batch."""
-        if self.counts and name == "right":
-            return ()
+        if name in self.public[1:] and self.counts:
+            return () if name == "right" else (self.classes, self.classes)
         (shape, _) = ((), 0) if self.counts else self.types[name]
         return shape if self.batch == 1 else (self.batch, *shape)
 

@@ -77,7 +77,10 @@ def verify(
         verdict["data_checked"] = data is not None
     if key.graph.counts:
         verdict["labels_digest"] = proof.digests[1].hex()
-        (verdict["right"],) = proof.public[1][1]
+        shape, counted = proof.public[1]
+        verdict["right"] = sum(counted[:: key.graph.classes + 1])
+        if shape:
+            verdict["confusion"] = _nested(shape, iter(counted))
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
     return verdict | {"not_checked": list(NOT_CHECKED[:count])}
 
