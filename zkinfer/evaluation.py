@@ -17,7 +17,7 @@ from zkinfer.api import prove_integers
 from zkinfer.committed_input import check_records, read_records
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.errors import UsageError, VerificationError
-from zkinfer.files import StrPath, made_folder
+from zkinfer.files import NewFile, StrPath, made_folder, write_files
 from zkinfer.keys import ProvingKey, VerifyingKey
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, RecordNames, check_context
@@ -90,7 +90,7 @@ def evaluate(
         work = ((n, read_records(graph, data, labels, parts[n], columns)) for n in left)
         with _here() if ray is None else cluster(ray) as prove:
             for done, (number, proof) in enumerate(prove(proving_key, work, context), start=1):
-                proof.save(files[number])
+                write_files([NewFile(files[number], proof.to_bytes())], more=True)
                 if progress is not None:
                     progress(f"{len(files) - len(left) + done} of {len(files)} parts are proved")
     return files

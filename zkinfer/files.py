@@ -98,9 +98,10 @@ def check_free(path: StrPath, replaceable: Callable[[bytes], bool] | None = None
     raise UsageError(f"{target} exists already; use --force (in Python force=True) to replace it")
 
 
-def write_files(files: Sequence[NewFile]) -> None:
+def write_files(files: Sequence[NewFile], *, more: bool = False) -> None:
     """Writes all files or, on any error before the first rename, none. Replaces existing ones.
 
+    more: whether the command goes on, and a signal still ends it; else its work is done with these.
     Raises UsageError when a folder does not exist, cannot be written or a path is no plain file.
     """
     staged: list[tuple[str, Path]] = []
@@ -115,7 +116,8 @@ def write_files(files: Sequence[NewFile]) -> None:
                 _write(temporary, file.data, file.mode)
             except OSError as error:
                 raise UsageError(f"cannot write {file.path}: {reason(error)}") from error
-        disarm()
+        if not more:
+            disarm()
         with held_back():
             for temporary, target in staged:
                 try:

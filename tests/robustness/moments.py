@@ -21,7 +21,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-CLOSELY = ("__main__.py", "api.py", "cli.py", "demo.py", "files.py", "interrupts.py", "progress.py")
+CLOSELY = (
+    "__main__.py", "api.py", "cli.py", "demo.py", "evaluation.py", "files.py", "interrupts.py",
+    "progress.py",
+)  # fmt: skip
 
 
 class Steps:
