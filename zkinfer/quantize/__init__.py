@@ -8,6 +8,7 @@ declared domain can be proved, and worst-case bounds stay finite through any dep
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from zkinfer.description import DataTensor
 from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
+from zkinfer.layers.contract import TooWideError
 from zkinfer.quantize import floats, samples
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
@@ -123,7 +125,12 @@ def quantize(
     )
     chosen = choose(task.graph, wanted)
     for _ in range(ATTEMPTS):
-        built, widths = search.find(chosen)
+        try:
+            built, widths = search.find(chosen)
+        except TooWideError:
+            task = replace(task, ranked=frozenset())  # as fine as they can be without that
+            search = replace(search, task=task)
+            built, widths = search.find(chosen)
         measured, worst = measure(task, built, data, fit, known, magnitude, oracle)
         if measured.error <= max_error:
             held_out = None

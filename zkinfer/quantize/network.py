@@ -287,7 +287,8 @@ class Network:
     def _bits(self, tensor: str) -> int:
         """The width of a float tensor's format."""
         shown = tensor in self.task.shown and self.task.output_mode == "public"
-        least = DECIDED_BITS if tensor in self.task.decided else OUTPUT_BITS if shown else 0
+        fine = tensor in self.task.decided or tensor in self.task.ranked
+        least = DECIDED_BITS if fine else OUTPUT_BITS if shown else 0
         return max(self.widths.activation(self.task.stands(tensor)), least)
 
     def own(self, tensor: str) -> str:
@@ -346,7 +347,7 @@ class Network:
 
     def factor_bits(self, name: str) -> int:
         """The bits that the constant of a sum of products is to have."""
-        return self.widths.weight(name)
+        return max(self.widths.weight(name), DECIDED_BITS if name in self.task.ranked else 0)
 
     def elementwise(self, name: str, bits: int) -> str:
         """A constant of a product entry by entry, in at most so many bits."""
@@ -419,9 +420,10 @@ class Network:
         """The scale that a constant needs entry by entry, for at most so many bits."""
         if self._is_whole(name):
             return 0
+        detail = max(self.widths.detail, DECIDED_BITS if name in self.task.ranked else 0)
         if self.task.hidden:
-            return even_scale(self._ends(name), self.widths.detail, bits)
-        return detail_scale(self._array(name), self.widths.detail, bits)
+            return even_scale(self._ends(name), detail, bits)
+        return detail_scale(self._array(name), detail, bits)
 
     def _outputs(self) -> tuple[str, ...]:
         for name in self.task.graph.outputs:

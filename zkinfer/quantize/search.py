@@ -28,12 +28,13 @@ from zkinfer.quantize.columns import Sizes
 from zkinfer.quantize.cost import cost, node_cost
 from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import Domain
-from zkinfer.quantize.formats import Format, Widths
+from zkinfer.quantize.formats import DECIDED_BITS, Format, Widths
 from zkinfer.quantize.network import Built, Rounded, build
 from zkinfer.quantize.parallel import WORKERS, in_parallel
 from zkinfer.quantize.run import Run, output_error, run
 from zkinfer.quantize.samples import at
 from zkinfer.quantize.task import Task
+from zkinfer.quantize.task import products as node_products
 
 Floats = npt.NDArray[np.float64]
 
@@ -215,6 +216,8 @@ class Search:
             while low < high:
                 middle = (low + high) // 2
                 low, high = (low, middle) if close(middle) else (middle + 1, high)
+            if name in self.task.ranked:
+                high = max(high, self._finer(name, DECIDED_BITS - power))
             chosen[name] = high
         return chosen
 
@@ -309,12 +312,7 @@ def _by_cost(built: Built, task: Task) -> list[tuple[str, str]]:
 
 def products(graph: Graph) -> int:
     """Multiplications for one sample, and one for each entry of a tensor."""
-    total = 0
-    for node in graph.nodes:
-        count = sum(math.prod(graph.shape(tensor)) for tensor in node.outputs)
-        depth = LAYERS[node.op].products([graph.shape(name) for name in node.inputs])
-        total += count * (depth + 4)
-    return max(total, 1)
+    return max(sum(node_products(graph, node) for node in graph.nodes), 1)
 
 
 def choose(graph: Graph, reference: Mapping[str, Floats]) -> list[int]:

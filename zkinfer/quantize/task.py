@@ -9,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UnsupportedModelError
-from zkinfer.graph import Graph, Node
+from zkinfer.graph import Graph, Node, Real
 from zkinfer.layers import LAYERS
+from zkinfer.layers.contract import Entries
 from zkinfer.quantize.formats import MARGIN, Format, exponent
 
 Floats = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
+
+RANKED_PRODUCTS = 10**6
+"""Most multiplications to make what is ranked finer for: distances to some rows, not deep networks.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Task:
 
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
     tensors whose values reach an output unchanged. decided: the tensors that follow from
-    comparisons, whose errors on samples say little of those on other data.
+    comparisons, whose errors on samples say little of those on other data. ranked: those, constants
+    and inputs among them, whose order makes places, of which just the same is to be said.
     """
 
     graph: Graph
@@ -35,6 +41,7 @@ class Task:
     reader: Mapping[str, Node]
     shown: frozenset[str]
     decided: frozenset[str]
+    ranked: frozenset[str]
 
     def stands(self, tensor: str) -> str:
         """What stands for the width of a tensor: its own name, or that of all that are alike."""
@@ -63,8 +70,30 @@ def make_task(graph: Graph, names: tuple[str, ...], output_mode: str, *, hidden:
     for node in graph.nodes:
         if LAYERS[node.op].compared or decided.intersection(node.inputs):
             decided.update(node.outputs)
-    sets = frozenset(shown), frozenset(decided)
+    sets = frozenset(shown), frozenset(decided), _ranked(graph)
     return Task(graph, names, output_mode, hidden, readers, reader, *sets)
+
+
+def _ranked(graph: Graph) -> frozenset[str]:
+    """What numbers that are ranked are made of; nothing where that is a large part to compute."""
+    ranked: set[str] = set()
+    work = 0
+    for node in reversed(graph.nodes):
+        if LAYERS[node.op].entries is Entries.PLACE:
+            ranked.update(node.inputs[:1])
+        elif ranked.intersection(node.outputs):
+            ranked.update(node.inputs)
+            work += products(graph, node)
+    kinds = {name: graph.tensors[name].kind for name in ranked}
+    found = {name for name, kind in kinds.items() if isinstance(kind, Real)}
+    return frozenset(found if work <= RANKED_PRODUCTS else ())
+
+
+def products(graph: Graph, node: Node) -> int:
+    """Multiplications of a node for one sample, and one for each entry that it makes."""
+    count = sum(math.prod(graph.shape(tensor)) for tensor in node.outputs)
+    depth = LAYERS[node.op].products([graph.shape(name) for name in node.inputs])
+    return count * (depth + 4)
 
 
 def _check_constants(graph: Graph, node: Node) -> None:
