@@ -18,7 +18,7 @@ import zkinfer
 from tests.soundness.chained import BATCH, FIRST, INPUTS, WEIGHTS, Chained, chained
 from tests.zero_knowledge.simulator import CHALLENGE, simulate
 from tests.zero_knowledge.test_freshness import assert_unrelated, elements, runs
-from tests.zero_knowledge.test_secrets import Secret
+from tests.zero_knowledge.test_secrets import MODELS, Secret
 from zkinfer import reference
 from zkinfer.keys import make_keys
 from zkinfer.reference import ristretto
@@ -90,9 +90,13 @@ def test_proofs_of_one_input_share_nothing(known: Chained) -> None:
 
 def test_outputs_are_nowhere_in_what_is_public() -> None:
     """Of a wide network; its opening has them, and what reveals one of them has that one."""
-    case = zkinfer.compile(MODEL, calibration=SAMPLES, output="committed", batch=2)
-    proof, opening = zkinfer.prove_committed(case.proving_key, SAMPLES[:2])
-    secret = Secret([opening.record(0)[0]], [])
+    with np.load(MODELS / "digits_mlp_calibration.npz", allow_pickle=False) as file:
+        (samples,) = (file[name] for name in file.files)
+    modes = {"output": "committed", "batch": 2}
+    case = zkinfer.compile(MODELS / "digits_mlp.onnx", calibration=samples, **modes)
+    proof, opening = zkinfer.prove_committed(case.proving_key, samples[:2])
+    scores = opening.record(0)[0]
+    secret = Secret([scores], [opening.commitment.description.tensors[0].encoding.numbers(scores)])
     assert secret.found_in(opening.to_bytes())
     assert secret.found_in(opening.reveal(0).to_bytes())
     public = (proof, opening.commitment, case.verifying_key, opening.reveal(1))
