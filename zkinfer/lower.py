@@ -230,9 +230,16 @@ def counting(name: str) -> str:
 
 
 def _committed(b: Builder, plan: Plan, name: str, value: Value) -> None:
-    """States that an output is what rows commit to; what is no plain tensor is stored first."""
+    """States that an output is what rows commit to; what does not read tensors whole is stored
+    first, so that there are zeros beside it.
+    """
     path = f"{name}/committed"
-    if value.parts or value.is_weighted or value.factors != views.factors_of(value.shape):
+    whole = all(
+        window.reads_fully(term, position, b.tensors) is not None
+        for term in value.terms
+        for position in range(len(term.rows))
+    )
+    if value.parts or not whole or value.factors != views.factors_of(value.shape):
         value = b.store(f"{path}/copy", value)
     _recorded(b, path, Segment.OUTPUT, value, plan.batch)
 
