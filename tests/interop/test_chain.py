@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import zkinfer as package
-from tests.interop.support import Run, dense
+from tests.interop.support import Run, dense, save_model
 from tests.interop.test_cli import run_onnx
 
 RNG = np.random.default_rng(11)
-FIRST, SECOND = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 2))
+FIRST, SECOND, OTHER = (RNG.normal(size=shape) for shape in ((4, 3), (3, 2), (4, 3)))
 X = RNG.random((5, 4), np.float32)
 
 
@@ -191,6 +192,30 @@ def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
         assert done.code == 2, done.out
         assert message in done.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_often_two_hidden_models_agree(tmp_path: Path) -> None:
+    """The labels of one are committed to, and are the labels that the other one is held against."""
+    data, opening = package.commit(X)
+    chosen = onnx.helper.make_node("ArgMax", ["h"], ["i"], axis=1, keepdims=0)
+    cast = onnx.helper.make_node("Cast", ["i"], ["y"], to=onnx.TensorProto.FLOAT)
+    models = []
+    for name, weights, last in (("one", FIRST, [chosen, cast]), ("other", OTHER, [])):
+        product = onnx.helper.make_node("MatMul", ["x", "w"], ["h"])
+        constants = {"w": weights.astype(np.float32)}
+        output = "y" if last else "h"
+        path = tmp_path / f"{name}.onnx"
+        models.append(save_model(path, [product, *last], {"x": (1, 4)}, [output], constants))
+    about = {"calibration": X, "input": "committed", "data": data, "batch": len(X)}
+    one = package.compile(models[0], output="committed", **about)
+    other = package.compile(models[1], output="accuracy", **about)
+    proof, labels = package.prove_committed(one.proving_key, data=opening, record=0)
+    said = package.verify(one.verifying_key, proof, data=data)
+    proof = package.prove(other.proving_key, data=opening, record=0, labels=labels)
+    found = package.verify(other.verifying_key, proof, data=data, labels=said.commitment)
+    same = (X @ FIRST).argmax(axis=1) == (X @ OTHER).argmax(axis=1)
+    assert (found.right, len(X)) == (same.sum(), 5)
+    assert 0 < same.sum() < 5
 
 
 def test_in_python(folder: Path) -> None:

@@ -242,6 +242,23 @@ def test_without_its_block_outputs_are_any() -> None:
         zkinfer.VerifyingKey(FIRST, less.to_bytes(), b"", None)
 
 
+def test_a_part_of_a_tensor_is_stored_before_it_is_committed_to() -> None:
+    """What lies beside it in its tensor is not zero, and no part of the output."""
+    net = Net()
+    cut = {"axes": (0, 1), "starts": (1, 2), "stops": (4, 5), "steps": (1, 1)}
+    part = net.node("slice", net.input(5, 6), **cut)
+    graph = net.graph(part, output="committed")
+    circuit, x = lower(graph), {"x0": np.arange(-8, 22).reshape(5, 6) % 16 - 8}
+    witness = solve(graph, {}, x)
+    assert check(circuit, witness.segments) == []
+    (cells,) = witness.segments[Segment.OUTPUT]
+    np.testing.assert_array_equal(cells.reshape(-1, 4)[:3, :3], x["x0"][1:4, 2:5])
+    assert cells.sum() == x["x0"][1:4, 2:5].sum()
+    path = f"{part}/committed/copy"
+    wrong = solve(graph, {}, x, lies={path: added(0, 1)})
+    assert check(circuit, wrong.segments) == [path]
+
+
 def test_a_key_says_that_its_outputs_are_committed_to(known: Chained) -> None:
     """Shown and committed outputs are different statements, of different keys."""
     proof, opening = known.made[0]
