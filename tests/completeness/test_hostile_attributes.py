@@ -34,7 +34,7 @@ def assert_exact(
 
 def label_of(low: int, high: int) -> FixedGraph:
     net = Net()
-    return net.graph(net.node("label", net.input(4, low=low, high=high)), output="label")
+    return net.graph(net.node("label", net.input(4, low=low, high=high), kept=0), output="label")
 
 
 def test_a_label_is_exact_up_to_the_last_score_whose_keys_fit() -> None:

@@ -286,7 +286,7 @@ def test_slice(start: int, stop: int, step: int) -> None:
 )
 def test_label(scores: list[int], label: int) -> None:
     """The lowest index among equals, as in ONNX."""
-    check("label", {}, label, np.array([scores]), scales=(3,))
+    check("label", {"kept": 0}, label, np.array([scores]), scales=(3,))
 
 
 def test_padding_of_a_scalar() -> None:

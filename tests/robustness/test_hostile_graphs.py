@@ -100,7 +100,7 @@ FLAT = [(f"r{i}", "reshape", [f"x{i}"], {"shape": [64]}) for i in range(128)]
 JOINED = [(f"y{i}", "concat", [f"r{j}" for j in range(128)], {"axis": 0}) for i in range(100)]
 
 GRAPHS: dict[str, tuple[bytes, str]] = {
-    "a label of many scores": (one("label", HUGE), f"at most {MAX_CONSTANTS}"),
+    "a label of many scores": (one("label", HUGE, kept=0), f"at most {MAX_CONSTANTS}"),
     "a window of many entries": (pooled(kernel=[HUGE]), "does not follow"),
     "a window that is padding": (
         pooled(kernel=[HUGE - 1], pads=[HUGE - 1, 0]),

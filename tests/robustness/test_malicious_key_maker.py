@@ -43,7 +43,7 @@ def network() -> FixedGraph:
     scores = net.node("add", x, thresholds, shift_a=0, shift_b=0)
     flat = net.node("reshape", scores, shape=(16,))
     padded = net.node("pad", flat, pads=(0, 112), value=BASE - 8)
-    return net.graph(net.node("label", padded), output="label")
+    return net.graph(net.node("label", padded, kept=0), output="label")
 
 
 WEIGHTS = {"w0": BASE + 1 - np.arange(8).reshape(1, 8)}
