@@ -12,6 +12,7 @@ import zkinfer
 from zkinfer import FormatError, container, fixed
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
+from zkinfer.committed_output import commit_outputs
 from zkinfer.data import DataCommitment, DataOpening, commit_records
 from zkinfer.description import DataTensor, Description
 from zkinfer.fixed import FixedGraph
@@ -66,6 +67,48 @@ def forged_record(
     given = {Segment.RECORD: opened}
     body = transparent.prove(prover, b"", witness.segments, data=name.stated, committed=given)
     return zkinfer.Proof(digest, b"", tuple(witness.segments[Segment.PUBLIC]), body, name)
+
+
+def prove_outputs(
+    key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b""
+) -> tuple[zkinfer.Proof, DataOpening]:
+    """A proof for inputs that are integers already, whose outputs are committed to."""
+    opening = commit_outputs(key.graph, solve(key.graph, key.weights, inputs).outputs)
+    return _about_outputs(key, key.prover, inputs, opening, context), opening
+
+
+def forged_outputs(
+    key: ProvingKey,
+    inputs: Mapping[str, Integers],
+    opening: DataOpening,
+    opened: transparent.Opened | None = None,
+) -> zkinfer.Proof:
+    """What a prover sends who checks nothing, and says that these are the outputs.
+
+    opened: what the rows are opened with, if that is not the opening.
+    """
+    held = transparent.native_openings(key.opened)
+    circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
+    prover = transparent.Prover.unchecked(circuit, held, digest)
+    return _about_outputs(key, prover, inputs, opening, b"", opened)
+
+
+def _about_outputs(
+    key: ProvingKey,
+    prover: transparent.Prover,
+    inputs: Mapping[str, Integers],
+    opening: DataOpening,
+    context: bytes,
+    opened: transparent.Opened | None = None,
+) -> zkinfer.Proof:
+    witness, commitment = solve(key.graph, key.weights, inputs), opening.commitment
+    columns = key.verifying_key.native_circuit.columns
+    given = {Segment.OUTPUT: opened or opening.opened(range(key.graph.batch), columns)}
+    named = commitment.digest_bytes
+    body = transparent.prove(prover, context, witness.segments, data=named, committed=given)
+    shown = tuple(witness.segments[Segment.PUBLIC])
+    digest = key.verifying_key.key_digest
+    return zkinfer.Proof(digest, context, shown, body, outputs=commitment.rows)
 
 
 def dishonest(

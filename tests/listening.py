@@ -6,6 +6,7 @@ from itertools import islice
 
 from zkinfer.reference.argument import Argument, Combination, Point, Public, Rows
 from zkinfer.reference.circuit import COMMITTED, Circuit
+from zkinfer.reference.data import output_rows, outputs_data
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof, VerifyingKey
 
@@ -52,17 +53,20 @@ class Listening(Noting):
 
     `run` checks the argument only: that the proof names this key, and that its public values are
     within bounds, is checked elsewhere. The key's rows are those of all committed segments but the
-    record's.
+    record's and the output's.
     """
 
     def __init__(self, key: VerifyingKey, proof: Proof) -> None:
-        rows = iter(key.rows)
+        rows, given, named = iter(key.rows), {"record": proof.rows}, proof.named
+        if proof.outputs:
+            outputs = outputs_data(key, proof)
+            given["output"], named = output_rows(outputs), named + outputs.digest
         committed = [
-            list(proof.rows if s.name == "record" else islice(rows, s.rows))
+            list(given[s.name] if s.name in given else islice(rows, s.rows))
             for s in key.circuit.bound(COMMITTED)
         ]
         public = [values for _, values in proof.public]
-        super().__init__(key.circuit, committed, key.digest, proof.context, public, proof.named)
+        super().__init__(key.circuit, committed, key.digest, proof.context, public, named)
         self.body = proof.body
 
     def run(self, body: bytes = b"") -> None:

@@ -53,6 +53,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "prove",
+    "prove_committed",
     "verify",
     "verify_evaluation",
 ]
@@ -79,6 +80,7 @@ _HOMES = {
     "estimate": "zkinfer.api",
     "evaluate": "zkinfer.evaluation",
     "prove": "zkinfer.api",
+    "prove_committed": "zkinfer.api",
     "verify": "zkinfer.verdict",
     "verify_evaluation": "zkinfer.evaluation",
 }

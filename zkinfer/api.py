@@ -12,10 +12,11 @@ import numpy.typing as npt
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Records, read_records
+from zkinfer.committed_output import commit_outputs, description_of
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
-from zkinfer.errors import UsageError
+from zkinfer.errors import InternalError, UsageError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import MAX_BATCH, STATISTICS, FixedGraph, quantize_input
@@ -35,13 +36,10 @@ Integers = npt.NDArray[np.int64]
 
 MODES = {
     "input": ("hidden", "public", "committed"),
-    "output": ("public", "label", *STATISTICS),
+    "output": ("public", "label", "committed", *STATISTICS),
     "weights": ("hidden", "public"),
 }
-"""The words that this version knows for each mode, the default first."""
-
-UNAVAILABLE = {"input": (), "output": ("committed",), "weights": ()}
-"""Words of the interface that this version refuses."""
+"""The words for each mode, the default first."""
 
 PROVING_KEY_FILE = "proving.key"
 VERIFYING_KEY_FILE = "verifying.key"
@@ -90,7 +88,7 @@ def compile(
     output: str = "public",
     weights: str = "hidden",
     batch: int = 1,
-    data: DataCommitment | None = None,
+    data: DataCommitment | VerifyingKey | None = None,
     force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
@@ -104,12 +102,14 @@ def compile(
     output, on the four fifths of the calibration data that widths are chosen on; the report says
     what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
-    "public", "label" for the index of the largest score only, or "accuracy" for how often that is
-    the one that is committed to, "confusion" for how often it is which instead of which. weights:
-    "hidden" (committed) or "public". batch: how many inputs a proof is about; calibration data are
-    samples of one. data: with input="committed", a commitment to data; the network reads numbers at
-    its scales, so the key takes every other one that has the same. force_memory: whether to compile
-    what takes more memory to prove than this machine has.
+    "public", "label" for the index of the largest score only, "committed" for a commitment to the
+    outputs, "accuracy" for how often the label is the one that is committed to, or "confusion" for
+    how often it is which instead of which. weights: "hidden" (committed) or "public". batch: how
+    many inputs a proof is about; calibration data are samples of one. data: with
+    input="committed", a commitment to data, or the verifying key of a model whose outputs are
+    committed to; the network reads numbers at their scales, so the key takes every commitment that
+    has the same. force_memory: whether to compile what takes more memory to prove than this machine
+    has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
@@ -154,7 +154,7 @@ def estimate(
     output: str = "public",
     weights: str = "hidden",
     batch: int = 1,
-    data: DataCommitment | None = None,
+    data: DataCommitment | VerifyingKey | None = None,
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
 
@@ -199,8 +199,60 @@ def prove(
     Raises UsageError when the input has the wrong names, shape or type, holds NaN or infinity,
     leaves the declared domain, or makes values saturate unless that is allowed.
     """
+    _check_key(proving_key, committed=False)
+    proof, _ = _proved(
+        proving_key, x, data, record, labels, context, allow_saturation, progress or _silent
+    )
+    return proof
+
+
+def prove_committed(
+    proving_key: ProvingKey,
+    x: object = None,
+    *,
+    data: DataOpening | None = None,
+    record: int | Sequence[int] | None = None,
+    context: bytes = b"",
+    allow_saturation: bool = False,
+    progress: Report | None = None,
+) -> tuple[Proof, DataOpening]:
+    """Proves the prediction for one input, or those for a batch, with a key of output="committed".
+
+    The arguments are those of prove, and so is what is raised. Returns the proof, which shows a
+    commitment in place of the outputs, and what opens that: a record for each input, the outputs
+    as exact integers at the key's scales. The opening is secret; it makes the outputs the data of
+    another proof.
+    """
+    _check_key(proving_key, committed=True)
+    proof, opening = _proved(
+        proving_key, x, data, record, None, context, allow_saturation, progress or _silent
+    )
+    if opening is None:
+        raise InternalError("a proof with committed outputs has no opening")
+    return proof, opening
+
+
+def _check_key(proving_key: ProvingKey, *, committed: bool) -> None:
+    """Raises UsageError unless it is a key whose outputs are committed to, or one of others."""
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"prove needs a ProvingKey, got {type(proving_key).__name__}")
+    mode = proving_key.graph.output_mode
+    if committed != (mode == "committed"):
+        verb = "prove" if committed else "prove_committed"
+        raise UsageError(f"this key's output mode is {mode}; call {verb}")
+
+
+def _proved(
+    proving_key: ProvingKey,
+    x: object,
+    data: DataOpening | None,
+    record: int | Sequence[int] | None,
+    labels: DataOpening | None,
+    context: bytes,
+    allow_saturation: bool,
+    report: Report,
+) -> tuple[Proof, DataOpening | None]:
+    """The proof, and of committed outputs their opening."""
     check_context(context)
     graph, key = proving_key.graph, proving_key.verifying_key
     records: Records | None = None
@@ -222,7 +274,7 @@ def prove(
         raise UsageError(f"this key is about a {graph.input_mode} input; give that, and no record")
     else:
         inputs = quantize_input(graph, by_name(x, graph.inputs, "the input"))
-    return prove_integers(proving_key, inputs, records, context, allow_saturation, progress)
+    return prove_integers(proving_key, inputs, records, context, allow_saturation, report)
 
 
 def prove_integers(
@@ -232,24 +284,37 @@ def prove_integers(
     context: bytes,
     allow_saturation: bool,
     progress: Report | None = None,
-) -> Proof:
-    """As `prove`, for integers in the key's ranges. records: those that the inputs are of."""
+) -> tuple[Proof, DataOpening | None]:
+    """The proof, and of committed outputs their opening; of integers in the key's ranges. records:
+    those that the inputs are of.
+    """
+    graph, key = proving_key.graph, proving_key.verifying_key
     report = progress or _silent
     report("running the network")
-    witness = solve(proving_key.graph, proving_key.weights, inputs, plan=proving_key.plan)
+    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan)
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")
+    stated, committed = b"", {}
+    if records is not None:
+        stated, committed = records.names.stated, {Segment.RECORD: records.opened}
+    opening = None
+    if graph.output_mode == "committed":
+        opening = commit_outputs(graph, witness.outputs)
+        stated += opening.commitment.digest_bytes
+        committed[Segment.OUTPUT] = opening.opened(range(graph.batch), key.native_circuit.columns)
     body = transparent.prove(
-        proving_key.prover,
-        context,
-        witness.segments,
-        data=records.names.stated if records else b"",
-        committed={Segment.RECORD: records.opened} if records else {},
+        proving_key.prover, context, witness.segments, data=stated, committed=committed
     )
-    shown = tuple(witness.segments[Segment.PUBLIC])
-    digest, names = proving_key.verifying_key.key_digest, None if records is None else records.names
-    return Proof(digest, context, shown, body, names)
+    proof = Proof(
+        key.key_digest,
+        context,
+        tuple(witness.segments[Segment.PUBLIC]),
+        body,
+        None if records is None else records.names,
+        b"" if opening is None else opening.commitment.rows,
+    )
+    return proof, opening
 
 
 def _record_numbers(
@@ -297,6 +362,8 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
                 "X.commitment"
             )
         words["output"] = "label"
+    if output == "committed":
+        words["output"] = "public"
     return {f"{mode}_mode": word for mode, word in words.items()}
 
 
@@ -311,7 +378,7 @@ def _stated(graph: FixedGraph, output: str, batch: int) -> FixedGraph:
     return replace(graph, output_mode=output, batch=batch)
 
 
-def _described(input: str, data: DataCommitment | None) -> Description | None:
+def _described(input: str, data: DataCommitment | VerifyingKey | None) -> Description | None:
     """What a network's records are like. Raises UsageError unless data are given as needed."""
     if (input == "committed") != (data is not None):
         raise UsageError(
@@ -320,17 +387,14 @@ def _described(input: str, data: DataCommitment | None) -> Description | None:
         )
     if data is None:
         return None
+    if isinstance(data, VerifyingKey):
+        return description_of(data.graph)
     if not isinstance(data, DataCommitment):
         raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
     return data.description
 
 
 def _check_mode(mode: str, word: str) -> None:
-    """Raises UsageError unless the word is one of the mode's in this version."""
-    known = " or ".join(MODES[mode])
-    if word in UNAVAILABLE[mode]:
-        raise UsageError(
-            f"the {mode} mode {word!r} is not available in this version; choose {known}"
-        )
+    """Raises UsageError unless the word is one of the mode's."""
     if word not in MODES[mode]:
-        raise UsageError(f"the {mode} mode must be {known}, got {word!r}")
+        raise UsageError(f"the {mode} mode must be {' or '.join(MODES[mode])}, got {word!r}")

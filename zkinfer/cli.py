@@ -180,14 +180,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="X.commitment",
-        help="with --input committed: a commitment to data like those that proofs will be about",
+        help="with --input committed: a commitment to data like those that proofs will be about, "
+        "or the verifying key of a model whose committed outputs they are",
     )
     parser.add_argument(
         "--output",
-        metavar="public|label|accuracy|confusion",
+        metavar="public|label|committed|accuracy|confusion",
         default="public",
-        help="what a proof shows of the outputs: all, the index of the largest, how often that is "
-        "the label of committed records, or how often which is which (default public)",
+        help="what a proof shows of the outputs: all, the index of the largest, a commitment to "
+        "them, how often the label is that of committed records, or how often which is which "
+        "(default public)",
     )
     parser.add_argument(
         "--batch",
@@ -219,7 +221,12 @@ def _add_prove(verbs: "Verbs") -> None:
     )
     parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
     parser.add_argument(
-        "-o", dest="proof", metavar="PROOF.zkp", required=True, help="where to write the proof"
+        "-o",
+        dest="proof",
+        metavar="PROOF.zkp",
+        required=True,
+        help="where to write the proof; beside it go PROOF.commitment and PROOF.opening of "
+        "committed outputs",
     )
     parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the proof to")
     parser.add_argument(
@@ -227,7 +234,9 @@ def _add_prove(verbs: "Verbs") -> None:
         action="store_true",
         help="prove even if values are cut to the ranges that calibration found",
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that is no proof")
+    parser.add_argument(
+        "--force", action="store_true", help="replace files that are there and no proofs"
+    )
     parser.set_defaults(command=_prove)
 
 
@@ -244,6 +253,9 @@ def _add_verify(verbs: "Verbs") -> None:
     )
     parser.add_argument(
         "--labels", metavar="Y.commitment", help="what their labels must be, of a proof of accuracy"
+    )
+    parser.add_argument(
+        "--outputs", metavar="Z.commitment", help="what committed outputs must be committed to by"
     )
     parser.add_argument(
         "--any-data", action="store_true", help="take records of no matter which data"
@@ -316,7 +328,6 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
 
 def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
     """How a model is compiled, as the functions of the API take it."""
-    from zkinfer.data import DataCommitment
     from zkinfer.inputs import read_input
 
     shapes = dict(arguments.shape)
@@ -331,7 +342,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "output": arguments.output,
         "weights": arguments.weights,
         "batch": arguments.batch,
-        "data": arguments.data and DataCommitment.load(arguments.data),
+        "data": arguments.data and data_verbs.load_described(arguments.data),
     }
 
 
@@ -368,19 +379,21 @@ def _prove(arguments: argparse.Namespace) -> None:
         progress("reading the key")
         key = ProvingKey.load(arguments.key)
         value = None if arguments.input is None else read_input(arguments.input)
-        context = _context(arguments.context)
-        proof = api.prove(
-            key,
-            value,
-            data=arguments.data and DataOpening.load(arguments.data),
-            record=arguments.record,
-            labels=arguments.labels and DataOpening.load(arguments.labels),
-            context=context,
-            allow_saturation=arguments.allow_saturation,
-            progress=progress,
-        )
-    proof.save(arguments.proof, force=arguments.force)
-    _print(f"proof  {arguments.proof} ({len(proof.to_bytes())} bytes)")
+        options = {
+            "data": arguments.data and DataOpening.load(arguments.data),
+            "record": arguments.record,
+            "context": _context(arguments.context),
+            "allow_saturation": arguments.allow_saturation,
+            "progress": progress,
+        }
+        if key.graph.output_mode == "committed":
+            said = data_verbs.prove_committed(arguments, key, value, options)
+        else:
+            labels = arguments.labels and DataOpening.load(arguments.labels)
+            proof = api.prove(key, value, labels=labels, **options)
+            proof.save(arguments.proof, force=arguments.force)
+            said = [f"proof  {arguments.proof} ({len(proof.to_bytes())} bytes)"]
+    _print(*said)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
@@ -402,14 +415,21 @@ def _verify(arguments: argparse.Namespace) -> None:
     if arguments.html:
         check_free(arguments.html, lambda _: arguments.force)
     key = VerifyingKey.load(arguments.key)
-    data, labels = (
-        path and DataCommitment.load(path) for path in (arguments.data, arguments.labels)
+    data, labels, outputs = (
+        path and DataCommitment.load(path)
+        for path in (arguments.data, arguments.labels, arguments.outputs)
     )
     context = _context(arguments.context)
     with _verdict_in_json(arguments):
         proof = _load_proof(arguments.proof)
         verified = verify(
-            key, proof, context=context, data=data, labels=labels, any_data=arguments.any_data
+            key,
+            proof,
+            context=context,
+            data=data,
+            labels=labels,
+            outputs=outputs,
+            any_data=arguments.any_data,
         )
     if arguments.html:
         from zkinfer.verdict_page import render_verdict
@@ -419,6 +439,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             + (["--context", arguments.context] if arguments.context else [])
             + (["--data", arguments.data] if arguments.data else [])
             + (["--labels", arguments.labels] if arguments.labels else [])
+            + (["--outputs", arguments.outputs] if arguments.outputs else [])
             + (["--any-data"] if arguments.any_data else [])
         )
         page = render_verdict(verified, key.graph, command)

@@ -86,6 +86,7 @@ PROOF = Kind(
         Section(3, "public values", 64 * MIB),
         Section(4, "body", 64 * MIB),
         Section(5, "records", 64 * MIB, optional=True),
+        Section(6, "outputs", 64 * MIB, optional=True),
     ),
 )
 DATA_COMMITMENT = Kind(
@@ -162,7 +163,7 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
     position = MAGIC_SIZE + _VERSION.size
     parts: list[bytes] = []
     for section in kind.sections:
-        if section.optional and position == len(view):
+        if section.optional and view[position : position + 1] != bytes([section.tag]):
             parts.append(b"")
             continue
         if len(view) - position < _SECTION.size:

@@ -110,18 +110,23 @@ def costs(graph: FixedGraph, circuit: Circuit) -> Costs:
         prove=_sum(PROVING, counts),
         verify=_sum(VERIFYING, counts),
         memory=round(_sum(MEMORY, counts)),
-        proof=_body(circuit) + 8 * counts["public"] + FRAME + _records(graph, circuit),
+        proof=_body(circuit) + 8 * counts["public"] + FRAME + _data(graph, circuit),
         verifying_key=key,
         layers=_layers(graph, circuit),
     )
 
 
-def _records(graph: FixedGraph, circuit: Circuit) -> int:
-    """Bytes in which a proof names its records: a section with digests, numbers and rows."""
-    if graph.input_mode != "committed":
-        return 0
-    elements = 2 if graph.counts else 1 + circuit.committed_rows(Segment.RECORD)
-    return 14 + ELEMENT * elements + 8 * graph.batch
+def _data(graph: FixedGraph, circuit: Circuit) -> int:
+    """Bytes in which a proof names its records: a section with digests, numbers and rows; and in
+    which it lists the rows of its outputs.
+    """
+    size = 0
+    if graph.output_mode == "committed":
+        size += 9 + ELEMENT * circuit.committed_rows(Segment.OUTPUT)
+    if graph.input_mode == "committed":
+        elements = 2 if graph.counts else 1 + circuit.committed_rows(Segment.RECORD)
+        size += 14 + ELEMENT * elements + 8 * graph.batch
+    return size
 
 
 def _sum(coefficients: Mapping[str, float], counts: Mapping[str, int]) -> float:

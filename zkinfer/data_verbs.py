@@ -1,4 +1,7 @@
-"""The verbs about data: their arguments, and what they do; cli.py prints what they say."""
+"""The verbs about data: their arguments, and what they do; cli.py prints what they say.
+
+Proofs whose outputs are committed to make data, so that their files are written here.
+"""
 
 import argparse
 import os
@@ -10,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 from zkinfer.errors import UsageError
 
 if TYPE_CHECKING:
+    from zkinfer.data import DataCommitment
+    from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
+
+SUFFIX = ".zkp"
+"""Of a proof's file; files beside it have the name without it."""
 
 
 def add_commit(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +138,49 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
     ]
 
 
+def load_described(path: str) -> "DataCommitment | VerifyingKey":
+    """What records are like: a data commitment, or the key of a model with committed outputs."""
+    from zkinfer import container
+    from zkinfer.data import DataCommitment
+    from zkinfer.files import read_head
+    from zkinfer.keys import VerifyingKey
+
+    if read_head(path, container.MAGIC_SIZE) == container.VERIFYING_KEY.magic:
+        return VerifyingKey.load(path)
+    return DataCommitment.load(path)
+
+
+def prove_committed(
+    arguments: argparse.Namespace, key: "ProvingKey", value: object, options: dict[str, Any]
+) -> list[str]:
+    """Writes a proof, the commitment to its outputs and the opening, all or none.
+
+    Returns what to say. options: of `zkinfer.prove_committed`.
+    """
+    from zkinfer.api import prove_committed
+    from zkinfer.files import SECRET_MODE, NewFile, check_free, write_files
+
+    if arguments.labels:
+        raise UsageError("labels are for proofs of accuracy; these have committed outputs")
+    name = arguments.proof.removesuffix(SUFFIX)
+    public, secret = f"{name}.commitment", f"{name}.opening"
+    for path in (public, secret):
+        check_free(path, lambda _: arguments.force)
+    proof, opening = prove_committed(key, value, **options)
+    files = [
+        NewFile(arguments.proof, proof.to_bytes()),
+        NewFile(public, opening.commitment.to_bytes()),
+        NewFile(secret, opening.to_bytes(), SECRET_MODE),
+    ]
+    write_files(files)
+    return [
+        f"proof       {arguments.proof} ({len(proof.to_bytes())} bytes)",
+        f"commitment  {public} (of the outputs)",
+        f"opening     {secret} (secret)",
+        f"digest      {opening.commitment.digest}",
+    ]
+
+
 def verify_parts(
     arguments: argparse.Namespace, context: bytes, load: Callable[[Path], "Proof"]
 ) -> dict[str, Any]:
@@ -138,7 +189,8 @@ def verify_parts(
     from zkinfer.evaluation import parts_in, verify_evaluation
     from zkinfer.keys import VerifyingKey
 
-    if arguments.html or arguments.any_data or not (arguments.data and arguments.labels):
+    others = (arguments.html, arguments.any_data, arguments.outputs)
+    if any(others) or not (arguments.data and arguments.labels):
         raise UsageError(
             "a folder of parts is verified against data and labels, with no option but --context "
             "and --json: --data X.commitment --labels Y.commitment"
@@ -173,8 +225,8 @@ def verify_record(arguments: argparse.Namespace) -> dict[str, Any]:
     """What a revealed record establishes. Raises VerificationError."""
     from zkinfer.data import DataCommitment, RevealedRecord
 
-    others = (arguments.data, arguments.labels, arguments.any_data, arguments.html)
-    if arguments.context or any(others):
+    others = (arguments.data, arguments.labels, arguments.outputs, arguments.context)
+    if any(others) or arguments.any_data or arguments.html:
         raise UsageError(
             "a record is verified against its data commitment, with no option but --json"
         )

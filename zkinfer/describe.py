@@ -12,7 +12,7 @@ from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
-from zkinfer.proof import Proof
+from zkinfer.proof import DIGEST_SIZE, Proof
 from zkinfer.soundness import soundness
 from zkinfer.visibility import who_sees_what
 
@@ -102,6 +102,7 @@ def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
         "public_shapes": [list(value.shape) for value in proof.public_values],
         "claimed_and_not_verified": [value.tolist() for value in proof.public_values],
         "body_bytes": len(proof.body),
+        **({"rows_of_outputs": len(proof.outputs) // DIGEST_SIZE} if proof.outputs else {}),
         **(
             {}
             if proof.records is None

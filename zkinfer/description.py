@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.encoding import MAX_BITS, MAX_COLUMNS, Columns, Encoding
-from zkinfer.errors import FormatError, UsageError
+from zkinfer.errors import FormatError, UnsupportedModelError, UsageError
+from zkinfer.fixed import FixedGraph
 from zkinfer.ops.tensor import FixedTensor, Integers
 
 MAX_TENSORS = 64
@@ -43,6 +44,22 @@ class DataTensor:
     scales: tuple[int, ...]
     signed: tuple[bool, ...]
     bits: int
+
+    @classmethod
+    def of(cls, name: str, tensor: FixedTensor) -> "DataTensor":
+        """Like a tensor of a network, at its scale, in the fewest bits that its bounds take.
+
+        Raises UnsupportedModelError where data cannot be like it.
+        """
+        signed = tensor.low < 0
+        ends = (max(end, -end - 1) for end in (tensor.low, tensor.high))
+        bits = max(1, *(end.bit_length() + signed for end in ends))
+        if bits > MAX_BITS or math.prod(tensor.shape) > MAX_ENTRIES:
+            raise UnsupportedModelError(
+                f"output {name} has {math.prod(tensor.shape)} numbers of {bits} bits; at most "
+                f"{MAX_ENTRIES} of {MAX_BITS} can be committed"
+            )
+        return cls(name, tensor.shape, None, (tensor.scale,), (signed,), bits)
 
     @cached_property
     def encoding(self) -> Encoding:
@@ -115,6 +132,18 @@ class Description:
             "tensors": [tensor.document() for tensor in self.tensors],
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def of_outputs(cls, graph: FixedGraph) -> "Description":
+        """Of what a network computes for all inputs of a batch, at the outputs' scales.
+
+        Raises UnsupportedModelError where no data can be like it.
+        """
+        count = len(graph.outputs)
+        if count > MAX_TENSORS:
+            raise UnsupportedModelError(f"{count} outputs; at most {MAX_TENSORS} can be committed")
+        tensors = (DataTensor.of(name, graph.tensors[name]) for name in graph.outputs)
+        return cls(graph.batch, tuple(tensors))
 
     @classmethod
     def from_json(cls, data: bytes) -> "Description":

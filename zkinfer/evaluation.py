@@ -100,7 +100,7 @@ def evaluate(
 def _here() -> Iterator[ProveParts]:
     """What proves parts in this process, one after the other."""
     yield lambda key, parts, context: (
-        (number, prove_integers(key, records.inputs, records, context, True))
+        (number, prove_integers(key, records.inputs, records, context, True)[0])
         for number, records in parts
     )
 

@@ -42,7 +42,7 @@ MAX_CLASSES = 256
 
 MODES = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label", *STATISTICS),
+    "output_mode": ("public", "label", "committed", *STATISTICS),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -117,7 +117,8 @@ class FixedGraph:
             _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
         labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
-        expected = set() if self.output_mode == "public" else set(self.outputs)
+        labelled = self.output_mode == "label" or self.counts
+        expected = set(self.outputs) if labelled else set()
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         if self.counts:
             fits = self.input_mode == "committed" and len(self.outputs) == 1
@@ -125,6 +126,9 @@ class FixedGraph:
             _check(fits, f"the {what} of several outputs, or of inputs that are not committed")
             few = self.output_mode != "confusion" or tensors[self.outputs[0]].high < MAX_CLASSES
             _check(few, f"a confusion matrix of more than {MAX_CLASSES} classes")
+        if self.output_mode == "committed":
+            for name in self.outputs:
+                _check(name not in self.columns, f"output {name} is an input by column")
         for name, classes in self.classes.items():
             _check(name in self.outputs, f"classes of {name}, which is no output")
             _check_classes(name, classes, tensors[name])
@@ -153,7 +157,8 @@ class FixedGraph:
             classes = self.tensors[name].high + 1
             matrix = FixedTensor((classes, classes), 0, 0, self.batch)
             return (COUNTED, counts), (CONFUSION, matrix)
-        names = (*(self.inputs if self.input_mode == "public" else ()), *self.outputs)
+        names = self.inputs if self.input_mode == "public" else ()
+        names += () if self.output_mode == "committed" else self.outputs
         stacked = (replace(self.tensors[name], shape=self.stacked(name)) for name in names)
         return tuple(zip(names, stacked, strict=True))
 
@@ -194,7 +199,7 @@ class FixedGraph:
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
-            "outputs": [[name, *_type(self.tensors[name])] for name in self.outputs],
+            "outputs": [[name, *_type(self, name)] for name in self.outputs],
             **{mode: getattr(self, mode) for mode in MODES},
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
@@ -209,7 +214,7 @@ class FixedGraph:
         graph = _graph(document)
         outputs = dict(_output(entry) for entry in document["outputs"])
         for name, said in outputs.items():
-            made = _type(graph.tensors[name])
+            made = _type(graph, name)
             _check(said == made, f"output {name} is said to be {said}; its operators make {made}")
         _check(graph.to_json() == data, "its JSON is not canonical")
         return graph
@@ -398,14 +403,16 @@ def _members(columns: Columns) -> list[Any]:
     return [columns.axis, list(columns.scales), list(columns.lows), columns.bits]
 
 
-def _type(tensor: FixedTensor) -> list[Any]:
-    """What a graph says of an output."""
-    return [list(tensor.shape), tensor.scale, tensor.kind]
+def _type(graph: FixedGraph, name: str) -> list[Any]:
+    """What a graph says of an output; of a committed one its bounds too."""
+    tensor = graph.tensors[name]
+    bounds = (tensor.low, tensor.high) if graph.output_mode == "committed" else ()
+    return [list(tensor.shape), tensor.scale, tensor.kind, *bounds]
 
 
 def _output(entry: Any) -> tuple[str, list[Any]]:
     fields = _list(entry)
-    _check(len(fields) == 4, "an output has four members")
+    _check(len(fields) in (4, 6), "an output has four members, or six")
     name, *said = fields
     _check(said[2] in KINDS, f"output {name} is of the kind {said[2]!r}, which does not exist")
     return _text(name), said

@@ -21,6 +21,7 @@ from zkinfer.circuit.gadgets.confusion import count_pairs
 from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
+from zkinfer.description import Description
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.plan import Plan, kernels, make_plan
@@ -49,6 +50,8 @@ def lower(graph: FixedGraph) -> Circuit:
     is to be proven.
     """
     b = Builder()
+    if graph.output_mode == "committed":
+        Description.of_outputs(graph)  # within the limits of data
     _constrain(b, make_plan(graph), None, None)
     circuit = b.circuit()
     if not circuit.blocks:
@@ -117,6 +120,8 @@ def _constrain(
         try:
             if graph.counts:
                 _compared(b, plan, name, values[name], inputs)
+            elif graph.output_mode == "committed":
+                _committed(b, plan, name, values[name])
             else:
                 _publish(b, graph, name, values[name])
         except UnsupportedModelError as error:
@@ -140,25 +145,25 @@ def _input(b: Builder, plan: Plan, name: str, array: Integers | None) -> Value:
     elif graph.input_mode != "public":
         in_range(b, f"{name}/range", value, low, high)
     if graph.input_mode == "committed":
-        _recorded(b, f"{name}/record", value, plan.batch)
+        _recorded(b, f"{name}/record", Segment.RECORD, value, plan.batch)
     return value
 
 
-def _recorded(b: Builder, path: str, value: Value, count: int) -> None:
+def _recorded(b: Builder, path: str, segment: Segment, value: Value, count: int) -> None:
     """States that a value is what the rows of so many records commit to: all cells, the zeros
     included.
     """
     shape = value.shape[1:] if count > 1 else value.shape
     grid = RecordGrid.of(shape)
     array = grid.cells(value.array.reshape(count, *shape)) if b.solving else None
-    rows = b.record(path, (count * grid.rows, grid.width), value, array)
+    rows = b.record(path, segment, (count * grid.rows, grid.width), value, array)
     cells = views.reshape(rows, (count, *grid.padded))
     placed: Value | None = views.regrouped(value, views.factors_of((count, *grid.shape)))
     for axis, extent in enumerate(grid.padded, start=1):
         if placed is not None:
             placed = window.place_in(placed, axis, 0, extent, b.tensors)
     if cells is None or placed is None:
-        raise ValueError(f"{path}: an input of shape {value.shape} has no rows")
+        raise ValueError(f"{path}: a value of shape {value.shape} has no rows")
     b.equal(path, placed, cells)
 
 
@@ -211,7 +216,7 @@ def _compared(
     certain = Interval(0, last)
     true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
     in_range(b, f"{true_labels(name)}/range", true, *certain)
-    _recorded(b, f"{true_labels(name)}/record", true, plan.batch)
+    _recorded(b, f"{true_labels(name)}/record", Segment.RECORD, true, plan.batch)
     if plan.graph.output_mode == "accuracy":
         count_equal(b, name, value, true, counted)
         return
@@ -228,6 +233,21 @@ def true_labels(name: str) -> str:
 def counting(name: str) -> str:
     """What says which inputs count; 0 or 1 for each."""
     return f"{name}/counted"
+
+
+def _committed(b: Builder, plan: Plan, name: str, value: Value) -> None:
+    """States that an output is what rows commit to; what does not read tensors whole is stored
+    first, so that there are zeros beside it.
+    """
+    path = f"{name}/committed"
+    whole = all(
+        window.reads_fully(term, position, b.tensors) is not None
+        for term in value.terms
+        for position in range(len(term.rows))
+    )
+    if value.parts or not whole or value.factors != views.factors_of(value.shape):
+        value = b.store(f"{path}/copy", value)
+    _recorded(b, path, Segment.OUTPUT, value, plan.batch)
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:

@@ -4,7 +4,8 @@ Sections of the container: the digest of the key that the proof is for (32 bytes
 bytes; the public values; the argument's body, which only the native module reads; of a proof about
 committed records their names: how many there are (u32), whether labels are named (u8), the data
 commitment's digest and that of the labels' (32 bytes each), the records' numbers (u64 each) and the
-commitments to their rows (32 bytes each).
+commitments to their rows (32 bytes each); of one whose outputs are committed the commitments to
+their rows, as a data commitment lists them.
 
 Public values are the public tensors of the circuit in order, without the constant one:
 count (u32), then per tensor the number of axes (u8), the extents (u32 each), the values (i64 each,
@@ -82,7 +83,7 @@ class Proof:
 
     key_digest: 32 bytes; context: the caller's bytes; public_values: int64 arrays, claimed and
     not yet verified; body: the argument; records: of a proof about committed records their names,
-    claimed likewise.
+    claimed likewise; outputs: of one whose outputs are committed their rows, 32 bytes each.
     """
 
     key_digest: bytes
@@ -90,6 +91,7 @@ class Proof:
     public_values: tuple[Integers, ...]
     body: bytes
     records: RecordNames | None = None
+    outputs: bytes = b""
 
     def to_bytes(self) -> bytes:
         """The container."""
@@ -99,19 +101,19 @@ class Proof:
     def _encoded(self) -> bytes:
         values = _pack_values(self.public_values)
         named = b"" if self.records is None else self.records.to_bytes()
-        parts = (self.key_digest, self.context, values, self.body, named)
+        parts = (self.key_digest, self.context, values, self.body, named, self.outputs)
         return container.write(container.PROOF, parts)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Proof":
         """Reads a container. Raises FormatError; a proof that is read is not yet verified."""
-        key_digest, context, values, body, named = container.read(container.PROOF, data)
+        key_digest, context, values, body, named, outputs = container.read(container.PROOF, data)
         if len(key_digest) != DIGEST_SIZE:
             raise FormatError(
                 f"a proof's key digest has {DIGEST_SIZE} bytes, got {len(key_digest)}"
             )
         records = RecordNames.from_bytes(named) if named else None
-        return cls(key_digest, context, _unpack_values(values), body, records)
+        return cls(key_digest, context, _unpack_values(values), body, records, outputs)
 
     @classmethod
     def load(cls, path: StrPath) -> "Proof":

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Data, counted, named_records
+from zkinfer.committed_output import committed_outputs
 from zkinfer.data import DataCommitment
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import CONFUSION, COUNTED, RIGHT, FixedGraph
@@ -47,6 +48,8 @@ class Verified:
     inputs, inputs_fixed: likewise, for a network compiled with input="public", else None.
     records: which records of which data it is about, for one compiled with input="committed", else
     None.
+    commitment: that to the outputs, a record for each input, for one compiled with
+    output="committed", which shows no outputs; else None.
     right: how many of these records get the label that their commitment says, for one compiled with
     output="accuracy" or "confusion", which show no outputs; else None. confusion: for the latter
     how many have the label of a row and get that of a column, int64 [classes, classes]; else None.
@@ -62,6 +65,7 @@ class Verified:
     inputs: Mapping[str, npt.NDArray[Any]] | None
     inputs_fixed: Mapping[str, Integers] | None
     records: VerifiedRecords | None
+    commitment: DataCommitment | None
     right: int | None
     confusion: Integers | None
     context: bytes
@@ -77,15 +81,17 @@ def verify(
     context: bytes = b"",
     data: DataCommitment | None = None,
     labels: DataCommitment | None = None,
+    outputs: DataCommitment | None = None,
     any_data: bool = False,
 ) -> Verified:
     """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
 
     context: the bytes that the proof must be bound to, none by default. data: for a network
     compiled with input="committed", the commitment that the records must be of. labels: for one
-    compiled with output="accuracy" or "confusion", the commitment to their labels. any_data:
-    whether records of no matter which data will do. Raises UsageError for arguments of the wrong
-    type, and where it must be told which data.
+    compiled with output="accuracy" or "confusion", the commitment to their labels. outputs: for one
+    compiled with output="committed", what the commitment to the outputs must be; without it, it may
+    be any. any_data: whether records of no matter which data will do. Raises UsageError for
+    arguments of the wrong type, and where it must be told which data.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -104,29 +110,35 @@ def verify(
     graph = verifying_key.graph
     if data is None and labels is not None:
         raise UsageError("labels are those of data; give both")
-    given = None if data is None else Data(data, labels)
-    named = named_records(graph, proof, given, any_data=any_data)
+    wanted = None if data is None else Data(data, labels)
+    named = named_records(graph, proof, wanted, any_data=any_data)
+    commitment = committed_outputs(graph, proof, outputs)
     public = _public_values(graph, proof.public_values)
     names, rows = named or (None, b"")
     counts = graph.counts
     if counts and names and (public[COUNTED] != counted(graph, names.numbers)).any():
         raise VerificationError("the proof counts other records than it names")
+    stated, given = (names.stated, {Segment.RECORD: rows}) if names else (b"", {})
+    if commitment is not None:
+        stated += commitment.digest_bytes
+        given[Segment.OUTPUT] = commitment.rows_of(range(graph.batch))
     transparent.verify(
         verifying_key.verifier,
         proof.context,
         proof.public_values,
         proof.body,
-        data=names.stated if names else b"",
-        rows={Segment.RECORD: rows} if names else {},
+        data=stated,
+        rows=given,
     )
-    outputs = {} if counts else {name: public[name] for name in graph.outputs}
+    hides = counts or commitment is not None
+    shown = {} if hides else {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public and not counts}
     return Verified(
-        outputs=_numbers(graph, outputs),
-        outputs_fixed=outputs,
+        outputs=_numbers(graph, shown),
+        outputs_fixed=shown,
         classes={
             name: np.array(graph.classes[name])[array]
-            for name, array in outputs.items()
+            for name, array in shown.items()
             if name in graph.classes
         },
         inputs=_numbers(graph, inputs) if inputs else None,
@@ -139,6 +151,7 @@ def verify(
             names.labels.hex() or None,
             checked=data is not None,
         ),
+        commitment=commitment,
         right=right(public),
         confusion=public.get(CONFUSION) if counts else None,
         context=proof.context,
@@ -183,6 +196,8 @@ def statement(verified: Verified) -> dict[str, Any]:
             said["right"] = verified.right
         if verified.confusion is not None:
             said["confusion"] = verified.confusion.tolist()
+    if verified.commitment is not None:
+        said["outputs_digest"] = verified.commitment.digest
     return said
 
 

@@ -34,6 +34,9 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     if verified.context:
         context = code(verified.context.decode(errors="backslashreplace"))
     said = [f"<p>The outputs below are what {model} computes on {whose}.</p>"]
+    if verified.commitment is not None:
+        digest = code(verified.commitment.digest)
+        said = [f"<p>The data commitment {digest} is to what {model} computes on {whose}.</p>"]
     if records is not None and records.labels_digest is not None:
         said = [
             f"<p>{len(records.numbers)} records, {whose}, have labels in the data "
@@ -45,7 +48,7 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     parts = [
         "<h1>The proof is valid</h1>",
         *said,
-        *(_numbers(verified, graph) if verified.right is None else ()),
+        *_numbers(verified, graph),
         "<h2>Who sees what</h2>",
         visibility_table(who_sees_what(graph)),
         "<h2>What it is about</h2>",
@@ -87,7 +90,8 @@ def _numbered(numbers: Sequence[int]) -> str:
 
 def _numbers(verified: Verified, graph: FixedGraph) -> Iterator[str]:
     """The tensors that the proof shows, the outputs first."""
-    yield "<h2>Outputs</h2>"
+    if verified.outputs_fixed:
+        yield "<h2>Outputs</h2>"
     for name, integers in verified.outputs_fixed.items():
         names = verified.classes.get(name)
         yield _tensor(name, verified.outputs[name], integers, names)
@@ -95,6 +99,8 @@ def _numbers(verified: Verified, graph: FixedGraph) -> Iterator[str]:
         yield "<h2>Input</h2>"
         yield _tensor(name, (verified.inputs or {})[name], integers, None)
     scales = {name: graph.tensors[name].scale for name in verified.outputs_fixed}
+    if not scales:
+        return
     said = ", ".join(f"{escape(name)} 2<sup>-{scale}</sup>" for name, scale in scales.items())
     yield f"<p>A value is its integer times a power of two: of {said}.</p>"
 

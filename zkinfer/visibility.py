@@ -28,6 +28,9 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         rows.append(("data commitment, numbers of the records", "public", "in the proof"))
     if graph.output_mode == "public":
         rows.append(("outputs", "public", "in the proof"))
+    elif graph.output_mode == "committed":
+        fixed = "the commitment in the proof fixes them without showing them"
+        rows.append(("outputs", "committed", fixed))
     else:
         rows.append(("scores", "hidden", "known to the prover only"))
     if graph.output_mode == "label":

@@ -88,7 +88,7 @@ def _proved(
 
 def _prove(key: bytes, records: Records, context: bytes) -> bytes:
     """A task."""
-    proof = prove_integers(_loaded(key), records.inputs, records, context, True)
+    proof, _ = prove_integers(_loaded(key), records.inputs, records, context, True)
     return proof.to_bytes()
 
 

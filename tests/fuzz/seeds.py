@@ -51,6 +51,7 @@ WHOLE = ("label", "matmul", "public_weights")
 _PROOFS = (
     VECTOR.stem,
     *("label", "neg", "convolutional_network", "committed_input", "batch", "accuracy"),
+    "committed_output",
 )
 """Vectors whose proofs are seeds."""
 
@@ -65,6 +66,10 @@ def keys() -> Iterator[tuple[str, bytes]]:
     recorded = replace(cases()["perceptron"].graph, input_mode="committed")
     yield "perceptron_with_committed_input", _bare(recorded.to_json())
     yield "perceptron_in_a_batch", _bare(replace(recorded, batch=5).to_json())
+    yield (
+        "perceptron_with_committed_output",
+        _bare(replace(recorded, output_mode="committed").to_json()),
+    )
     yield "accuracy", _bare(labelled.GRAPH.to_json())
     for name in WHOLE:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
@@ -84,7 +89,7 @@ def proofs() -> Iterator[tuple[str, bytes]]:
     digest, context, values, *_ = container.read(
         container.PROOF, bytes.fromhex(json.loads(VECTOR.read_text(encoding="ascii"))["proof"])
     )
-    yield "no_body", container.write(container.PROOF, (digest, context, values, b"", b""))
+    yield "no_body", container.write(container.PROOF, (digest, context, values, *[b""] * 3))
 
 
 def data() -> Iterator[tuple[str, bytes]]:

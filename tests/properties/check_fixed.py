@@ -8,11 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.artifacts import committed, prove, prove_record
+from tests.artifacts import committed, prove, prove_outputs, prove_record
 from tests.properties import big_integers
 from tests.properties.choices import Finding
 from tests.properties.draw_fixed import Example
-from zkinfer import FormatError, Proof, ProvingKey, UnsupportedModelError, VerifyingKey, verify
+from zkinfer import (
+    DataCommitment,
+    DataOpening,
+    FormatError,
+    Proof,
+    ProvingKey,
+    UnsupportedModelError,
+    VerifyingKey,
+    prove_committed,
+    verify,
+)
 from zkinfer.circuit.check import check
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
@@ -30,6 +40,7 @@ REFUSALS = {
     "64 bits": r"^node .*(beyond 64 bits|at most 64)",
     "field": r"^node .*more than the field holds",
     "bytes": r"^node .*up to here the circuit takes more than",
+    "committed": r"^output .* numbers of \d+ bits; at most",
     "constants": r"^node .*an axis of \d+ entries needs public weights",
 }
 """What lowering may say to a graph that is accepted."""
@@ -134,17 +145,34 @@ def check_proofs(graph: FixedGraph, weights: Arrays, inputs: Arrays) -> str:
         raise
     demand(key.graph == graph, "a key is read as another", "")
     verifying_key = VerifyingKey.from_bytes(key.verifying_key.to_bytes())
-    if graph.input_mode == "committed":
-        data = committed(graph, [inputs])
-        proof, given = prove_record(key, data, 0, b"a context"), data.commitment
-    else:
-        proof, given = prove(key, inputs, b"a context"), None
+    proof, opening, given = proved(key, inputs)
     again = Proof.from_bytes(proof.to_bytes())
     verified = verify(verifying_key, again, context=b"a context", data=given)
-    meant = big_integers.run(graph, weights, inputs)
-    for name, array in verified.outputs_fixed.items():
+    meant, shown = big_integers.run(graph, weights, inputs), dict(verified.outputs_fixed)
+    if opening is not None:
+        demand(verified.commitment == opening.commitment, "another commitment", "")
+        shown = dict(zip(graph.outputs, opening.record(0), strict=True))
+    demand(set(shown) == set(graph.outputs), "other outputs are verified", str(shown.keys()))
+    for name, array in shown.items():
         demand(np.array_equal(array.astype(object), meant[name]), "verify disagrees", name)
     return "proved"
+
+
+def proved(
+    key: ProvingKey, inputs: Arrays
+) -> tuple[Proof, DataOpening | None, DataCommitment | None]:
+    """A proof, what opens its outputs if they are committed to, and its data if there are any."""
+    data = committed(key.graph, [inputs]) if key.graph.input_mode == "committed" else None
+    given = data and data.commitment
+    if key.graph.output_mode != "committed":
+        made = (
+            prove_record(key, data, 0, b"a context") if data else prove(key, inputs, b"a context")
+        )
+        return made, None, given
+    if data is None:
+        return *prove_outputs(key, inputs, b"a context"), given
+    options = {"context": b"a context", "allow_saturation": True}
+    return *prove_committed(key, data=data, record=0, **options), given
 
 
 def demand(condition: bool, kind: str, text: str) -> None:

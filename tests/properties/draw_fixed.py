@@ -5,7 +5,7 @@ A node that the graph refuses is drawn again: what comes out is accepted, and ne
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,11 @@ def example(d: Drawing) -> Example:
               for names in (d.weights, d.inputs))
         for ends in ((True, False) if not d.is_large else ())
     )  # fmt: skip
-    return Example(drawn, assignments, proved=not d.is_large and d.chance(8))
+    proved = not d.is_large and d.chance(8)
+    single = drawn.output_mode == "public" and not set(drawn.outputs) & set(drawn.columns)
+    if single and d.chance(20):
+        drawn = replace(drawn, output_mode="committed")
+    return Example(drawn, assignments, proved)
 
 
 def node(d: Drawing, op: str) -> None:

@@ -115,6 +115,6 @@ def test_public_values_that_claim_too_much(case: Case) -> None:
     ):
         from zkinfer import container
 
-        parts = (case.proof.key_digest, b"", values, case.proof.body, b"")
+        parts = (case.proof.key_digest, b"", values, case.proof.body, b"", b"")
         with pytest.raises(FormatError):
             Proof.from_bytes(container.write(container.PROOF, parts))

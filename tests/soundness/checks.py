@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGE = (
     *("container", "fixed", "keys", "certificate", "proof", "verdict", "backends/transparent"),
-    *("committed_input", "data", "description", "evaluation"),
+    *("committed_input", "committed_output", "data", "description", "evaluation"),
 )
 RUST = (
     *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "parse", "proof")),
@@ -28,6 +28,7 @@ NOT_CHECKS = {
     ("committed_input", "read_records"): "of a prover",
     ("committed_input", "_inside"): "of a prover",
     ("committed_input", "_labels"): "of a prover",
+    ("committed_output", "description_of"): "of a model's owner",
     ("evaluation", "evaluate"): "of a prover",
     ("evaluation", "part_starts"): "of a prover",
     ("evaluation", "parts_in"): "of who names a folder",

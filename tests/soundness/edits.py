@@ -28,8 +28,8 @@ DECLARATION = ("name", "shape", "scale", "low", "high")
 """What the members of a tensor's declaration in a graph are called in the table."""
 COLUMNS = (*DECLARATION[:3], "axis", "scales", "lows", "bits")
 """The same of an input by column."""
-OUTPUT = ("name", "shape", "scale", "kind")
-"""The same of an output."""
+OUTPUT = ("name", "shape", "scale", "kind", "low", "high")
+"""The same of an output, which has the last two if it is committed to."""
 
 
 def changed(data: bytes, fields: Sequence[Field], name: str, mutation: str) -> bytes:

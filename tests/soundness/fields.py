@@ -72,7 +72,9 @@ def container_fields(kind: Kind, data: bytes) -> list[Field]:
     walk.take("magic", 8)
     walk.take("version", 2)
     for section in kind.sections:
-        if section.optional and walk.position == len(data) - container.CHECKSUM_SIZE:
+        at = walk.position
+        end = len(data) - container.CHECKSUM_SIZE
+        if section.optional and (at == end or data[at] != section.tag):
             continue
         walk.take(f"{section.name}/tag", 1)
         size = walk.fixed(f"{section.name}/length", 8)

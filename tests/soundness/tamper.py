@@ -24,7 +24,8 @@ from networks import Net, cases
 
 import zkinfer
 from tests.reference import hand_circuit
-from tests.soundness import tamper_accuracy
+from tests.soundness import tamper_accuracy, tamper_outputs
+from tests.soundness.chained import chained
 from tests.soundness.edits import (
     changed,
     damaged,
@@ -113,6 +114,7 @@ class Subject:
         self.data = committed(graph, records)
         self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
         self.labelled = labelled(CONTEXT)
+        self.chained = chained(CONTEXT)
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -185,6 +187,10 @@ def _proof_file(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     if field.startswith("records/"):
         proof = _file(container.PROOF, subject.record_proof.to_bytes(), field, mutation)
         return _record_verdicts(subject, proof, subject.data.commitment.to_bytes())
+    if field.startswith("outputs/"):
+        made, _ = subject.chained.made[0]
+        proof = _file(container.PROOF, made.to_bytes(), field, mutation)
+        return _verdicts(subject.chained.first.verifying_key.to_bytes(), proof)
     proof = _file(container.PROOF, subject.public_proof.to_bytes(), field, mutation)
     return _verdicts(subject.public_key.to_bytes(), proof)
 
@@ -415,6 +421,8 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     if field == "labels":
         other = subject.record_key, subject.record_proof
         return tamper_accuracy.given(subject.labelled, other, mutation)
+    if field == "outputs":
+        return tamper_outputs.given(subject.chained, (subject.key, subject.proof), mutation)
     key = subject.other_key if field == "key" else subject.key
     proof = subject.proof.to_bytes() if field == "proof" else subject.proof
     context: object = CONTEXT
@@ -607,6 +615,12 @@ def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
             subject.key.to_bytes(), replace(subject.proof, body=body).to_bytes()
         )
         return package, ours
+    if field == "rows/output":
+        made, _ = subject.chained.made[0]
+        read = reference.read_key(subject.chained.first.verifying_key.to_bytes())
+        misheard = Mishearing(read, reference.read_proof(made.to_bytes()), MESSAGE, field)
+        package, _ = tamper_outputs.outputs(subject.chained, "rows", "rotate")
+        return package, misheard.run
     if field in ("data", "rows/record"):
         misheard = Mishearing(
             reference.read_key(subject.record_key.to_bytes()),
@@ -657,6 +671,9 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "record": _record,
     "accuracy": lambda subject, *row: tamper_accuracy.part(subject.labelled, *row),
     "accuracy key": lambda subject, *row: tamper_accuracy.key(subject.labelled, *row),
+    "outputs": lambda subject, *row: tamper_outputs.outputs(subject.chained, *row),
+    "outputs key": lambda subject, *row: tamper_outputs.key(subject.chained, *row),
+    "link": lambda subject, *row: tamper_outputs.link(subject.chained, *row),
     "evaluation": lambda subject, _, edit: tamper_accuracy.parts(subject.labelled, edit),
     "data commitment file": _data_file,
     "data commitment": _data,

@@ -42,6 +42,10 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
     inputs = [perceptron.random(SEED + number)[1]["x0"] for number in range(3)]
     key = make_keys(batch, perceptron.random(SEED)[0])
     yield "batch", key, artifacts.prove(key, {"x0": np.stack(inputs)}, b"three")
+    modes = {"input_mode": "hidden", "output_mode": "committed", "batch": 2}
+    key = make_keys(replace(perceptron.graph, **modes), perceptron.random(SEED)[0])
+    proof, _ = artifacts.prove_outputs(key, {"x0": np.stack(inputs[:2])}, b"handed on")
+    yield "committed_output", key, proof
     yield ("convolutional_network", *_proved(cases["convolutional network"], "é".encode()))
     for model, output in (("breast_cancer", "public"), ("digits_mlp", "label")):
         with np.load(MODELS / f"{model}_calibration.npz", allow_pickle=False) as file:

@@ -49,6 +49,8 @@ def test_the_package_accepts_a_vector(name: str) -> None:
     if verified.records is not None:
         assert statement["records"] == list(verified.records.numbers)
         assert statement["data_digest"] == verified.records.data_digest
+    digest = None if verified.commitment is None else verified.commitment.digest
+    assert digest == statement.get("outputs_digest")
     for member in ("model_commitment", "circuit_digest", "key_digest"):
         assert getattr(verified, member) == statement[member]
     for member in ("outputs", "outputs_fixed", "inputs", "inputs_fixed"):
@@ -62,6 +64,7 @@ def test_the_vectors_are_those_of_the_generator() -> None:
     assert {name for name, _, _ in vectors()} | {"committed_input", "accuracy"} == set(NAMES)
     assert "data" in load("committed_input")
     assert "labels" in load("accuracy")
+    assert "outputs_digest" in load("committed_output")["statement"]
     assert set(OPS) < set(NAMES)
     assert sum((FOLDER / f"{name}.json").stat().st_size for name in NAMES) < 80_000 * len(NAMES)
 

@@ -34,13 +34,13 @@ def simulate(
     """A proof of a statement, and what `opening/challenge` must be for it to be accepted.
 
     Reads the key's digest, circuit and rows, the public values, and what `about` says of records:
-    what they are called, and their rows; nothing else.
+    what they are called, and their rows; and the rows of outputs. Nothing else.
     """
     challenge = secrets.randbelow(ORDER)
     statement = Proof(key.digest, context, list(public), b"")
     if about is not None:
         records = {"numbers": about.numbers, "digests": about.digests, "rows": about.rows}
-        statement = replace(statement, **records)
+        statement = replace(statement, **records, outputs=about.outputs)
     run = Simulator(key, statement, challenge)
     run.kind = kind
     run.run()

@@ -59,7 +59,7 @@ class Builder:
         columns = choose_columns(self.tensors)
         tensors = (
             replace(tensor, extents=(tensor.extents[0], columns))
-            if tensor.segment == Segment.RECORD
+            if tensor.segment.is_data
             else tensor
             for tensor in self.tensors
         )
@@ -124,7 +124,12 @@ class Builder:
         return self._read(tensor, factors, order, low, high, certain, array)
 
     def record(
-        self, path: str, cells: tuple[int, int], like: Value, array: Integers | None
+        self,
+        path: str,
+        segment: Segment,
+        cells: tuple[int, int],
+        like: Value,
+        array: Integers | None,
     ) -> Value:
         """Cells [rows, width] of committed rows, with the bounds of the value that they make up.
 
@@ -132,9 +137,9 @@ class Builder:
         """
         if array is not None and path in self._lies:
             array = self._lies[path](array)
-        tensor = self._declare(path, Segment.RECORD, cells)
+        tensor = self._declare(path, segment, cells)
         if array is not None:
-            self.witness[Segment.RECORD].append(array)
+            self.witness[segment].append(array)
         factors = views.factors_of(cells)
         certain = like.certain.or_zero()
         low, high = min(like.low, 0), max(like.high, 0)

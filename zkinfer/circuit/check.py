@@ -135,7 +135,7 @@ def _entries(tensor: Tensor, array: Integers) -> Objects:
     array = np.asarray(array)
     if tensor.segment == Segment.BITS and array.ndim < len(tensor.extents):
         array = (array[..., None] >> np.arange(tensor.extents[-1])) & 1
-    if tensor.segment == Segment.RECORD:
+    if tensor.segment.is_data:
         array = np.pad(array, [(0, 0), (0, tensor.extents[1] - array.shape[1])])
     if array.shape != tensor.extents:
         raise ValueError(f"{tensor.path}: an array of shape {array.shape}, not {tensor.extents}")

@@ -36,12 +36,13 @@ class Segment(Enum):
     """The part of the witness that a tensor lies in, in the order in which circuits list them.
 
     PROJECTIONS is that of the weights certificate, the others are those of networks. The rows of
-    WEIGHTS come with a key, those of RECORD with each statement.
+    WEIGHTS come with a key, those of RECORD and OUTPUT with each statement.
     """
 
     PUBLIC = "public"
     WEIGHTS = "weights"
     RECORD = "record"
+    OUTPUT = "output"
     PROJECTIONS = "projections"
     INPUT = "input"
     BITS = "bits"
@@ -53,11 +54,17 @@ class Segment(Enum):
         """How its entries are bound."""
         return _BINDINGS[self]
 
+    @property
+    def is_data(self) -> bool:
+        """Whether its rows are those of data, made apart from any circuit."""
+        return self in (Segment.RECORD, Segment.OUTPUT)
+
 
 _BINDINGS = {
     Segment.PUBLIC: Binding.PUBLIC,
     Segment.WEIGHTS: Binding.COMMITTED,
     Segment.RECORD: Binding.COMMITTED,
+    Segment.OUTPUT: Binding.COMMITTED,
     Segment.PROJECTIONS: Binding.COMMITTED,
     Segment.INPUT: Binding.SENT,
     Segment.BITS: Binding.BITS,
@@ -136,14 +143,14 @@ def used_entries(tensors: Sequence[Tensor]) -> dict[Segment, int]:
 def choose_columns(tensors: Sequence[Tensor]) -> int:
     """The C that minimises the size of a proof, whose opening has C scalars and which lists one
     commitment a row of every segment that is committed per proof; the smallest of equals. Rows of
-    a record, narrower ones, fit into those of the circuit.
+    data, narrower ones, fit into those of the circuit.
     """
     per_proof = [
         used
         for segment, used in used_entries(tensors).items()
         if segment.binding > Binding.COMMITTED
     ]
-    widths = [tensor.extents[1] for tensor in tensors if tensor.segment == Segment.RECORD]
+    widths = [tensor.extents[1] for tensor in tensors if tensor.segment.is_data]
     size = max([MIN_COLUMNS, *widths])
     best, columns = None, size
     while size <= MAX_COLUMNS:

@@ -4,7 +4,7 @@ It shares no code with the rest of zkinfer and needs nothing but the standard li
 check a verdict of `zkinfer verify`, or as the specification in executable form:
 
     python -m zkinfer.reference verify KEY PROOF [--context TEXT] [--data COMMITMENT]
-        [--labels COMMITMENT] [--json]
+        [--labels COMMITMENT] [--outputs COMMITMENT] [--json]
 
 It verifies proofs against the circuits in the key; a verdict says what it did not check.
 """

@@ -1,6 +1,7 @@
 """The command line: python -m zkinfer.reference verify KEY PROOF [OPTIONS].
 
-The options are --context TEXT, --data COMMITMENT or --any-data, --labels COMMITMENT, and --json.
+The options are --context TEXT, --data COMMITMENT or --any-data, --labels COMMITMENT, --outputs
+COMMITMENT, and --json.
 
 Exit codes: 0 the proof is valid; 1 it does not verify; 2 wrong use or an unreadable file.
 """
@@ -30,6 +31,7 @@ def main() -> int:
     command.add_argument("--context", metavar="TEXT", default="")
     command.add_argument("--data", metavar="COMMITMENT", type=Path)
     command.add_argument("--labels", metavar="COMMITMENT", type=Path)
+    command.add_argument("--outputs", metavar="COMMITMENT", type=Path)
     command.add_argument("--any-data", action="store_true")
     command.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -47,9 +49,12 @@ def main() -> int:
             data = arguments.data and read_data(arguments.data.read_bytes())
         elif arguments.data is not None or arguments.any_data:
             parser.error("the key is not about data")
-        proof = arguments.proof.read_bytes()
+        if arguments.outputs is not None and not key.graph.commits:
+            parser.error("the key does not commit to outputs")
+        outputs = arguments.outputs and read_data(arguments.outputs.read_bytes())
+        proof, context = arguments.proof.read_bytes(), os.fsencode(arguments.context)
         invalid = proof.startswith(b"zkinf.pf")
-        verdict = verify(key, read_proof(proof), os.fsencode(arguments.context), data, labels)
+        verdict = verify(key, read_proof(proof), context, data, labels, outputs)
     except (FormatError, VerificationError, OSError) as error:
         if invalid and arguments.json:
             print(json.dumps({"valid": False, "error": str(error)}))

@@ -127,6 +127,28 @@ def record_rows(
     return rows + _by_tensor(labels, filled)
 
 
+def outputs_data(key: VerifyingKey, proof: Proof) -> DataCommitment:
+    """The commitment to the outputs, as key and proof have it. Raises FormatError."""
+    graph, tensors = key.graph, []
+    for name in graph.outputs:
+        shape, scale = graph.types[name]
+        low, high = graph.bounds[name]
+        bits = max(1, *(max(n, -n - 1).bit_length() + (low < 0) for n in (low, high)))
+        tensor = {"name": name, "shape": shape, "axis": None, "bits": bits}
+        tensors.append({**tensor, "scales": [scale], "signed": [low < 0]})
+    document = {"records": graph.batch, "tensors": tensors}
+    described = json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+    encoded = b"zkinf.dc" + (1).to_bytes(2, "little")
+    for tag, section in enumerate((described, proof.outputs), start=1):
+        encoded += bytes([tag]) + len(section).to_bytes(8, "little") + section
+    return read_data(encoded + sha3(encoded))
+
+
+def output_rows(data: DataCommitment) -> tuple[bytes, ...]:
+    """The rows of outputs in the order in which a circuit has them."""
+    return _by_tensor(data, list(range(len(data.records))))
+
+
 def _by_tensor(data: DataCommitment, numbers: list[int]) -> tuple[bytes, ...]:
     """The rows of the first tensor of all these records, then those of the next one."""
     demand(all(n < len(data.records) for n in numbers), "the data have no record of that number")

@@ -11,6 +11,7 @@ from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.reader import Reader
 
 MIB = 2**20
+GIVEN = ("record", "output")  # segments whose rows come with each statement
 Sections = tuple[list[bytes], list[int]]
 
 
@@ -35,7 +36,8 @@ class Proof:
     """A proof; public has shape and values of each public tensor but tensor 0.
 
     Of a proof about records: numbers are theirs, digests those of the data and of the labels that
-    it names, rows are the records', where it names no labels.
+    it names, rows are the records', where it names no labels. Of one whose outputs are committed:
+    outputs are their rows.
     """
 
     key_digest: bytes
@@ -45,6 +47,7 @@ class Proof:
     numbers: tuple[int, ...] = ()
     digests: tuple[bytes, ...] = ()
     rows: tuple[bytes, ...] = ()
+    outputs: bytes = b""
 
     @property
     def named(self) -> bytes:
@@ -62,10 +65,10 @@ def parse_key(data: bytes) -> VerifyingKey:
     check_steps(circuit)
     rows = [row_bytes[at : at + 32] for at in range(0, len(row_bytes), 32)]
     names = [segment.name for segment in circuit.bound(COMMITTED)]
-    recorded = "record" in names
-    demand(recorded == (graph.modes["input_mode"] == "committed"), "the circuit has other rows")
-    committed = [s.rows for s in circuit.bound(COMMITTED) if s.name != "record"]
-    fits = [len(row) for row in rows] == [32] * sum(committed) and len(names) < 2 + recorded
+    given = ["record"] * (graph.modes["input_mode"] == "committed") + ["output"] * graph.commits
+    demand([n for n in names if n in GIVEN] == given, "the circuit has other rows")
+    committed = [s.rows for s in circuit.bound(COMMITTED) if s.name not in GIVEN]
+    fits = [len(row) for row in rows] == [32] * sum(committed) and len(committed) < 2
     demand(fits, "the key has another number of rows than its circuit")
     shown = circuit.public[1:]
     if graph.public[1:] == ["confusion"] and len(shown) == 2:
@@ -82,9 +85,9 @@ def parse_key(data: bytes) -> VerifyingKey:
 
 def read_proof(data: bytes) -> Proof:
     """Reads a proof. Raises FormatError."""
-    limits = (32, 2**16, 64 * MIB, 64 * MIB, 64 * MIB)
-    sections, _ = container(data, "the proof", b"zkinf.pf", 2, limits, optional=1)
-    key_digest, context, public, body, *more = sections
+    limits = (32, 2**16, 64 * MIB, 64 * MIB, 64 * MIB, 64 * MIB)
+    sections, _ = container(data, "the proof", b"zkinf.pf", 2, limits, optional=2)
+    key_digest, context, public, body, named, outputs = sections
     demand(len(key_digest) == 32, "the proof's key digest has not 32 bytes")
     reader = Reader(public, "the proof's list of public values")
     count = reader.uint(4)
@@ -95,24 +98,24 @@ def read_proof(data: bytes) -> Proof:
         demand(len(shape) <= 8 and all(shape), "a public tensor has over 8 axes, or an empty one")
         tensors.append((shape, reader.int64s(math.prod(shape))))
     reader.end()
-    if not more:
-        return Proof(key_digest, context, tensors, body)
-    reader = Reader(more[0], "the proof's list of records")
+    if not named:
+        return Proof(key_digest, context, tensors, body, outputs=outputs)
+    reader = Reader(named, "the proof's list of records")
     count, labelled = reader.uint(4), reader.uint(1)
     demand(1 <= count <= 2**14 and labelled <= 1, "the proof names no records, or too many")
     digests = tuple(reader.take(32) for _ in range(1 + labelled))
     numbers = tuple(reader.uint(8) for _ in range(count))
-    rest = len(more[0]) - reader.position
+    rest = len(named) - reader.position
     rows = tuple(reader.take(32) for _ in range(rest // 32))
     reader.end()
     demand(bool(rows) != bool(labelled), "the proof has no rows of its records, or needs none")
-    return Proof(key_digest, context, tensors, body, numbers, digests, rows)
+    return Proof(key_digest, context, tensors, body, numbers, digests, rows, outputs)
 
 
 def container(
     data: bytes, name: str, magic: bytes, version: int, limits: Extents, optional: int = 0
 ) -> Sections:
-    """The sections of a container, and where each ends; the last ones may be missing."""
+    """The sections of a container, and where each ends; the last ones may be missing, and empty."""
     demand(data[:8] == magic, f"{name} has another magic: it is no such file")
     demand(sha3(data[:-32]) == data[-32:], f"{name} is damaged: its checksum does not fit")
     reader = Reader(data[:-32], name)
@@ -120,12 +123,14 @@ def container(
     demand(reader.uint(2) == version, f"{name} has another version than {version}")
     sections, ends = [], []
     for tag, limit in enumerate(limits, start=1):
-        if tag > len(limits) - optional and reader.position == len(data) - 32:
-            break
+        needed = tag <= len(limits) - optional
+        at = reader.position
+        if not needed and (at == len(data) - 32 or data[at] != tag):
+            sections.append(b"")
+            continue
         demand(reader.uint(1) == tag, f"section {tag} of {name} is missing or out of order")
         size = reader.uint(8)
         demand(size <= limit, f"section {tag} of {name} is longer than {limit} bytes")
-        needed = tag <= len(limits) - optional
         demand(needed or size > 0, f"section {tag} of {name} is there, and empty")
         sections.append(reader.take(size))
         ends.append(reader.position)

@@ -12,7 +12,7 @@ from zkinfer.reference.errors import FormatError, demand
 
 MODES: dict[str, tuple[str, ...]] = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label", "accuracy", "confusion"),
+    "output_mode": ("public", "label", "committed", "accuracy", "confusion"),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -51,19 +51,28 @@ class Graph:
                 fits = fits and all(type(s) is int and abs(s) <= 256 for s in scales)
                 demand(fits, f"input {name} has other columns than its shape says")
                 self.columns[name] = axis, scales
-        self.counts = self.modes["output_mode"] in ("accuracy", "confusion")
-        self.classes = 0  # of a confusion matrix, as the circuit has it
-        self.labels = [] if self.modes["output_mode"] == "public" else self.outputs
         mode = self.modes["output_mode"]
+        self.counts = mode in ("accuracy", "confusion")
+        self.classes = 0  # of a confusion matrix, as the circuit has it
+        self.commits = mode == "committed"
+        self.labels = self.outputs if mode == "label" or self.counts else []
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
         fits = fits and document["outputs"][0][1] == []
         demand(fits or not self.counts, "the key is about labels of something else")
-        for name, shape, scale, kind in document["outputs"]:
+        self.bounds: dict[str, tuple[int, int]] = {}  # of committed outputs
+        for name, shape, scale, kind, *bounds in document["outputs"]:
             expected = "label" if name in self.labels else "real"
             demand(kind == expected, f"output {name} is not of the kind that output_mode says")
             self._add(name, shape, scale)
+            if self.commits:
+                low, high = self.bounds[name] = (bounds[0], bounds[1])
+                fits = type(low) is type(high) is int and -(2**62) < low <= high < 2**62
+                fits = fits and name not in self.columns
+                demand(fits, f"output {name} has no bounds, or is an input by column")
+            demand(len(bounds) == 2 * self.commits, f"output {name} has other members")
         shown = self.inputs if self.modes["input_mode"] == "public" else []
-        self.public = [*shown, *self.outputs]  # the circuit's public tensors but tensor 0
+        shown_outputs = [] if self.commits else self.outputs
+        self.public = [*shown, *shown_outputs]  # the circuit's public tensors but tensor 0
         if self.counts:
             self.public = ["counted", {"accuracy": "right"}.get(mode, mode)]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from zkinfer.reference.argument import Argument
 from zkinfer.reference.circuit import COMMITTED, Circuit
-from zkinfer.reference.data import DataCommitment, record_rows
+from zkinfer.reference.data import DataCommitment, output_rows, outputs_data, record_rows
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
@@ -53,18 +53,21 @@ def verify(
     context: bytes = b"",
     data: DataCommitment | None = None,
     labels: DataCommitment | None = None,
+    outputs: DataCommitment | None = None,
 ) -> dict[str, Any]:
     """What a valid proof establishes. Raises VerificationError.
 
     data: what a proof's records must be of; without it they may be of any. labels: of the records,
-    which a proof of accuracy needs, and no other. The members are those of `zkinfer verify --json`
+    which a proof of accuracy needs, and no other. outputs: what committed outputs must be committed
+    to by; without it that may be any. The members are those of `zkinfer verify --json`
     and `not_checked`; the context stays bytes.
     """
     try:
-        _check(key, proof, context, data, labels)
+        committed = _outputs(key, proof, outputs)
+        _check(key, proof, context, data, labels, committed)
     except FormatError as error:
         raise VerificationError(str(error)) from error
-    shown = [] if key.graph.counts else key.graph.outputs
+    shown = [] if key.graph.counts or key.graph.commits else key.graph.outputs
     verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", shown)}
     verdict |= {"context": context, "key_digest": key.digest.hex()}
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
@@ -81,8 +84,24 @@ def verify(
         verdict["right"] = sum(counted[:: key.graph.classes + 1])
         if shape:
             verdict["confusion"] = _nested(shape, iter(counted))
+    if committed is not None:
+        verdict["outputs_digest"] = committed.digest.hex()
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
     return verdict | {"not_checked": list(NOT_CHECKED[:count])}
+
+
+def _outputs(
+    key: VerifyingKey, proof: Proof, expected: DataCommitment | None
+) -> DataCommitment | None:
+    """The commitment to the outputs, if the key is about one."""
+    if not key.graph.commits:
+        demand(not proof.outputs, "the proof commits to outputs, and its key does not")
+        demand(expected is None, "the key does not commit to outputs")
+        return None
+    committed = outputs_data(key, proof)
+    fits = expected is None or expected.digest == committed.digest
+    demand(fits, "the outputs are committed to by another commitment")
+    return committed
 
 
 def _check(
@@ -91,6 +110,7 @@ def _check(
     context: bytes,
     data: DataCommitment | None,
     labels: DataCommitment | None,
+    outputs: DataCommitment | None,
 ) -> None:
     demand(proof.key_digest == key.digest, "the proof is for another key")
     demand(proof.context == context, "the proof is bound to another context")
@@ -110,11 +130,13 @@ def _check(
     demand(fits, "labels are missing, or given")
     opened = proof.rows if data is None else record_rows(key, proof, data, labels)
     segments = key.circuit.bound(COMMITTED)
-    committed = [opened if s.name == "record" else key.rows for s in segments]
+    given = {"record": opened, "output": output_rows(outputs) if outputs else ()}
+    committed = [given.get(segment.name, key.rows) for segment in segments]
     for segment, rows in zip(segments, committed, strict=True):
         demand(len(rows) == segment.rows, f"there are other rows of {segment.name}")
     public = [values for _, values in proof.public]
-    Argument(key.circuit, committed, key.digest, context, public, proof.named).run(proof.body)
+    named = proof.named + (outputs.digest if outputs else b"")
+    Argument(key.circuit, committed, key.digest, context, public, named).run(proof.body)
 
 
 def _check_names(key: VerifyingKey, proof: Proof) -> None:

@@ -152,17 +152,17 @@ fn commit_rows<'py>(
 /// By the name of a segment.
 type BySegment<T> = BTreeMap<String, T>;
 
-/// The segment whose rows come with each statement; those of the other committed ones do not change.
-const RECORD: &str = "record";
+/// Segments whose rows come with each statement; those of the other committed ones do not change.
+const GIVEN: [&str; 2] = ["record", "output"];
 
 /// Whether a segment's rows were committed before the proof, and do not change.
 fn is_held(segment: &circuit::Segment) -> bool {
-    segment.binding == Binding::Committed && segment.name != RECORD
+    segment.binding == Binding::Committed && !GIVEN.contains(&segment.name.as_str())
 }
 
 /// Whether a segment's rows were committed before the proof, and come with the statement.
 fn is_given(segment: &circuit::Segment) -> bool {
-    segment.binding == Binding::Committed && segment.name == RECORD
+    segment.binding == Binding::Committed && GIVEN.contains(&segment.name.as_str())
 }
 
 /// What is given by name, in the circuit's order.
