@@ -18,7 +18,7 @@ from zkinfer.description import Description
 from zkinfer.errors import UsageError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import MAX_BATCH, FixedGraph, quantize_input
+from zkinfer.fixed import MAX_BATCH, RECORD_MODES, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import lower, solve
@@ -37,10 +37,11 @@ MODES = {
     "input": ("hidden", "public", "committed"),
     "output": ("public", "label", "accuracy"),
     "weights": ("hidden", "public"),
+    "record": RECORD_MODES,
 }
 """The words that this version knows for each mode, the default first."""
 
-UNAVAILABLE = {"input": (), "output": ("committed",), "weights": ()}
+UNAVAILABLE = {"input": (), "output": ("committed",), "weights": (), "record": ()}
 """Words of the interface that this version refuses."""
 
 PROVING_KEY_FILE = "proving.key"
@@ -91,6 +92,7 @@ def compile(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | None = None,
+    record: str = "public",
     force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
@@ -108,12 +110,14 @@ def compile(
     the one that is committed to. weights: "hidden" (committed) or "public". batch: how many inputs
     a proof is about; calibration data are samples of one. data: with input="committed", a
     commitment to data; the network reads numbers at its scales, so the key takes every other one
-    that has the same. force_memory: whether to compile what takes more memory to prove than this
+    that has the same. record: "public", or "hidden" for proofs that do not say which records of the
+    data they are about. force_memory: whether to compile what takes more memory to prove than this
     machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
     modes = _modes(input, output, weights)
+    _check_record(record, input, output)
     described = _described(input, data)
     _check_batch(batch)
     report = progress or _silent
@@ -121,7 +125,7 @@ def compile(
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch))
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -155,6 +159,7 @@ def estimate(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | None = None,
+    record: str = "public",
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
 
@@ -163,6 +168,7 @@ def estimate(
     inputs.
     """
     modes = _modes(input, output, weights)
+    _check_record(record, input, output)
     described = _described(input, data)
     _check_batch(batch)
     source = Source(model, shapes, calibration)
@@ -172,7 +178,7 @@ def estimate(
         quantized = source.guessed(max_error, modes, described)
     else:
         quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    graph = _stated(quantized.graph, output, batch)
+    graph = _stated(quantized.graph, output, batch, record)
     return Estimate(graph, costs(graph, lower(graph)), factor(), samples)
 
 
@@ -233,6 +239,7 @@ def prove(
         witness.segments,
         data=records.names.stated if records else b"",
         committed={Segment.RECORD: records.opened} if records else {},
+        hidden=records and records.hidden,
     )
     shown = tuple(witness.segments[Segment.PUBLIC])
     return Proof(key.key_digest, context, shown, body, None if records is None else records.names)
@@ -286,15 +293,30 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     return {f"{mode}_mode": word for mode, word in words.items()}
 
 
+def _check_record(record: str, input: str, output: str) -> None:
+    """Raises UsageError unless records can be shown, or hidden, in these modes."""
+    _check_mode("record", record)
+    if record == "public":
+        return
+    if input != "committed":
+        raise UsageError(
+            "a record is hidden among committed data: --input committed --data X.commitment"
+        )
+    if output == "accuracy":
+        raise UsageError(
+            "accuracy is counted on records that a proof names, each of them once; none is hidden"
+        )
+
+
 def _check_batch(batch: int) -> None:
     """Raises UsageError for what is no number of inputs."""
     if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= MAX_BATCH:
         raise UsageError(f"a batch has 1 to {MAX_BATCH} inputs, got {batch}")
 
 
-def _stated(graph: FixedGraph, output: str, batch: int) -> FixedGraph:
+def _stated(graph: FixedGraph, output: str, batch: int, record: str) -> FixedGraph:
     """The network of one input as proofs state it."""
-    return replace(graph, output_mode=output, batch=batch)
+    return replace(graph, output_mode=output, batch=batch, record_mode=record)
 
 
 def _described(input: str, data: DataCommitment | None) -> Description | None:

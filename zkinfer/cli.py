@@ -183,6 +183,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="with --input committed: a commitment to data like those that proofs will be about",
     )
     parser.add_argument(
+        "--record",
+        metavar="public|hidden",
+        default="public",
+        help="with --input committed: whether a proof says which record it is about (default "
+        "public)",
+    )
+    parser.add_argument(
         "--output",
         metavar="public|label|accuracy",
         default="public",
@@ -332,6 +339,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "weights": arguments.weights,
         "batch": arguments.batch,
         "data": arguments.data and DataCommitment.load(arguments.data),
+        "record": arguments.record,
     }
 
 

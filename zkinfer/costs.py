@@ -18,6 +18,10 @@ from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.fixed import FixedGraph
 
 ELEMENT = 32
+HIDDEN = 47
+"""Elements of a proof about a record that is hidden among a million: 4 a digit of its number to the
+base 4, and 7.
+"""
 FRAME = 115
 """Bytes of a container, of names and digests, about."""
 
@@ -122,6 +126,8 @@ def _records(graph: FixedGraph, circuit: Circuit) -> int:
         return 0
     accuracy = graph.output_mode == "accuracy"
     elements = 2 if accuracy else 1 + circuit.committed_rows(Segment.RECORD)
+    if graph.record_mode == "hidden":
+        return 14 + ELEMENT * (elements + HIDDEN * graph.batch)
     return 14 + ELEMENT * elements + 8 * graph.batch
 
 

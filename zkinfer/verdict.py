@@ -24,12 +24,14 @@ Integers = npt.NDArray[np.int64]
 class VerifiedRecords:
     """The records that a valid proof is about.
 
-    numbers: from 0, in the order of the inputs. data_digest: that of the data commitment, in hex.
+    numbers: from 0, in the order of the inputs; none where they are hidden. hidden: how many are,
+    each one of the data, and perhaps the same. data_digest: that of the data commitment, in hex.
     labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
     has these very rows; else all are the prover's words.
     """
 
     numbers: tuple[int, ...]
+    hidden: int
     data_digest: str
     labels_digest: str | None
     checked: bool
@@ -105,7 +107,7 @@ def verify(
     given = None if data is None else Data(data, labels)
     named = named_records(graph, proof, given, any_data=any_data)
     public = _public_values(graph, proof.public_values)
-    names, rows = named or (None, b"")
+    names = named and named.names
     accuracy = graph.output_mode == "accuracy"
     if accuracy and names and (public[COUNTED] != counted(graph, names.numbers)).any():
         raise VerificationError("the proof counts other records than it names")
@@ -115,7 +117,8 @@ def verify(
         proof.public_values,
         proof.body,
         data=names.stated if names else b"",
-        rows={Segment.RECORD: rows} if names else {},
+        rows={Segment.RECORD: named.rows} if named else {},
+        among=named and named.among,
     )
     outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}
@@ -133,6 +136,7 @@ def verify(
         if names is None
         else VerifiedRecords(
             names.numbers,
+            names.hidden,
             names.digest.hex(),
             names.labels.hex() or None,
             checked=data is not None,
@@ -165,7 +169,8 @@ def statement(verified: Verified) -> dict[str, Any]:
         said["inputs"] = nested(verified.inputs)
         said["inputs_fixed"] = nested(verified.inputs_fixed)
     if verified.records is not None:
-        said["records"] = list(verified.records.numbers)
+        hidden = verified.records.hidden
+        said |= {"hidden_records": hidden} if hidden else {"records": [*verified.records.numbers]}
         said["data_digest"] = verified.records.data_digest
         said["data_checked"] = verified.records.checked
         if verified.right is not None:

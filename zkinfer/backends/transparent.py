@@ -18,7 +18,9 @@ from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "NAME",
+    "Among",
     "Circuit",
+    "Hidden",
     "Opened",
     "Prover",
     "Verifier",
@@ -36,6 +38,26 @@ Integers = npt.NDArray[np.int64]
 
 NAME = "transparent"
 """What keys call this proof system."""
+
+
+@dataclass(frozen=True)
+class Among:
+    """Committed data of which records are hidden: how many there are, and their rows."""
+
+    records: int
+    rows: bytes
+
+
+@dataclass(frozen=True, repr=False)
+class Hidden:
+    """Which records of the data the rows of a circuit are. Secret.
+
+    numbers: from 0. blinds: of their rows in the data, in the order of the circuit's rows.
+    """
+
+    among: Among
+    numbers: Sequence[int]
+    blinds: bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -109,12 +131,14 @@ def prove(
     *,
     data: bytes = b"",
     committed: Mapping[Segment, Opened] | None = None,
+    hidden: Hidden | None = None,
     certificate: bool = False,
 ) -> bytes:
     """The body of a proof, or of a certificate, for one witness.
 
     witness: the arrays of each segment; committed ones are those that the prover holds, and
-    `committed`, those of this proof only. data: what names these in the statement.
+    `committed`, those of this proof only. data: what names these in the statement. hidden: which
+    records of which data they are, where the statement does not say.
 
     Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
     not verify, and would show hidden values to its receiver.
@@ -132,6 +156,7 @@ def prove(
             sent,
             data=data,
             committed=native_openings(committed or {}),
+            hidden=None if hidden is None else _native_hidden(hidden),
             certificate=certificate,
         )
     except RefusedError as error:
@@ -158,12 +183,14 @@ def verify(
     *,
     data: bytes = b"",
     rows: Mapping[Segment, bytes] | None = None,
+    among: Among | None = None,
     certificate: bool = False,
 ) -> None:
     """Returns if the body of a proof, or of a certificate, is valid.
 
     rows: of the committed segments that the verifier does not hold. data: what names them in the
-    statement. Raises VerificationError naming the check.
+    statement. among: the data of which they are records, where the statement does not say which.
+    Raises VerificationError naming the check.
     """
     try:
         verifier.verify(
@@ -172,10 +199,17 @@ def verify(
             body,
             data=data,
             rows={segment.value: encoded for segment, encoded in (rows or {}).items()},
+            hidden=None if among is None else (among.records, among.rows),
             certificate=certificate,
         )
     except RefusedError as error:
         raise VerificationError(str(error)) from error
+
+
+def _native_hidden(hidden: Hidden) -> tuple[int, bytes, list[int], bytes]:
+    """As the native module takes it."""
+    among = hidden.among
+    return among.records, among.rows, list(hidden.numbers), hidden.blinds
 
 
 def _native(arrays: Sequence[Integers]) -> list[Integers]:

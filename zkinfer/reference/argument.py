@@ -9,7 +9,7 @@ import itertools
 import struct
 from collections.abc import Sequence
 
-from zkinfer.reference import matrix, ristretto
+from zkinfer.reference import matrix, membership, ristretto
 from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit, Segment
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
@@ -37,6 +37,7 @@ class Argument(Transcript):
     """One run of the verifier: the body, the transcript and the points met so far."""
 
     kind = b"proof"
+    hidden: membership.Hidden | None = None
 
     def __init__(
         self,
@@ -90,6 +91,9 @@ class Argument(Transcript):
         for segment, rows in zip(self.circuit.bound(COMMITTED), self.committed, strict=True):
             self.absorb(f"rows/{segment.name}", b"".join(rows))
             self.rows.append((segment, self.add_points(rows)))
+        if self.hidden is not None:
+            (fresh,) = (rows for segment, rows in self.rows if segment.name == "record")
+            membership.check(self, self.hidden, fresh)
         self.receive_rows(SENT, BITS)
         thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]
         self.receive_rows(SKETCH)
@@ -171,9 +175,13 @@ class Argument(Transcript):
         equations = zip(fold, announcements, lefts, rights, blindings, strict=True)
         for f, sent, left, right, z in equations:
             parts += [(f, sent), (f * challenge, left), (-f, right), (-f * z, {H: 1})]
+        demand(self.vanishes(parts), "the closing equations do not hold")
+
+    def vanishes(self, parts: Sequence[tuple[int, Combination]]) -> bool:
+        """Whether the sum of combinations times coefficients is the identity."""
         total = combine(*parts)
         result = ristretto.multiply(list(total.values()), [self.points[i] for i in total])
-        demand(ristretto.encode(result) == bytes(32), "the closing equations do not hold")
+        return ristretto.encode(result) == bytes(32)
 
     def receive_scalars(self, label: str, count: int) -> list[Combination]:
         """Reads and absorbs commitments to scalars."""
@@ -188,6 +196,10 @@ class Argument(Transcript):
 
     def add_points(self, encoded: Sequence[bytes]) -> list[Combination]:
         """Decodes points and takes them into the list."""
+        return self.take_points([ristretto.decode(data) for data in encoded])
+
+    def take_points(self, points: Sequence[ristretto.Point]) -> list[Combination]:
+        """Takes points into the list."""
         first = len(self.points)
-        self.points += [ristretto.decode(data) for data in encoded]
+        self.points += points
         return [{position: 1} for position in range(first, len(self.points))]

@@ -35,7 +35,8 @@ class Proof:
     """A proof; public has shape and values of each public tensor but tensor 0.
 
     Of a proof about records: numbers are theirs, digests those of the data and of the labels that
-    it names, rows are the records', where it names no labels.
+    it names, rows are the records', where it names no labels. hidden: how many records it does not
+    name; their rows are fresh ones.
     """
 
     key_digest: bytes
@@ -45,6 +46,7 @@ class Proof:
     numbers: tuple[int, ...] = ()
     digests: tuple[bytes, ...] = ()
     rows: tuple[bytes, ...] = ()
+    hidden: int = 0
 
     @property
     def named(self) -> bytes:
@@ -95,15 +97,16 @@ def read_proof(data: bytes) -> Proof:
     if not more:
         return Proof(key_digest, context, tensors, body)
     reader = Reader(more[0], "the proof's list of records")
-    count, labelled = reader.uint(4), reader.uint(1)
-    demand(1 <= count <= 2**14 and labelled <= 1, "the proof names no records, or too many")
+    count, said = reader.uint(4), reader.uint(1)
+    demand(1 <= count <= 2**14 and said <= 2, "the proof names no records, or too many")
+    labelled, hidden = said == 1, count if said == 2 else 0
     digests = tuple(reader.take(32) for _ in range(1 + labelled))
-    numbers = tuple(reader.uint(8) for _ in range(count))
+    numbers = tuple(reader.uint(8) for _ in range(count - hidden))
     rest = len(more[0]) - reader.position
     rows = tuple(reader.take(32) for _ in range(rest // 32))
     reader.end()
     demand(bool(rows) != bool(labelled), "the proof has no rows of its records, or needs none")
-    return Proof(key_digest, context, tensors, body, numbers, digests, rows)
+    return Proof(key_digest, context, tensors, body, numbers, digests, rows, hidden)
 
 
 def container(

@@ -15,9 +15,11 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use work::Failure;
 use zeroize::Zeroizing;
+use zkinfer_prove::membership::Hidden;
 use zkinfer_prove::prove::{self, Instance, Opened, Timings};
 use zkinfer_prove::witness::Arrays;
 use zkinfer_verify::circuit::{self, Binding};
+use zkinfer_verify::membership::Data;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
@@ -231,7 +233,9 @@ impl Prover {
         Self::make(py, prove::Prover::unchecked, circuit, committed, key_digest)
     }
 
-    #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), certificate = false))]
+    /// hidden: of records that the proof does not name how many the data have, their rows, the
+    /// records' numbers, and the blindings of their rows there.
+    #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn prove<'py>(
         &self,
@@ -241,6 +245,7 @@ impl Prover {
         sent: BySegment<Vec<Integers<'py>>>,
         data: Vec<u8>,
         committed: BySegment<Committed<'py>>,
+        hidden: Option<(usize, Vec<u8>, Vec<usize>, Vec<u8>)>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let is_sent =
@@ -250,7 +255,14 @@ impl Prover {
         let sent = sent.iter().map(|list| arrays(list)).collect::<PyResult<_>>()?;
         let given = in_order(circuit, committed, is_given)?.into_iter();
         let given = given.map(opened).collect::<PyResult<_>>()?;
-        let instance = Instance { public: arrays(&public)?, sent, data, opened: given };
+        let hidden = match hidden {
+            Some((records, rows, numbers, blinds)) => {
+                let blindings = chunks(&Zeroizing::new(blinds), "blindings")?;
+                Some(Hidden { records, rows: chunks(&rows, "rows of data")?, numbers, blindings })
+            }
+            None => None,
+        };
+        let instance = Instance { public: arrays(&public)?, sent, data, opened: given, hidden };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
             compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
@@ -318,8 +330,9 @@ impl Verifier {
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
 
-    /// Returns when the proof is valid.
-    #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), certificate = false))]
+    /// Returns when the proof is valid. hidden: of records that it does not name how many the data
+    /// have, and their rows.
+    #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn verify(
         &self,
@@ -329,6 +342,7 @@ impl Verifier {
         proof: &[u8],
         data: Vec<u8>,
         rows: BySegment<Vec<u8>>,
+        hidden: Option<(usize, Vec<u8>)>,
         certificate: bool,
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
@@ -336,6 +350,10 @@ impl Verifier {
         let rows = in_order(circuit, rows, is_given)?.into_iter();
         let rows =
             rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
+        let hidden = match hidden {
+            Some((records, rows)) => Some((records, chunks(&rows, "rows of data")?)),
+            None => None,
+        };
         let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
         let (context, proof) = (context.to_vec(), proof.to_vec());
         compute(py, move |_| {
@@ -346,6 +364,7 @@ impl Verifier {
                 public: &public,
                 data: &data,
                 rows: &rows,
+                hidden: hidden.as_ref().map(|(records, rows)| Data { records: *records, rows }),
             };
             verifier.verify(&statement, &proof)
         })?
