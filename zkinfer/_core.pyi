@@ -84,12 +84,14 @@ class Prover:
         *,
         data: bytes = b"",
         committed: dict[str, tuple[list[npt.NDArray[np.int64]], bytes, bytes]] = ...,
+        hidden: tuple[int, bytes, list[int], bytes] | None = None,
         certificate: bool = False,
     ) -> bytes:
         """The body of a proof, or of a certificate, for one witness.
 
         committed: the segments that the prover was made without; data: what names them in the
-        statement. Raises RefusedError naming the block, before anything is released, when the
+        statement. hidden: of records that this does not name how many the data have, their rows,
+        the records' numbers, and the blindings of their rows there. Raises RefusedError naming the block, before anything is released, when the
         witness does not satisfy it.
         """
 
@@ -113,10 +115,12 @@ class Verifier:
         *,
         data: bytes = b"",
         rows: dict[str, bytes] = ...,
+        hidden: tuple[int, bytes] | None = None,
         certificate: bool = False,
     ) -> None:
         """Returns when the body of a proof, or of a certificate, is valid.
 
-        rows: of the segments that the verifier was made without; data: what names them. Raises
-        RefusedError naming the failing check.
+        rows: of the segments that the verifier was made without; data: what names them; hidden: of
+        records that this does not name how many the data have, and their rows. Raises RefusedError
+        naming the failing check.
         """

@@ -239,7 +239,7 @@ def prove(
         witness.segments,
         data=records.names.stated if records else b"",
         committed={Segment.RECORD: records.opened} if records else {},
-        hidden=records and records.hidden,
+        hidden=records.hidden if records else None,
     )
     shown = tuple(witness.segments[Segment.PUBLIC])
     return Proof(key.key_digest, context, shown, body, None if records is None else records.names)

@@ -107,7 +107,7 @@ def verify(
     given = None if data is None else Data(data, labels)
     named = named_records(graph, proof, given, any_data=any_data)
     public = _public_values(graph, proof.public_values)
-    names = named and named.names
+    names = None if named is None else named.names
     accuracy = graph.output_mode == "accuracy"
     if accuracy and names and (public[COUNTED] != counted(graph, names.numbers)).any():
         raise VerificationError("the proof counts other records than it names")
@@ -118,7 +118,7 @@ def verify(
         proof.body,
         data=names.stated if names else b"",
         rows={Segment.RECORD: named.rows} if named else {},
-        among=named and named.among,
+        among=None if named is None else named.among,
     )
     outputs = {} if accuracy else {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public and not accuracy}

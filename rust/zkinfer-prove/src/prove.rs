@@ -348,8 +348,7 @@ impl Prover {
         for ((_, segment), held) in circuit.bound(Binding::Committed).zip(&committed) {
             absorb_rows(&mut messages.transcript, segment, &held.rows);
         }
-        let membership = self.membership(&mut messages, instance, &given)?;
-        clock.lap("membership")?;
+        let membership = self.membership(&mut messages, instance, &given, &mut clock)?;
         for (index, segment) in circuit.sent().filter(|(_, s)| s.binding != Binding::Sketch) {
             let (image, blindings, rows) = self.send(&witness, index, &mut messages.randomness);
             absorb_rows(&mut messages.transcript, segment, &rows);
@@ -460,6 +459,7 @@ impl Prover {
         messages: &mut Messages<'_>,
         instance: &Instance,
         given: &[Held],
+        clock: &mut Clock<'_>,
     ) -> Result<Vec<u8>, String> {
         let Some(hidden) = &instance.hidden else { return Ok(Vec::new()) };
         let mut segments = self.circuit.bound(Binding::Committed).zip(&self.committed);
@@ -468,7 +468,10 @@ impl Prover {
             return Err("the circuit reads no records".into());
         };
         let fresh = (&held.rows[..], &held.blindings[..]);
-        membership::prove(messages, &self.circuit, segment, fresh, hidden, self.checked)
+        let (circuit, checked) = (&self.circuit, self.checked);
+        let argument = membership::prove(messages, circuit, segment, fresh, hidden, checked)?;
+        clock.lap("membership")?;
+        Ok(argument)
     }
 
     /// The arrays of every segment, in the circuit's order; none for the sketch.

@@ -203,6 +203,10 @@ fn opened((list, rows, blinds): Committed<'_>) -> PyResult<Opened> {
 /// The tensors of a committed segment, its rows and their blindings.
 type Committed<'py> = (Vec<Integers<'py>>, Vec<u8>, Vec<u8>);
 
+/// How many records there are in data, their rows, the numbers of hidden records, and the blindings
+/// of their rows there.
+type HiddenRecords = (usize, Vec<u8>, Vec<usize>, Vec<u8>);
+
 /// A circuit with its committed segments, ready to prove.
 #[pyclass(frozen)]
 struct Prover {
@@ -233,8 +237,6 @@ impl Prover {
         Self::make(py, prove::Prover::unchecked, circuit, committed, key_digest)
     }
 
-    /// hidden: of records that the proof does not name how many the data have, their rows, the
-    /// records' numbers, and the blindings of their rows there.
     #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn prove<'py>(
@@ -245,7 +247,7 @@ impl Prover {
         sent: BySegment<Vec<Integers<'py>>>,
         data: Vec<u8>,
         committed: BySegment<Committed<'py>>,
-        hidden: Option<(usize, Vec<u8>, Vec<usize>, Vec<u8>)>,
+        hidden: Option<HiddenRecords>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let is_sent =
@@ -330,8 +332,7 @@ impl Verifier {
         Ok(Verifier { verifier: Arc::new(verifier), key_digest })
     }
 
-    /// Returns when the proof is valid. hidden: of records that it does not name how many the data
-    /// have, and their rows.
+    /// Returns when the proof is valid.
     #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn verify(
