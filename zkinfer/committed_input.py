@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkinfer.backends.transparent import Among, Hidden, Opened
+from zkinfer.backends import transparent
+from zkinfer.backends.transparent import Hidden, Opened
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import FixedGraph
-from zkinfer.hidden_records import among, hide
+from zkinfer.hidden_records import hide
 from zkinfer.lower import counting, true_labels
 from zkinfer.ops.tensor import Integers
 from zkinfer.proof import Proof, RecordNames
@@ -53,7 +54,7 @@ class Named:
 
     names: RecordNames
     rows: bytes
-    among: Among | None = None
+    among: transparent.Data | None = None
 
 
 def read_records(
@@ -157,7 +158,7 @@ def named_records(
     try:
         check_scales(graph, data.inputs.description)
         if hidden:
-            return Named(names, names.rows, among(data.inputs))
+            return Named(names, names.rows, data.inputs.native)
         filled = _filled(graph, names.numbers)
         rows = b"".join(commitment.rows_of(filled) for commitment, _ in pairs)
     except UsageError as error:

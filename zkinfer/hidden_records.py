@@ -10,13 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from zkinfer.backends import transparent
-from zkinfer.data import DataCommitment, DataOpening
+from zkinfer.data import DataOpening
 from zkinfer.proof import RecordNames
-
-
-def among(data: DataCommitment) -> transparent.Among:
-    """The data that records are hidden among."""
-    return transparent.Among(len(data), data.rows)
 
 
 def hide(
@@ -29,4 +24,4 @@ def hide(
     rows, blinds = transparent.commit_rows(np.concatenate(opened.arrays))
     names = RecordNames(data.commitment.digest_bytes, (), rows, hidden=len(numbers))
     fresh = transparent.Opened(opened.arrays, rows, blinds)
-    return names, fresh, transparent.Hidden(among(data.commitment), numbers, opened.blinds)
+    return names, fresh, transparent.Hidden(data.commitment.native, numbers, opened.blinds)

@@ -12,20 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
-from zkinfer._core import Circuit, Prover, RefusedError, Verifier
+from zkinfer._core import Circuit, Data, Prover, RefusedError, Verifier
 from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "NAME",
-    "Among",
     "Circuit",
+    "Data",
     "Hidden",
     "Opened",
     "Prover",
     "Verifier",
     "commit",
     "commit_rows",
+    "make_data",
     "make_prover",
     "make_verifier",
     "native_openings",
@@ -40,22 +41,14 @@ NAME = "transparent"
 """What keys call this proof system."""
 
 
-@dataclass(frozen=True)
-class Among:
-    """Committed data of which records are hidden: how many there are, and their rows."""
-
-    records: int
-    rows: bytes
-
-
 @dataclass(frozen=True, repr=False)
 class Hidden:
-    """Which records of the data the rows of a circuit are. Secret.
+    """Which records of which data the rows of a circuit are. Secret.
 
     numbers: from 0. blinds: of their rows in the data, in the order of the circuit's rows.
     """
 
-    among: Among
+    among: Data
     numbers: Sequence[int]
     blinds: bytes
 
@@ -100,6 +93,14 @@ def commit_rows(cells: Integers, blinds: bytes | None = None) -> tuple[bytes, by
         return _core.commit_rows(np.ascontiguousarray(cells, dtype=np.int64), blinds)
     except RefusedError as error:
         raise FormatError(f"the rows cannot be committed to: {error}") from error
+
+
+def make_data(records: int, rows: bytes) -> Data:
+    """Committed data that records are hidden among. Raises FormatError when a row is no point."""
+    try:
+        return Data(records, rows)
+    except RefusedError as error:
+        raise FormatError(f"the data commitment is not acceptable: {error}") from error
 
 
 def make_prover(circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes) -> Prover:
@@ -156,7 +157,7 @@ def prove(
             sent,
             data=data,
             committed=native_openings(committed or {}),
-            hidden=None if hidden is None else _native_hidden(hidden),
+            hidden=(hidden.among, list(hidden.numbers), hidden.blinds) if hidden else None,
             certificate=certificate,
         )
     except RefusedError as error:
@@ -183,7 +184,7 @@ def verify(
     *,
     data: bytes = b"",
     rows: Mapping[Segment, bytes] | None = None,
-    among: Among | None = None,
+    among: Data | None = None,
     certificate: bool = False,
 ) -> None:
     """Returns if the body of a proof, or of a certificate, is valid.
@@ -199,17 +200,11 @@ def verify(
             body,
             data=data,
             rows={segment.value: encoded for segment, encoded in (rows or {}).items()},
-            hidden=None if among is None else (among.records, among.rows),
+            hidden=among,
             certificate=certificate,
         )
     except RefusedError as error:
         raise VerificationError(str(error)) from error
-
-
-def _native_hidden(hidden: Hidden) -> tuple[int, bytes, list[int], bytes]:
-    """As the native module takes it."""
-    among = hidden.among
-    return among.records, among.rows, list(hidden.numbers), hidden.blinds
 
 
 def _native(arrays: Sequence[Integers]) -> list[Integers]:

@@ -13,6 +13,7 @@ use crate::messages::Messages;
 use crate::random::Randomness;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
+use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::group::{Generators, Point, decode_points, multiscalar};
@@ -24,12 +25,22 @@ use zkinfer_verify::transcript::label;
 /// Records whose coefficients there are at a time.
 const RECORDS: usize = 1 << 14;
 
+/// Hidden records that are few enough to weigh each row of the data for each of them.
+const FEW: usize = 2;
+
+/// As many rows of each record of the data, which powers of gamma combine.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    points: &'a [Point],
+    gammas: &'a [Scalar],
+}
+
 /// Which records of committed data the rows of a segment are, blinded afresh. Wiped when dropped.
 pub struct Hidden {
     /// How many records the data have.
     pub records: usize,
     /// Their rows.
-    pub rows: Vec<Encoding>,
+    pub rows: Arc<Vec<Point>>,
     /// The records' numbers, from 0.
     pub numbers: Vec<usize>,
     /// What these records' rows are blinded with in the data, in the order of the segment's rows.
@@ -87,12 +98,14 @@ pub fn prove(
         return Err(format!("{slots} hidden records have numbers below {}", shape.records));
     }
     let gammas = powers(messages.transcript.draw_one(label::MEMBERSHIP_GAMMA), shape.each);
-    let combined = |rows: &[Point]| match rows {
-        [row] => *row,
-        rows => multiscalar(&gammas, rows),
+    let combined = |rows: &[Point]| multiscalar(&gammas, rows);
+    let all = Rows { points: &hidden.rows, gammas: &gammas };
+    // For many hidden records it pays to combine the rows of each record of the data first.
+    let few: Vec<Point> = match slots {
+        0..=FEW => Vec::new(),
+        _ => hidden.rows.par_chunks_exact(shape.each).map(combined).collect(),
     };
-    let points = decode_points(&hidden.rows, "row of the data")?;
-    let records: Vec<Point> = points.par_chunks_exact(shape.each).map(combined).collect();
+    let records = if few.is_empty() { all } else { Rows { points: &few, gammas: &gammas[..1] } };
     let fresh = decode_points(rows, "committed row")?;
 
     let mut secrets = Vec::with_capacity(slots);
@@ -101,14 +114,15 @@ pub fn prove(
         let apart = places.iter().zip(&gammas).map(|(i, g)| (blindings[*i] - known[*i]) * g);
         let secret = Secret::new(*number, apart.sum(), &shape, &mut messages.randomness);
         let blinding = Generators::shared(DIGITS_LOG2).blinding;
-        if checked && combined(&own) - records[*number] != blinding * to_group(&secret.delta) {
+        let theirs = &hidden.rows[number * shape.each..][..shape.each];
+        if checked && combined(&own) - combined(theirs) != blinding * to_group(&secret.delta) {
             return Err("a hidden record has other rows in the data".into());
         }
         secrets.push(secret);
     }
     let mut sent: Vec<Slot> = Vec::with_capacity(slots);
     for secret in &secrets {
-        sent.push(Slot { points: secret.points(&records), scalars: Vec::new() });
+        sent.push(Slot { points: secret.points(records), scalars: Vec::new() });
     }
     let all: Vec<Encoding> = sent.iter().flat_map(|slot| slot.points.clone()).collect();
     let x = answer(&mut messages.transcript, &all);
@@ -139,7 +153,7 @@ impl Secret {
     }
 
     /// A, B, C and D, then `G_0, G_1, ...`.
-    fn points(&self, records: &[Point]) -> Vec<Encoding> {
+    fn points(&self, records: Rows<'_>) -> Vec<Encoding> {
         let key = CommitmentKey::shared(DIGITS_LOG2);
         let digits = self.digits();
         let pairs = || self.masks.iter().zip(digits.iter());
@@ -163,19 +177,20 @@ impl Secret {
     }
 
     /// The records weighed by each lower coefficient of `p_i`.
-    fn weighted(&self, records: &[Point]) -> Vec<Point> {
-        let digits = self.digits();
+    fn weighted(&self, Rows { points, gammas }: Rows<'_>) -> Vec<Point> {
+        let (digits, each) = (self.digits(), gammas.len());
         let mut sums = vec![Point::default(); self.rhos.len()];
-        let Some((last, others)) = records.split_last() else { return sums };
-        for (place, records) in others.chunks(RECORDS).enumerate() {
-            let records: Vec<Point> = records.iter().map(|record| record - last).collect();
+        let (others, last) = points.split_at(points.len() - each);
+        for (place, records) in others.chunks(RECORDS * each).enumerate() {
+            let rows = records.chunks_exact(each).flat_map(|rows| rows.iter().zip(last));
+            let rows: Vec<Point> = rows.map(|(row, last)| row - last).collect();
             let first = place * RECORDS;
-            let numbers = (first..first + records.len()).into_par_iter();
+            let numbers = (first..first + rows.len() / each).into_par_iter();
             let coefficients: Zeroizing<Vec<Vec<Scalar>>> =
                 Zeroizing::new(numbers.map(|number| self.lower(&digits, number)).collect());
             for (k, sum) in sums.iter_mut().enumerate() {
-                let column: Vec<Scalar> = coefficients.iter().map(|lower| lower[k]).collect();
-                *sum += multiscalar(&Zeroizing::new(column), &records);
+                let weights = coefficients.iter().flat_map(|p| gammas.iter().map(|g| p[k] * g));
+                *sum += multiscalar(&Zeroizing::new(weights.collect::<Vec<_>>()), &rows);
             }
         }
         sums

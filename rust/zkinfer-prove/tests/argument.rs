@@ -1,10 +1,12 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use zkinfer_prove::membership::Hidden;
 use zkinfer_prove::prove::{Instance, Opened, Prover, commit_rows, commit_segment};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
+use zkinfer_verify::group::decode_points;
 use zkinfer_verify::membership::Data;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
@@ -423,11 +425,12 @@ fn hidden_rows_are_among_those_of_the_data() {
     for records in [1usize, 2, 3, 4, 5, 16, 17] {
         let data = commit(records);
         let rows: Vec<_> = data.iter().flat_map(|(rows, _)| rows.clone()).collect();
+        let points = |rows: &[[u8; 32]]| Arc::new(decode_points(rows, "row").unwrap());
         for number in [0, records / 2, records - 1] {
             let (fresh, blindings) = commit(1).remove(0);
             let own = data[number].1.to_vec();
             let hidden = |numbers, blindings| {
-                Some(Hidden { records, rows: rows.clone(), numbers, blindings })
+                Some(Hidden { records, rows: points(&rows), numbers, blindings })
             };
             instance.opened =
                 opened(weights.clone(), &fresh, &blindings).into_iter().flatten().collect();
@@ -437,7 +440,8 @@ fn hidden_rows_are_among_those_of_the_data() {
             let verify = |records, rows: &[[u8; 32]], proof: &[u8]| {
                 let (kind, key_digest, context, data) = (Kind::Proof, &[7; 32], b"", b"");
                 let given = [fresh.clone()];
-                let hidden = Some(Data { records, rows });
+                let rows = points(rows);
+                let hidden = Some(Data { records, rows: &rows });
                 let rows = &given;
                 let statement = Statement { kind, key_digest, context, public, data, rows, hidden };
                 verifier.verify(&statement, proof)

@@ -19,7 +19,8 @@ use zkinfer_prove::membership::Hidden;
 use zkinfer_prove::prove::{self, Instance, Opened, Timings};
 use zkinfer_prove::witness::Arrays;
 use zkinfer_verify::circuit::{self, Binding};
-use zkinfer_verify::membership::Data;
+use zkinfer_verify::group::{Point, decode_points};
+use zkinfer_verify::membership;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
@@ -203,9 +204,22 @@ fn opened((list, rows, blinds): Committed<'_>) -> PyResult<Opened> {
 /// The tensors of a committed segment, its rows and their blindings.
 type Committed<'py> = (Vec<Integers<'py>>, Vec<u8>, Vec<u8>);
 
-/// How many records there are in data, their rows, the numbers of hidden records, and the blindings
-/// of their rows there.
-type HiddenRecords = (usize, Vec<u8>, Vec<usize>, Vec<u8>);
+/// Committed data that records are hidden among: their rows, ready to be used.
+#[pyclass(frozen)]
+struct Data {
+    records: usize,
+    rows: Arc<Vec<Point>>,
+}
+
+#[pymethods]
+impl Data {
+    #[new]
+    fn new(py: Python<'_>, records: usize, rows: &[u8]) -> PyResult<Self> {
+        let rows = chunks(rows, "rows of data")?;
+        let rows = compute(py, move |_| decode_points(&rows, "row of the data"))?;
+        Ok(Data { records, rows: Arc::new(rows.map_err(refused)?) })
+    }
+}
 
 /// A circuit with its committed segments, ready to prove.
 #[pyclass(frozen)]
@@ -247,7 +261,7 @@ impl Prover {
         sent: BySegment<Vec<Integers<'py>>>,
         data: Vec<u8>,
         committed: BySegment<Committed<'py>>,
-        hidden: Option<HiddenRecords>,
+        hidden: Option<(Py<Data>, Vec<usize>, Vec<u8>)>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let is_sent =
@@ -258,9 +272,10 @@ impl Prover {
         let given = in_order(circuit, committed, is_given)?.into_iter();
         let given = given.map(opened).collect::<PyResult<_>>()?;
         let hidden = match hidden {
-            Some((records, rows, numbers, blinds)) => {
+            Some((data, numbers, blinds)) => {
                 let blindings = chunks(&Zeroizing::new(blinds), "blindings")?;
-                Some(Hidden { records, rows: chunks(&rows, "rows of data")?, numbers, blindings })
+                let Data { records, rows } = data.get();
+                Some(Hidden { records: *records, rows: Arc::clone(rows), numbers, blindings })
             }
             None => None,
         };
@@ -343,7 +358,7 @@ impl Verifier {
         proof: &[u8],
         data: Vec<u8>,
         rows: BySegment<Vec<u8>>,
-        hidden: Option<(usize, Vec<u8>)>,
+        hidden: Option<Py<Data>>,
         certificate: bool,
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
@@ -351,10 +366,7 @@ impl Verifier {
         let rows = in_order(circuit, rows, is_given)?.into_iter();
         let rows =
             rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
-        let hidden = match hidden {
-            Some((records, rows)) => Some((records, chunks(&rows, "rows of data")?)),
-            None => None,
-        };
+        let hidden = hidden.map(|data| (data.get().records, Arc::clone(&data.get().rows)));
         let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
         let (context, proof) = (context.to_vec(), proof.to_vec());
         compute(py, move |_| {
@@ -365,7 +377,9 @@ impl Verifier {
                 public: &public,
                 data: &data,
                 rows: &rows,
-                hidden: hidden.as_ref().map(|(records, rows)| Data { records: *records, rows }),
+                hidden: hidden
+                    .as_ref()
+                    .map(|(records, rows)| membership::Data { records: *records, rows }),
             };
             verifier.verify(&statement, &proof)
         })?
@@ -378,6 +392,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     work::keep_panics(|| std::env::var_os("ZKINFER_TRACEBACK").is_some_and(|value| value == "1"));
     module.add("RefusedError", module.py().get_type::<RefusedError>())?;
     module.add_class::<Circuit>()?;
+    module.add_class::<Data>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
     module.add_function(wrap_pyfunction!(commit, module)?)?;

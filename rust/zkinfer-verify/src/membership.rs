@@ -8,7 +8,7 @@
 
 use crate::circuit::Circuit;
 use crate::error::Error;
-use crate::group::{Generators, POINT_BYTES, decode_points, multiscalar};
+use crate::group::{Generators, POINT_BYTES, Point, decode_points, multiscalar};
 use crate::proof::Encoding;
 use crate::reader::Reader;
 use crate::scalar::{SCALAR_BYTES, Scalar, from_bytes, powers, to_bytes};
@@ -32,8 +32,9 @@ const EQUATIONS: usize = 3;
 pub struct Data<'a> {
     /// How many records there are.
     pub records: usize,
-    /// The rows of record 0, 1, ..., as many of each.
-    pub rows: &'a [Encoding],
+    /// The rows of record 0, 1, ..., as many of each. What names the data in the statement binds
+    /// them.
+    pub rows: &'a [Point],
 }
 
 /// How much there is of everything, and where.
@@ -189,9 +190,9 @@ impl<'a> Membership<'a> {
         transcript.absorb(label::MEMBERSHIP_RESPONSES, &responses.collect::<Vec<u8>>());
         let fold = transcript.draw(label::MEMBERSHIP_FOLD, EQUATIONS * self.slots.len());
 
-        let decode = |rows, what| decode_points(rows, what);
-        let mut points = decode(self.data.rows, "row of the data").map_err(Error::Statement)?;
-        let fresh = decode(self.fresh, "row of the statement").map_err(Error::Statement)?;
+        let fresh = decode_points(self.fresh, "row of the statement").map_err(Error::Statement)?;
+        let known =
+            decode_points(&encodings, "point of a hidden record").map_err(Error::Malformed)?;
         let mut weights = vec![Scalar::ZERO; records];
         let mut digit_sums = vec![Scalar::ZERO; BASE * digits];
         let mut fresh_sums = vec![Scalar::ZERO; fresh.len()];
@@ -223,9 +224,10 @@ impl<'a> Membership<'a> {
         let generators = Generators::shared(DIGITS_LOG2);
         let rows = weights.iter().flat_map(|weight| gammas.iter().map(move |g| *weight * g));
         let mut scalars: Vec<Scalar> = rows.collect();
+        let mut points = self.data.rows.to_vec();
         points.extend(fresh);
         scalars.extend(fresh_sums);
-        points.extend(decode(&encodings, "point of a hidden record").map_err(Error::Malformed)?);
+        points.extend(known);
         scalars.extend(sent);
         points.extend(generators.columns.iter().take(digit_sums.len()));
         scalars.extend(digit_sums);
