@@ -26,8 +26,8 @@ class Hidden:
 
     @property
     def digits(self) -> int:
-        """Digits of a record's number to the base 4, at least one."""
-        return max(1, ((len(self.records) - 1).bit_length() + 1) // 2)
+        """Digits of a record's number to the base 8, at least one."""
+        return max(1, -(-(len(self.records) - 1).bit_length() // 3))
 
     def slots(self, rows: Sequence["Combination"]) -> list[list["Combination"]]:
         """By hidden record its rows, which lie tensor by tensor."""
@@ -50,11 +50,11 @@ def check(run: "Argument", hidden: Hidden, rows: Sequence["Combination"]) -> Non
     gamma = run.draw_one("membership/gamma")
     points = run.receive("membership/points", len(slots) * (4 + d))
     x = run.draw_one("membership/challenge")
-    responses = [run.reader.scalars(3 * d + 3) for _ in slots]
+    responses = [run.reader.scalars(7 * d + 3) for _ in slots]
     encoded = b"".join(z.to_bytes(32, "little") for slot in responses for z in slot)
     run.absorb("membership/responses", encoded)
     fold = run.draw("membership/fold", 3 * len(slots))
-    generators = run.take_points([*ristretto.generators("G", 4 * d)])
+    generators = run.take_points([*ristretto.generators("G", 8 * d)])
     (blinding,) = run.take_points(ristretto.generators("H", 1))
     records = [run.add_points(record) for record in hidden.records]
 
@@ -63,8 +63,8 @@ def check(run: "Argument", hidden: Hidden, rows: Sequence["Combination"]) -> Non
     for s, (slot, z) in enumerate(zip(slots, responses, strict=True)):
         A, B, C, D, *G = points[s * (4 + d) : (s + 1) * (4 + d)]
         first, second, third = fold[3 * s : 3 * s + 3]
-        f = [_digit(z[3 * k : 3 * k + 3], x) for k in range(d)]
-        z_A, z_C, z_last = z[3 * d :]
+        f = [_digit(z[7 * k : 7 * k + 7], x) for k in range(d)]
+        z_A, z_C, z_last = z[7 * d :]
         parts += [(first, A), (first * x, B), (second, D), (second * x, C)]
         for f_kj, generator in zip((f_kj for f_k in f for f_kj in f_k), generators, strict=True):
             parts.append((-f_kj * (first + second * (x - f_kj)), generator))
@@ -73,8 +73,8 @@ def check(run: "Argument", hidden: Hidden, rows: Sequence["Combination"]) -> Non
             (third * pow(x, d, ORDER) * pow(gamma, j, ORDER), row) for j, row in enumerate(slot)
         ]
         parts += [(-third * pow(x, k, ORDER), G_k) for k, G_k in enumerate(G)]
-        for i in range(4**d):  # the last record stands for all numbers from its own on
-            p = math.prod(f_k[i >> 2 * k & 3] for k, f_k in enumerate(f))
+        for i in range(8**d):  # the last record stands for all numbers from its own on
+            p = math.prod(f_k[i >> 3 * k & 7] for k, f_k in enumerate(f))
             weights[min(i, len(records) - 1)] -= third * p
     for weight, record in zip(weights, records, strict=True):
         parts += [(weight * pow(gamma, j, ORDER), row) for j, row in enumerate(record)]
@@ -82,5 +82,5 @@ def check(run: "Argument", hidden: Hidden, rows: Sequence["Combination"]) -> Non
 
 
 def _digit(others: Sequence[int], x: int) -> tuple[int, ...]:
-    """What belongs to a digit of 0 to 3: that of 0 makes the sum x."""
+    """What belongs to a digit of 0 to 7: that of 0 makes the sum x."""
     return (x - sum(others)) % ORDER, *others

@@ -11,13 +11,13 @@
 use crate::commit::{CommitmentKey, encode};
 use crate::messages::Messages;
 use crate::random::Randomness;
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::{AdditiveGroup, Field, Zero};
 use rayon::prelude::*;
 use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::group::{Generators, Point, decode_points, multiscalar};
-use zkinfer_verify::membership::{BASE, DIGITS_LOG2, Data, Shape, Slot, answer, to_argument};
+use zkinfer_verify::membership::{BASE, BITS, DIGITS_LOG2, Data, Shape, Slot, answer, to_argument};
 use zkinfer_verify::proof::Encoding;
 use zkinfer_verify::scalar::{Scalar, from_bytes, powers, to_group};
 use zkinfer_verify::transcript::label;
@@ -147,7 +147,7 @@ impl Secret {
 
     /// `s_kj`, as the masks are ordered.
     fn digits(&self) -> Zeroizing<Vec<Scalar>> {
-        let selects = |at: usize| self.number >> (2 * (at / BASE)) & (BASE - 1) == at % BASE;
+        let selects = |at: usize| self.number >> (BITS * (at / BASE)) & (BASE - 1) == at % BASE;
         let digits = (0..self.masks.len()).map(|at| Scalar::from(u64::from(selects(at))));
         Zeroizing::new(digits.collect())
     }
@@ -189,8 +189,12 @@ impl Secret {
             let coefficients: Zeroizing<Vec<Vec<Scalar>>> =
                 Zeroizing::new(numbers.map(|number| self.lower(&digits, number)).collect());
             for (k, sum) in sums.iter_mut().enumerate() {
-                let weights = coefficients.iter().flat_map(|p| gammas.iter().map(|g| p[k] * g));
-                *sum += multiscalar(&Zeroizing::new(weights.collect::<Vec<_>>()), &rows);
+                let used = coefficients.iter().zip(rows.chunks_exact(each));
+                let used = used.filter(|(p, _)| !p[k].is_zero());
+                let (weights, rows): (Vec<Scalar>, Vec<Point>) = used
+                    .flat_map(|(p, rows)| gammas.iter().map(|g| p[k] * g).zip(rows.to_vec()))
+                    .unzip();
+                *sum += multiscalar(&Zeroizing::new(weights), &rows);
             }
         }
         sums
@@ -201,7 +205,7 @@ impl Secret {
         let mut product = vec![Scalar::ZERO; self.rhos.len() + 1];
         product[0] = Scalar::ONE;
         for k in 0..self.rhos.len() {
-            let at = BASE * k + (number >> (2 * k) & (BASE - 1));
+            let at = BASE * k + (number >> (BITS * k) & (BASE - 1));
             for power in (0..=k + 1).rev() {
                 let below = if power > 0 { product[power - 1] * digits[at] } else { Scalar::ZERO };
                 product[power] = product[power] * self.masks[at] + below;

@@ -3,7 +3,7 @@
 //! The rows R of a hidden record are the rows C_i of some record i of N, blinded afresh. With a
 //! challenge gamma, `T = sum_j gamma^j R_j` and `D_i = sum_j gamma^j C_ij`, one of `T - D_i` commits
 //! to zero: it is a multiple of H. The argument for that (Groth, Kohlweiss, Eurocrypt 2015, with
-//! digits of base four as in Bootle et al., ESORICS 2015) is checked in one multi-scalar
+//! digits of base eight as in Bootle et al., ESORICS 2015) is checked in one multi-scalar
 //! multiplication over all rows of the data, for any number of hidden records.
 
 use crate::circuit::Circuit;
@@ -18,11 +18,14 @@ use ark_ff::{AdditiveGroup, Field};
 use curve25519_dalek::traits::IsIdentity;
 use std::iter::once;
 
+/// Bits of a digit.
+pub const BITS: usize = 3;
+
 /// The base in which records are numbered.
-pub const BASE: usize = 4;
+pub const BASE: usize = 1 << BITS;
 
 /// The commitments to a number's digits are rows of `2^DIGITS_LOG2` columns at most.
-pub const DIGITS_LOG2: u32 = 7;
+pub const DIGITS_LOG2: u32 = 8;
 
 /// Equations of each hidden record.
 const EQUATIONS: usize = 3;
@@ -114,7 +117,7 @@ fn share(total: usize, parts: usize) -> Option<usize> {
 pub struct Slot {
     /// A, B, C, D, then `G_0, G_1, ...`.
     pub points: Vec<Encoding>,
-    /// Of each digit, the lowest first, what belongs to 1, 2 and 3; `z_A`, `z_C`, z.
+    /// Of each digit, the lowest first, what belongs to 1, 2, ... 7; `z_A`, `z_C`, z.
     pub scalars: Vec<Scalar>,
 }
 
@@ -248,7 +251,7 @@ pub fn answer(transcript: &mut Transcript, points: &[Encoding]) -> Scalar {
 }
 
 impl Slot {
-    /// f of each digit, the lowest first, at 0 to 3, of which that at 0 makes the sum x; then the
+    /// f of each digit, the lowest first, at 0 to 7, of which that at 0 makes the sum x; then the
     /// blindings.
     fn digits(&self, x: Scalar) -> (Vec<Scalar>, [Scalar; EQUATIONS]) {
         let (digits, blindings) =
@@ -268,7 +271,7 @@ fn products(f: &[Scalar], records: usize, total: Scalar) -> Vec<Scalar> {
         place = place.saturating_sub(1);
         // Prefixes of the numbers below `records`.
         let below =
-            u32::try_from(2 * place).ok().and_then(|shift| (records - 1).checked_shr(shift));
+            u32::try_from(BITS * place).ok().and_then(|shift| (records - 1).checked_shr(shift));
         let next = table.iter().flat_map(|value| digit.iter().map(move |f| *value * f));
         table = next.take(below.unwrap_or(0).saturating_add(1)).collect();
     }
@@ -284,9 +287,9 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_digits() {
-        let f: Vec<Scalar> = (2u64..14).map(Scalar::from).collect();
+        let f: Vec<Scalar> = (2u64..18).map(Scalar::from).collect();
         let total: Scalar = f.chunks(BASE).map(|digit| digit.iter().sum::<Scalar>()).product();
-        let of = |i: usize| f[i & 3] * f[4 + (i >> 2 & 3)] * f[8 + (i >> 4)];
+        let of = |i: usize| f[i % BASE] * f[BASE + i / BASE];
         for records in 1..=64 {
             let found = products(&f, records, total);
             let mut expected: Vec<Scalar> = (0..records - 1).map(of).collect();
