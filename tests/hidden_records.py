@@ -1,4 +1,4 @@
-"""Networks that read hidden records of several rows, and proofs about such, true ones and others."""
+"""Networks that read hidden records of several rows, and proofs about such, true and false."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

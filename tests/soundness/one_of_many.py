@@ -9,20 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zkinfer.reference import ristretto
-from zkinfer.reference.argument import Argument, Combination, combine
+from zkinfer.reference.conversation import Combination, Conversation, combine
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.membership import Hidden, check
 from zkinfer.reference.reader import Reader
 from zkinfer.reference.ristretto import Point
-from zkinfer.reference.transcript import Transcript
 
 
-class Bare(Argument):
+class Bare(Conversation):
     """A run of the verifier over nothing but hidden records, which draws what a test says."""
 
     def __init__(self, programmed: dict[str, tuple[int, ...]]) -> None:
-        Transcript.__init__(self)
-        self.points: list[Point] = []
+        super().__init__()
         self.programmed = programmed
 
     def draw(self, label: str, count: int) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from networks import Net, cases
 
 import zkinfer
 from tests.reference import hand_circuit
-from tests.soundness import tamper_accuracy
+from tests.soundness import tamper_accuracy, tamper_hidden
 from tests.soundness.edits import (
     changed,
     damaged,
@@ -113,6 +113,7 @@ class Subject:
         self.data = committed(graph, records)
         self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
         self.labelled = labelled(CONTEXT)
+        self.hidden = tamper_hidden.HiddenRecord()
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -412,6 +413,8 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What the caller gives to the verifiers, with an honest proof."""
     if field == "data":
         return _call_with_data(subject, mutation)
+    if field == "hidden record":
+        return tamper_hidden.given(subject.hidden, mutation)
     if field == "labels":
         other = subject.record_key, subject.record_proof
         return tamper_accuracy.given(subject.labelled, other, mutation)
@@ -563,6 +566,8 @@ def _one_block_more(data: bytes, fields: list[Field], last: bytes = b"") -> byte
 
 def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     claim = Claim.honest(subject.hand)
+    if field == "hidden":
+        return tamper_hidden.statement(subject.hidden, mutation)
     if field == "public":
         (values,) = claim.public
         third = (np.arange(values.size) == 3).reshape(values.shape)
@@ -594,6 +599,8 @@ def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What is absorbed: the reference verifier mishears it; the package gets what differs in it."""
+    if field.startswith("membership/"):
+        return tamper_hidden.transcript(subject.hidden, field, mutation)
     key, proof = subject.reference_key, subject.reference_proof
     if mutation == "other draw":
         return None, Mishearing(key, proof, DRAW, field).run
@@ -657,6 +664,8 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "record": _record,
     "accuracy": lambda subject, *row: tamper_accuracy.part(subject.labelled, *row),
     "accuracy key": lambda subject, *row: tamper_accuracy.key(subject.labelled, *row),
+    "hidden record": lambda subject, *row: tamper_hidden.part(subject.hidden, *row),
+    "hidden record's key": lambda subject, *row: tamper_hidden.key(subject.hidden, *row),
     "evaluation": lambda subject, _, edit: tamper_accuracy.parts(subject.labelled, edit),
     "data commitment file": _data_file,
     "data commitment": _data,

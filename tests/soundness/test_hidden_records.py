@@ -182,7 +182,7 @@ def test_an_argument_of_another_proof(key: ProvingKey, data: DataOpening) -> Non
 
 
 def test_no_frame_can_be_left_out(key: ProvingKey, data: DataOpening) -> None:
-    """Nor heard as another one: everything said before, and this too, is what challenges hang on."""
+    """Everything said, before the argument and in it, is what challenges hang on."""
     verifying, proof = (
         reference.read_key(key.verifying_key.to_bytes()),
         read(prove_record(key, data, 9)),

@@ -16,7 +16,8 @@ from dataclasses import replace
 from listening import Programmed
 
 from zkinfer.reference import ristretto
-from zkinfer.reference.argument import Combination, G, H, Point, U, combine
+from zkinfer.reference.argument import G, H, Point, U
+from zkinfer.reference.conversation import Combination, combine
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.formats import Proof, VerifyingKey
 from zkinfer.reference.membership import Hidden

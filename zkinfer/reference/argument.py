@@ -1,8 +1,7 @@
 """protocol.md, section 3: the argument, on the verifier's side.
 
-A commitment is known here only as a linear combination of points: those of the proof, the rows of
-the weights, and the generators. The closing proof's equations are linear combinations too, and one
-multi-scalar multiplication at the end decides.
+The closing proof's equations are linear combinations of points, and one multi-scalar multiplication
+at the end decides.
 """
 
 import itertools
@@ -11,30 +10,20 @@ from collections.abc import Sequence
 
 from zkinfer.reference import matrix, membership, ristretto
 from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit, Segment
+from zkinfer.reference.conversation import Combination, Conversation, combine
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.matrix import Point
 from zkinfer.reference.reader import Reader
-from zkinfer.reference.transcript import Transcript
 
 U, H, G = 0, 1, 2  # positions in the list of points; G_j is at G + j
 
-Combination = dict[int, int]  # the position of a point -> its coefficient
 Rows = Sequence[Sequence[bytes]]  # the encoded rows of each committed segment
 Public = Sequence[Sequence[int]]  # the values of the public tensors but tensor 0
 
 
-def combine(*parts: tuple[int, Combination]) -> Combination:
-    """The sum of combinations times coefficients."""
-    total: Combination = {}
-    for coefficient, part in parts:
-        for position, value in part.items():
-            total[position] = (total.get(position, 0) + coefficient * value) % ORDER
-    return total
-
-
-class Argument(Transcript):
-    """One run of the verifier: the body, the transcript and the points met so far."""
+class Argument(Conversation):
+    """One run of the verifier."""
 
     kind = b"proof"
     hidden: membership.Hidden | None = None
@@ -48,12 +37,11 @@ class Argument(Transcript):
         public: Public,
         data: bytes = b"",
     ) -> None:
-        super().__init__()
+        letters = (("U", 1), ("H", 1), ("G", 1 << circuit.columns_log2))
+        super().__init__([g for letter, n in letters for g in ristretto.generators(letter, n)])
         self.data = data
         self.circuit, self.committed, self.public = circuit, committed, public
         self.digest, self.context = digest, context
-        letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
-        self.points = [g for letter, n in letters for g in ristretto.generators(letter, n)]
         self.scalar_commitments: list[Combination] = []  # in the order sent
         self.rows: list[tuple[Segment, list[Combination]]] = []
         (self.bits,) = circuit.bound(BITS)
@@ -177,29 +165,7 @@ class Argument(Transcript):
             parts += [(f, sent), (f * challenge, left), (-f, right), (-f * z, {H: 1})]
         demand(self.vanishes(parts), "the closing equations do not hold")
 
-    def vanishes(self, parts: Sequence[tuple[int, Combination]]) -> bool:
-        """Whether the sum of combinations times coefficients is the identity."""
-        total = combine(*parts)
-        result = ristretto.multiply(list(total.values()), [self.points[i] for i in total])
-        return ristretto.encode(result) == bytes(32)
-
     def receive_scalars(self, label: str, count: int) -> list[Combination]:
         """Reads and absorbs commitments to scalars."""
         self.scalar_commitments += self.receive(label, count)
         return self.scalar_commitments[-count:]
-
-    def receive(self, label: str, count: int) -> list[Combination]:
-        """Reads and absorbs points."""
-        encoded = [self.reader.take(32) for _ in range(count)]
-        self.absorb(label, b"".join(encoded))
-        return self.add_points(encoded)
-
-    def add_points(self, encoded: Sequence[bytes]) -> list[Combination]:
-        """Decodes points and takes them into the list."""
-        return self.take_points([ristretto.decode(data) for data in encoded])
-
-    def take_points(self, points: Sequence[ristretto.Point]) -> list[Combination]:
-        """Takes points into the list."""
-        first = len(self.points)
-        self.points += points
-        return [{position: 1} for position in range(first, len(self.points))]

@@ -117,6 +117,9 @@ def record_rows(
         demand(fits, f"a record has another shape than the input {name}")
         demand(key.graph.scales(name) == tensor.scales, f"input {name} has other scales")
     if proof.hidden:
+        each = sum(tensor.rows for tensor in data.tensors)
+        fits = len(proof.rows) == each * key.graph.batch
+        demand(fits, "the records of the data have other rows")
         return proof.rows
     filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
     rows = _by_tensor(data, filled)

@@ -7,14 +7,11 @@ into one multi-scalar multiplication.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from zkinfer.reference import ristretto
+from zkinfer.reference.conversation import Combination, Conversation
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER
-
-if TYPE_CHECKING:
-    from zkinfer.reference.argument import Argument, Combination
 
 
 @dataclass
@@ -29,7 +26,7 @@ class Hidden:
         """Digits of a record's number to the base 8, at least one."""
         return max(1, -(-(len(self.records) - 1).bit_length() // 3))
 
-    def slots(self, rows: Sequence["Combination"]) -> list[list["Combination"]]:
+    def slots(self, rows: Sequence[Combination]) -> list[list[Combination]]:
         """By hidden record its rows, which lie tensor by tensor."""
         count = len(rows) // sum(self.tensors)
         slots: list[list[Combination]] = [[] for _ in range(count)]
@@ -41,7 +38,7 @@ class Hidden:
         return slots
 
 
-def check(run: "Argument", hidden: Hidden, rows: Sequence["Combination"]) -> None:
+def check(run: Conversation, hidden: Hidden, rows: Sequence[Combination]) -> None:
     """Reads what the body says of hidden records, whose fresh rows these are.
 
     Raises FormatError unless each is a record of the data.

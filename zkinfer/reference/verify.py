@@ -72,7 +72,7 @@ def verify(
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
-    if proof.digests:
+    if proof.numbers or proof.hidden:
         hidden = proof.hidden
         verdict |= {"hidden_records": hidden} if hidden else {"records": list(proof.numbers)}
         verdict["data_digest"] = proof.digests[0].hex()
@@ -100,7 +100,7 @@ def _check(
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     recorded = key.graph.modes["input_mode"] == "committed"
-    demand(recorded == bool(proof.digests), "the proof names records, or needs to")
+    demand(recorded == bool(proof.numbers or proof.hidden), "the proof names records, or needs to")
     demand(recorded or data is None, "the key is not about data")
     if recorded:
         _check_names(key, proof)
