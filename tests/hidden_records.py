@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-from artifacts import committed, forged_record
-from networks import Net
 
 import zkinfer
+from tests.artifacts import committed, forged_record
+from tests.networks import Net
 from zkinfer import reference
 from zkinfer.data import DataOpening
 from zkinfer.fixed import FixedGraph
