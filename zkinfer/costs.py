@@ -18,9 +18,9 @@ from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.fixed import FixedGraph
 
 ELEMENT = 32
-HIDDEN = 63
-"""Elements of a proof about a record that is hidden among a million: 8 a digit of its number to the
-base 8, and 7.
+HIDDEN = 39
+"""Elements of a proof about a record that is hidden among thousands: 8 for each of four digits of its
+number to the base 8, and 7.
 """
 FRAME = 115
 """Bytes of a container, of names and digests, about."""
