@@ -98,14 +98,14 @@ pub fn prove(
         return Err(format!("{slots} hidden records have numbers below {}", shape.records));
     }
     let gammas = powers(messages.transcript.draw_one(label::MEMBERSHIP_GAMMA), shape.each);
-    let combined = |rows: &[Point]| multiscalar(&gammas, rows);
-    let all = Rows { points: &hidden.rows, gammas: &gammas };
+    let combine = |rows: &[Point]| multiscalar(&gammas, rows);
     // For many hidden records it pays to combine the rows of each record of the data first.
-    let few: Vec<Point> = match slots {
-        0..=FEW => Vec::new(),
-        _ => hidden.rows.par_chunks_exact(shape.each).map(combined).collect(),
-    };
-    let records = if few.is_empty() { all } else { Rows { points: &few, gammas: &gammas[..1] } };
+    let combined: Vec<Point>;
+    let mut records = Rows { points: &hidden.rows, gammas: &gammas };
+    if slots > FEW {
+        combined = hidden.rows.par_chunks_exact(shape.each).map(combine).collect();
+        records = Rows { points: &combined, gammas: &gammas[..1] };
+    }
     let fresh = decode_points(rows, "committed row")?;
 
     let mut secrets = Vec::with_capacity(slots);
@@ -115,7 +115,7 @@ pub fn prove(
         let secret = Secret::new(*number, apart.sum(), &shape, &mut messages.randomness);
         let blinding = Generators::shared(DIGITS_LOG2).blinding;
         let theirs = &hidden.rows[number * shape.each..][..shape.each];
-        if checked && combined(&own) - combined(theirs) != blinding * to_group(&secret.delta) {
+        if checked && combine(&own) - combine(theirs) != blinding * to_group(&secret.delta) {
             return Err("a hidden record has other rows in the data".into());
         }
         secrets.push(secret);
