@@ -135,8 +135,9 @@ def check_proofs(graph: FixedGraph, weights: Arrays, inputs: Arrays) -> str:
     demand(key.graph == graph, "a key is read as another", "")
     verifying_key = VerifyingKey.from_bytes(key.verifying_key.to_bytes())
     if graph.input_mode == "committed":
-        data = committed(graph, [inputs])
-        proof, given = prove_record(key, data, 0, b"a context"), data.commitment
+        count = 1 if graph.record_mode == "public" else 9
+        data = committed(graph, [inputs] * count)
+        proof, given = prove_record(key, data, count - 1, b"a context"), data.commitment
     else:
         proof, given = prove(key, inputs, b"a context"), None
     again = Proof.from_bytes(proof.to_bytes())
