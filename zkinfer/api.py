@@ -198,7 +198,8 @@ def prove(
     x: an array of integers or floats, or {input name: array}, of the shapes in the key; of a batch
     stacked along a new first axis, or along one of extent 1. data, record: in place of x, for a
     network compiled with input="committed", the opening of a data commitment and the number of the
-    record; of a batch those of all, or that of the first of records that follow one another.
+    record, whether or not the proof will say it (record="hidden" of compile); of a batch those of
+    all, or that of the first of records that follow one another.
     labels: for one compiled with output="accuracy", the opening of the commitment to the records'
     labels. context: bytes that the proof is bound to. allow_saturation: whether values may
     saturate: be cut to the ranges that calibration found, which the float model does not do.

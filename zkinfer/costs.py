@@ -19,8 +19,8 @@ from zkinfer.fixed import FixedGraph
 
 ELEMENT = 32
 HIDDEN = 39
-"""Elements of a proof about a record that is hidden among thousands: 8 for each of four digits of its
-number to the base 8, and 7.
+"""Elements of a proof about a record that is hidden among thousands: 8 for each of four digits of
+its number to the base 8, and 7.
 """
 FRAME = 115
 """Bytes of a container, of names and digests, about."""
