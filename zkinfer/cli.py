@@ -222,8 +222,8 @@ def _add_prove(verbs: "Verbs") -> None:
         "--record",
         metavar="N[,N...]",
         type=_numbers,
-        help="the number of the record, from 0, hidden or not; of a batch that of the first, or those "
-        "of all",
+        help="the number of the record, from 0; of a batch that of the first, or those of all (a "
+        "key for hidden records keeps it out of the proof)",
     )
     parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
     parser.add_argument(
