@@ -226,17 +226,15 @@ impl<'a> Membership<'a> {
 
         let generators = Generators::shared(DIGITS_LOG2);
         let rows = weights.iter().flat_map(|weight| gammas.iter().map(move |g| *weight * g));
-        let mut scalars: Vec<Scalar> = rows.collect();
-        let mut points = self.data.rows.to_vec();
-        points.extend(fresh);
-        scalars.extend(fresh_sums);
+        let rows = multiscalar(&rows.collect::<Vec<Scalar>>(), self.data.rows);
+        let (mut points, mut scalars) = (fresh, fresh_sums);
         points.extend(known);
         scalars.extend(sent);
         points.extend(generators.columns.iter().take(digit_sums.len()));
         scalars.extend(digit_sums);
         points.push(generators.blinding);
         scalars.push(blinding);
-        if multiscalar(&scalars, &points).is_identity() {
+        if (rows + multiscalar(&scalars, &points)).is_identity() {
             Ok(())
         } else {
             Err(Error::Rejected("a hidden record is none of the data"))
