@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import networks  # noqa: E402
 import numpy as np  # noqa: E402
 from artifacts import committed, prove, prove_record, reseal, sections  # noqa: E402
+from hidden_records import network, records  # noqa: E402
 from signs import few_signs  # noqa: E402
 
 import zkinfer  # noqa: E402
@@ -88,6 +89,12 @@ def pairs() -> list[Pair]:
         key = make_keys(replace(case.graph, input_mode="committed"), case.random(1)[0])
         data = committed(key.graph, [case.random(seed)[1] for seed in range(3)])
         files = (key.verifying_key, prove_record(key, data, 1), data.commitment)
+        made.append(Pair(*(file.to_bytes() for file in files)))
+    for batch in (1, 2):
+        key = make_keys(network(batch=batch), {})
+        data = records(key.graph, 10)
+        proof = zkinfer.prove(key, data=data, record=[9, 4][:batch])
+        files = (key.verifying_key, proof, data.commitment)
         made.append(Pair(*(file.to_bytes() for file in files)))
     inputs = {"x0": np.stack([case.random(seed)[1]["x0"] for seed in range(3)])}
     made.append(_pair(replace(case.graph, batch=3), case.random(1)[0], inputs))
@@ -235,15 +242,18 @@ def _edit_proof(own: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.1:
         return replace(proof, context=rng.choice((b"x", b"context", b"\0"))).to_bytes()
     if proof.records is not None and rng.random() < 0.5:
-        records = proof.records
+        names = proof.records
+        number = (rng.choice((0, 2, 3, 2**63)),)
         edited = rng.choice(
             (
                 None,
-                replace(records, numbers=(rng.choice((0, 2, 3, 2**63)),)),
-                replace(records, numbers=records.numbers * 2),
-                replace(records, rows=records.rows * 2),
-                replace(records, digest=bytes(32)),
-                replace(records, labels=bytes(32)),
+                replace(names, numbers=number, hidden=0),
+                replace(names, numbers=(), hidden=names.count),
+                replace(names, numbers=names.numbers * 2, hidden=2 * names.hidden),
+                replace(names, rows=names.rows * 2),
+                replace(names, rows=names.rows[32:] + names.rows[:32]),
+                replace(names, digest=bytes(32)),
+                replace(names, labels=bytes(32), hidden=0),
             )
         )
         return replace(proof, records=edited).to_bytes()

@@ -57,15 +57,23 @@ def prove_record(
 
 
 def forged_record(
-    key: ProvingKey, inputs: Mapping[str, Integers], name: RecordNames, opened: transparent.Opened
+    key: ProvingKey,
+    inputs: Mapping[str, Integers],
+    name: RecordNames,
+    opened: transparent.Opened,
+    hidden: transparent.Hidden | None = None,
 ) -> zkinfer.Proof:
-    """What a prover sends who checks nothing, and says that the input is this record."""
+    """What a prover sends who checks nothing, and says that the input is this record, or that it is
+    a hidden one.
+    """
     witness = solve(key.graph, key.weights, inputs)
     circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
     held = transparent.native_openings(key.opened)
     prover = transparent.Prover.unchecked(circuit, held, digest)
     given = {Segment.RECORD: opened}
-    body = transparent.prove(prover, b"", witness.segments, data=name.stated, committed=given)
+    body = transparent.prove(
+        prover, b"", witness.segments, data=name.stated, committed=given, hidden=hidden
+    )
     return zkinfer.Proof(digest, b"", tuple(witness.segments[Segment.PUBLIC]), body, name)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
-from zkinfer.reference.argument import Argument, Combination, Point, Public, Rows
+from zkinfer.reference.argument import Argument, Point, Public, Rows
 from zkinfer.reference.circuit import COMMITTED, Circuit
+from zkinfer.reference.conversation import Combination
 from zkinfer.reference.data import output_rows, outputs_data
 from zkinfer.reference.field import ORDER
 from zkinfer.reference.formats import Proof, VerifyingKey

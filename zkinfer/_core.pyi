@@ -51,6 +51,14 @@ def commit_rows(rows: npt.NDArray[np.int64], blindings: bytes | None) -> tuple[b
     Blindings are fresh unless given.
     """
 
+class Data:
+    """Committed data that records are hidden among: their number and their rows, 32 bytes each.
+
+    Raises RefusedError when a row is no point.
+    """
+
+    def __init__(self, records: int, rows: bytes) -> None: ...
+
 class Prover:
     """A circuit with its committed segments, ready to prove any number of inputs.
 
@@ -84,13 +92,15 @@ class Prover:
         *,
         data: bytes = b"",
         committed: dict[str, tuple[list[npt.NDArray[np.int64]], bytes, bytes]] = ...,
+        hidden: tuple[Data, list[int], bytes] | None = None,
         certificate: bool = False,
     ) -> bytes:
         """The body of a proof, or of a certificate, for one witness.
 
         committed: the segments that the prover was made without; data: what names them in the
-        statement. Raises RefusedError naming the block, before anything is released, when the
-        witness does not satisfy it.
+        statement. hidden: of records that this does not name their data, their numbers, and the
+        blindings of their rows there. Raises RefusedError naming the block, before anything is
+        released, when the witness does not satisfy it.
         """
 
     @property
@@ -113,10 +123,11 @@ class Verifier:
         *,
         data: bytes = b"",
         rows: dict[str, bytes] = ...,
+        hidden: Data | None = None,
         certificate: bool = False,
     ) -> None:
         """Returns when the body of a proof, or of a certificate, is valid.
 
-        rows: of the segments that the verifier was made without; data: what names them. Raises
-        RefusedError naming the failing check.
+        rows: of the segments that the verifier was made without; data: what names them; hidden: the
+        data of records that this does not name. Raises RefusedError naming the failing check.
         """

@@ -19,7 +19,7 @@ from zkinfer.description import Description
 from zkinfer.errors import InternalError, UsageError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import MAX_BATCH, STATISTICS, FixedGraph, quantize_input
+from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import lower, solve
@@ -38,6 +38,7 @@ MODES = {
     "input": ("hidden", "public", "committed"),
     "output": ("public", "label", "committed", *STATISTICS),
     "weights": ("hidden", "public"),
+    "record": RECORD_MODES,
 }
 """The words for each mode, the default first."""
 
@@ -89,6 +90,7 @@ def compile(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
+    record: str = "public",
     force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
@@ -108,12 +110,14 @@ def compile(
     many inputs a proof is about; calibration data are samples of one. data: with
     input="committed", a commitment to data, or the verifying key of a model whose outputs are
     committed to; the network reads numbers at their scales, so the key takes every commitment that
-    has the same. force_memory: whether to compile what takes more memory to prove than this machine
-    has.
+    has the same. record: "public", or "hidden" for proofs that do not say which records of the data
+    they are about. force_memory: whether to compile what takes more memory to prove than this
+    machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
     modes = _modes(input, output, weights)
+    _check_record(record, input, output)
     described = _described(input, data)
     _check_batch(batch)
     report = progress or _silent
@@ -121,7 +125,7 @@ def compile(
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch))
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -155,6 +159,7 @@ def estimate(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
+    record: str = "public",
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
 
@@ -163,6 +168,7 @@ def estimate(
     inputs.
     """
     modes = _modes(input, output, weights)
+    _check_record(record, input, output)
     described = _described(input, data)
     _check_batch(batch)
     source = Source(model, shapes, calibration)
@@ -172,7 +178,7 @@ def estimate(
         quantized = source.guessed(max_error, modes, described)
     else:
         quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    graph = _stated(quantized.graph, output, batch)
+    graph = _stated(quantized.graph, output, batch, record)
     return Estimate(graph, costs(graph, lower(graph)), factor(), samples)
 
 
@@ -192,10 +198,11 @@ def prove(
     x: an array of integers or floats, or {input name: array}, of the shapes in the key; of a batch
     stacked along a new first axis, or along one of extent 1. data, record: in place of x, for a
     network compiled with input="committed", the opening of a data commitment and the number of the
-    record; of a batch those of all, or that of the first of records that follow one another.
-    labels: for one compiled with output="accuracy" or "confusion", the opening of the commitment to
-    the records' labels. context: bytes that the proof is bound to. allow_saturation: whether values
-    may saturate: be cut to the ranges that calibration found, which the float model does not do.
+    record, whether or not the proof will say it (record="hidden" of compile); of a batch those of
+    all, or that of the first of records that follow one another. labels: for one compiled with
+    output="accuracy" or "confusion", the opening of the commitment to the records' labels. context:
+    bytes that the proof is bound to. allow_saturation: whether values may saturate: be cut to the
+    ranges that calibration found, which the float model does not do.
     Raises UsageError when the input has the wrong names, shape or type, holds NaN or infinity,
     leaves the declared domain, or makes values saturate unless that is allowed.
     """
@@ -304,7 +311,12 @@ def prove_integers(
         stated += opening.commitment.digest_bytes
         committed[Segment.OUTPUT] = opening.opened(range(graph.batch), key.native_circuit.columns)
     body = transparent.prove(
-        proving_key.prover, context, witness.segments, data=stated, committed=committed
+        proving_key.prover,
+        context,
+        witness.segments,
+        data=stated,
+        committed=committed,
+        hidden=records.hidden if records else None,
     )
     proof = Proof(
         key.key_digest,
@@ -367,15 +379,30 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     return {f"{mode}_mode": word for mode, word in words.items()}
 
 
+def _check_record(record: str, input: str, output: str) -> None:
+    """Raises UsageError unless records can be shown, or hidden, in these modes."""
+    _check_mode("record", record)
+    if record == "public":
+        return
+    if input != "committed":
+        raise UsageError(
+            "a record is hidden among committed data: --input committed --data X.commitment"
+        )
+    if output == "accuracy":
+        raise UsageError(
+            "accuracy is counted on records that a proof names, each of them once; none is hidden"
+        )
+
+
 def _check_batch(batch: int) -> None:
     """Raises UsageError for what is no number of inputs."""
     if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= MAX_BATCH:
         raise UsageError(f"a batch has 1 to {MAX_BATCH} inputs, got {batch}")
 
 
-def _stated(graph: FixedGraph, output: str, batch: int) -> FixedGraph:
+def _stated(graph: FixedGraph, output: str, batch: int, record: str) -> FixedGraph:
     """The network of one input as proofs state it."""
-    return replace(graph, output_mode=output, batch=batch)
+    return replace(graph, output_mode=output, batch=batch, record_mode=record)
 
 
 def _described(input: str, data: DataCommitment | VerifyingKey | None) -> Description | None:

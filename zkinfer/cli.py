@@ -184,6 +184,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "or the verifying key of a model whose committed outputs they are",
     )
     parser.add_argument(
+        "--record",
+        metavar="public|hidden",
+        default="public",
+        help="with --input committed: whether a proof says which record it is about (default "
+        "public)",
+    )
+    parser.add_argument(
         "--output",
         metavar="public|label|committed|accuracy|confusion",
         default="public",
@@ -217,7 +224,8 @@ def _add_prove(verbs: "Verbs") -> None:
         "--record",
         metavar="N[,N...]",
         type=_numbers,
-        help="the number of the record, from 0; of a batch that of the first, or those of all",
+        help="the number of the record, from 0; of a batch that of the first, or those of all (a "
+        "key for hidden records keeps it out of the proof)",
     )
     parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
     parser.add_argument(
@@ -343,6 +351,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "weights": arguments.weights,
         "batch": arguments.batch,
         "data": arguments.data and data_verbs.load_described(arguments.data),
+        "record": arguments.record,
     }
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zkinfer.backends.transparent import Opened
+from zkinfer.backends import transparent
+from zkinfer.backends.transparent import Hidden, Opened
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import FixedGraph
+from zkinfer.hidden_records import hide
 from zkinfer.lower import counting, true_labels
 from zkinfer.ops.tensor import Integers
 from zkinfer.proof import Proof, RecordNames
@@ -35,12 +37,25 @@ class Data:
 class Records:
     """What a prover has of the records that it proves about. Secret.
 
-    names: for the proof. inputs: of the network, int64. opened: what opens the rows.
+    names: for the proof. inputs: of the network, int64. opened: what opens the rows. hidden: which
+    records of the data these are, if the proof does not say.
     """
 
     names: RecordNames
     inputs: Mapping[str, Integers]
     opened: Opened
+    hidden: Hidden | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The records that a proof names, the rows that it has to open, and the data among which they
+    are, if it does not say which.
+    """
+
+    names: RecordNames
+    rows: bytes
+    among: transparent.Data | None = None
 
 
 def read_records(
@@ -64,6 +79,9 @@ def read_records(
     filled = _filled(graph, numbers)
     inputs = _stacked(graph, data, filled)
     opened = data.opened(filled, columns)
+    if graph.record_mode == "hidden":
+        names, opened, hidden = hide(data, filled, opened)
+        return Records(names, inputs, opened, hidden)
     digest, rows = data.commitment.digest_bytes, opened.rows
     if labels is None:
         return Records(RecordNames(digest, tuple(numbers), rows), inputs, opened)
@@ -116,9 +134,8 @@ def check_scales(graph: FixedGraph, description: Description) -> None:
 
 def named_records(
     graph: FixedGraph, proof: Proof, data: Data | None, *, any_data: bool
-) -> tuple[RecordNames, bytes] | None:
-    """The records that a proof names, checked against the data that they must be of, and the rows
-    that it has to open.
+) -> Named | None:
+    """The records that a proof names, checked against the data that they must be of.
 
     Raises UsageError where data are needed, or not, and VerificationError otherwise.
     """
@@ -137,14 +154,17 @@ def named_records(
     _check_given(graph, data, any_data=any_data)
     if names is None:
         raise VerificationError("the proof names no records")
+    hidden = graph.record_mode == "hidden"
     if graph.counts != bool(names.labels):
         raise VerificationError("the proof names labels, or needs to")
+    if hidden != bool(names.hidden):
+        raise VerificationError("the proof hides which records it is about, or needs to")
     try:
-        _check_numbers(graph, names.numbers)
+        _check_numbers(graph, range(names.hidden) if hidden else names.numbers)
     except UsageError as error:
         raise VerificationError(f"the proof names other records than its key: {error}") from error
     if data is None:
-        return names, names.rows
+        return Named(names, names.rows)
     pairs = [(data.inputs, names.digest)]
     pairs += [] if data.labels is None else [(data.labels, names.labels)]
     for commitment, digest in pairs:
@@ -153,14 +173,16 @@ def named_records(
                 f"the proof is about the data {digest.hex()}, not about {commitment.digest}"
             )
     try:
+        check_scales(graph, data.inputs.description)
+        if hidden:
+            return Named(names, names.rows, data.inputs.native)
         filled = _filled(graph, names.numbers)
         rows = b"".join(commitment.rows_of(filled) for commitment, _ in pairs)
-        check_scales(graph, data.inputs.description)
     except UsageError as error:
         raise VerificationError(f"the proof is not about these data: {error}") from error
     if not graph.counts and names.rows != rows:
         raise VerificationError("the records of these numbers have other rows")
-    return names, rows
+    return Named(names, rows)
 
 
 def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> None:
@@ -178,6 +200,10 @@ def _check_given(graph: FixedGraph, data: Data | None, *, any_data: bool) -> Non
     if data is not None and data.labels is not None:
         raise UsageError(
             "this key is not about labels (--output accuracy or confusion); leave them out"
+        )
+    if graph.record_mode == "hidden" and (any_data or data is None):
+        raise UsageError(
+            "that a hidden record is one of the data is checked against them: --data X.commitment"
         )
     if (data is None) == (not any_data):
         raise UsageError(

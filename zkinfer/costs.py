@@ -18,6 +18,10 @@ from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.fixed import FixedGraph
 
 ELEMENT = 32
+HIDDEN = 39
+"""Elements of a proof about a record that is hidden among thousands: 8 for each of four digits of
+its number to the base 8, and 7.
+"""
 FRAME = 115
 """Bytes of a container, of names and digests, about."""
 
@@ -125,7 +129,8 @@ def _data(graph: FixedGraph, circuit: Circuit) -> int:
         size += 9 + ELEMENT * circuit.committed_rows(Segment.OUTPUT)
     if graph.input_mode == "committed":
         elements = 2 if graph.counts else 1 + circuit.committed_rows(Segment.RECORD)
-        size += 14 + ELEMENT * elements + 8 * graph.batch
+        named = ELEMENT * HIDDEN if graph.record_mode == "hidden" else 8
+        size += 14 + ELEMENT * elements + named * graph.batch
     return size
 
 

@@ -71,6 +71,13 @@ class DataCommitment:
         """Rows of one record."""
         return sum(grid.rows for grid in self.grids)
 
+    @cached_property
+    def native(self) -> transparent.Data:
+        """The rows as the native module holds them; made once, then ready for any number of proofs
+        that hide their records. Raises FormatError when a row is no point.
+        """
+        return transparent.make_data(len(self), self.rows)
+
     def record_rows(self, number: int) -> bytes:
         """The rows of a record. Raises UsageError if there is no such record."""
         return _piece(self.rows, check_number(number, len(self)), self.rows_each)

@@ -12,7 +12,7 @@ from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey
-from zkinfer.proof import DIGEST_SIZE, Proof
+from zkinfer.proof import DIGEST_SIZE, Proof, RecordNames
 from zkinfer.soundness import soundness
 from zkinfer.visibility import who_sees_what
 
@@ -107,12 +107,19 @@ def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
             {}
             if proof.records is None
             else {
-                "records": list(proof.records.numbers),
+                **_records(proof.records),
                 "data_digest": proof.records.digest.hex(),
                 **({"labels_digest": proof.records.labels.hex()} if proof.records.labels else {}),
             }
         ),
     }
+
+
+def _records(names: RecordNames) -> dict[str, Any]:
+    """The records that a proof names, or how many it does not name."""
+    if names.hidden:
+        return {"hidden_records": names.hidden}
+    return {"records": list(names.numbers)}
 
 
 def _describe_data(kind: str, size: int, data: DataCommitment) -> dict[str, Any]:

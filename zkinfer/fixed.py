@@ -46,6 +46,11 @@ MODES = {
     "weights_mode": ("hidden", "public"),
 }
 
+RECORD_MODES = ("public", "hidden")
+
+OPTIONAL = {"batch", "classes", "record_mode", "tables"}
+"""Members of a graph that are there only where they say something."""
+
 
 @dataclass(frozen=True)
 class FixedNode:
@@ -68,7 +73,8 @@ class FixedGraph:
     weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
     those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
     classes: of outputs that are numbers of classes, from 0 on, what these are called. batch: how
-    many inputs a proof is about; tensors are those of one.
+    many inputs a proof is about; tensors are those of one. record_mode: whether a proof says which
+    records of committed data its inputs are.
     Raises FormatError when the parts do not fit together.
     """
 
@@ -83,12 +89,16 @@ class FixedGraph:
     columns: Mapping[str, Columns] = field(default_factory=dict)
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     batch: int = 1
+    record_mode: str = "public"
     tensors: Mapping[str, FixedTensor] = field(init=False)
 
     def __post_init__(self) -> None:
         """Derives the tensors, checking everything."""
         for mode, words in MODES.items():
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
+        _check(self.record_mode in RECORD_MODES, f"record_mode {self.record_mode!r} does not exist")
+        fits = self.input_mode == "committed" and self.output_mode != "accuracy"
+        _check(fits or self.record_mode == "public", "hidden records of no data, or for accuracy")
         fits = _is_kind(self.batch, "int") and 1 <= self.batch <= MAX_BATCH
         _check(fits, f"a batch of {self.batch} inputs; at most {MAX_BATCH}")
         names = (*self.inputs, *self.weights)
@@ -194,6 +204,7 @@ class FixedGraph:
         ]
         document = {
             **({"batch": self.batch} if self.batch > 1 else {}),
+            **({"record_mode": self.record_mode} if self.record_mode != "public" else {}),
             **({"tables": list(tables)} if tables else {}),
             **({"classes": {n: list(c) for n, c in self.classes.items()}} if self.classes else {}),
             "inputs": listed(self.inputs),
@@ -342,7 +353,7 @@ def _is_kind(value: Any, kind: str) -> bool:
 def _graph(document: Any) -> FixedGraph:
     """The graph of a document; what that says of outputs is still to be checked."""
     keys = {"inputs", "weights", "nodes", "outputs", *MODES}
-    known = isinstance(document, dict) and set(document) - {"batch", "tables", "classes"} == keys
+    known = isinstance(document, dict) and set(document) - OPTIONAL == keys
     _check(known, "its members are not known")
     classes = document.get("classes", {})
     _check(isinstance(classes, dict), "its classes are no object")
@@ -359,6 +370,7 @@ def _graph(document: Any) -> FixedGraph:
         columns={name: columns for name, _, columns in inputs if columns is not None},
         classes={name: tuple(map(_text, _list(listed))) for name, listed in classes.items()},
         batch=document.get("batch", 1),
+        record_mode=_text(document.get("record_mode", "public")),
         **{mode: _text(document[mode]) for mode in MODES},
     )
 

@@ -2,10 +2,10 @@
 
 Sections of the container: the digest of the key that the proof is for (32 bytes); the context
 bytes; the public values; the argument's body, which only the native module reads; of a proof about
-committed records their names: how many there are (u32), whether labels are named (u8), the data
-commitment's digest and that of the labels' (32 bytes each), the records' numbers (u64 each) and the
-commitments to their rows (32 bytes each); of one whose outputs are committed the commitments to
-their rows, as a data commitment lists them.
+committed records their names: how many there are (u32), what is said of them (u8: 0 which they
+are, 1 that and labels, 2 neither), the data commitment's digest and that of the labels' (32 bytes
+each), the records' numbers (u64 each) and the commitments to their rows (32 bytes each); of one
+whose outputs are committed the commitments to their rows, as a data commitment lists them.
 
 Public values are the public tensors of the circuit in order, without the constant one:
 count (u32), then per tensor the number of axes (u8), the extents (u32 each), the values (i64 each,
@@ -33,6 +33,7 @@ DIGEST_SIZE = 32
 MAX_CONTEXT = container.PROOF.sections[1].limit
 MAX_RECORDS = 2**14
 _HEAD = struct.Struct("<IB")
+_LABELLED, _HIDDEN = 1, 2
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,20 @@ class RecordNames:
 
     digest: of the data commitment, 32 bytes. numbers: from 0. rows: commitments to their rows, 32
     bytes each, or nothing where labels are named. labels: the digest of the commitment that has
-    the records' labels, 32 bytes, or nothing.
+    the records' labels, 32 bytes, or nothing. hidden: how many records there are that have no
+    number here; then the rows are committed to afresh.
     """
 
     digest: bytes
     numbers: tuple[int, ...]
     rows: bytes
     labels: bytes = b""
+    hidden: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return self.hidden or len(self.numbers)
 
     @property
     def stated(self) -> bytes:
@@ -56,20 +64,23 @@ class RecordNames:
 
     def to_bytes(self) -> bytes:
         """The section of a proof."""
-        return _HEAD.pack(len(self.numbers), bool(self.labels)) + self.stated + self.rows
+        said = _HIDDEN if self.hidden else bool(self.labels)
+        return _HEAD.pack(self.count, said) + self.stated + self.rows
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "RecordNames":
         """Reads the section. Raises FormatError."""
-        count, labelled = _HEAD.unpack(data[: _HEAD.size]) if len(data) >= _HEAD.size else (0, 0)
+        count, said = _HEAD.unpack(data[: _HEAD.size]) if len(data) >= _HEAD.size else (0, 0)
+        labelled, hidden = said == _LABELLED, count if said == _HIDDEN else 0
         digests = _HEAD.size + DIGEST_SIZE * (1 + labelled)
-        head = digests + _numbers(count).size
+        named = _numbers(count - hidden)
+        head = digests + named.size
         rows = data[head:]
-        fits = 0 < count <= MAX_RECORDS and labelled <= 1 and len(data) >= head
+        fits = 0 < count <= MAX_RECORDS and said <= _HIDDEN and len(data) >= head
         if not fits or len(rows) % DIGEST_SIZE or bool(rows) == bool(labelled):
             raise FormatError(f"a proof's section of {len(data)} bytes names no records")
         digest, labels = data[_HEAD.size :][:DIGEST_SIZE], data[_HEAD.size + DIGEST_SIZE : digests]
-        return cls(digest, _numbers(count).unpack(data[digests:head]), rows, labels)
+        return cls(digest, named.unpack(data[digests:head]), rows, labels, hidden)
 
 
 def _numbers(count: int) -> struct.Struct:

@@ -10,6 +10,7 @@ proof, or of a certificate, with 2^mu rows, 2^beta bits, 2^nu entries and C colu
     look-ups             rows of tables and tuples, times the coordinates
     scalar commitments   combined by powers of gamma; 2 mu + 2 beta + 2 nu + 2 are sent
     10                   rho, omega, the Sigma protocol and its folding
+    hidden records       2^26 + 9 each, and 1: the rows of the data, the digits of a record's number
 
 A certificate is a proof too. What its random projections leave open, 3 2^-160, is far more, so that
 it is the error of a key with hidden weights as a whole.
@@ -28,11 +29,17 @@ from zkinfer.certificate import (
 from zkinfer.circuit.circuit import Circuit, Defines
 from zkinfer.circuit.layout import Segment, next_power, used_entries
 from zkinfer.circuit.term import MODULUS
+from zkinfer.container import DATA_COMMITMENT
+from zkinfer.costs import ELEMENT
 from zkinfer.fixed import FixedGraph
 from zkinfer.lower import lower
 
 COMPUTATIONAL = "rests on the discrete logarithm in ristretto255 (about 126 bits)"
 CONSTANT = 10
+MOST_ROWS = DATA_COMMITMENT.sections[1].limit // ELEMENT
+"""Rows of all records of data."""
+MOST_DIGITS = -(-(MOST_ROWS - 1).bit_length() // 3)
+"""Digits of a record's number to the base 8."""
 
 
 def soundness(graph: FixedGraph) -> dict[str, Any]:
@@ -43,7 +50,7 @@ def soundness(graph: FixedGraph) -> dict[str, Any]:
     `weights_below` is the power of two that no certified weight exceeds in absolute value.
     """
     circuit = lower(graph)
-    proof = proof_terms(circuit)
+    proof = proof_terms(circuit, graph.batch if graph.record_mode == "hidden" else 0)
     total = sum(proof.values())
     described: dict[str, Any] = {"proof": _described(proof)}
     bits = _bits(total)
@@ -58,8 +65,11 @@ def soundness(graph: FixedGraph) -> dict[str, Any]:
     return {"bits": bits, **described, "computational": COMPUTATIONAL}
 
 
-def proof_terms(circuit: Circuit) -> dict[str, int]:
-    """The numerators of the terms for a proof about a circuit."""
+def proof_terms(circuit: Circuit, hidden: int = 0) -> dict[str, int]:
+    """The numerators of the terms for a proof about a circuit.
+
+    hidden: records that it does not name, of data of as many rows as a file may have.
+    """
     mu, beta, nu, columns = logarithms(circuit)
     return {
         "outer_zero_check": 3 * mu,
@@ -70,6 +80,7 @@ def proof_terms(circuit: Circuit) -> dict[str, int]:
         "look_ups": _looked_up(circuit) * sum(circuit.challenges),
         "scalar_commitments": 2 * mu + 2 * beta + 2 * nu + 2,
         "constant": CONSTANT,
+        **({"hidden_records": hidden * (MOST_ROWS + MOST_DIGITS) + 1} if hidden else {}),
     }
 
 

@@ -25,12 +25,14 @@ Integers = npt.NDArray[np.int64]
 class VerifiedRecords:
     """The records that a valid proof is about.
 
-    numbers: from 0, in the order of the inputs. data_digest: that of the data commitment, in hex.
+    numbers: from 0, in the order of the inputs; none where they are hidden. hidden: how many are,
+    each one of the data, and perhaps the same. data_digest: that of the data commitment, in hex.
     labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
     has these very rows; else all are the prover's words.
     """
 
     numbers: tuple[int, ...]
+    hidden: int
     data_digest: str
     labels_digest: str | None
     checked: bool
@@ -114,11 +116,13 @@ def verify(
     named = named_records(graph, proof, wanted, any_data=any_data)
     commitment = committed_outputs(graph, proof, outputs)
     public = _public_values(graph, proof.public_values)
-    names, rows = named or (None, b"")
+    names = None if named is None else named.names
     counts = graph.counts
     if counts and names and (public[COUNTED] != counted(graph, names.numbers)).any():
         raise VerificationError("the proof counts other records than it names")
-    stated, given = (names.stated, {Segment.RECORD: rows}) if names else (b"", {})
+    stated, given = (
+        (b"", {}) if named is None else (named.names.stated, {Segment.RECORD: named.rows})
+    )
     if commitment is not None:
         stated += commitment.digest_bytes
         given[Segment.OUTPUT] = commitment.rows_of(range(graph.batch))
@@ -129,6 +133,7 @@ def verify(
         proof.body,
         data=stated,
         rows=given,
+        among=None if named is None else named.among,
     )
     hides = counts or commitment is not None
     shown = {} if hides else {name: public[name] for name in graph.outputs}
@@ -147,6 +152,7 @@ def verify(
         if names is None
         else VerifiedRecords(
             names.numbers,
+            names.hidden,
             names.digest.hex(),
             names.labels.hex() or None,
             checked=data is not None,
@@ -188,7 +194,8 @@ def statement(verified: Verified) -> dict[str, Any]:
         said["inputs"] = nested(verified.inputs)
         said["inputs_fixed"] = nested(verified.inputs_fixed)
     if verified.records is not None:
-        said["records"] = list(verified.records.numbers)
+        hidden = verified.records.hidden
+        said |= {"hidden_records": hidden} if hidden else {"records": [*verified.records.numbers]}
         said["data_digest"] = verified.records.data_digest
         said["data_checked"] = verified.records.checked
         if verified.right is not None:

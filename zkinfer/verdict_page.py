@@ -23,7 +23,9 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
         whose = f"each of {graph.batch} inputs: {whose}"
     records = verified.records
     if records is not None:
-        whose = f"{_numbered(records.numbers)} of the data {code(records.data_digest)}"
+        some = _hidden(records.hidden) if records.hidden else _numbered(records.numbers)
+        whose = f"{some} of the data {code(records.data_digest)}"
+        whose += ", which one is hidden" if records.hidden == 1 else ""
         if not records.checked:
             whose = f"hidden data; the prover says that they are {whose}, which was not checked"
     if graph.weights_mode == "hidden":
@@ -77,6 +79,11 @@ def _confusion(matrix: npt.NDArray[Any], classes: Sequence[Sequence[str]]) -> It
     yield "<h2>Confusion</h2><p>Rows are the labels that records have, columns those they get.</p>"
     rows = [[name, *map(str, row)] for name, row in zip(names, matrix.tolist(), strict=True)]
     yield table(["Label", *(f"-{name}" for name in names)], rows)
+
+
+def _hidden(count: int) -> str:
+    """Records without their numbers."""
+    return "a record" if count == 1 else f"{count} records (hidden ones, and perhaps the same)"
 
 
 def _numbered(numbers: Sequence[int]) -> str:

@@ -25,7 +25,11 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         ("intermediate values", "hidden", "known to the prover only"),
     ]
     if graph.input_mode == "committed":
-        rows.append(("data commitment, numbers of the records", "public", "in the proof"))
+        if graph.record_mode == "hidden":
+            rows.append(("data commitment", "public", "in the proof"))
+            rows.append(("which of its records", "hidden", "known to the prover only"))
+        else:
+            rows.append(("data commitment, numbers of the records", "public", "in the proof"))
     if graph.output_mode == "public":
         rows.append(("outputs", "public", "in the proof"))
     elif graph.output_mode == "committed":

@@ -50,8 +50,8 @@ WHOLE = ("label", "matmul", "public_weights")
 
 _PROOFS = (
     VECTOR.stem,
-    *("label", "neg", "convolutional_network", "committed_input", "batch", "accuracy"),
-    "committed_output",
+    *("label", "neg", "convolutional_network", "committed_input", "hidden_records", "batch"),
+    *("accuracy", "committed_output"),
 )
 """Vectors whose proofs are seeds."""
 
@@ -65,6 +65,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
     yield "perceptron_with_public_weights", _bare(shown.to_json())
     recorded = replace(cases()["perceptron"].graph, input_mode="committed")
     yield "perceptron_with_committed_input", _bare(recorded.to_json())
+    hidden = replace(recorded, record_mode="hidden")
+    yield "perceptron_with_a_hidden_record", _bare(hidden.to_json())
     yield "perceptron_in_a_batch", _bare(replace(recorded, batch=5).to_json())
     yield (
         "perceptron_with_committed_output",

@@ -94,6 +94,8 @@ def example(d: Drawing) -> Example:
     outputs = [made[-1], *(name for name in made[:-1] if d.chance(15))]
     modes = [d.one(("hidden", "hidden", "public", *more)) for more in (("committed",), ())]
     drawn = d.graph_of(d.nodes, tuple(d.choices.shuffled(outputs)), *modes)
+    if drawn.input_mode == "committed" and d.chance(50):
+        drawn = replace(drawn, record_mode="hidden")
     assignments = tuple(
         tuple({name: _array(d, drawn, name, ends) for name in names}
               for names in (d.weights, d.inputs))

@@ -25,7 +25,8 @@ from zkinfer.fixed import FixedGraph
 from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
 from zkinfer.lower import Witness, lower, solve
 from zkinfer.reference import read_key, read_proof, ristretto
-from zkinfer.reference.argument import Argument, Combination, H, Point, U, combine
+from zkinfer.reference.argument import Argument, H, Point, U
+from zkinfer.reference.conversation import Combination, combine
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.formats import Proof as ReadProof
 

@@ -15,7 +15,8 @@ PACKAGE = (
     *("committed_input", "committed_output", "data", "description", "evaluation"),
 )
 RUST = (
-    *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "parse", "proof")),
+    *(f"zkinfer-verify/src/{name}.rs" for name in ("group", "matrix", "membership")),
+    *(f"zkinfer-verify/src/{name}.rs" for name in ("parse", "proof")),
     *("zkinfer-verify/src/reader.rs", "zkinfer-verify/src/verify.rs"),
     "zkinfer-python/src/lib.rs",
 )

@@ -24,7 +24,7 @@ from networks import Net, cases
 
 import zkinfer
 from tests.reference import hand_circuit
-from tests.soundness import tamper_accuracy, tamper_outputs
+from tests.soundness import tamper_accuracy, tamper_hidden, tamper_outputs
 from tests.soundness.chained import chained
 from tests.soundness.edits import (
     changed,
@@ -115,6 +115,7 @@ class Subject:
         self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
         self.labelled = labelled(CONTEXT)
         self.chained = chained(CONTEXT)
+        self.hidden = tamper_hidden.HiddenRecord()
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
 
     @cached_property
@@ -418,6 +419,8 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What the caller gives to the verifiers, with an honest proof."""
     if field == "data":
         return _call_with_data(subject, mutation)
+    if field == "hidden record":
+        return tamper_hidden.given(subject.hidden, mutation)
     if field == "labels":
         other = subject.record_key, subject.record_proof
         return tamper_accuracy.given(subject.labelled, other, mutation)
@@ -571,6 +574,8 @@ def _one_block_more(data: bytes, fields: list[Field], last: bytes = b"") -> byte
 
 def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     claim = Claim.honest(subject.hand)
+    if field == "hidden":
+        return tamper_hidden.statement(subject.hidden, mutation)
     if field == "public":
         (values,) = claim.public
         third = (np.arange(values.size) == 3).reshape(values.shape)
@@ -602,6 +607,8 @@ def _statement(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 def _transcript(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     """What is absorbed: the reference verifier mishears it; the package gets what differs in it."""
+    if field.startswith("membership/"):
+        return tamper_hidden.transcript(subject.hidden, field, mutation)
     key, proof = subject.reference_key, subject.reference_proof
     if mutation == "other draw":
         return None, Mishearing(key, proof, DRAW, field).run
@@ -674,6 +681,8 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "outputs": lambda subject, *row: tamper_outputs.outputs(subject.chained, *row),
     "outputs key": lambda subject, *row: tamper_outputs.key(subject.chained, *row),
     "link": lambda subject, *row: tamper_outputs.link(subject.chained, *row),
+    "hidden record": lambda subject, *row: tamper_hidden.part(subject.hidden, *row),
+    "hidden record's key": lambda subject, *row: tamper_hidden.key(subject.hidden, *row),
     "evaluation": lambda subject, _, edit: tamper_accuracy.parts(subject.labelled, edit),
     "data commitment file": _data_file,
     "data commitment": _data,

@@ -28,6 +28,8 @@ from tests.soundness.fields import (
     record_fields,
 )
 from tests.soundness.tamper import PARTS, Row, Subject, read_table
+from tests.soundness.tamper_hidden import DIGITS, HiddenRecord, argument_fields
+from tests.soundness.tamper_hidden import record_fields as hidden_record_fields
 from zkinfer import container
 from zkinfer.circuit.layout import Segment
 
@@ -204,7 +206,7 @@ def test_every_part_of_the_statement_has_rows() -> None:
     (struct,) = re.findall(r"pub struct Statement<'a> \{(.*?)\n\}", source, re.DOTALL)
     names = {"kind": "protocol", "key_digest": "digest"}
     found = {names.get(name, name) for name in re.findall(r"pub (\w+):", struct)}
-    assert found == {"protocol", "digest", "context", "public", "data", "rows"}
+    assert found == {"protocol", "digest", "context", "public", "data", "rows", "hidden"}
     assert found - {"protocol"} <= fields_of("statement")
 
 
@@ -216,14 +218,36 @@ def test_every_field_of_a_record_and_of_data_has_rows(subject: Subject) -> None:
     assert set(described) | members | {"columns", "json"} <= fields_of("data commitment")
 
 
+def test_every_field_of_a_hidden_record_has_rows(subject: Subject) -> None:
+    known = subject.hidden
+    said = sections(container.PROOF, known.proof.to_bytes())["records"]
+    front = argument_fields(known)[: -len(body_fields(known.read[0].circuit, _main(known)))]
+    names = {field.name for field in (*hidden_record_fields(said), *front)}
+    assert names <= fields_of("hidden record")
+    for name in {field.name for field in front}:
+        rows = [row for row in ROWS if row.part == "hidden record" and row.field == name]
+        said = {row.package.rpartition(": ")[2] for row in rows}
+        assert "a hidden record is none of the data" in said
+        assert any("canonical" in message for message in said)
+
+
+def _main(known: HiddenRecord) -> bytes:
+    """The body behind the argument about hidden records."""
+    return known.proof.body[32 * (8 * DIGITS + 7) :]
+
+
 def test_every_absorbed_item_has_a_row() -> None:
     source = (ROOT / "rust/zkinfer-verify/src/transcript.rs").read_text()
     native = set(re.findall(r'pub const \w+: &str = "(.*)";', source)) - {"rows/"}
     native |= {f"rows/{segment.value}" for segment in Segment if segment != Segment.PUBLIC}
     assert native == fields_of("transcript")
-    tree = ast.parse((ROOT / "zkinfer/reference/argument.py").read_text())
+    trees = [
+        ast.parse((ROOT / f"zkinfer/reference/{name}.py").read_text())
+        for name in ("argument", "membership")
+    ]
     said = {
         ast.unparse(node.args[0]).strip("f'\"")
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

@@ -52,11 +52,12 @@ def proof(honest: tuple[VerifyingKey, zkinfer.Proof]) -> reference.formats.Proof
 
 
 def labels(*before: str, after: str = "") -> list[str]:
-    """The native transcript's labels, in its order: with the names of segments, of which one may
-    come after the challenges.
+    """The native transcript's labels, in its order, but for those about hidden records: with the
+    names of segments, of which one may come after the challenges.
     """
-    position = LABELS.index("rows/")
-    first, (draw, *rest) = LABELS[:position], LABELS[position + 1 :]
+    known = [label for label in LABELS if not label.startswith("membership/")]
+    position = known.index("rows/")
+    first, (draw, *rest) = known[:position], known[position + 1 :]
     sketch = [f"rows/{after}"] if after else []
     return [*first, *(f"rows/{name}" for name in before), draw, *sketch, *rest]
 

@@ -15,7 +15,7 @@ from unittest import mock
 import numpy as np
 
 import zkinfer
-from tests import artifacts, networks
+from tests import artifacts, hidden_records, networks
 from tests.listening import Noting
 from tests.soundness.labelled import labelled
 from zkinfer import reference
@@ -61,6 +61,10 @@ def about_data() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof, tuple[DataOpe
     key = make_keys(replace(case.graph, input_mode="committed"), case.random(SEED)[0])
     data = artifacts.committed(key.graph, [case.random(seed)[1] for seed in range(3)])
     yield "committed_input", key, artifacts.prove_record(key, data, 2, b"record 2"), (data,)
+    key = make_keys(hidden_records.network(batch=2), {})
+    data = hidden_records.records(key.graph, 10)
+    proof = zkinfer.prove(key, data=data, record=[9, 4], context=b"two hidden records")
+    yield "hidden_records", key, proof, (data,)
     known = labelled(b"the last part")
     yield "accuracy", known.key, known.parts[-1], (known.data, known.labels)
 

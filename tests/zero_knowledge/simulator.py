@@ -8,6 +8,7 @@ a verifier does. Knowing only the statement it thus makes what an honest prover 
 random oracle says the chosen challenge: so an honest proof shows nothing but its statement.
 """
 
+import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,11 +16,15 @@ from dataclasses import replace
 from listening import Programmed
 
 from zkinfer.reference import ristretto
-from zkinfer.reference.argument import Combination, G, H, Point, U, combine
+from zkinfer.reference.argument import G, H, Point, U
+from zkinfer.reference.conversation import Combination, combine
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.formats import Proof, VerifyingKey
+from zkinfer.reference.membership import Hidden
+from zkinfer.reference.reader import Reader
 
 CHALLENGE = "opening/challenge"
+MEMBERSHIP = "membership/challenge"
 Public = Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
 """Shape and values of each public tensor."""
 
@@ -30,18 +35,22 @@ def simulate(
     context: bytes,
     kind: bytes = b"proof",
     about: Proof | None = None,
+    hidden: Hidden | None = None,
 ) -> tuple[Proof, int]:
-    """A proof of a statement, and what `opening/challenge` must be for it to be accepted.
+    """A proof of a statement, and what `opening/challenge` must be for it to be accepted; of one
+    about hidden records `membership/challenge` too.
 
     Reads the key's digest, circuit and rows, the public values, and what `about` says of records:
-    what they are called, and their rows; and the rows of outputs. Nothing else.
+    what they are called, and their rows; and the rows of outputs. hidden: the data that records are
+    hidden among. Nothing else.
     """
     challenge = secrets.randbelow(ORDER)
     statement = Proof(key.digest, context, list(public), b"")
     if about is not None:
-        records = {"numbers": about.numbers, "digests": about.digests, "rows": about.rows}
-        statement = replace(statement, **records, outputs=about.outputs)
+        names = ("numbers", "digests", "rows", "hidden", "outputs")
+        statement = replace(statement, **{name: getattr(about, name) for name in names})
     run = Simulator(key, statement, challenge)
+    run.hidden = hidden
     run.kind = kind
     run.run()
     return replace(statement, body=b"".join(run.made)), challenge
@@ -56,13 +65,46 @@ class Simulator(Programmed):
         statement: Proof,
         challenge: int,
     ) -> None:
-        super().__init__(key, statement, {CHALLENGE: (challenge,)})
+        drawn = dict.fromkeys((CHALLENGE, MEMBERSHIP), (challenge,))
+        super().__init__(key, statement, drawn)
         self.made: list[bytes] = []
 
     def receive(self, label: str, count: int) -> list[Combination]:
-        """Sends random points."""
-        sent = [ristretto.encode(ristretto.derive(secrets.token_bytes(64))) for _ in range(count)]
+        """Sends random points, but for those that are made to fit responses."""
+        if label == "membership/points":
+            return self.send_membership(label)
+        sent = [ristretto.encode(_random()) for _ in range(count)]
         return self.send(label, sent)
+
+    def send_membership(self, label: str) -> list[Combination]:
+        """Section 12, with A, D and G_0 that fit the challenge and the responses."""
+        assert self.hidden is not None
+        (x,), (gamma,) = self.scalars[MEMBERSHIP], self.challenges[-1][1]
+        d, records = self.hidden.digits, [self.add_points(each) for each in self.hidden.records]
+        combined = [combine(*_powers(gamma, record)) for record in records]
+        generators = self.take_points(ristretto.generators("G", 8 * d))
+        points, scalars = [], []
+        (fresh,) = (rows for segment, rows in self.rows if segment.name == "record")
+        for slot in self.hidden.slots(fresh):
+            z = [secrets.randbelow(ORDER) for _ in range(7 * d + 3)]
+            f = [[x - sum(z[7 * k : 7 * k + 7]), *z[7 * k : 7 * k + 7]] for k in range(d)]
+            flat = [f_kj for f_k in f for f_kj in f_k]
+            B, C, *G = self.take_points([_random() for _ in range(1 + d)])
+            pairs = list(zip(flat, generators, strict=True))
+            A = combine(*pairs, (z[-3], {H: 1}), (-x, B))
+            D = combine(*((f_kj * (x - f_kj), g) for f_kj, g in pairs), (z[-2], {H: 1}), (-x, C))
+            last = combine((pow(x, d, ORDER), combine(*_powers(gamma, slot))), (-z[-1], {H: 1}))
+            for i in range(8**d):
+                p = math.prod(f_k[i >> 3 * k & 7] for k, f_k in enumerate(f))
+                last = combine((1, last), (-p, combined[min(i, len(records) - 1)]))
+            last = combine((1, last), *((-pow(x, k + 1, ORDER), G_k) for k, G_k in enumerate(G)))
+            points += [self.point(each) for each in (A, B, C, D, last, *G)]
+            scalars += z
+        sent = self.send(label, points)
+        encoded = b"".join(z.to_bytes(32, "little") for z in scalars)
+        self.made.append(encoded)
+        self.reader = Reader(encoded, "the responses")
+        return sent
 
     def send(self, label: str, encoded: list[bytes]) -> list[Combination]:
         self.made += encoded
@@ -110,3 +152,12 @@ class Simulator(Programmed):
     def point(self, combination: Combination) -> bytes:
         points = [self.points[position] for position in combination]
         return ristretto.encode(ristretto.multiply(list(combination.values()), points))
+
+
+def _random() -> ristretto.Point:
+    return ristretto.derive(secrets.token_bytes(64))
+
+
+def _powers(base: int, parts: Sequence[Combination]) -> list[tuple[int, Combination]]:
+    """Each part with a power of the base, from 1 on."""
+    return [(pow(base, power, ORDER), part) for power, part in enumerate(parts)]

@@ -12,18 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer import _core
-from zkinfer._core import Circuit, Prover, RefusedError, Verifier
+from zkinfer._core import Circuit, Data, Prover, RefusedError, Verifier
 from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "NAME",
     "Circuit",
+    "Data",
+    "Hidden",
     "Opened",
     "Prover",
     "Verifier",
     "commit",
     "commit_rows",
+    "make_data",
     "make_prover",
     "make_verifier",
     "native_openings",
@@ -36,6 +39,18 @@ Integers = npt.NDArray[np.int64]
 
 NAME = "transparent"
 """What keys call this proof system."""
+
+
+@dataclass(frozen=True, repr=False)
+class Hidden:
+    """Which records of which data the rows of a circuit are. Secret.
+
+    numbers: from 0. blinds: of their rows in the data, in the order of the circuit's rows.
+    """
+
+    among: Data
+    numbers: Sequence[int]
+    blinds: bytes
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,6 +95,14 @@ def commit_rows(cells: Integers, blinds: bytes | None = None) -> tuple[bytes, by
         raise FormatError(f"the rows cannot be committed to: {error}") from error
 
 
+def make_data(records: int, rows: bytes) -> Data:
+    """Committed data that records are hidden among. Raises FormatError when a row is no point."""
+    try:
+        return Data(records, rows)
+    except RefusedError as error:
+        raise FormatError(f"the data commitment is not acceptable: {error}") from error
+
+
 def make_prover(circuit: Circuit, committed: Mapping[Segment, Opened], key_digest: bytes) -> Prover:
     """A prover that holds the circuit, its committed segments and the openings of their rows.
 
@@ -109,12 +132,14 @@ def prove(
     *,
     data: bytes = b"",
     committed: Mapping[Segment, Opened] | None = None,
+    hidden: Hidden | None = None,
     certificate: bool = False,
 ) -> bytes:
     """The body of a proof, or of a certificate, for one witness.
 
     witness: the arrays of each segment; committed ones are those that the prover holds, and
-    `committed`, those of this proof only. data: what names these in the statement.
+    `committed`, those of this proof only. data: what names these in the statement. hidden: which
+    records of which data they are, where the statement does not say.
 
     Raises UsageError, naming the block, when the witness does not satisfy it: a false proof would
     not verify, and would show hidden values to its receiver.
@@ -132,6 +157,7 @@ def prove(
             sent,
             data=data,
             committed=native_openings(committed or {}),
+            hidden=(hidden.among, list(hidden.numbers), hidden.blinds) if hidden else None,
             certificate=certificate,
         )
     except RefusedError as error:
@@ -158,12 +184,14 @@ def verify(
     *,
     data: bytes = b"",
     rows: Mapping[Segment, bytes] | None = None,
+    among: Data | None = None,
     certificate: bool = False,
 ) -> None:
     """Returns if the body of a proof, or of a certificate, is valid.
 
     rows: of the committed segments that the verifier does not hold. data: what names them in the
-    statement. Raises VerificationError naming the check.
+    statement. among: the data of which they are records, where the statement does not say which.
+    Raises VerificationError naming the check.
     """
     try:
         verifier.verify(
@@ -172,6 +200,7 @@ def verify(
             body,
             data=data,
             rows={segment.value: encoded for segment, encoded in (rows or {}).items()},
+            hidden=among,
             certificate=certificate,
         )
     except RefusedError as error:

@@ -46,6 +46,8 @@ def main() -> int:
         if key.graph.modes["input_mode"] == "committed":
             if (arguments.data is None) != arguments.any_data:
                 parser.error("which data it must be, --data FILE or --any-data, is to be said")
+            if key.graph.hides and arguments.any_data:
+                parser.error("hidden records are checked against their data: --data FILE")
             data = arguments.data and read_data(arguments.data.read_bytes())
         elif arguments.data is not None or arguments.any_data:
             parser.error("the key is not about data")

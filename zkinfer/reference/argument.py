@@ -1,42 +1,32 @@
 """protocol.md, section 3: the argument, on the verifier's side.
 
-A commitment is known here only as a linear combination of points: those of the proof, the rows of
-the weights, and the generators. The closing proof's equations are linear combinations too, and one
-multi-scalar multiplication at the end decides.
+The closing proof's equations are linear combinations of points, and one multi-scalar multiplication
+at the end decides.
 """
 
 import itertools
 import struct
 from collections.abc import Sequence
 
-from zkinfer.reference import matrix, ristretto
+from zkinfer.reference import matrix, membership, ristretto
 from zkinfer.reference.circuit import BITS, COMMITTED, SENT, SKETCH, Circuit, Segment
+from zkinfer.reference.conversation import Combination, Conversation, combine
 from zkinfer.reference.errors import demand
 from zkinfer.reference.field import ORDER, eq_table
 from zkinfer.reference.matrix import Point
 from zkinfer.reference.reader import Reader
-from zkinfer.reference.transcript import Transcript
 
 U, H, G = 0, 1, 2  # positions in the list of points; G_j is at G + j
 
-Combination = dict[int, int]  # the position of a point -> its coefficient
 Rows = Sequence[Sequence[bytes]]  # the encoded rows of each committed segment
 Public = Sequence[Sequence[int]]  # the values of the public tensors but tensor 0
 
 
-def combine(*parts: tuple[int, Combination]) -> Combination:
-    """The sum of combinations times coefficients."""
-    total: Combination = {}
-    for coefficient, part in parts:
-        for position, value in part.items():
-            total[position] = (total.get(position, 0) + coefficient * value) % ORDER
-    return total
-
-
-class Argument(Transcript):
-    """One run of the verifier: the body, the transcript and the points met so far."""
+class Argument(Conversation):
+    """One run of the verifier."""
 
     kind = b"proof"
+    hidden: membership.Hidden | None = None
 
     def __init__(
         self,
@@ -47,12 +37,11 @@ class Argument(Transcript):
         public: Public,
         data: bytes = b"",
     ) -> None:
-        super().__init__()
+        letters = (("U", 1), ("H", 1), ("G", 1 << circuit.columns_log2))
+        super().__init__([g for letter, n in letters for g in ristretto.generators(letter, n)])
         self.data = data
         self.circuit, self.committed, self.public = circuit, committed, public
         self.digest, self.context = digest, context
-        letters = (("U", 1), ("H", 1), ("G", 1 << self.circuit.columns_log2))
-        self.points = [g for letter, n in letters for g in ristretto.generators(letter, n)]
         self.scalar_commitments: list[Combination] = []  # in the order sent
         self.rows: list[tuple[Segment, list[Combination]]] = []
         (self.bits,) = circuit.bound(BITS)
@@ -90,6 +79,9 @@ class Argument(Transcript):
         for segment, rows in zip(self.circuit.bound(COMMITTED), self.committed, strict=True):
             self.absorb(f"rows/{segment.name}", b"".join(rows))
             self.rows.append((segment, self.add_points(rows)))
+        if self.hidden is not None:
+            (fresh,) = (rows for segment, rows in self.rows if segment.name == "record")
+            membership.check(self, self.hidden, fresh)
         self.receive_rows(SENT, BITS)
         thetas = [self.draw("circuit/challenge", n) for n in self.circuit.challenges]
         self.receive_rows(SKETCH)
@@ -171,23 +163,9 @@ class Argument(Transcript):
         equations = zip(fold, announcements, lefts, rights, blindings, strict=True)
         for f, sent, left, right, z in equations:
             parts += [(f, sent), (f * challenge, left), (-f, right), (-f * z, {H: 1})]
-        total = combine(*parts)
-        result = ristretto.multiply(list(total.values()), [self.points[i] for i in total])
-        demand(ristretto.encode(result) == bytes(32), "the closing equations do not hold")
+        demand(self.vanishes(parts), "the closing equations do not hold")
 
     def receive_scalars(self, label: str, count: int) -> list[Combination]:
         """Reads and absorbs commitments to scalars."""
         self.scalar_commitments += self.receive(label, count)
         return self.scalar_commitments[-count:]
-
-    def receive(self, label: str, count: int) -> list[Combination]:
-        """Reads and absorbs points."""
-        encoded = [self.reader.take(32) for _ in range(count)]
-        self.absorb(label, b"".join(encoded))
-        return self.add_points(encoded)
-
-    def add_points(self, encoded: Sequence[bytes]) -> list[Combination]:
-        """Decodes points and takes them into the list."""
-        first = len(self.points)
-        self.points += [ristretto.decode(data) for data in encoded]
-        return [{position: 1} for position in range(first, len(self.points))]

@@ -101,7 +101,8 @@ def _tensor(entry: Any) -> Tensor:
 def record_rows(
     key: VerifyingKey, proof: Proof, data: DataCommitment, labels: DataCommitment | None
 ) -> tuple[bytes, ...]:
-    """The rows that the proof is about, as these data list them.
+    """The rows that the proof is about, as these data list them; those of hidden records are its
+    own.
 
     labels: of the records, for a proof of accuracy. Raises FormatError unless the proof names
     records of these data, at the key's scales.
@@ -115,6 +116,11 @@ def record_rows(
         fits = key.graph.types[name][0] in (tensor.shape, (1, *tensor.shape))
         demand(fits, f"a record has another shape than the input {name}")
         demand(key.graph.scales(name) == tensor.scales, f"input {name} has other scales")
+    if proof.hidden:
+        each = sum(tensor.rows for tensor in data.tensors)
+        fits = len(proof.rows) == each * key.graph.batch
+        demand(fits, "the records of the data have other rows")
+        return proof.rows
     filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
     rows = _by_tensor(data, filled)
     if labels is None:

@@ -36,8 +36,8 @@ class Proof:
     """A proof; public has shape and values of each public tensor but tensor 0.
 
     Of a proof about records: numbers are theirs, digests those of the data and of the labels that
-    it names, rows are the records', where it names no labels. Of one whose outputs are committed:
-    outputs are their rows.
+    it names, rows are the records', where it names no labels. hidden: how many records it does not
+    name; their rows are fresh ones. Of one whose outputs are committed: outputs are their rows.
     """
 
     key_digest: bytes
@@ -47,6 +47,7 @@ class Proof:
     numbers: tuple[int, ...] = ()
     digests: tuple[bytes, ...] = ()
     rows: tuple[bytes, ...] = ()
+    hidden: int = 0
     outputs: bytes = b""
 
     @property
@@ -101,15 +102,16 @@ def read_proof(data: bytes) -> Proof:
     if not named:
         return Proof(key_digest, context, tensors, body, outputs=outputs)
     reader = Reader(named, "the proof's list of records")
-    count, labelled = reader.uint(4), reader.uint(1)
-    demand(1 <= count <= 2**14 and labelled <= 1, "the proof names no records, or too many")
+    count, said = reader.uint(4), reader.uint(1)
+    demand(1 <= count <= 2**14 and said <= 2, "the proof names no records, or too many")
+    labelled, hidden = said == 1, count if said == 2 else 0
     digests = tuple(reader.take(32) for _ in range(1 + labelled))
-    numbers = tuple(reader.uint(8) for _ in range(count))
+    numbers = tuple(reader.uint(8) for _ in range(count - hidden))
     rest = len(named) - reader.position
     rows = tuple(reader.take(32) for _ in range(rest // 32))
     reader.end()
     demand(bool(rows) != bool(labelled), "the proof has no rows of its records, or needs none")
-    return Proof(key_digest, context, tensors, body, numbers, digests, rows, outputs)
+    return Proof(key_digest, context, tensors, body, numbers, digests, rows, hidden, outputs)
 
 
 def container(

@@ -22,12 +22,14 @@ class Graph:
 
     def __init__(self, document: Any) -> None:
         members = {"inputs", "weights", "nodes", "outputs", *MODES}
-        fits = set(document) - {"batch", "tables", "classes"} == members
+        fits = set(document) - {"batch", "tables", "classes", "record_mode"} == members
         demand(fits, "the key's graph has other members")
         self.batch: int = document.get("batch", 1)
         fits = type(self.batch) is int and 1 <= self.batch <= 2**14
         demand(fits and document.get("batch") != 1, "the key's graph has a batch of another sort")
         self.modes: dict[str, str] = {mode: document[mode] for mode in MODES}
+        self.hides = "record_mode" in document
+        demand(not self.hides or document["record_mode"] == "hidden", "records are of another mode")
         names = [tensor[0] for tensor in document["inputs"] + document["weights"]]
         made = [name for node in document["nodes"] for name in node["outputs"]]
         fits = all(self.modes[mode] in words for mode, words in MODES.items())
@@ -55,6 +57,8 @@ class Graph:
         self.counts = mode in ("accuracy", "confusion")
         self.classes = 0  # of a confusion matrix, as the circuit has it
         self.commits = mode == "committed"
+        fits = self.modes["input_mode"] == "committed" and not self.counts
+        demand(fits or not self.hides, "the key is about hidden records of nothing, or counts them")
         self.labels = self.outputs if mode == "label" or self.counts else []
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
         fits = fits and document["outputs"][0][1] == []

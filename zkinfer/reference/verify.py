@@ -10,6 +10,7 @@ from zkinfer.reference.data import DataCommitment, output_rows, outputs_data, re
 from zkinfer.reference.errors import FormatError, VerificationError, demand
 from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
+from zkinfer.reference.membership import Hidden
 from zkinfer.reference.reader import Reader
 
 NOT_CHECKED = (
@@ -57,10 +58,10 @@ def verify(
 ) -> dict[str, Any]:
     """What a valid proof establishes. Raises VerificationError.
 
-    data: what a proof's records must be of; without it they may be of any. labels: of the records,
-    which a proof of accuracy needs, and no other. outputs: what committed outputs must be committed
-    to by; without it that may be any. The members are those of `zkinfer verify --json`
-    and `not_checked`; the context stays bytes.
+    data: what a proof's records must be of; without it they may be of any, unless they are hidden.
+    labels: of the records, which a proof of accuracy needs, and no other. outputs: what committed
+    outputs must be committed to by; without it that may be any. The members are those of
+    `zkinfer verify --json` and `not_checked`; the context stays bytes.
     """
     try:
         committed = _outputs(key, proof, outputs)
@@ -74,8 +75,9 @@ def verify(
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
         verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
-    if proof.numbers:
-        verdict["records"] = list(proof.numbers)
+    if proof.numbers or proof.hidden:
+        hidden = proof.hidden
+        verdict |= {"hidden_records": hidden} if hidden else {"records": list(proof.numbers)}
         verdict["data_digest"] = proof.digests[0].hex()
         verdict["data_checked"] = data is not None
     if key.graph.counts:
@@ -121,13 +123,14 @@ def _check(
         demand(shape == tensor.shape, "a public tensor of the proof has another shape")
         demand(all(low <= v <= high for v in values), "a public value is out of its bounds")
     recorded = key.graph.modes["input_mode"] == "committed"
-    demand(recorded == bool(proof.numbers), "the proof names records, or needs to")
+    demand(recorded == bool(proof.numbers or proof.hidden), "the proof names records, or needs to")
     demand(recorded or data is None, "the key is not about data")
     if recorded:
         _check_names(key, proof)
     counts = key.graph.counts
     fits = counts == (labels is not None) and (data is not None or not counts)
     demand(fits, "labels are missing, or given")
+    demand(data is not None or not key.graph.hides, "the data of hidden records are missing")
     opened = proof.rows if data is None else record_rows(key, proof, data, labels)
     segments = key.circuit.bound(COMMITTED)
     given = {"record": opened, "output": output_rows(outputs) if outputs else ()}
@@ -136,12 +139,17 @@ def _check(
         demand(len(rows) == segment.rows, f"there are other rows of {segment.name}")
     public = [values for _, values in proof.public]
     named = proof.named + (outputs.digest if outputs else b"")
-    Argument(key.circuit, committed, key.digest, context, public, named).run(proof.body)
+    argument = Argument(key.circuit, committed, key.digest, context, public, named)
+    if data is not None and proof.hidden:
+        argument.hidden = Hidden(data.records, [tensor.rows for tensor in data.tensors])
+    argument.run(proof.body)
 
 
 def _check_names(key: VerifyingKey, proof: Proof) -> None:
     """How many records a proof names, and which of a batch it counts."""
-    count, batch = len(proof.numbers), key.graph.batch
+    count, batch = proof.hidden or len(proof.numbers), key.graph.batch
+    fits = key.graph.hides == (proof.hidden > 0)
+    demand(fits, "the proof hides which records it is about, or needs to")
     demand(len(proof.digests) == 1 + key.graph.counts, "the proof names labels, or needs to")
     if not key.graph.counts:
         demand(count == batch, "the proof names another number of records than a batch")

@@ -108,6 +108,7 @@ impl Case {
             public: &self.public,
             data: b"",
             rows: &[],
+            hidden: None,
         };
         self.verifier.verify(&statement, proof).is_ok()
     }

@@ -8,6 +8,7 @@ pub mod commit;
 pub mod edwards;
 pub mod inner;
 pub mod matrix;
+pub mod membership;
 pub mod messages;
 pub mod opening;
 pub mod products;

@@ -4,6 +4,7 @@ use crate::boolean::Boolean;
 use crate::commit::{CommitmentKey, Half, encode};
 use crate::inner::{self, BitClaim};
 use crate::matrix::{self, RowVectors};
+use crate::membership::{self, Hidden};
 use crate::messages::Messages;
 use crate::opening::{self, Claims, Committed};
 use crate::products;
@@ -38,6 +39,8 @@ pub struct Instance {
     pub data: Vec<u8>,
     /// The committed segments of which the prover holds none, in order.
     pub opened: Vec<Opened>,
+    /// Which records of which data these are, where a proof does not say.
+    pub hidden: Option<Hidden>,
 }
 
 impl Drop for Instance {
@@ -327,7 +330,9 @@ impl Prover {
         let public = instance.public.concat();
         let key_digest = &self.key_digest;
         let data = &instance.data;
-        let statement = Statement { kind, key_digest, context, public: &public, data, rows: &[] };
+        let (rows, hidden) = (&[][..], None);
+        let statement =
+            Statement { kind, key_digest, context, public: &public, data, rows, hidden };
         if self.checked {
             check_statement(circuit, &statement).map_err(|error| error.to_string())?;
         }
@@ -343,6 +348,7 @@ impl Prover {
         for ((_, segment), held) in circuit.bound(Binding::Committed).zip(&committed) {
             absorb_rows(&mut messages.transcript, segment, &held.rows);
         }
+        let membership = self.membership(&mut messages, instance, &given, &mut clock)?;
         for (index, segment) in circuit.sent().filter(|(_, s)| s.binding != Binding::Sketch) {
             let (image, blindings, rows) = self.send(&witness, index, &mut messages.randomness);
             absorb_rows(&mut messages.transcript, segment, &rows);
@@ -444,7 +450,28 @@ impl Prover {
         proof.announcements = announcements;
         proof.responses = responses;
         clock.lap("opening")?;
-        Ok((proof.to_bytes(), clock.laps))
+        Ok(([membership, proof.to_bytes()].concat(), clock.laps))
+    }
+
+    /// That hidden records are of the data, if there are any.
+    fn membership(
+        &self,
+        messages: &mut Messages<'_>,
+        instance: &Instance,
+        given: &[Held],
+        clock: &mut Clock<'_>,
+    ) -> Result<Vec<u8>, String> {
+        let Some(hidden) = &instance.hidden else { return Ok(Vec::new()) };
+        let mut segments = self.circuit.bound(Binding::Committed).zip(&self.committed);
+        let missing = segments.find(|(_, held)| held.is_none());
+        let ([held], Some(((segment, _), _))) = (given, missing) else {
+            return Err("the circuit reads no records".into());
+        };
+        let fresh = (&held.rows[..], &held.blindings[..]);
+        let (circuit, checked) = (&self.circuit, self.checked);
+        let argument = membership::prove(messages, circuit, segment, fresh, hidden, checked)?;
+        clock.lap("membership")?;
+        Ok(argument)
     }
 
     /// The arrays of every segment, in the circuit's order; none for the sketch.
@@ -504,9 +531,9 @@ impl Prover {
         let input = first.and(instance.sent.first()).into_iter().flatten().flatten();
         let input: Zeroizing<Vec<u8>> =
             Zeroizing::new(input.flat_map(|value| value.to_le_bytes()).collect());
-        let blindings: Zeroizing<Vec<u8>> = Zeroizing::new(
-            committed.iter().flat_map(|h| h.blindings.iter()).flat_map(to_bytes).collect(),
-        );
+        let hidden = instance.hidden.iter().flat_map(|hidden| &hidden.blindings).flatten().copied();
+        let blindings = committed.iter().flat_map(|h| h.blindings.iter()).flat_map(to_bytes);
+        let blindings: Zeroizing<Vec<u8>> = Zeroizing::new(blindings.chain(hidden).collect());
         let state = transcript.state();
         let randomness = Randomness::new(&[&state, &blindings, &input]).map_err(entropy)?;
         Ok(Messages {

@@ -1,9 +1,13 @@
 //! The argument on a small circuit that has every segment: completeness, and rejections.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use zkinfer_prove::membership::Hidden;
 use zkinfer_prove::prove::{Instance, Opened, Prover, commit_rows, commit_segment};
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
+use zkinfer_verify::group::decode_points;
+use zkinfer_verify::membership::Data;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
 
@@ -218,6 +222,7 @@ fn honest() -> (Vec<i64>, Instance) {
         sent: vec![vec![x], vec![y.clone()], vec![y, squares]],
         data: vec![],
         opened: vec![],
+        hidden: None,
     };
     (w, instance)
 }
@@ -250,7 +255,15 @@ fn setup(columns_log2: u8, omit: &str) -> Setup {
 impl Setup {
     fn verify(&self, context: &[u8], public: &[i64], proof: &[u8]) -> Result<(), Error> {
         let (kind, data) = (Kind::Proof, b"");
-        let statement = Statement { kind, key_digest: &[7; 32], context, public, data, rows: &[] };
+        let statement = Statement {
+            kind,
+            key_digest: &[7; 32],
+            context,
+            public,
+            data,
+            rows: &[],
+            hidden: None,
+        };
         self.verifier.verify(&statement, proof)
     }
 }
@@ -376,7 +389,8 @@ fn rows_may_come_with_each_statement() {
     let public = &instance.public[0];
     let verify = |rows: &[Vec<[u8; 32]>], data: &[u8], proof: &[u8]| {
         let (kind, context) = (Kind::Proof, b"");
-        let statement = Statement { kind, key_digest: &key_digest, context, public, data, rows };
+        let statement =
+            Statement { kind, key_digest: &key_digest, context, public, data, rows, hidden: None };
         verifier.verify(&statement, proof)
     };
     let rejected = Err(Error::Rejected("the closing equations do not hold"));
@@ -396,6 +410,70 @@ fn rows_may_come_with_each_statement() {
     let unchecked = Prover::unchecked(setup.circuit, vec![None], key_digest).unwrap();
     let (proof, _) = unchecked.prove(Kind::Proof, b"", &instance, &GO).unwrap();
     assert_eq!(verify(std::slice::from_ref(&rows), b"which", &proof), rejected);
+}
+
+#[test]
+fn hidden_rows_are_among_those_of_the_data() {
+    let circuit = Circuit::parse(&circuit_bytes(3, "")).unwrap();
+    let (weights, mut instance) = honest();
+    let arrays = std::slice::from_ref(&weights);
+    let commit = |count| -> Vec<_> {
+        (0..count).map(|_| commit_segment(&circuit, "weights", arrays, true).unwrap()).collect()
+    };
+    let prover = Prover::new(circuit.clone(), vec![None], [7; 32]).unwrap();
+    let verifier = Verifier::new(circuit.clone(), vec![None]).unwrap();
+    for records in [1usize, 2, 7, 8, 9, 64, 65] {
+        let data = commit(records);
+        let rows: Vec<_> = data.iter().flat_map(|(rows, _)| rows.clone()).collect();
+        let points = |rows: &[[u8; 32]]| Arc::new(decode_points(rows, "row").unwrap());
+        for number in [0, records / 2, records - 1] {
+            let (fresh, blindings) = commit(1).remove(0);
+            let own = data[number].1.to_vec();
+            let hidden = |numbers, blindings| {
+                Some(Hidden { records, rows: points(&rows), numbers, blindings })
+            };
+            instance.opened =
+                opened(weights.clone(), &fresh, &blindings).into_iter().flatten().collect();
+            instance.hidden = hidden(vec![number], own.clone());
+            let (proof, _) = prover.prove(Kind::Proof, b"", &instance, &GO).unwrap();
+            let public = &instance.public[0];
+            let verify = |records, rows: &[[u8; 32]], proof: &[u8]| {
+                let (kind, key_digest, context, data) = (Kind::Proof, &[7; 32], b"", b"");
+                let given = [fresh.clone()];
+                let rows = points(rows);
+                let hidden = Some(Data { records, rows: &rows });
+                let rows = &given;
+                let statement = Statement { kind, key_digest, context, public, data, rows, hidden };
+                verifier.verify(&statement, proof)
+            };
+            verify(records, &rows, &proof).unwrap();
+            let none = Err(Error::Rejected("a hidden record is none of the data"));
+            let mut others = rows.clone();
+            others[5 * number..][..5].copy_from_slice(&commit(1)[0].0);
+            assert_eq!(verify(records, &others, &proof), none);
+            others.clone_from(&rows);
+            others.swap(5 * number, 5 * number + 1);
+            assert_eq!(verify(records, &others, &proof), none);
+            for count in [0, records + 1, usize::MAX] {
+                let refused = verify(count, &rows, &proof);
+                assert!(matches!(refused, Err(Error::Statement(_))), "{count}: {refused:?}");
+            }
+            assert!(matches!(verify(records, &rows, &proof[32..]), Err(Error::Malformed(_))));
+            assert!(matches!(verify(records, &rows, b""), Err(Error::Malformed(_))));
+            // Whoever proves has to know how the rows are blinded in the data, and which they are.
+            for (numbers, blindings) in [
+                (vec![number], vec![[0; 32]; 5]),
+                (vec![number], own[1..].to_vec()),
+                (vec![number], vec![[255; 32]; 5]),
+                (vec![records], own.clone()),
+                (vec![], own.clone()),
+                (vec![(number + 1) % records; if records > 1 { 1 } else { 2 }], own.clone()),
+            ] {
+                instance.hidden = hidden(numbers, blindings);
+                prover.prove(Kind::Proof, b"", &instance, &GO).unwrap_err();
+            }
+        }
+    }
 }
 
 #[test]

@@ -15,9 +15,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use work::Failure;
 use zeroize::Zeroizing;
+use zkinfer_prove::membership::Hidden;
 use zkinfer_prove::prove::{self, Instance, Opened, Timings};
 use zkinfer_prove::witness::Arrays;
 use zkinfer_verify::circuit::{self, Binding};
+use zkinfer_verify::group::{Point, decode_points};
+use zkinfer_verify::membership;
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify;
 
@@ -201,6 +204,23 @@ fn opened((list, rows, blinds): Committed<'_>) -> PyResult<Opened> {
 /// The tensors of a committed segment, its rows and their blindings.
 type Committed<'py> = (Vec<Integers<'py>>, Vec<u8>, Vec<u8>);
 
+/// Committed data that records are hidden among: their rows, ready to be used.
+#[pyclass(frozen)]
+struct Data {
+    records: usize,
+    rows: Arc<Vec<Point>>,
+}
+
+#[pymethods]
+impl Data {
+    #[new]
+    fn new(py: Python<'_>, records: usize, rows: &[u8]) -> PyResult<Self> {
+        let rows = chunks(rows, "rows of data")?;
+        let rows = compute(py, move |_| decode_points(&rows, "row of the data"))?;
+        Ok(Data { records, rows: Arc::new(rows.map_err(refused)?) })
+    }
+}
+
 /// A circuit with its committed segments, ready to prove.
 #[pyclass(frozen)]
 struct Prover {
@@ -231,7 +251,7 @@ impl Prover {
         Self::make(py, prove::Prover::unchecked, circuit, committed, key_digest)
     }
 
-    #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), certificate = false))]
+    #[pyo3(signature = (context, public, sent, *, data = Vec::new(), committed = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn prove<'py>(
         &self,
@@ -241,6 +261,7 @@ impl Prover {
         sent: BySegment<Vec<Integers<'py>>>,
         data: Vec<u8>,
         committed: BySegment<Committed<'py>>,
+        hidden: Option<(Py<Data>, Vec<usize>, Vec<u8>)>,
         certificate: bool,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let is_sent =
@@ -250,7 +271,15 @@ impl Prover {
         let sent = sent.iter().map(|list| arrays(list)).collect::<PyResult<_>>()?;
         let given = in_order(circuit, committed, is_given)?.into_iter();
         let given = given.map(opened).collect::<PyResult<_>>()?;
-        let instance = Instance { public: arrays(&public)?, sent, data, opened: given };
+        let hidden = match hidden {
+            Some((data, numbers, blinds)) => {
+                let blindings = chunks(&Zeroizing::new(blinds), "blindings")?;
+                let Data { records, rows } = data.get();
+                Some(Hidden { records: *records, rows: Arc::clone(rows), numbers, blindings })
+            }
+            None => None,
+        };
+        let instance = Instance { public: arrays(&public)?, sent, data, opened: given, hidden };
         let (prover, context) = (Arc::clone(&self.prover), context.to_vec());
         let (proof, timings) =
             compute(py, move |stop| prover.prove(kind(certificate), &context, &instance, stop))?
@@ -319,7 +348,7 @@ impl Verifier {
     }
 
     /// Returns when the proof is valid.
-    #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), certificate = false))]
+    #[pyo3(signature = (context, public, proof, *, data = Vec::new(), rows = BySegment::new(), hidden = None, certificate = false))]
     #[allow(clippy::too_many_arguments)]
     fn verify(
         &self,
@@ -329,6 +358,7 @@ impl Verifier {
         proof: &[u8],
         data: Vec<u8>,
         rows: BySegment<Vec<u8>>,
+        hidden: Option<Py<Data>>,
         certificate: bool,
     ) -> PyResult<()> {
         let public = arrays(&public)?.concat();
@@ -336,6 +366,7 @@ impl Verifier {
         let rows = in_order(circuit, rows, is_given)?.into_iter();
         let rows =
             rows.map(|rows| chunks(&rows, "row commitments")).collect::<PyResult<Vec<_>>>()?;
+        let hidden = hidden.map(|data| (data.get().records, Arc::clone(&data.get().rows)));
         let (verifier, key_digest) = (Arc::clone(&self.verifier), self.key_digest);
         let (context, proof) = (context.to_vec(), proof.to_vec());
         compute(py, move |_| {
@@ -346,6 +377,9 @@ impl Verifier {
                 public: &public,
                 data: &data,
                 rows: &rows,
+                hidden: hidden
+                    .as_ref()
+                    .map(|(records, rows)| membership::Data { records: *records, rows }),
             };
             verifier.verify(&statement, &proof)
         })?
@@ -358,6 +392,7 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     work::keep_panics(|| std::env::var_os("ZKINFER_TRACEBACK").is_some_and(|value| value == "1"));
     module.add("RefusedError", module.py().get_type::<RefusedError>())?;
     module.add_class::<Circuit>()?;
+    module.add_class::<Data>()?;
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
     module.add_function(wrap_pyfunction!(commit, module)?)?;

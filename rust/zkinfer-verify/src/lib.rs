@@ -8,6 +8,7 @@ pub mod circuit;
 pub mod error;
 pub mod group;
 pub mod matrix;
+pub mod membership;
 mod parse;
 pub mod proof;
 pub mod reader;

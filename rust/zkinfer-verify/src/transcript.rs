@@ -38,6 +38,11 @@ pub mod label {
     pub const DATA: &str = "data";
     /// Followed by the segment's name.
     pub const ROWS: &str = "rows/";
+    pub const MEMBERSHIP_GAMMA: &str = "membership/gamma";
+    pub const MEMBERSHIP_POINTS: &str = "membership/points";
+    pub const MEMBERSHIP_CHALLENGE: &str = "membership/challenge";
+    pub const MEMBERSHIP_RESPONSES: &str = "membership/responses";
+    pub const MEMBERSHIP_FOLD: &str = "membership/fold";
     pub const CIRCUIT_CHALLENGE: &str = "circuit/challenge";
     pub const TAU: &str = "outer/tau";
     pub const OUTER_ROUND: &str = "outer/round";

@@ -10,6 +10,7 @@ use crate::circuit::{Binding, Circuit, Segment};
 use crate::error::Error;
 use crate::group::{Generators, Point, decode_points, multiscalar};
 use crate::matrix::{challenge_tables, evaluate};
+use crate::membership::{Data, Membership};
 use crate::proof::{EQUATIONS, Encoding, Proof};
 use crate::scalar::{Scalar, eq_range, eq_table, powers};
 use crate::transcript::{Kind, Transcript, label};
@@ -32,6 +33,8 @@ pub struct Statement<'a> {
     pub data: &'a [u8],
     /// Rows of the committed segments of which the verifier holds none, in order.
     pub rows: &'a [Vec<Encoding>],
+    /// The data that hidden records are of: then the rows are theirs, blinded afresh.
+    pub hidden: Option<Data<'a>>,
 }
 
 /// A circuit and what is committed for it, ready to verify any number of proofs.
@@ -84,17 +87,34 @@ impl Verifier {
         check_statement(circuit, statement)?;
         let given = statement.rows;
         let rows = all_rows(circuit, &self.rows, given).map_err(Error::Statement)?;
+        let (membership, bytes) = self.membership(statement, bytes)?;
         let proof = Proof::parse(bytes, circuit)?;
         // 2. to 6. need encodings only, so the points are decoded beside them.
         let decode = |rows: &Vec<Encoding>| decode_points(rows, "row of the statement");
         let (points, replay) = rayon::join(
             || (Points::decode(&proof), given.iter().map(decode).collect::<Result<Vec<_>, _>>()),
-            || replay(circuit, &rows, statement, &proof),
+            || replay(circuit, &rows, statement, membership.as_ref(), &proof),
         );
         let (points, given) = points;
         let (points, given) = (points.map_err(Error::Malformed)?, given.map_err(Error::Statement)?);
         // 7. The closing equations, in one multi-scalar multiplication.
         self.check_closing(&proof, &points, &completed(&self.points, &given), replay?)
+    }
+
+    /// What is proved of hidden records, if there are any, and the bytes after it.
+    fn membership<'a, 'b>(
+        &self,
+        statement: &Statement<'a>,
+        bytes: &'b [u8],
+    ) -> Result<(Option<Membership<'a>>, &'b [u8]), Error> {
+        let Some(data) = statement.hidden else { return Ok((None, bytes)) };
+        let segments = self.circuit.bound(Binding::Committed).zip(&self.rows);
+        let mut missing = segments.filter(|(_, rows)| rows.is_none()).map(|((index, _), _)| index);
+        let ([fresh], Some(segment)) = (statement.rows, missing.next()) else {
+            return Err(Error::Statement("the circuit reads no records".into()));
+        };
+        let (membership, rest) = Membership::parse(&self.circuit, (segment, fresh), data, bytes)?;
+        Ok((Some(membership), rest))
     }
 }
 
@@ -166,18 +186,23 @@ fn replay(
     circuit: &Circuit,
     committed: &[&[Encoding]],
     statement: &Statement<'_>,
+    membership: Option<&Membership<'_>>,
     proof: &Proof,
 ) -> Result<Replay, Error> {
     let mut transcript = Transcript::default();
     absorb_statement(&mut transcript, circuit, statement);
 
-    // 2. Commitments, then the circuit's challenges, then the sketch.
+    // 2. Commitments and what is proved of them, then the circuit's challenges, then the sketch.
     let before = circuit.bound(Binding::Committed).zip(committed.iter().copied());
     let (sketch, first): (Vec<_>, Vec<_>) = circuit
         .sent()
         .zip(proof.rows.iter().map(Vec::as_slice))
         .partition(|((_, segment), _)| segment.binding == Binding::Sketch);
-    for ((_, segment), rows) in before.chain(first) {
+    for ((_, segment), rows) in before {
+        absorb_rows(&mut transcript, segment, rows);
+    }
+    membership.map_or(Ok(()), |membership| membership.verify(&mut transcript))?;
+    for ((_, segment), rows) in first {
         absorb_rows(&mut transcript, segment, rows);
     }
     let challenges = challenge_tables(&draw_challenges(&mut transcript, circuit));
