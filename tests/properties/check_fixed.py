@@ -162,17 +162,18 @@ def proved(
     key: ProvingKey, inputs: Arrays
 ) -> tuple[Proof, DataOpening | None, DataCommitment | None]:
     """A proof, what opens its outputs if they are committed to, and its data if there are any."""
-    data = committed(key.graph, [inputs]) if key.graph.input_mode == "committed" else None
-    given = data and data.commitment
-    if key.graph.output_mode != "committed":
+    context, commits = b"a context", key.graph.output_mode == "committed"
+    if key.graph.input_mode != "committed":
         made = (
-            prove_record(key, data, 0, b"a context") if data else prove(key, inputs, b"a context")
+            prove_outputs(key, inputs, context) if commits else (prove(key, inputs, context), None)
         )
-        return made, None, given
-    if data is None:
-        return *prove_outputs(key, inputs, b"a context"), given
-    options = {"context": b"a context", "allow_saturation": True}
-    return *prove_committed(key, data=data, record=0, **options), given
+        return *made, None
+    last = 0 if key.graph.record_mode == "public" else 8
+    data = committed(key.graph, [inputs] * (last + 1))
+    if not commits:
+        return prove_record(key, data, last, context), None, data.commitment
+    options = {"context": context, "allow_saturation": True}
+    return *prove_committed(key, data=data, record=last, **options), data.commitment
 
 
 def demand(condition: bool, kind: str, text: str) -> None:

@@ -20,6 +20,7 @@ use zeroize::{Zeroize, Zeroizing};
 use zkinfer_verify::circuit::{Binding, Circuit};
 use zkinfer_verify::group::{decode_points, multiscalar};
 use zkinfer_verify::matrix::challenge_tables;
+use zkinfer_verify::membership::SEGMENT;
 use zkinfer_verify::proof::{Encoding, Proof};
 use zkinfer_verify::scalar::{Scalar, from_bytes, to_bytes};
 use zkinfer_verify::transcript::{self, Kind, Transcript, label};
@@ -462,9 +463,10 @@ impl Prover {
         clock: &mut Clock<'_>,
     ) -> Result<Vec<u8>, String> {
         let Some(hidden) = &instance.hidden else { return Ok(Vec::new()) };
-        let mut segments = self.circuit.bound(Binding::Committed).zip(&self.committed);
-        let missing = segments.find(|(_, held)| held.is_none());
-        let ([held], Some(((segment, _), _))) = (given, missing) else {
+        let segments = self.circuit.bound(Binding::Committed).zip(&self.committed);
+        let missing = segments.filter(|(_, held)| held.is_none()).map(|(segment, _)| segment);
+        let mut given = missing.zip(given);
+        let Some(((segment, _), held)) = given.find(|((_, s), _)| s.name == SEGMENT) else {
             return Err("the circuit reads no records".into());
         };
         let fresh = (&held.rows[..], &held.blindings[..]);

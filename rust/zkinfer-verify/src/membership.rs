@@ -18,6 +18,9 @@ use ark_ff::{AdditiveGroup, Field};
 use curve25519_dalek::traits::IsIdentity;
 use std::iter::once;
 
+/// The segment whose rows are those of records.
+pub const SEGMENT: &str = "record";
+
 /// Bits of a digit.
 pub const BITS: usize = 3;
 

@@ -10,7 +10,7 @@ use crate::circuit::{Binding, Circuit, Segment};
 use crate::error::Error;
 use crate::group::{Generators, Point, decode_points, multiscalar};
 use crate::matrix::{challenge_tables, evaluate};
-use crate::membership::{Data, Membership};
+use crate::membership::{Data, Membership, SEGMENT};
 use crate::proof::{EQUATIONS, Encoding, Proof};
 use crate::scalar::{Scalar, eq_range, eq_table, powers};
 use crate::transcript::{Kind, Transcript, label};
@@ -109,8 +109,9 @@ impl Verifier {
     ) -> Result<(Option<Membership<'a>>, &'b [u8]), Error> {
         let Some(data) = statement.hidden else { return Ok((None, bytes)) };
         let segments = self.circuit.bound(Binding::Committed).zip(&self.rows);
-        let mut missing = segments.filter(|(_, rows)| rows.is_none()).map(|((index, _), _)| index);
-        let ([fresh], Some(segment)) = (statement.rows, missing.next()) else {
+        let missing = segments.filter(|(_, rows)| rows.is_none()).map(|(segment, _)| segment);
+        let mut given = missing.zip(statement.rows);
+        let Some(((segment, _), fresh)) = given.find(|((_, s), _)| s.name == SEGMENT) else {
             return Err(Error::Statement("the circuit reads no records".into()));
         };
         let (membership, rest) = Membership::parse(&self.circuit, (segment, fresh), data, bytes)?;
