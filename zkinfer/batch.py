@@ -186,7 +186,7 @@ class _Array:
 
     def reshape(self, *shape: Any) -> "_Array":
         """The same seen in another shape, which is a tuple or its extents."""
-        extents = list(shape[0] if isinstance(shape[0], tuple) else shape)
+        extents = list(shape[0] if shape and isinstance(shape[0], tuple) else shape)
         if -1 in extents:
             known = -math.prod(extents)
             extents[extents.index(-1)] = math.prod(self.shape) // known

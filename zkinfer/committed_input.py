@@ -127,7 +127,7 @@ def check_scales(graph: FixedGraph, description: Description) -> None:
             index = tuple(int(i) for i in np.argwhere(mine != theirs)[0])
             raise UsageError(
                 f"the data have other scales than the network's input {name}: at index {index} "
-                f"2^-{theirs[index]}, expected 2^-{mine[index]}; commit to them like the data that "
+                f"2^{-theirs[index]}, expected 2^{-mine[index]}; commit to them like the data that "
                 "the key was compiled with, or compile with this commitment"
             )
 
