@@ -13,18 +13,19 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zkinfer import data_verbs
+from zkinfer import data_verbs, options
 from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
     from zkinfer.proof import Proof
 
-    Verbs = argparse._SubParsersAction["_Parser"]
+_Add = Callable[[argparse.ArgumentParser], None]
+_Command = Callable[[argparse.Namespace], None]
 
 EXIT_DONE = 0
 EXIT_INVALID = 1
@@ -96,14 +97,67 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    _add_compile(verbs)
-    _add_prove(verbs)
-    _add_verify(verbs)
-    _add_inspect(verbs)
-    _add_estimate(verbs)
-    _add_data_verbs(verbs)
-    _add_demo(verbs)
+    for name, (summary, add, command) in _verbs().items():
+        verb = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        add(verb)
+        verb.set_defaults(command=command)
     return parser
+
+
+def _verbs() -> dict[str, tuple[str, _Add, _Command]]:
+    """Each verb: what it is for, its arguments, and what it does."""
+    return {
+        "compile": (
+            "Turn an ONNX model into a proving and a verifying key.",
+            options.add_compile,
+            _compile,
+        ),
+        "prove": (
+            "Prove the prediction for an input, or those for a batch.",
+            options.add_prove,
+            _prove,
+        ),
+        "verify": (
+            "Check a proof, or a revealed record, and say what it is.",
+            options.add_verify,
+            _verify,
+        ),
+        "inspect": (
+            "Say what a key or a proof holds and what is public.",
+            options.add_inspect,
+            _inspect,
+        ),
+        "estimate": (
+            "Say what proofs of a model cost, before any key.",
+            options.add_estimate,
+            _estimate,
+        ),
+        "commit": (
+            "Commit to data, before and apart from any model.",
+            data_verbs.add_commit,
+            _printed(data_verbs.commit),
+        ),
+        "evaluate": (
+            "Prove how often a model is right on all of its data.",
+            data_verbs.add_evaluate,
+            _printed(data_verbs.evaluate),
+        ),
+        "reveal": (
+            "Show one record of data, and nothing of the others.",
+            data_verbs.add_reveal,
+            _printed(data_verbs.reveal),
+        ),
+        "demo": (
+            "Compile, prove and verify on real data, step by step.",
+            options.add_demo,
+            _demo,
+        ),
+    }
+
+
+def _printed(say: Callable[[argparse.Namespace], list[str]]) -> _Command:
+    """A command that prints lines."""
+    return lambda given: _print(*say(given))
 
 
 class _Version(argparse.Action):
@@ -114,224 +168,6 @@ class _Version(argparse.Action):
 
         sys.stdout.write(f"zkinfer {zkinfer.__version__}\n")
         parser.exit()
-
-
-def _add_verb(verbs: "Verbs", name: str, summary: str) -> argparse.ArgumentParser:
-    return verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
-
-
-def _add_compile(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "compile", "Turn an ONNX model into a proving and a verifying key.")
-    _add_model(parser)
-    parser.add_argument(
-        "-o", dest="folder", metavar="OUT/", required=True, help="the folder for keys and report"
-    )
-    parser.add_argument("--force", action="store_true", help="replace existing keys")
-    parser.add_argument(
-        "--force-memory",
-        action="store_true",
-        help="compile even if proofs take more memory than there is",
-    )
-    parser.set_defaults(command=_compile)
-
-
-def _add_estimate(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "estimate", "Say what proofs of a model cost, before any key.")
-    _add_model(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(command=_estimate)
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    """A model, and how it is compiled."""
-    parser.add_argument("model", metavar="MODEL.onnx", help="the model to compile")
-    parser.add_argument(
-        "--calibration",
-        metavar="FILE",
-        help="sample inputs, stacked: .npy, .npz, .json or - (standard input)",
-    )
-    parser.add_argument(
-        "--input-range",
-        metavar="LO,HI",
-        type=_range,
-        help="the inputs' range; needed without calibration data",
-    )
-    parser.add_argument(
-        "--max-error",
-        metavar="E",
-        type=float,
-        default=1e-3,
-        help="largest output error, over the largest output of all samples (default 1e-3)",
-    )
-    parser.add_argument(
-        "--shape",
-        metavar="NAME=D,D,...",
-        type=_shape,
-        action="append",
-        default=[],
-        help="fix an input's shape where the model leaves it open; may be repeated",
-    )
-    parser.add_argument(
-        "--input",
-        metavar="hidden|public|committed",
-        default="hidden",
-        help="whether a proof shows the input, or says which record of data it is (default hidden)",
-    )
-    parser.add_argument(
-        "--data",
-        metavar="X.commitment",
-        help="with --input committed: a commitment to data like those that proofs will be about, "
-        "or the verifying key of a model whose committed outputs they are",
-    )
-    parser.add_argument(
-        "--record",
-        metavar="public|hidden",
-        default="public",
-        help="with --input committed: whether a proof says which record it is about (default "
-        "public)",
-    )
-    parser.add_argument(
-        "--output",
-        metavar="public|label|committed|accuracy|confusion",
-        default="public",
-        help="what a proof shows of the outputs: all, the index of the largest, a commitment to "
-        "them, how often the label is that of committed records, or how often which is which "
-        "(default public)",
-    )
-    parser.add_argument(
-        "--batch",
-        metavar="N",
-        type=int,
-        default=1,
-        help="how many inputs a proof is about (default 1); calibration data are samples of one",
-    )
-    parser.add_argument(
-        "--weights",
-        metavar="hidden|public",
-        default="hidden",
-        help="whether the verifying key shows the weights (default hidden)",
-    )
-
-
-def _add_prove(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "prove", "Prove the prediction for an input, or those for a batch.")
-    parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
-    parser.add_argument(
-        "input", metavar="INPUT", nargs="?", help=".npy, .npz, .json or - (standard input)"
-    )
-    parser.add_argument("--data", metavar="X.opening", help="the data that a record is taken of")
-    parser.add_argument(
-        "--record",
-        metavar="N[,N...]",
-        type=_numbers,
-        help="the number of the record, from 0; of a batch that of the first, or those of all (a "
-        "key for hidden records keeps it out of the proof)",
-    )
-    parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
-    parser.add_argument(
-        "-o",
-        dest="proof",
-        metavar="PROOF.zkp",
-        required=True,
-        help="where to write the proof; beside it go PROOF.commitment and PROOF.opening of "
-        "committed outputs",
-    )
-    parser.add_argument("--context", metavar="TEXT", default="", help="what to bind the proof to")
-    parser.add_argument(
-        "--allow-saturation",
-        action="store_true",
-        help="prove even if values are cut to the ranges that calibration found",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace files that are there and no proofs"
-    )
-    parser.set_defaults(command=_prove)
-
-
-def _add_verify(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "verify", "Check a proof, or a revealed record, and say what it is.")
-    parser.add_argument(
-        "key", metavar="VERIFYING.key", help="the public key, or of a record the X.commitment"
-    )
-    parser.add_argument(
-        "proof", metavar="PROOF.zkp", help="the proof, or the record, or the folder of evaluate"
-    )
-    parser.add_argument(
-        "--data", metavar="X.commitment", help="the data that a proof's records must be of"
-    )
-    parser.add_argument(
-        "--labels", metavar="Y.commitment", help="what their labels must be, of a proof of accuracy"
-    )
-    parser.add_argument(
-        "--outputs", metavar="Z.commitment", help="what committed outputs must be committed to by"
-    )
-    parser.add_argument(
-        "--any-data", action="store_true", help="take records of no matter which data"
-    )
-    parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument(
-        "--html", metavar="OUT.html", help="also write a page for whoever is to read the result"
-    )
-    parser.add_argument("--force", action="store_true", help="replace an existing page")
-    parser.set_defaults(command=_verify)
-
-
-def _add_inspect(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "inspect", "Say what a key or a proof holds and what is public.")
-    parser.add_argument("file", metavar="FILE", help="a key or a proof")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(command=_inspect)
-
-
-def _add_data_verbs(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "commit", "Commit to data, before and apart from any model.")
-    data_verbs.add_commit(parser)
-    parser.set_defaults(command=lambda arguments: _print(*data_verbs.commit(arguments)))
-    parser = _add_verb(verbs, "evaluate", "Prove how often a model is right on all of its data.")
-    data_verbs.add_evaluate(parser)
-    parser.set_defaults(command=lambda arguments: _print(*data_verbs.evaluate(arguments)))
-    parser = _add_verb(verbs, "reveal", "Show one record of data, and nothing of the others.")
-    data_verbs.add_reveal(parser)
-    parser.set_defaults(command=lambda arguments: _print(*data_verbs.reveal(arguments)))
-
-
-def _add_demo(verbs: "Verbs") -> None:
-    parser = _add_verb(verbs, "demo", "Compile, prove and verify on real data, step by step.")
-    parser.add_argument(
-        "--keep", metavar="DIR", help="a new folder for its files, which stay there"
-    )
-    parser.set_defaults(command=_demo)
-
-
-def _range(text: str) -> tuple[float, float]:
-    """LO,HI as two numbers."""
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected LO,HI such as -1,1, got {text!r}") from error
-    return low, high
-
-
-def _numbers(text: str) -> int | tuple[int, ...]:
-    """N, or N,N,... as several."""
-    try:
-        numbers = tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected N or N,N,..., got {text!r}") from error
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    """NAME=D,D,... as a name and extents."""
-    name, _, extents = text.rpartition("=")
-    try:
-        shape = tuple(int(part) for part in extents.split(","))
-    except ValueError:
-        shape = ()
-    if not name or not shape or min(shape) < 1:
-        raise argparse.ArgumentTypeError(f"expected NAME=1,3,224,224, got {text!r}")
-    return name, shape
 
 
 def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
