@@ -18,7 +18,7 @@ Terms = tuple[Term, ...]
 ONE = Tensor("one", Segment.PUBLIC, (), 1, 1)
 
 
-@pytest.mark.parametrize("number", range(120))
+@pytest.mark.parametrize("number", range(90))
 def test_drawn_circuits(number: int) -> None:
     try:
         drawn = circuit(seeded(1, number))

@@ -14,7 +14,7 @@ from tests.properties.draw_fixed_nodes import DRAW
 from zkinfer.ops import OPS
 from zkinfer.ops.tensor import Attrs, Integers
 
-CASES, BLOCK = 800, 100
+CASES, BLOCK = 600, 100
 
 
 @pytest.mark.parametrize("start", range(0, CASES, BLOCK))

@@ -20,7 +20,7 @@ SHAPES = st.lists(
 )
 
 
-@settings(FIXED, max_examples=15)
+@settings(FIXED, max_examples=8)
 @given(COUNTS, SHAPES, st.integers(1, 3), st.data())
 def test_any_record_of_any_data_is_proved(count, shapes, batch, data) -> None:
     graph = network(shapes, batch=batch)
@@ -39,7 +39,7 @@ def test_any_record_of_any_data_is_proved(count, shapes, batch, data) -> None:
     assert said["hidden_records"] == batch
 
 
-@settings(FIXED, max_examples=15)
+@settings(FIXED, max_examples=8)
 @given(COUNTS, st.integers(1, 3), st.integers(1, 2), st.data())
 def test_one_bit_more_is_noticed(count: int, rows: int, claims: int, data) -> None:
     """Of any point or scalar of an argument, and of any row."""

@@ -5,11 +5,11 @@ terms of its circuit take.
 """
 
 import json
-import tracemalloc
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from peak import peak
 
 from tests.artifacts import declared
 from zkinfer import container
@@ -198,14 +198,17 @@ GRAPHS: dict[str, tuple[bytes, str]] = {
 def test_bounded(name: str) -> None:
     data, reason = GRAPHS[name]
     assert len(data) <= 2 * MIB
-    tracemalloc.start()
-    try:
-        with pytest.raises(FormatError, match=reason):
-            accept_circuit(read_graph(data), b"", b"")
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak <= 10 * len(data) + 32 * MIB
+    with peak() as taken, pytest.raises(FormatError, match=reason):
+        accept_circuit(read_graph(data), b"", b"")
+    assert taken.bytes <= 10 * len(data) + 32 * MIB
+
+
+def test_what_is_taken_is_counted() -> None:
+    """Of Python, whether or not it is kept, and of arrays."""
+    for take in (lambda: [0] * (4 * MIB), lambda: bytearray(32 * MIB)):
+        with peak() as taken:
+            take()
+        assert 30 * MIB < taken.bytes < 36 * MIB
 
 
 def test_a_key_is_within_the_native_limits_before_it_is_accepted() -> None:

@@ -3,7 +3,6 @@
 What may be taken is ten times the model's size, and 16 MiB.
 """
 
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from peak import peak
 
 from tests.conformance.tiny import ints, make, node, weights
 from zkinfer import UnsupportedModelError, UsageError
@@ -147,18 +147,14 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
 def test_bounded(name: str) -> None:
     make_model, reason = MODELS[name]
     data = make_model().SerializeToString()
-    tracemalloc.start()
-    try:
+    with peak() as taken:
         if reason:
             with pytest.raises(UsageError, match=reason) as caught:
                 load(data)
             assert all(line.isprintable() for line in str(caught.value).split("\n"))
         else:
             load(data)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak <= 10 * len(data) + 16 * MIB
+    assert taken.bytes <= 10 * len(data) + 16 * MIB
 
 
 @pytest.mark.parametrize("where", ["initializer", "sparse", "attribute", "function", "branch"])
