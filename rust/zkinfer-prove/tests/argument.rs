@@ -7,7 +7,7 @@ use zkinfer_prove::prove::{Instance, Opened, Prover, commit_rows, commit_segment
 use zkinfer_verify::circuit::Circuit;
 use zkinfer_verify::error::Error;
 use zkinfer_verify::group::decode_points;
-use zkinfer_verify::membership::Data;
+use zkinfer_verify::membership::{Data, SEGMENT};
 use zkinfer_verify::transcript::Kind;
 use zkinfer_verify::verify::{Statement, Verifier};
 
@@ -414,11 +414,14 @@ fn rows_may_come_with_each_statement() {
 
 #[test]
 fn hidden_rows_are_among_those_of_the_data() {
-    let circuit = Circuit::parse(&circuit_bytes(3, "")).unwrap();
+    let mut circuit = Circuit::parse(&circuit_bytes(3, "")).unwrap();
+    for segment in circuit.segments.iter_mut().filter(|segment| segment.name == "weights") {
+        segment.name = SEGMENT.into();
+    }
     let (weights, mut instance) = honest();
     let arrays = std::slice::from_ref(&weights);
     let commit = |count| -> Vec<_> {
-        (0..count).map(|_| commit_segment(&circuit, "weights", arrays, true).unwrap()).collect()
+        (0..count).map(|_| commit_segment(&circuit, SEGMENT, arrays, true).unwrap()).collect()
     };
     let prover = Prover::new(circuit.clone(), vec![None], [7; 32]).unwrap();
     let verifier = Verifier::new(circuit.clone(), vec![None]).unwrap();
