@@ -65,7 +65,7 @@ def evaluate(
     are cut to their ranges, as the network in the key has it. ray: the address of a Ray cluster
     whose machines prove the parts, as `ray.init` takes it; "local" for one of this machine's cores.
     Raises UsageError where the key is not about labels, for records that cannot be proved about,
-    and files of another evaluation.
+    files of another evaluation, and where a machine of the cluster fails.
     """
     if not isinstance(proving_key, ProvingKey):
         raise UsageError(f"evaluate needs a ProvingKey, got {type(proving_key).__name__}")

@@ -83,7 +83,15 @@ def _proved(
         if not running:
             return
         (done, *_), _ = ray.wait([*running], num_returns=1)
-        yield running.pop(done), Proof.from_bytes(ray.get(done))
+        try:
+            proof = ray.get(done)
+        except ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None) or error
+            raise UsageError(
+                f"a machine of the cluster did not prove part {running[done] + 1}: "
+                f"{type(cause).__name__}: {flat(cause)}"
+            ) from error
+        yield running.pop(done), Proof.from_bytes(proof)
 
 
 def _prove(key: bytes, records: Records, context: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """How often a hidden model is right on committed data, in processes that share only files."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -225,6 +226,35 @@ def test_on_a_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
     done = zkinfer(*verifying(folder, parts))
     assert done.code == 0, done.err
     assert json.loads(done.out)["right"] == RECORDS - len(WRONG)
+
+
+BROKEN = """
+import sys
+import zkinfer
+from zkinfer import workers
+
+def broken(*arguments):
+    raise MemoryError("no room")
+
+workers._prove = broken
+data, labels = (zkinfer.DataOpening.load(path) for path in sys.argv[2:4])
+try:
+    zkinfer.evaluate(
+        zkinfer.ProvingKey.load(sys.argv[1]), sys.argv[4], data=data, labels=labels, ray="local"
+    )
+except zkinfer.UsageError as error:
+    print(error)
+"""
+
+
+def test_a_worker_that_fails(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    files = (folder / "keys" / "proving.key", folder / "X.opening", folder / "Y.opening")
+    command = [sys.executable, "-c", BROKEN, *map(str, files), str(tmp_path / "parts")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert re.fullmatch(
+        r"a machine of the cluster did not prove part \d: MemoryError: no room\n", run.stdout
+    ), run.stderr
 
 
 def test_no_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
