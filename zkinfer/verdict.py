@@ -158,7 +158,7 @@ def verify(
             checked=data is not None,
         ),
         commitment=commitment,
-        right=right(public),
+        right=right(public) if counts else None,
         confusion=public.get(CONFUSION) if counts else None,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,

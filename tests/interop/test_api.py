@@ -344,3 +344,19 @@ def test_unpickling_accepts_a_key(compiled: zkinfer.Compiled) -> None:
     place = data.index(compiled.verifying_key.rows) + 5
     with pytest.raises(FormatError):
         pickle.loads(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])  # noqa: S301
+
+
+def test_outputs_may_be_called_what_counts_are(tmp_path: Path) -> None:
+    """What a proof of accuracy or confusion shows has names that are no other proof's."""
+    path = tmp_path / "model.onnx"
+    nodes = [
+        helper.make_node("Relu", ["x"], ["right"]),
+        helper.make_node("Neg", ["x"], ["confusion"]),
+    ]
+    save_model(path, nodes, {"x": (1, 3)}, ("right", "confusion"))
+    compiled = zkinfer.compile(path, input_range=(-1, 1))
+    result = zkinfer.verify(
+        compiled.verifying_key, zkinfer.prove(compiled.proving_key, np.ones((1, 3)))
+    )
+    assert set(result.outputs) == {"right", "confusion"}
+    assert (result.right, result.confusion) == (None, None)
