@@ -17,6 +17,7 @@ from zkinfer.backends import transparent
 from zkinfer.backends.transparent import Hidden, Opened
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
+from zkinfer.encoding import first
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import FixedGraph
 from zkinfer.hidden_records import hide
@@ -100,9 +101,8 @@ def check_records(graph: FixedGraph, data: DataOpening, labels: DataOpening) -> 
     check_scales(graph, data.commitment.description)
     _check_labels(labels.commitment)
     for name, array in zip(graph.inputs, data.arrays, strict=True):
-        encoding = graph.encoding(name)
         array = array.reshape(len(data), *graph.tensors[name].shape)
-        leaving = ((array < encoding.low) | (array > encoding.high)).reshape(len(data), -1)
+        leaving = graph.encoding(name).outside(array).reshape(len(data), -1)
         outside = np.flatnonzero(leaving.any(axis=1))
         if outside.size:
             raise UsageError(
@@ -124,7 +124,7 @@ def check_scales(graph: FixedGraph, description: Description) -> None:
         mine = np.broadcast_to(graph.encoding(name).scale, shapes[name])
         theirs = np.broadcast_to(tensor.encoding.scale, tensor.shape).reshape(shapes[name])
         if (mine != theirs).any():
-            index = tuple(int(i) for i in np.argwhere(mine != theirs)[0])
+            index = first(mine != theirs)
             raise UsageError(
                 f"the data have other scales than the network's input {name}: at index {index} "
                 f"2^{-theirs[index]}, expected 2^{-mine[index]}; commit to them like the data that "
@@ -252,9 +252,9 @@ def _stacked(graph: FixedGraph, data: DataOpening, numbers: Sequence[int]) -> di
 def _inside(graph: FixedGraph, name: str, array: Integers, number: int) -> Integers:
     """A record's part as an input. Raises UsageError if it leaves the domain."""
     array, encoding = array.reshape(graph.tensors[name].shape), graph.encoding(name)
-    outside = (array < encoding.low) | (array > encoding.high)
+    outside = encoding.outside(array)
     if outside.any():
-        index = tuple(int(i) for i in np.argwhere(outside)[0])
+        index = first(outside)
         raise UsageError(
             f"record {number} leaves the network's domain: {name} at index {index} is "
             f"{encoding.numbers(array)[index]:g}; compile with a commitment whose ranges "

@@ -326,7 +326,7 @@ def record_of(description: Description, arrays: Sequence[Packed], number: int) -
     record = []
     for tensor, array in zip(description.tensors, arrays, strict=True):
         values: Integers = array[number].astype(np.int64)
-        if (values < tensor.encoding.low).any() or (values > tensor.encoding.high).any():
+        if tensor.encoding.outside(values).any():
             raise FormatError(f"record {number} has a number of {tensor.name} out of its range")
         record.append(values)
     return record

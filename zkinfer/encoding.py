@@ -58,6 +58,10 @@ class Encoding:
         """What integers stand for."""
         return np.ldexp(integers.astype(np.float64), -self.scale)
 
+    def outside(self, integers: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Which integers leave the range."""
+        return (integers < self.low) | (integers > self.high)
+
     def integers(self, name: str, shape: tuple[int, ...], x: npt.NDArray[np.generic]) -> Integers:
         """An input, rounded half to even.
 
@@ -72,14 +76,14 @@ class Encoding:
         values = x.astype(np.float64)
         finite = np.isfinite(values)
         if not finite.all():
-            index = _first(~finite)
+            index = first(~finite)
             raise UsageError(f"input {name} at index {index} is {values[index]}; expected a number")
         rounded = np.rint(np.ldexp(values, self.scale))
         outside = np.abs(rounded) >= LIMIT
         integers = np.where(outside, 0, rounded).astype(np.int64)
-        outside |= (integers < self.low) | (integers > self.high)
+        outside |= self.outside(integers)
         if outside.any():
-            index = _first(outside)
+            index = first(outside)
             ends = (np.broadcast_to(self.numbers(end), shape) for end in (self.low, self.high))
             low, high = (float(end[index]) for end in ends)
             where = "of this column " if self.scale.ndim else ""
@@ -91,7 +95,8 @@ class Encoding:
         return integers
 
 
-def _first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+def first(mask: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    """The index of the first entry of a mask that is set."""
     return tuple(int(i) for i in np.argwhere(mask)[0])
 
 
