@@ -6,20 +6,21 @@ accepts a key lowers its graph again and compares the bytes. What is decided on 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from zkinfer.certificate import certified_bound
+from zkinfer.circuit import linear, window
 from zkinfer.circuit import value as views
-from zkinfer.circuit import window
 from zkinfer.circuit.builder import Builder, Lies, physical_order, regroup
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.agreement import count_equal
 from zkinfer.circuit.gadgets.confusion import count_pairs
-from zkinfer.circuit.gadgets.ranges import in_range, in_ranges
+from zkinfer.circuit.gadgets.ranges import in_range, in_ranges, nonnegative
 from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.target import TRANSPARENT, Ranges, Target
 from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.description import Description
 from zkinfer.errors import UnsupportedModelError
@@ -43,13 +44,13 @@ class Witness:
     saturated: Mapping[str, Times]
 
 
-def lower(graph: FixedGraph) -> Circuit:
-    """The circuit of a graph.
+def lower(graph: FixedGraph, target: Target = TRANSPARENT) -> Circuit:
+    """The circuit of a graph, for an argument.
 
     Raises UnsupportedModelError, naming the node, when a view has too many axes, and when nothing
     is to be proven.
     """
-    b = Builder()
+    b = Builder(target=target)
     if graph.output_mode == "committed":
         Description.of_outputs(graph)  # within the limits of data
     _constrain(b, make_plan(graph), None, None)
@@ -68,15 +69,16 @@ def solve(
     *,
     plan: Plan | None = None,
     lies: Lies | None = None,
+    target: Target = TRANSPARENT,
 ) -> Witness:
     """The witness for one input, or all of a batch, stacked.
 
     weights, inputs: int64 arrays of the declared shapes and bounds; in output modes that count the
     inputs' labels and which of them count too (`true_labels`, `counting`).
     plan: the graph's, if it is made already. lies: for tests, by path, what a dishonest prover does
-    to an advice array.
+    to an advice array. target: the circuit's.
     """
-    b = Builder(solving=True, lies=lies)
+    b = Builder(solving=True, lies=lies, target=target)
     with np.errstate(over="ignore"):  # integers are kept modulo 2^64
         outputs, saturated = _constrain(b, plan or make_plan(graph), weights, inputs)
     return Witness(b.witness, {name: v.array for name, v in outputs.items()}, saturated)
@@ -108,12 +110,14 @@ def _constrain(
             values[name] = _input(b, plan, name, None if inputs is None else inputs[name])
         except UnsupportedModelError as error:
             raise UnsupportedModelError(f"input {name}: {error}") from error
-    known = _certified(graph)
+    known = _known(graph, b.target)
+    checked = b.target.ranges is Ranges.CHECKED and graph.weights_mode == "hidden"
     for name in graph.weights:
         array = None if weights is None else weights[name]
         tensor = graph.tensors[name]
         certain = known or Interval(tensor.low, tensor.high)
-        values[name] = _weight(b, name, tensor, certain, array, plan.kernels.get(name, 0))
+        value = _weight(b, name, tensor, certain, array, plan.kernels.get(name, 0))
+        values[name] = _ranged(b, name, value) if checked else value
     steps = Steps(b, plan, values)
     steps.run()
     for name in graph.outputs:
@@ -131,7 +135,9 @@ def _constrain(
 
 
 def _input(b: Builder, plan: Plan, name: str, array: Integers | None) -> Value:
-    """An input with a check of its declared range, which a public one has in its columns only."""
+    """An input with a check of its declared range; of a public one whoever verifies checks it, but
+    for that of its columns.
+    """
     graph = plan.graph
     tensor, columns = graph.tensors[name], graph.columns.get(name)
     low, high = tensor.low, tensor.high
@@ -142,7 +148,7 @@ def _input(b: Builder, plan: Plan, name: str, array: Integers | None) -> Value:
         value = b.advice(name, Segment.INPUT, tensor.shape, low, high, array, certain=certain)
     if columns is not None:
         in_ranges(b, f"{name}/range", value, columns.axis, columns.lows, columns.bits)
-    elif graph.input_mode != "public":
+    elif graph.input_mode != "public" or not b.target.bounds:
         in_range(b, f"{name}/range", value, low, high)
     if graph.input_mode == "committed":
         _recorded(b, f"{name}/record", Segment.RECORD, value, plan.batch)
@@ -187,10 +193,21 @@ def _weight(
     return b.reshape(name, back, tensor.shape)
 
 
-def _certified(graph: FixedGraph) -> Interval | None:
-    """What a certificate says of every hidden weight; public ones are in their declared ranges."""
-    if graph.weights_mode == "public":
+def _ranged(b: Builder, name: str, weight: Value) -> Value:
+    """The weight, whose bits show that it is small."""
+    width = (weight.high - weight.low).bit_length()
+    nonnegative(b, f"{name}/range", linear.shifted(weight, -weight.low), width)
+    return replace(weight, certain=Interval(weight.low, weight.low + (1 << width) - 1))
+
+
+def _known(graph: FixedGraph, target: Target) -> Interval | None:
+    """What holds every hidden weight, whatever its declared range. None for what public ones and
+    rows keep in that.
+    """
+    if graph.weights_mode == "public" or target.ranges is Ranges.CHECKED:
         return None
+    if target.ranges is Ranges.UNCHECKED:
+        return target.elements
     bound = certified_bound(graph)
     return Interval(-bound, bound)
 

@@ -18,7 +18,8 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.bits import MAX_WIDTH, Bits, Groups, Piece, join_axes, split_width
 from zkinfer.circuit.circuit import Block, Circuit, Defines
 from zkinfer.circuit.layout import MAX_AXES, Segment, Tensor, choose_columns, outermost
-from zkinfer.circuit.term import MODULUS, Axis, Challenge, Term, can_join, simplify_sums
+from zkinfer.circuit.target import TRANSPARENT, Target
+from zkinfer.circuit.term import Axis, Challenge, Term, can_join, simplify_sums
 from zkinfer.circuit.value import Factors, Integers, Interval, Lazy, Value
 from zkinfer.errors import UnsupportedModelError
 
@@ -40,11 +41,14 @@ class Builder:
 
     lies: for tests, by path: what a dishonest prover puts in place of the array of advice or of a
     public tensor. A path that ends in `/boolean` names a bits tensor, whose single entries are
-    replaced.
+    replaced. target: what the rows are for.
     """
 
-    def __init__(self, *, solving: bool = False, lies: Lies | None = None) -> None:
+    def __init__(
+        self, *, solving: bool = False, lies: Lies | None = None, target: Target = TRANSPARENT
+    ) -> None:
         self.solving = solving
+        self.target = target
         self.tensors: list[Tensor] = []
         self.witness: dict[Segment, list[Integers]] = {segment: [] for segment in Segment}
         self._lies: Lies = lies or {}
@@ -231,8 +235,22 @@ class Builder:
 
     def product(self, path: str, a: Value, b: Value, c: Value) -> None:
         """A row a * b = c at every index; the values have one shape and the same factors."""
-        check_certain(path, a.certain.times(*b.certain).plus(c.certain.times(-1)))
+        self.check_certain(path, a.certain.times(*b.certain).plus(c.certain.times(-1)))
         self.block(path, a.rows, a.terms, b.terms, c.terms)
+
+    def check_certain(self, path: str, difference: Interval) -> None:
+        """Raises UnsupportedModelError unless what is zero modulo the field's prime is zero.
+
+        difference: of an equation's sides, for any witness that satisfies the rows before it.
+        Weights that may be any elements make every equation one modulo the prime.
+        """
+        most = max(-difference.low, difference.high)
+        if self.target.exact and most > self.target.modulus // 2:
+            raise UnsupportedModelError(
+                f"{path}: with weights as large as what is known of them allows, an equation is "
+                f"between integers of {most.bit_length()} bits, more than the field holds; narrow "
+                "their bounds"
+            )
 
     def lazily(self, compute: Callable[[], Integers]) -> Lazy | None:
         """The integers of a value while solving, else None."""
@@ -249,7 +267,7 @@ class Builder:
         x = views.matched(x, y.factors)
         if not x.parts:
             difference = linear.add(x, linear.scale(y, -1))
-            check_certain(path, difference.certain)
+            self.check_certain(path, difference.certain)
             self.block(path, x.rows, (), (), difference.terms)
             return
         *others, (coefficient, last) = x.parts
@@ -280,6 +298,16 @@ class Builder:
         stored, total = self._stored(path, extents)
         self._append(Block(path, extents, a, b, (stored,), Defines.PRODUCT))
         return (total,)
+
+    def products(
+        self, path: str, rows: tuple[int, ...], a: Sequence[Term], b: Sequence[Term]
+    ) -> Term:
+        """Rows (sum of a) * (sum of b), stored in the sketch; returns the term that reads them."""
+        tensor = self._declare(path, Segment.SKETCH, (math.prod(rows),))
+        stored = Term(tensor, 1, (0,), along(rows))
+        extents, (a, b, c) = canonical_rows(rows, (tuple(a), tuple(b), (stored,)))
+        self._append(Block(path, extents, a, b, c, Defines.PRODUCT))
+        return stored
 
     def quotients(
         self, path: str, rows: tuple[int, ...], a: Sequence[Term], c: Sequence[Term]
@@ -404,25 +432,18 @@ class Builder:
         return found
 
 
+def along(rows: Sequence[int]) -> tuple[Axis, ...]:
+    """The axes of a grid that steps through one axis of a tensor in row-major order."""
+    steps = [math.prod(rows[axis + 1 :]) for axis in range(len(rows))]
+    return tuple(Axis(extent, None, (step,)) for extent, step in zip(rows, steps, strict=True))
+
+
 def check_exact(path: str, low: int, high: int) -> None:
     """Raises UnsupportedModelError unless int64 holds every integer within the bounds."""
     if low < -(2**63) or high >= 2**63:
         raise UnsupportedModelError(
             f"{path}: an integer could reach {max(-low, high)}, beyond 64 bits; narrow the bounds "
             "of the operands"
-        )
-
-
-def check_certain(path: str, difference: Interval) -> None:
-    """Raises UnsupportedModelError unless what is zero modulo l is zero.
-
-    difference: of an equation's sides, for any witness that satisfies the rows before it.
-    """
-    most = max(-difference.low, difference.high)
-    if most > MODULUS // 2:
-        raise UnsupportedModelError(
-            f"{path}: with weights as large as their certificate allows, an equation is between "
-            f"integers of {most.bit_length()} bits, more than the field holds; narrow their bounds"
         )
 
 

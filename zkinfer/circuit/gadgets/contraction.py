@@ -7,7 +7,8 @@ are their products over the factors of g, n and m:
     (sum_n u X[g,n,k]) * (t_g sum_m v W[g,k,m]) = p[k,g]                 `path/products`
     0 = sum p + sum t u v (bias - Y)                                     `path/total`
 
-Rows: k g + 1, whatever n and m are. The check is a multilinear identity in the coordinates of t, u
+Rows: k g + 1, whatever n and m are. Without challenges each product of two entries is a row of its
+own, `path/products`, and each entry of Y their sum, `path/total`: n m k g rows and n m g. The check is a multilinear identity in the coordinates of t, u
 and v, so its error is at most their number over l (protocol.md, section 2). Y is not stored here:
 it is whatever value the product is said to equal, and lies outside the sketch, so it is committed
 before the challenges. By certain bounds both sides stay below l / 2. Several products that make one
@@ -21,7 +22,7 @@ from itertools import zip_longest
 
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
-from zkinfer.circuit.builder import Builder, check_certain
+from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.term import Axis, Challenge, Term
 from zkinfer.circuit.value import Factors, Interval, Lazy, Value, common_cuts, spans
 
@@ -47,35 +48,43 @@ class Contraction:
         """States coefficient * X W = y, in the block `path/total`."""
         if self.b.solving:
             return
-        check_certain(self.path, self.certain.times(coefficient).plus(y.certain.times(-1)))
-        challenges = self.b.challenges(y.rows)
+        self.b.check_certain(
+            self.path, self.certain.times(coefficient).plus(y.certain.times(-1))
+        )
+        challenges = self.b.challenges(y.rows) if self.b.target.challenges else None
         terms = self.total(coefficient, y.factors, challenges)
-        terms += [_weighted_sum(term, challenges) for term in linear.scale(y, -1).terms]
+        less = linear.scale(y, -1).terms
+        terms += less if challenges is None else [_weighted_sum(t, challenges) for t in less]
         for factor, part in y.parts:
             if not isinstance(part, Contraction):
                 raise ValueError(f"{self.path}: only products of matrices are stated together")
             terms += part.total(-factor, y.factors, challenges)
-        self.b.block(f"{self.path}/total", (), (), (), terms)
+        self.b.block(f"{self.path}/total", y.rows if challenges is None else (), (), (), terms)
 
     def total(
-        self, coefficient: int, y_factors: Factors, challenges: Sequence[Challenge]
+        self, coefficient: int, y_factors: Factors, challenges: Sequence[Challenge] | None
     ) -> list[Term]:
-        """The sum over Y's entries, weighted by one challenge vector per factor of Y.
+        """The sum over Y's entries, weighted by one challenge vector per factor of Y; without
+        challenges each entry of Y.
 
         Emits the block `path/products`.
         """
-        fine, weights = dict(self.factors), {}
+        fine, taken = dict(self.factors), {}
         for labels, axis in zip(self.y_labels, y_factors, strict=True):
             for label in labels:
-                size, taken = 1, 0
+                size, count = 1, 0
                 while size < math.prod(self.factors[label]):
-                    size *= axis[taken]
-                    taken += 1
-                fine[label], axis = axis[:taken], axis[taken:]
-                weights[label], challenges = challenges[:taken], challenges[taken:]
+                    size *= axis[count]
+                    count += 1
+                fine[label], axis, taken[label] = axis[:count], axis[count:], count
         x = views.matched(self.x, tuple(fine[label] for label in self.x_labels))
         w = views.matched(self.w, tuple(fine[label] for label in self.w_labels))
         kept = [label for label in self.x_labels if label in self.w_labels]
+        if challenges is None:
+            return self._spelled_out(coefficient, fine, x, w, kept)
+        weights = {}
+        for label, count in taken.items():
+            weights[label], challenges = challenges[:count], challenges[count:]
         products = self.b.sketch(
             f"{self.path}/products",
             tuple(extent for label in kept for extent in fine[label]),
@@ -83,6 +92,30 @@ class Contraction:
             [_arranged(term, w, self.w_labels, kept, weights, weights) for term in w.terms],
         )
         return [replace(term, coefficient=coefficient) for term in products]
+
+    def _spelled_out(
+        self,
+        coefficient: int,
+        fine: Mapping[str, tuple[int, ...]],
+        x: Value,
+        w: Value,
+        kept: Sequence[str],
+    ) -> list[Term]:
+        """Each entry of Y as a sum of products of two entries, of which each is a row."""
+        outer = [label for labels in self.y_labels for label in labels]
+        inner = [label for label in kept if label not in outer]
+        order = (*outer, *inner)
+        stored = self.b.products(
+            f"{self.path}/products",
+            tuple(extent for label in order for extent in fine[label]),
+            *(
+                [_spread(term, v, labels, order, fine) for term in v.terms]
+                for v, labels in ((x, self.x_labels), (w, self.w_labels))
+            ),
+        )
+        rows = sum(len(fine[label]) for label in outer)
+        summed = replace(stored, coefficient=coefficient, rows=stored.rows[:rows])
+        return [replace(summed, sums=stored.rows[rows:])]
 
 
 def contract(
@@ -169,6 +202,25 @@ def _arranged(
         for axis, challenge in zip(axes[label], weights[label], strict=True)
     ]
     return replace(term, rows=tuple(rows), sums=(*sums, *term.sums))
+
+
+def _spread(
+    term: Term,
+    value: Value,
+    labels: Labels,
+    order: Sequence[str],
+    fine: Mapping[str, tuple[int, ...]],
+) -> Term:
+    """The term with the axes of all labels, in order, as rows; it repeats along those it lacks."""
+    axes = {
+        label: [term.rows[p] for p in span]
+        for label, span in zip(labels, spans(value), strict=True)
+    }
+    still = (0,) * len(term.bases)
+    rows: list[Axis] = []
+    for label in order:
+        rows.extend(axes.get(label, [Axis(extent, None, still) for extent in fine[label]]))
+    return replace(term, rows=tuple(rows))
 
 
 def _weighted_sum(term: Term, challenges: Sequence[Challenge]) -> Term:

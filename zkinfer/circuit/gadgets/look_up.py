@@ -36,7 +36,7 @@ from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.term import MODULUS, Axis, Challenge, Term
+from zkinfer.circuit.term import Axis, Challenge, Term
 from zkinfer.circuit.value import Integers, Interval, Value
 
 
@@ -70,7 +70,7 @@ class Table:
         if self.b.solving:
             found = np.concatenate(self.places)
             array = np.bincount(found, minlength=prod(self.rows)).reshape(self.rows)
-        any_number, path = Interval(-(MODULUS // 2), MODULUS // 2), f"{self.path}/counts"
+        any_number, path = self.b.target.elements, f"{self.path}/counts"
         counts = self.b.advice(path, Segment.TRACE, self.rows, 0, 2**62, array, certain=any_number)
         if self.b.solving:
             return
