@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -99,10 +99,10 @@ def axis_weights(axis: Axis, tables: Tables) -> list[int] | None:
 
 
 def term_grid(
-    term: Term, extents: Sequence[int], tables: Tables
+    term: Term, extents: Sequence[int], tables: Tables, modulus: int = MODULUS
 ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.bool_], Objects]:
     """At every index of (rows, sums): the index read on each tensor axis, whether it lies inside
-    the tensor, and the coefficient.
+    the tensor, and the coefficient modulo a prime.
     """
     axes = term.rows + term.sums
     steps = tuple((axis.extent, axis.strides) for axis in axes)
@@ -112,7 +112,7 @@ def term_grid(
         weights = axis_weights(axis, tables)
         if weights is not None:
             factor = _along(position, len(axes), np.array(weights, dtype=object))
-            coefficient = coefficient * factor % MODULUS
+            coefficient = coefficient * factor % modulus
     return indices, inside, np.broadcast_to(coefficient, inside.shape)
 
 
@@ -144,32 +144,49 @@ def expand(circuit: Circuit, challenges: Sequence[Sequence[int]]) -> SparseRows:
     """Every row of a circuit for given challenges."""
     tables = challenge_tables(challenges)
     starts, length = addresses(circuit)
+    places = [
+        Place(start, tuple(strides(tensor.extents)))
+        for start, tensor in zip(starts, circuit.tensors, strict=True)
+    ]
     rows = SparseRows([], [], [], [], length)
     for block in circuit.blocks:
         for matrix, terms in ((rows.a, block.a), (rows.b, block.b), (rows.c, block.c)):
-            matrix.extend(_matrix(circuit, block, terms, tables, starts))
+            matrix.extend(block_rows(circuit, block, terms, places, tables))
         rows.paths.extend([block.path] * math.prod(block.extents))
     return rows
 
 
-def _matrix(
-    circuit: Circuit, block: Block, terms: Sequence[Term], tables: Tables, starts: Sequence[int]
+class Place(NamedTuple):
+    """Where the entries of a tensor lie: the first, and how far those along each axis are apart."""
+
+    start: int
+    strides: tuple[int, ...]
+
+
+def block_rows(
+    circuit: Circuit,
+    block: Block,
+    terms: Sequence[Term],
+    places: Sequence[Place],
+    tables: Tables = (),
+    modulus: int = MODULUS,
 ) -> list[Row]:
+    """One side of the rows of a block. places: of each tensor."""
     rows: list[Row] = [{} for _ in range(math.prod(block.extents))]
     for term in terms:
         extents = circuit.tensors[term.tensor].extents
-        for row, address, coefficient in _entries(term, extents, tables, len(rows)):
-            column = starts[term.tensor] + address
-            rows[row][column] = (rows[row].get(column, 0) + coefficient) % MODULUS
+        lies = places[term.tensor]
+        for row, column, coefficient in _entries(term, extents, lies, tables, modulus, len(rows)):
+            rows[row][column] = (rows[row].get(column, 0) + coefficient) % modulus
     return rows
 
 
 def _entries(
-    term: Term, extents: Sequence[int], tables: Tables, rows: int
+    term: Term, extents: Sequence[int], lies: Place, tables: Tables, modulus: int, rows: int
 ) -> Iterator[tuple[int, int, int]]:
-    indices, inside, coefficients = term_grid(term, extents, tables)
-    address = np.zeros(inside.shape, dtype=np.int64)
-    for index, stride in zip(indices, strides(extents), strict=True):
+    indices, inside, coefficients = term_grid(term, extents, tables, modulus)
+    address = np.full(inside.shape, lies.start, dtype=np.int64)
+    for index, stride in zip(indices, lies.strides, strict=True):
         address = address + index * stride
     row = np.arange(rows).reshape(inside.shape[: len(term.rows)] + (1,) * len(term.sums))
     row = np.broadcast_to(row, inside.shape)
