@@ -108,35 +108,34 @@ class _Pairs:
 
     def pays(self, pairs: Sequence[Pair], taken: Mapping[int, int]) -> bool:
         """Whether there are fewer rows in pairs. taken: as `absorbing` gives it."""
-        before, after = 0, set()
+        before, after = 0, set[Factors]()
         for pair in pairs:
             (a, b), (c, d) = self._sides(pair)
             before += bool(a) + bool(c)
-            after.add(_factors(_sum(a, d), _sum(c, b)))
-            if a and c:
-                after.add(_factors(a, c))
-            if pair.total not in taken:
-                after.add(_factors(b, d))
+            made = [(_sum(a, d), _sum(c, b)), (a, c)]
+            made += [(b, d)] if pair.total not in taken else []
+            after |= {_factors(*sides) for sides in made if all(sides)}
         return len(after) < before
 
     def rewrite(self, path: str, pairs: Sequence[Pair], taken: Mapping[int, int]) -> None:
         """Puts pairs in place of their products. path: of the products' block."""
         absorbed: dict[int, dict[int, list[Absorbed]]] = defaultdict(lambda: defaultdict(list))
+        for number in {pair.total for pair in pairs}:
+            row = self._row(number)
+            self._rows[number] = Product(row.path, {}, {}, dict(row.c))
         for pair in pairs:
             (a, b), (c, d) = self._sides(pair)
-            row, k = self._row(pair.total), pair.coefficient
-            total = {entry: n for entry, n in row.c.items() if entry not in pair.entries}
-            total[self._product(path, _sum(a, d), _sum(c, b))] = k
-            if a and c:
-                made = self._product(path, a, c)
-                total[made] = total.get(made, 0) - k
+            total, k = self._row(pair.total).c, pair.coefficient
+            for entry in pair.entries:
+                del total[entry]
+            self._add(total, k, path, _sum(a, d), _sum(c, b))
+            self._add(total, -k, path, a, c)
             if pair.total in taken:
                 weight = taken[pair.total]
-                absorbed[weight][pair.total].append(Absorbed(-k * row.c[weight], b, d))
+                if b and d:
+                    absorbed[weight][pair.total].append(Absorbed(-k * total[weight], b, d))
             else:
-                made = self._product(path, b, d)
-                total[made] = total.get(made, 0) - k
-            self._rows[pair.total] = Product(row.path, {}, {}, total)
+                self._add(total, -k, path, b, d)
             for number in pair.rows:
                 self._rows[number] = None
         for weight, by_total in absorbed.items():
@@ -160,14 +159,17 @@ class _Pairs:
     def _sides(self, pair: Pair) -> tuple[tuple[Row, Row], ...]:
         return tuple((self._row(n).a, self._row(n).b) for n in pair.rows)
 
-    def _product(self, path: str, a: Row, b: Row) -> int:
-        """The entry that is a product, made when it is first asked for."""
+    def _add(self, total: Row, k: int, path: str, a: Row, b: Row) -> None:
+        """Adds a multiple of a product, whose entry is made when it is first asked for."""
+        if not a or not b:
+            return
         key = _factors(a, b)
         if key not in self._known:
             entry = self._known[key] = self._system.entries + len(self._made)
             self._made.append((a, b))
             self._rows.append(Product(path, a, b, {entry: 1}))
-        return self._known[key]
+        entry = self._known[key]
+        total[entry] = total.get(entry, 0) + k
 
 
 def _factors(a: Row, b: Row) -> Factors:

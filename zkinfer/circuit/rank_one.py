@@ -8,6 +8,7 @@ has a row x (x - 1) = 0. pairs.py and simplify.py say the same in fewer rows.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -64,12 +65,26 @@ class RankOne:
         """How many entries come first that keep their places: one, the public, the weights."""
         return 1 + self.public + self.weights
 
-    def extended(self, z: Sequence[int]) -> list[int]:
-        """All entries, from those of a circuit."""
-        known = list(z)
-        for weight, products in self.absorbed.items():
-            known[weight] += sum(p.factor * _dot(p.a, z) * _dot(p.b, z) for p in products)
-        return known + [_dot(a, z) * _dot(b, z) for a, b in self.made]
+    def extended(self, z: Integers) -> Integers:
+        """All entries, int64, from those of a circuit."""
+        weights = z[: self.named].copy()
+        for weight, (factors, products) in self._absorbing.items():
+            weights[weight] += factors @ products.of(z)
+        return np.concatenate([weights, z[self.named :], self._making.of(z)])
+
+    @cached_property
+    def _making(self) -> "_Products":
+        return _Products(self.made)
+
+    @cached_property
+    def _absorbing(self) -> dict[int, tuple[Integers, "_Products"]]:
+        return {
+            weight: (
+                np.array([p.factor for p in products], np.int64),
+                _Products([(p.a, p.b) for p in products]),
+            )
+            for weight, products in self.absorbed.items()
+        }
 
     def unsatisfied(self, z: Sequence[int]) -> Iterator[str]:
         """The paths of the rows that do not hold."""
@@ -77,6 +92,29 @@ class RankOne:
             a, b, c = (_dot(side, z) for side in (row.a, row.b, row.c))
             if (a * b - c) % self.modulus:
                 yield row.path
+
+
+class _Products:
+    """Products of combinations of entries, of which none is empty."""
+
+    def __init__(self, pairs: Sequence[tuple[Row, Row]]) -> None:
+        self._sides = [_combinations([pair[side] for pair in pairs]) for side in (0, 1)]
+
+    def of(self, z: Integers) -> Integers:
+        """One product each, int64."""
+        left, right = (
+            np.add.reduceat(z[entries] * factors, starts) if len(starts) else starts
+            for entries, factors, starts in self._sides
+        )
+        return left * right
+
+
+def _combinations(rows: Sequence[Row]) -> tuple[Integers, Integers, Integers]:
+    """All entries, their coefficients, and where those of each row start."""
+    entries = np.array([entry for row in rows for entry in row], np.int64)
+    factors = np.array([k for row in rows for k in row.values()], np.int64)
+    lengths = np.array([len(row) for row in rows], np.int64)
+    return entries, factors, np.cumsum(lengths) - lengths
 
 
 def _dot(row: Row, z: Sequence[int]) -> int:
