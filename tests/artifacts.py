@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import zkinfer
-from zkinfer import FormatError, container, fixed
+from zkinfer import FormatError, certified_keys, container, fixed
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_output import commit_outputs
@@ -27,9 +27,20 @@ Integers = npt.NDArray[np.int64]
 def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"") -> zkinfer.Proof:
     """A proof for inputs that are integers already."""
     witness = solve(key.graph, key.weights, inputs)
-    body = transparent.prove(key.prover, context, witness.segments)
+    body = key.prover.prove(context, witness.segments)
     digest = key.verifying_key.key_digest
     return zkinfer.Proof(digest, context, tuple(witness.segments[Segment.PUBLIC]), body)
+
+
+def key_openings(key: ProvingKey) -> dict[Segment, transparent.Opened]:
+    """What opens the commitments of a key."""
+    return certified_keys.opened(key.verifying_key, key.weights, key.blinds)
+
+
+def native_prover(key: ProvingKey) -> transparent.Prover:
+    """The native prover of a transparent key."""
+    circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
+    return transparent.make_prover(circuit, key_openings(key), digest)
 
 
 def committed(graph: FixedGraph, records: Sequence[Mapping[str, Integers]]) -> DataOpening:
@@ -68,7 +79,7 @@ def forged_record(
     """
     witness = solve(key.graph, key.weights, inputs)
     circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
-    held = transparent.native_openings(key.opened)
+    held = transparent.native_openings(key_openings(key))
     prover = transparent.Prover.unchecked(circuit, held, digest)
     given = {Segment.RECORD: opened}
     body = transparent.prove(
@@ -82,7 +93,7 @@ def prove_outputs(
 ) -> tuple[zkinfer.Proof, DataOpening]:
     """A proof for inputs that are integers already, whose outputs are committed to."""
     opening = commit_outputs(key.graph, solve(key.graph, key.weights, inputs).outputs)
-    return _about_outputs(key, key.prover, inputs, opening, context), opening
+    return _about_outputs(key, native_prover(key), inputs, opening, context), opening
 
 
 def forged_outputs(
@@ -95,7 +106,7 @@ def forged_outputs(
 
     opened: what the rows are opened with, if that is not the opening.
     """
-    held = transparent.native_openings(key.opened)
+    held = transparent.native_openings(key_openings(key))
     circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
     prover = transparent.Prover.unchecked(circuit, held, digest)
     return _about_outputs(key, prover, inputs, opening, b"", opened)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.backends import transparent
+from zkinfer.backends import groth16, transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Records, read_records
 from zkinfer.committed_output import commit_outputs, description_of
@@ -21,8 +21,9 @@ from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
-from zkinfer.keys import ProvingKey, VerifyingKey, make_keys
+from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
 from zkinfer.lower import lower, solve
+from zkinfer.pairing.keys import choose_ranges
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
@@ -91,6 +92,9 @@ def compile(
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
     record: str = "public",
+    backend: str = transparent.NAME,
+    weight_ranges: str | None = None,
+    insecure_setup: bool = False,
     force_memory: bool = False,
     progress: Report | None = None,
 ) -> Compiled:
@@ -111,13 +115,17 @@ def compile(
     input="committed", a commitment to data, or the verifying key of a model whose outputs are
     committed to; the network reads numbers at their scales, so the key takes every commitment that
     has the same. record: "public", or "hidden" for proofs that do not say which records of the data
-    they are about. force_memory: whether to compile what takes more memory to prove than this
-    machine has.
+    they are about. backend: "transparent", or "groth16" for proofs of 128 bytes that other tools
+    and contracts verify, which need a setup. weight_ranges: with groth16 "checked", where rows show
+    that hidden weights are small, or "unchecked"; by default the former where that at most doubles
+    the circuit. insecure_setup: whether to make the setup on this machine, for development.
+    force_memory: whether to compile what takes more memory to prove than this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
     modes = _modes(input, output, weights)
     _check_record(record, input, output)
+    _check_backend(backend, weight_ranges, insecure_setup)
     described = _described(input, data)
     _check_batch(batch)
     report = progress or _silent
@@ -126,23 +134,31 @@ def compile(
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
     quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
-    circuit = lower(quantized.graph)
-    expected = costs(quantized.graph, circuit)
-    if not force_memory:
-        check_memory(expected, available_memory())
-    report("committing to the weights")
-    proving_key = make_keys(quantized.graph, quantized.weights, circuit)
+    if backend == groth16.NAME:
+        report("making the setup")
+        ranges = choose_ranges(quantized.graph, weight_ranges)
+        proving_key = make_pairing_keys(quantized.graph, quantized.weights, ranges)
+        listed = {}
+    else:
+        circuit = lower(quantized.graph)
+        expected = costs(quantized.graph, circuit)
+        if not force_memory:
+            check_memory(expected, available_memory())
+        report("committing to the weights")
+        proving_key = make_keys(quantized.graph, quantized.weights, circuit)
+        native = proving_key.verifying_key.native_circuit
+        listed = {
+            "constraint rows": native.constraints,
+            "committed rows": native.rows,
+            "entries of a committed row": native.columns,
+            "bytes of a proof, estimated": expected.proof,
+            "bytes of memory to prove, estimated": expected.memory,
+        }
     verifying_key = proving_key.verifying_key
-    native = verifying_key.native_circuit
     report("writing the report")
-    listed = {
+    listed |= {
         "inputs in a proof": batch,
-        "constraint rows": native.constraints,
-        "committed rows": native.rows,
-        "entries of a committed row": native.columns,
         "bytes of the verifying key": len(verifying_key.to_bytes()),
-        "bytes of a proof, estimated": expected.proof,
-        "bytes of memory to prove, estimated": expected.memory,
     }
     return Compiled(proving_key, verifying_key, source.report(quantized, listed))
 
@@ -298,7 +314,8 @@ def prove_integers(
     graph, key = proving_key.graph, proving_key.verifying_key
     report = progress or _silent
     report("running the network")
-    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan)
+    target = key.system.target(key)
+    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan, target=target)
     if not allow_saturation:
         check_saturation(witness.saturated)
     report("proving")
@@ -310,8 +327,7 @@ def prove_integers(
         opening = commit_outputs(graph, witness.outputs)
         stated += opening.commitment.digest_bytes
         committed[Segment.OUTPUT] = opening.opened(range(graph.batch), key.native_circuit.columns)
-    body = transparent.prove(
-        proving_key.prover,
+    body = proving_key.prover.prove(
         context,
         witness.segments,
         data=stated,
@@ -377,6 +393,23 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     if output == "committed":
         words["output"] = "public"
     return {f"{mode}_mode": word for mode, word in words.items()}
+
+
+def _check_backend(backend: str, weight_ranges: str | None, insecure_setup: bool) -> None:
+    """Raises UsageError for unknown words, and for what does not go with a backend."""
+    if backend not in BACKENDS:
+        raise UsageError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
+    if backend == groth16.NAME:
+        if not insecure_setup:
+            raise UsageError(
+                "the backend groth16 needs a setup of the circuit: say --insecure-setup (in Python "
+                "insecure_setup=True) for one that this machine makes, which is for development"
+            )
+    elif weight_ranges is not None or insecure_setup:
+        raise UsageError(
+            f"the backend {backend} has no setup, and certifies that weights are small; "
+            "--weight-ranges and --insecure-setup are for --backend groth16"
+        )
 
 
 def _check_record(record: str, input: str, output: str) -> None:

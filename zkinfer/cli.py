@@ -199,7 +199,13 @@ def _compile(arguments: argparse.Namespace) -> None:
     options = _model_options(arguments)
     with progress_bar(api.COMPILE_STAGES) as progress:
         compiled = api.compile(
-            arguments.model, **options, force_memory=arguments.force_memory, progress=progress
+            arguments.model,
+            **options,
+            backend=arguments.backend,
+            weight_ranges=arguments.weight_ranges,
+            insecure_setup=arguments.insecure_setup,
+            force_memory=arguments.force_memory,
+            progress=progress,
         )
     compiled.save(arguments.folder, force=arguments.force)
     folder = Path(arguments.folder)
@@ -275,6 +281,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             labels=labels,
             outputs=outputs,
             any_data=arguments.any_data,
+            insecure_setup=arguments.insecure_setup,
         )
     if arguments.html:
         from zkinfer.verdict_page import render_verdict
@@ -286,6 +293,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             + (["--labels", arguments.labels] if arguments.labels else [])
             + (["--outputs", arguments.outputs] if arguments.outputs else [])
             + (["--any-data"] if arguments.any_data else [])
+            + (["--insecure-setup"] if arguments.insecure_setup else [])
         )
         page = render_verdict(verified, key.graph, command)
         write_files([NewFile(arguments.html, page.encode())])

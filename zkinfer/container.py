@@ -74,6 +74,7 @@ PROVING_KEY = Kind(
         Section(1, "verifying key", VERIFYING_KEY.limit),
         Section(2, "weights", 2048 * MIB),
         Section(3, "blindings", 64 * MIB),
+        Section(4, "setup", 8192 * MIB, optional=True),
     ),
 )
 PROOF = Kind(

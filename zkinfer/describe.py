@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from zkinfer import container
+from zkinfer.backends import transparent
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
@@ -46,9 +47,10 @@ def describe(data: bytes) -> dict[str, Any]:
 
 def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
     """What a key of some kind says, which takes `size` bytes. As JSON has it."""
-    graph, circuit = key.graph, key.native_circuit
+    graph = key.graph
     return {
         "kind": kind,
+        "backend": key.backend,
         "bytes": size,
         "key_digest": key.digest,
         "circuit_digest": key.circuit_digest,
@@ -62,14 +64,8 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
             "numbers": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
             "commitment_bytes": len(key.rows),
         },
-        "circuit": {
-            "bytes": len(key.circuit),
-            "constraints": circuit.constraints,
-            "entries": circuit.entries,
-            "rows": circuit.rows,
-            "columns": circuit.columns,
-        },
-        "soundness": soundness(graph),
+        "circuit": key.system.sizes(key),
+        "soundness": soundness(graph) if key.backend == transparent.NAME else None,
     }
 
 

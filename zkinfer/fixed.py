@@ -7,7 +7,8 @@ key cannot claim others.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,6 +230,17 @@ class FixedGraph:
             _check(said == made, f"output {name} is said to be {said}; its operators make {made}")
         _check(graph.to_json() == data, "its JSON is not canonical")
         return graph
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """A hostile graph may break any step of reading and lowering: each ends in FormatError."""
+    try:
+        yield
+    except (FormatError, MemoryError):
+        raise
+    except Exception as error:
+        raise FormatError(f"this key's graph has no circuit: {error}") from error
 
 
 def evaluate(

@@ -1,15 +1,14 @@
 """Verifying and proving keys: byte formats, strict loading and acceptance.
 
 Verifying key (public), sections: the name of the backend; the fixed-point graph as canonical JSON;
-the circuit's bytes; the commitments to the weights' rows (32 bytes each); the weights if they are
-public, else empty; if there are hidden ones the weights certificate: the length of its circuit
-(u32), the circuit, the rows of its projections, 32 bytes each, and the proof's body. The key's
-digest is SHA3-256 over the container up to, and without, the certificate section. The model
-commitment is SHA3-256 over b"zkinfer/v1/model/" and the row commitments.
+how the backend knows the circuit; the commitment to the weights; the weights if they are public,
+else empty; what shows of hidden ones what the backend needs to know (certified_keys.py,
+pairing/keys.py). The key's digest is SHA3-256 over the container up to, and without, this last
+section. The model commitment is SHA3-256 over b"zkinfer/v1/model/" and the commitment.
 
-Proving key (secret), sections: the verifying key's bytes; the weights; the rows' blindings
-(32 bytes each). Weights and blindings are empty when the weights are public: the verifying key
-has them.
+Proving key (secret), sections: the verifying key's bytes; the weights; the blindings of the
+commitment; of a backend that has one the circuit's setup. Weights and blindings are empty when the
+weights are public: the verifying key has them.
 
 Weights are the graph's constant tensors in order, row-major, little-endian, each tensor in the
 fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
@@ -17,40 +16,33 @@ fewest of 1, 2, 4 or 8 bytes an entry that its declared range fits.
 
 import hashlib
 import math
-import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer import container
-from zkinfer.backends import transparent
-from zkinfer.certificate import (
-    Seeds,
-    certificate_circuit,
-    combine,
-    project,
-    weight_matrix,
-)
+from zkinfer import certified_keys, container
+from zkinfer.backends import groth16, transparent
+from zkinfer.backends.contract import Backend, Prover, Verifier
+from zkinfer.certified_keys import certify, commit_weights
 from zkinfer.circuit.circuit import Circuit
-from zkinfer.circuit.layout import Segment
-from zkinfer.errors import FormatError, VerificationError
+from zkinfer.circuit.target import Ranges
+from zkinfer.errors import FormatError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
-from zkinfer.fixed import FixedGraph, FixedTensor
-from zkinfer.lower import lower, weight_arrays
+from zkinfer.fixed import FixedGraph, FixedTensor, refusing
+from zkinfer.lower import lower
+from zkinfer.pairing import keys as pairing_keys
 from zkinfer.plan import Plan, make_plan
 
 Integers = npt.NDArray[np.int64]
 
-POINT_SIZE = 32
-_LENGTH = struct.Struct("<I")
+BACKENDS: Mapping[str, Backend] = {
+    backend.NAME: backend for backend in (certified_keys, pairing_keys)
+}
 _MODEL_LABEL = b"zkinfer/v1/model/"
 
-T = TypeVar("T")
 _INTEGER_TYPES = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
 
 
@@ -58,13 +50,12 @@ _INTEGER_TYPES = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
 class VerifyingKey:
     """What a verifier needs: the network, its circuit and the commitment to its weights.
 
-    graph: the fixed-point graph; circuit: its circuit's bytes; rows: row commitments; weights:
-    name to int64 array if the weights are public, else None; certificate: that hidden weights are
-    small integers.
+    graph: the fixed-point graph; circuit: how the backend knows its circuit; rows: the commitment;
+    weights: name to int64 array if the weights are public, else None; certificate: of hidden
+    weights, what the backend needs to know of them; backend: its name.
 
-    There is no key that was not accepted: making one, by hand as by reading bytes, lowers the graph
-    and raises FormatError unless the circuit is the one that follows, and the certificate is valid
-    or the rows commit to the public weights.
+    There is no key that was not accepted: making one, by hand as by reading bytes, raises
+    FormatError unless its backend accepts it.
     """
 
     graph: FixedGraph
@@ -72,37 +63,34 @@ class VerifyingKey:
     rows: bytes
     weights: Mapping[str, Integers] | None
     certificate: bytes = b""
+    backend: str = transparent.NAME
 
     def __post_init__(self) -> None:
         """Accepts the key."""
-        circuit = accept_circuit(self.graph, self.circuit, self.rows)
-        _ = self.native_circuit  # within the native module's limits too
-        if self.graph.weights_mode == "hidden":
-            if self.weights is not None:
-                raise FormatError("this verifying key lists weights although they are hidden")
-            accept_certificate(self, circuit)
-            return
-        if self.certificate:
-            raise FormatError("this verifying key has a certificate of public weights")
-        shown = self.weights
-        if shown is None or self.rows != commit_weights(self.graph, self.native_circuit, shown)[0]:
-            raise FormatError("this verifying key's commitments are not to its public weights")
+        if self.graph.weights_mode == "hidden" and self.weights is not None:
+            raise FormatError("this verifying key lists weights although they are hidden")
+        self.system.accept(self)
+
+    @property
+    def system(self) -> Backend:
+        """The backend."""
+        return BACKENDS[self.backend]
 
     @cached_property
     def native_circuit(self) -> transparent.Circuit:
-        """The circuit as the native module holds it."""
+        """The circuit as the native module holds it, of a transparent key."""
         return transparent.parse_circuit(self.circuit)
 
     @cached_property
-    def verifier(self) -> transparent.Verifier:
-        """The native verifier; made once, then ready for any number of proofs."""
-        rows = _by_segment(self.graph, self.rows)
-        return transparent.make_verifier(self.native_circuit, rows, self.key_digest)
+    def verifier(self) -> Verifier:
+        """Made once, then ready for any number of proofs."""
+        return self.system.verifier(self)
 
     @cached_property
     def key_digest(self) -> bytes:
         """SHA3-256 of everything in the key but the certificate, 32 bytes."""
-        return key_digest(self.graph, self.circuit, self.rows, self.weights)
+        stated = (self.graph, self.circuit, self.rows, self.weights)
+        return key_digest(*stated, backend=self.backend)
 
     @property
     def digest(self) -> str:
@@ -111,17 +99,18 @@ class VerifyingKey:
 
     @property
     def circuit_digest(self) -> str:
-        """SHA3-256 of the circuit's bytes in hex."""
-        return self.native_circuit.digest.hex()
+        """SHA3-256 in hex of what the backend knows the circuit by."""
+        return hashlib.sha3_256(self.circuit).hexdigest()
 
     @property
     def model_commitment(self) -> str:
-        """SHA3-256 of the commitments to the weights in hex."""
+        """SHA3-256 of the commitment to the weights in hex."""
         return hashlib.sha3_256(_MODEL_LABEL + self.rows).hexdigest()
 
     @cached_property
     def _parts(self) -> tuple[bytes, ...]:
-        return (*_stated(self.graph, self.circuit, self.rows, self.weights), self.certificate)
+        stated = _stated(self.graph, self.circuit, self.rows, self.weights, self.backend)
+        return (*stated, self.certificate)
 
     @cached_property
     def _encoded(self) -> bytes:
@@ -137,16 +126,16 @@ class VerifyingKey:
         backend, graph_json, circuit, rows, packed, certificate = container.read(
             container.VERIFYING_KEY, data
         )
-        if backend != transparent.NAME.encode():
+        name = backend.decode("ascii", "replace")
+        if name not in BACKENDS:
             raise FormatError(
-                f"this verifying key is for the backend {backend.decode('ascii', 'replace')!r}; "
-                f"expected {transparent.NAME!r}"
+                f"this verifying key is for the backend {name!r}; known are {', '.join(BACKENDS)}"
             )
         graph = read_graph(graph_json)
         weights = unpack_weights(graph, packed) if graph.weights_mode == "public" else None
         if weights is None and packed:
             raise FormatError("this verifying key lists weights although they are hidden")
-        return cls(graph, circuit, rows, weights, certificate)
+        return cls(graph, circuit, rows, weights, certificate, name)
 
     @classmethod
     def load(cls, path: StrPath) -> "VerifyingKey":
@@ -179,12 +168,14 @@ class ProvingKey:
 
     So is a pickled one: it holds the same bytes.
 
-    weights: name to int64 array; blinds: 32 bytes a committed row (all zero for public weights).
+    weights: name to int64 array; blinds: what opens the commitment besides, all zero for public
+    weights; setup: that of the circuit, or nothing.
     """
 
     verifying_key: VerifyingKey
     weights: Mapping[str, Integers]
     blinds: bytes
+    setup: bytes = b""
 
     @property
     def graph(self) -> FixedGraph:
@@ -197,20 +188,13 @@ class ProvingKey:
         return make_plan(self.graph)
 
     @cached_property
-    def prover(self) -> transparent.Prover:
-        """The native prover; made once, then ready for any number of inputs.
+    def prover(self) -> Prover:
+        """Made once, then ready for any number of inputs.
 
-        Raises FormatError when the weights and blindings do not open the key's commitments.
+        Raises FormatError when the weights and blindings do not open the key's commitment.
         """
         key = self.verifying_key
-        return transparent.make_prover(key.native_circuit, self.opened, key.key_digest)
-
-    @property
-    def opened(self) -> dict[Segment, transparent.Opened]:
-        """What opens the key's commitments."""
-        key = self.verifying_key
-        arrays = weight_arrays(key.graph, self.weights)
-        return _by_segment(key.graph, transparent.Opened(arrays, key.rows, self.blinds))
+        return key.system.prover(key, self.weights, self.blinds, self.setup)
 
     def to_bytes(self) -> bytes:
         """The container. Whoever has it has the weights."""
@@ -218,22 +202,18 @@ class ProvingKey:
         secrets = (b"", b"")
         if key.weights is None:
             secrets = (pack_weights(key.graph, self.weights), self.blinds)
-        return container.write(container.PROVING_KEY, (key.to_bytes(), *secrets))
+        return container.write(container.PROVING_KEY, (key.to_bytes(), *secrets, self.setup))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "ProvingKey":
         """Reads a key, and accepts the verifying key in it. Raises FormatError."""
-        inner, packed, blinds = container.read(container.PROVING_KEY, data)
+        inner, packed, blinds, setup = container.read(container.PROVING_KEY, data)
         key = VerifyingKey.from_bytes(inner)
         if key.weights is not None:
             if packed or blinds:
                 raise FormatError("this proving key repeats weights that are public")
-            return cls(key, key.weights, bytes(len(key.rows)))
-        if len(blinds) != len(key.rows):
-            raise FormatError(
-                f"this proving key has {len(blinds)} bytes of blindings, {len(key.rows)} expected"
-            )
-        return cls(key, unpack_weights(key.graph, packed), blinds)
+            return cls(key, key.weights, bytes(len(key.rows)), setup)
+        return cls(key, unpack_weights(key.graph, packed), blinds, setup)
 
     @classmethod
     def load(cls, path: StrPath) -> "ProvingKey":
@@ -274,61 +254,56 @@ def make_keys(
     return ProvingKey(key, weights, blinds)
 
 
-def certify(
-    graph: FixedGraph,
-    circuit: Circuit,
-    weights: Mapping[str, Integers],
-    opened: tuple[bytes, bytes],
-    key_digest: bytes,
-) -> bytes:
-    """The certificate of hidden weights. opened: their rows and the rows' blindings."""
-    matrix = weight_matrix(circuit, weight_arrays(graph, weights))
-    seeds = Seeds.of(key_digest, b"")
-    projections = project(graph, matrix, seeds)
-    # The projections are committed before the signs that combine them are known.
-    draft = transparent.parse_circuit(certificate_circuit(graph, circuit, seeds).to_bytes())
-    rows, blinds = transparent.commit(draft, Segment.PROJECTIONS, projections, hidden=True)
-    seeds = Seeds.of(key_digest, rows)
-    encoded = certificate_circuit(graph, circuit, seeds).to_bytes()
-    committed = {
-        Segment.WEIGHTS: transparent.Opened([matrix], *opened),
-        Segment.PROJECTIONS: transparent.Opened(projections, rows, blinds),
-    }
-    prover = transparent.make_prover(transparent.parse_circuit(encoded), committed, key_digest)
-    witness = {Segment.BITS: combine(graph, projections, seeds)}
-    body = transparent.prove(prover, b"", witness, certificate=True)
-    return _LENGTH.pack(len(encoded)) + encoded + rows + body
+def make_pairing_keys(
+    graph: FixedGraph, weights: Mapping[str, Integers], ranges: Ranges, zkey: bytes | None = None
+) -> ProvingKey:
+    """The keys of a network for the pairing backend: commits to its weights under a setup.
 
-
-def commit_weights(
-    graph: FixedGraph, circuit: transparent.Circuit, weights: Mapping[str, Integers]
-) -> tuple[bytes, bytes]:
-    """Row commitments to the weights and their blindings, zero for public weights."""
-    if not graph.weights:
-        return b"", b""
+    weights: as `make_keys` takes them. ranges: what keeps hidden ones small. zkey: the circuit's
+    setup; without it one is made on this machine, for development.
+    """
+    pairing_keys.check_supported(graph)
+    wires = pairing_keys.wiring(graph, ranges)
+    r1cs = wires.r1cs()
+    insecure = zkey is None
+    zkey = groth16.setup(r1cs) if zkey is None else zkey
+    known = groth16.read_setup(zkey, r1cs)
+    setup = pairing_keys.Setup(insecure, ranges, known.verifying_key)
     hidden = graph.weights_mode == "hidden"
-    arrays = weight_arrays(graph, weights)
-    return transparent.commit(circuit, Segment.WEIGHTS, arrays, hidden=hidden)
-
-
-def _by_segment(graph: FixedGraph, committed: T) -> dict[Segment, T]:
-    """What is known of the weights' rows, if there are any."""
-    return {Segment.WEIGHTS: committed} if graph.weights else {}
+    blinding = pairing_keys.random_blinding() if hidden else 0
+    scalars = wires.scalars(weights, blinding)
+    commitment = groth16.commit(known.verifying_key, wires.public, scalars)
+    stated = (graph, setup.to_bytes(), commitment, None if hidden else weights)
+    opening = b""
+    if hidden:
+        seed = key_digest(*stated, backend=groth16.NAME)
+        opening = groth16.open_commitment(known.verifying_key, wires.public, scalars, seed)
+    key = VerifyingKey(*stated, opening, groth16.NAME)
+    return ProvingKey(key, weights, blinding.to_bytes(32, "little"), zkey)
 
 
 def key_digest(
-    graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
+    graph: FixedGraph,
+    circuit: bytes,
+    rows: bytes,
+    weights: Mapping[str, Integers] | None,
+    *,
+    backend: str = transparent.NAME,
 ) -> bytes:
     """SHA3-256 of all sections of a verifying key but the certificate, which is about it."""
-    sections = _stated(graph, circuit, rows, weights)
+    sections = _stated(graph, circuit, rows, weights, backend)
     return hashlib.sha3_256(container.prefix(container.VERIFYING_KEY, sections)).digest()
 
 
 def _stated(
-    graph: FixedGraph, circuit: bytes, rows: bytes, weights: Mapping[str, Integers] | None
+    graph: FixedGraph,
+    circuit: bytes,
+    rows: bytes,
+    weights: Mapping[str, Integers] | None,
+    backend: str,
 ) -> tuple[bytes, ...]:
     packed = b"" if weights is None else pack_weights(graph, weights)
-    return (transparent.NAME.encode(), graph.to_json(), circuit, rows, packed)
+    return (backend.encode(), graph.to_json(), circuit, rows, packed)
 
 
 def pack_weights(graph: FixedGraph, weights: Mapping[str, Integers]) -> bytes:
@@ -376,57 +351,7 @@ def _integer_type(tensor: FixedTensor) -> np.dtype[np.signedinteger]:
     raise FormatError(f"the range {tensor.low} to {tensor.high} does not fit 64 bits")
 
 
-@contextmanager
-def _whatever_breaks_refuses() -> Iterator[None]:
-    """A hostile graph may break any step of reading and lowering: each ends in FormatError."""
-    try:
-        yield
-    except (FormatError, MemoryError):
-        raise
-    except Exception as error:
-        raise FormatError(f"this key's graph has no circuit: {error}") from error
-
-
 def read_graph(data: bytes) -> FixedGraph:
     """The graph of a key. Raises FormatError."""
-    with _whatever_breaks_refuses():
+    with refusing():
         return FixedGraph.from_json(data)
-
-
-def accept_circuit(graph: FixedGraph, encoded: bytes, rows: bytes) -> Circuit:
-    """The circuit of a graph, if its bytes are the key's and the rows are as many.
-
-    Raises FormatError.
-    """
-    with _whatever_breaks_refuses():
-        circuit = lower(graph)
-        follows = circuit.to_bytes() == encoded
-    if not follows:
-        raise FormatError("this key's circuit does not follow from its graph")
-    expected = POINT_SIZE * circuit.committed_rows(Segment.WEIGHTS)
-    if len(rows) != expected:
-        raise FormatError(
-            f"this key has {len(rows)} bytes of weight commitments, {expected} expected"
-        )
-    return circuit
-
-
-def accept_certificate(key: VerifyingKey, circuit: Circuit) -> None:
-    """Raises FormatError unless the certificate proves that the weights, if any, are small."""
-    if not key.graph.weights and not key.certificate:
-        return
-    draft = certificate_circuit(key.graph, circuit, Seeds.of(key.key_digest, b""))
-    start = _LENGTH.size + len(draft.to_bytes())
-    end = start + POINT_SIZE * draft.committed_rows(Segment.PROJECTIONS)
-    rows, body = key.certificate[start:end], key.certificate[end:]
-    seeds = Seeds.of(key.key_digest, rows)
-    encoded = certificate_circuit(key.graph, circuit, seeds).to_bytes()
-    if key.certificate[:start] != _LENGTH.pack(len(encoded)) + encoded:
-        raise FormatError("this key's certificate is missing or not about its weights")
-    committed = {Segment.WEIGHTS: key.rows, Segment.PROJECTIONS: rows}
-    try:
-        native = transparent.parse_circuit(encoded)
-        verifier = transparent.make_verifier(native, committed, key.key_digest)
-        transparent.verify(verifier, b"", [], body, certificate=True)
-    except (FormatError, VerificationError) as error:
-        raise FormatError(f"this key's certificate is not valid: {error}") from error

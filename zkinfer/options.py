@@ -11,6 +11,24 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace existing keys")
     parser.add_argument(
+        "--backend",
+        metavar="transparent|groth16",
+        default="transparent",
+        help="the proof system; groth16 makes proofs of 128 bytes that other tools and contracts "
+        "verify, and needs a setup (default transparent)",
+    )
+    parser.add_argument(
+        "--weight-ranges",
+        metavar="checked|unchecked",
+        help="with --backend groth16: whether rows show that hidden weights are small (default: "
+        "checked where that at most doubles the circuit)",
+    )
+    parser.add_argument(
+        "--insecure-setup",
+        action="store_true",
+        help="with --backend groth16: make the setup on this machine, for development",
+    )
+    parser.add_argument(
         "--force-memory",
         action="store_true",
         help="compile even if proofs take more memory than there is",
@@ -147,6 +165,11 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--any-data", action="store_true", help="take records of no matter which data"
+    )
+    parser.add_argument(
+        "--insecure-setup",
+        action="store_true",
+        help="take a key whose setup was made on one machine, for development",
     )
     parser.add_argument("--context", metavar="TEXT", default="", help="what it must be bound to")
     parser.add_argument("--json", action="store_true", help="print JSON")

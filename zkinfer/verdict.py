@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
 from zkinfer.committed_input import Data, counted, named_records
 from zkinfer.committed_output import committed_outputs
@@ -57,6 +56,7 @@ class Verified:
     how many have the label of a row and get that of a column, int64 [classes, classes]; else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
+    caveats: what the backend's proofs do not show, in words, one sentence each.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
     hex strings that name the committed weights, the circuit and the verifying key.
     """
@@ -70,6 +70,7 @@ class Verified:
     commitment: DataCommitment | None
     right: int | None
     confusion: Integers | None
+    caveats: tuple[str, ...]
     context: bytes
     model_commitment: str
     circuit_digest: str
@@ -85,6 +86,7 @@ def verify(
     labels: DataCommitment | None = None,
     outputs: DataCommitment | None = None,
     any_data: bool = False,
+    insecure_setup: bool = False,
 ) -> Verified:
     """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
 
@@ -92,8 +94,9 @@ def verify(
     compiled with input="committed", the commitment that the records must be of. labels: for one
     compiled with output="accuracy" or "confusion", the commitment to their labels. outputs: for one
     compiled with output="committed", what the commitment to the outputs must be; without it, it may
-    be any. any_data: whether records of no matter which data will do. Raises UsageError for
-    arguments of the wrong type, and where it must be told which data.
+    be any. any_data: whether records of no matter which data will do. insecure_setup: whether a
+    key will do whose maker can prove anything. Raises UsageError for arguments of the wrong type,
+    and where it must be told which data, or that such a key will do.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -101,6 +104,12 @@ def verify(
             f"{type(verifying_key).__name__} and {type(proof).__name__}"
         )
     check_context(context)
+    if verifying_key.system.insecure(verifying_key) and not insecure_setup:
+        raise UsageError(
+            "this key's setup was made on one machine, for development: whoever made it can prove "
+            "anything; use one with the setup of a ceremony, or say --insecure-setup (in Python "
+            "insecure_setup=True)"
+        )
     if proof.key_digest != verifying_key.key_digest:
         raise VerificationError(
             f"the proof is for the key {proof.key_digest.hex()}, not for {verifying_key.digest}"
@@ -126,8 +135,7 @@ def verify(
     if commitment is not None:
         stated += commitment.digest_bytes
         given[Segment.OUTPUT] = commitment.rows_of(range(graph.batch))
-    transparent.verify(
-        verifying_key.verifier,
+    verifying_key.verifier.verify(
         proof.context,
         proof.public_values,
         proof.body,
@@ -160,6 +168,7 @@ def verify(
         commitment=commitment,
         right=right(public) if counts else None,
         confusion=public.get(CONFUSION) if counts else None,
+        caveats=verifying_key.system.caveats(verifying_key),
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -189,6 +198,7 @@ def statement(verified: Verified) -> dict[str, Any]:
         "key_digest": verified.key_digest,
         "model_commitment": verified.model_commitment,
         "circuit_digest": verified.circuit_digest,
+        **({"caveats": list(verified.caveats)} if verified.caveats else {}),
     }
     if verified.inputs is not None and verified.inputs_fixed is not None:
         said["inputs"] = nested(verified.inputs)

@@ -19,7 +19,8 @@ from zkinfer.circuit.term import MAX_CONSTANTS, MODULUS
 from zkinfer.container import MIB
 from zkinfer.errors import FormatError
 from zkinfer.fixed import MAX_TENSORS, FixedGraph
-from zkinfer.keys import VerifyingKey, accept_circuit, read_graph
+from zkinfer.certified_keys import accept_circuit
+from zkinfer.keys import VerifyingKey, read_graph
 from zkinfer.lower import lower
 
 HUGE = 2**31 - 1

@@ -161,8 +161,7 @@ def statement(known: HiddenRecord, mutation: str) -> Runs:
         if mutation == "of no circuit":
             graph = replace(network(), input_mode="hidden", record_mode="public")
             verifier, opened = make_keys(graph, {}).verifying_key.verifier, {}
-        transparent.verify(
-            verifier,
+        verifier.verify(
             CONTEXT,
             known.proof.public_values,
             known.proof.body,

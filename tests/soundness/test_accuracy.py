@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from artifacts import committed
+from artifacts import committed, key_openings
 from signs import few_signs
 
 import zkinfer
@@ -124,7 +124,7 @@ def forged(
 ) -> zkinfer.Proof:
     """What a prover sends who checks nothing: it names and opens these records, and has others."""
     witness = solve(key.graph, key.weights, {**told.inputs, **inputs}, lies=lies)
-    held = transparent.native_openings(key.opened)
+    held = transparent.native_openings(key_openings(key))
     circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
     prover = transparent.Prover.unchecked(circuit, held, digest)
     given = {Segment.RECORD: told.opened}

@@ -15,7 +15,8 @@ from listening import certificate_parts
 
 import zkinfer
 from zkinfer import container
-from zkinfer.keys import certify, make_keys
+from zkinfer.certified_keys import certify
+from zkinfer.keys import make_keys
 from zkinfer.lower import lower
 
 CASES = networks.cases()

@@ -13,7 +13,7 @@ is committed to, there is the bias that it makes up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -99,11 +99,13 @@ class _Pairs:
                 continue
             for entry, k in self._row(total).c.items():
                 readers = self._readers[entry]
-                alike = all(products.get(reader) == own for reader in readers)
+                alike = all(
+                    products.get(reader) == own and self._row(reader).c[entry] == k
+                    for reader in readers
+                )
                 if entry in weights and abs(k) == 1 and alike:
-                    if all(self._row(reader).c[entry] == k for reader in readers):
-                        found[total] = entry
-                        break
+                    found[total] = entry
+                    break
         return found
 
     def pays(self, pairs: Sequence[Pair], taken: Mapping[int, int]) -> bool:

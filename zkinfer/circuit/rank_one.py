@@ -202,9 +202,7 @@ def _addresses(
     return np.where(inside, address, ONE), inside, coefficients.astype(np.int64)
 
 
-def _read(
-    circuit: Circuit, terms: Sequence[Term], lies: Sequence[Place], z: Integers
-) -> Integers:
+def _read(circuit: Circuit, terms: Sequence[Term], lies: Sequence[Place], z: Integers) -> Integers:
     """The sum of terms at every row of a block."""
     total: Integers | int = 0
     for term in terms:

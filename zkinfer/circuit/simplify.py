@@ -1,10 +1,9 @@
 """R1CS in fewer rows: what it says of the public entries and the weights stays the same.
 
-    linear      a row without a product is solved for one of the entries that are neither public
-                nor weights, which is then replaced where it is read: row and entry are gone
-    shared      rows with the same factors make equal products
-    unread      an entry that one row alone reads, which there is one for whatever the others are,
-                says nothing, and neither does the row
+A linear row, one without a product, is solved for one of the entries that are neither public nor
+weights, which is then replaced where it is read: row and entry are gone. Rows with the same factors
+are shared: their products are equal. An entry that one row alone reads, and of which there is one
+whatever the others are, says nothing, and neither does the row.
 """
 
 from collections import deque

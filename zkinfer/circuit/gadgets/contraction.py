@@ -8,11 +8,13 @@ are their products over the factors of g, n and m:
     0 = sum p + sum t u v (bias - Y)                                     `path/total`
 
 Rows: k g + 1, whatever n and m are. Without challenges each product of two entries is a row of its
-own, `path/products`, and each entry of Y their sum, `path/total`: n m k g rows and n m g. The check is a multilinear identity in the coordinates of t, u
-and v, so its error is at most their number over l (protocol.md, section 2). Y is not stored here:
-it is whatever value the product is said to equal, and lies outside the sketch, so it is committed
-before the challenges. By certain bounds both sides stay below l / 2. Several products that make one
-sum are stated in one total.
+own, `path/products`, and each entry of Y a sum of them, `path/total`: g n m k rows and g n m.
+
+The check is a multilinear identity in the coordinates of t, u and v, so its error is at most their
+number over l (protocol.md, section 2). Y is not stored here: it is whatever value the product is
+said to equal, and lies outside the sketch, so it is committed before the challenges. By certain
+bounds both sides stay below half the field's size. Several products that make one sum are stated
+in one total.
 """
 
 import math
@@ -48,9 +50,7 @@ class Contraction:
         """States coefficient * X W = y, in the block `path/total`."""
         if self.b.solving:
             return
-        self.b.check_certain(
-            self.path, self.certain.times(coefficient).plus(y.certain.times(-1))
-        )
+        self.b.check_certain(self.path, self.certain.times(coefficient).plus(y.certain.times(-1)))
         challenges = self.b.challenges(y.rows) if self.b.target.challenges else None
         terms = self.total(coefficient, y.factors, challenges)
         less = linear.scale(y, -1).terms

@@ -1,0 +1,96 @@
+"""The pairing backend: thin calls into the native module, with zkinfer's own errors.
+
+Groth16 (eprint 2016/260) over BN254. Weights are public signals of the circuit that the verifier is
+not shown: a key has their commitment D = sum_i w_i IC_i + b IC_b, b uniform, in its first point.
+"""
+
+from zkinfer import _core
+from zkinfer._core import Groth16Setup, RefusedError
+from zkinfer.errors import FormatError, UsageError, VerificationError
+
+__all__ = [
+    "NAME",
+    "Groth16Setup",
+    "check_opening",
+    "commit",
+    "model_key",
+    "open_commitment",
+    "prove",
+    "read_setup",
+    "setup",
+    "verify",
+]
+
+NAME = "groth16"
+"""What keys call this proof system."""
+
+
+def setup(r1cs: bytes) -> bytes:
+    """A .zkey for a circuit, made on this machine: whoever runs it could keep what forges proofs.
+
+    Raises UsageError.
+    """
+    try:
+        return _core.groth16_setup(r1cs)
+    except RefusedError as error:
+        raise UsageError(f"no setup is made: {error}") from error
+
+
+def read_setup(zkey: bytes, r1cs: bytes) -> Groth16Setup:
+    """The setup of a circuit. Raises FormatError."""
+    try:
+        return Groth16Setup(zkey, r1cs)
+    except RefusedError as error:
+        raise FormatError(f"the setup is not acceptable: {error}") from error
+
+
+def commit(verifying_key: bytes, public: int, scalars: bytes) -> bytes:
+    """The commitment to what the signals behind the public ones are. Raises FormatError."""
+    try:
+        return _core.groth16_commit(verifying_key, public, scalars)
+    except RefusedError as error:
+        raise FormatError(f"the weights cannot be committed: {error}") from error
+
+
+def open_commitment(verifying_key: bytes, public: int, scalars: bytes, seed: bytes) -> bytes:
+    """A proof that somebody knows what a commitment is to. Raises FormatError."""
+    try:
+        return _core.groth16_open(verifying_key, public, scalars, seed)
+    except RefusedError as error:
+        raise FormatError(f"the commitment cannot be opened: {error}") from error
+
+
+def check_opening(
+    verifying_key: bytes, public: int, commitment: bytes, seed: bytes, proof: bytes
+) -> None:
+    """Returns if it is such a proof. Raises FormatError."""
+    try:
+        _core.groth16_check_opening(verifying_key, public, commitment, seed, proof)
+    except RefusedError as error:
+        raise FormatError(
+            f"that the weights' commitment can be opened is not shown: {error}"
+        ) from error
+
+
+def model_key(verifying_key: bytes, public: int, commitment: bytes) -> bytes:
+    """The verifying key of a model: of the setup's, with its commitment. Raises FormatError."""
+    try:
+        return _core.groth16_model_key(verifying_key, public, commitment)
+    except RefusedError as error:
+        raise FormatError(f"the setup's key is not acceptable: {error}") from error
+
+
+def prove(known: Groth16Setup, assignment: bytes) -> bytes:
+    """A proof, 128 bytes. Raises UsageError, naming the row, when one is not satisfied."""
+    try:
+        return _core.groth16_prove(known, assignment)
+    except RefusedError as error:
+        raise UsageError(f"no proof is released: {error}") from error
+
+
+def verify(model: bytes, public: bytes, proof: bytes) -> None:
+    """Returns if a proof is valid under a model's key. Raises VerificationError."""
+    try:
+        _core.groth16_verify(model, public, proof)
+    except RefusedError as error:
+        raise VerificationError(str(error)) from error
