@@ -33,6 +33,7 @@ from zkinfer.circuit.gadgets.look_up import numbered
 from zkinfer.circuit.gadgets.nonlinear import multiply, sign_bit
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.value import Integers, Interval, Value
+from zkinfer.errors import UnsupportedModelError
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -67,6 +68,10 @@ def descend(
     x: [samples, columns]. columns: features and thresholds [n, m], children [n, m, 2] and values
     [n, m, 2, values], of the n m rows of the table.
     """
+    if not b.target.challenges:
+        raise UnsupportedModelError(
+            "paths through a table of splits take challenges, which this backend has not"
+        )
     columns = tuple(_plain(b, f"{path}/column{n}", column) for n, column in enumerate(columns))
     shape, count = (x.shape[0], depth, trees), columns[0].shape[0] * columns[0].shape[1]
     rows = _rows(b, x, columns, trees, depth)

@@ -23,7 +23,8 @@ as another column, advice that counts from 1:
 
 That of `numbered` has its rows along one or two axes, so that public constants number them.
 
-Rows: n + N + 1; sketch: n + N; trace: N. All uses of one table are taken together.
+Rows: n + N + 1; sketch: n + N; trace: N. All uses of one table are taken together. Without
+challenges each tuple has bits that say which row it is (selection.py).
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -35,6 +36,7 @@ import numpy as np
 from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
+from zkinfer.circuit.gadgets.selection import Selection, grid_of, public_column
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import Axis, Challenge, Term
 from zkinfer.circuit.value import Integers, Interval, Value
@@ -93,8 +95,32 @@ def look_up(
     that they are, int64 of any shape.
     """
     key = tuple(columns)
+    if not b.target.challenges:
+        _select_public(b, path, key, b.aligned(path, *values), places)
+        return
     table = _table(b, path, key, lambda: tuple(map(_constants, key)), (len(key[0]),))
     table.take(path, b.aligned(path, *values), places)
+
+
+def _select_public(
+    b: Builder,
+    path: str,
+    columns: tuple[tuple[int, ...], ...],
+    values: Sequence[Value],
+    places: Integers | None,
+) -> None:
+    """States that values are a row of a public table, by bits that say which."""
+    grid = n, m = grid_of(len(columns[0]))
+    found = Selection.of(b, f"{path}/row", values[0], grid, places)
+    for number, (column, value) in enumerate(zip(columns, values, strict=True)):
+        name = f"{path}/row/column{number}"
+        padded = [*column, *[column[-1]] * (n * m - len(column))]
+        highs, lows = padded[::m], [x - padded[0] for x in padded[:m]]
+        if all(padded[h * m + x] == highs[h] + lows[x] for h in range(n) for x in range(m)):
+            entry = found.affine(highs, lows)
+        else:
+            entry = found.column(name, public_column(b, f"{name}/table", grid, column))
+        b.equal(name, *b.aligned(name, entry, value))
 
 
 def row(b: Builder, path: str, table: Value, index: Value) -> Value:
@@ -111,6 +137,13 @@ def row(b: Builder, path: str, table: Value, index: Value) -> Value:
     shape = (*index.shape, length)
     ends, certain = (table.low, table.high), table.certain
     y = b.advice(f"{path}/rows", Segment.TRACE, shape, *ends, array, certain=certain)
+
+    if not b.target.challenges:
+        by_row = Selection.of(b, f"{path}/row", index, (rows, 1), places)
+        b.equal(f"{path}/row/number", by_row.number(), index)
+        grid = b.reshape(path, table, (rows, 1, length))
+        b.equal(f"{path}/row/column", by_row.column(f"{path}/row/column", grid), y)
+        return y
 
     def columns() -> tuple[Value, ...]:
         return _counted(b, f"{path}/table", rows), table
