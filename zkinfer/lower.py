@@ -268,9 +268,12 @@ def _committed(b: Builder, plan: Plan, name: str, value: Value) -> None:
 
 
 def _publish(b: Builder, graph: FixedGraph, name: str, value: Value) -> None:
-    """States that a public tensor equals an output; bounds alone say so of a sure constant."""
+    """States that a public tensor equals an output; bounds alone say so of a sure constant, where
+    whoever verifies checks them.
+    """
     tensor = graph.tensors[name]
     array = value.array if b.solving else None
     shown = b.public(f"{name}/public", tensor.shape, tensor.low, tensor.high, array)
-    if (tensor.low, tensor.low) != value.certain or tensor.low < tensor.high:
+    constant = (tensor.low, tensor.low) == value.certain and tensor.low == tensor.high
+    if not constant or not b.target.bounds:
         b.equal(f"{name}/public", value, views.matched(shown, value.factors))

@@ -49,7 +49,8 @@ class RankOne:
     """Rows over entries: one, the public ones, the weights and the others, in this order.
 
     entries: how many a circuit has. made: the products that are further entries, behind those.
-    absorbed: by weight, what is added to it before it is an entry of these rows.
+    absorbed: by weight, what is added to it before it is an entry of these rows. replaced: what
+    entries are in terms of others, in the order in which they went.
     """
 
     rows: list[Product]
@@ -59,6 +60,7 @@ class RankOne:
     modulus: int
     made: tuple[tuple[Row, Row], ...] = ()
     absorbed: Mapping[int, tuple[Absorbed, ...]] = field(default_factory=dict)
+    replaced: tuple[tuple[int, Row], ...] = ()
 
     @property
     def named(self) -> int:

@@ -23,7 +23,7 @@ def simplified(system: RankOne) -> RankOne:
         work.solve_linear()
     work.drop_unread()
     rows = [row for row in work.rows if row is not None]
-    return replace(system, rows=rows)
+    return replace(system, rows=rows, replaced=tuple(work.replaced))
 
 
 @dataclass
@@ -34,6 +34,7 @@ class _Work:
     rows: list[Product | None] = field(default_factory=list)
     readers: dict[int, set[int]] = field(default_factory=dict)
     linear: deque[int] = field(default_factory=deque)
+    replaced: list[tuple[int, Row]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.modulus, self.named = self.system.modulus, self.system.named
@@ -129,6 +130,7 @@ class _Work:
         k = row.pop(entry)
         factor = -k if k in (1, -1) else -pow(k, -1, self.modulus)
         value = {other: self._reduced(c * factor) for other, c in row.items()}
+        self.replaced.append((entry, value))
         for reader in self.readers.pop(entry):
             self._replace(reader, entry, value)
         return True
