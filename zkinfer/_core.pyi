@@ -6,6 +6,7 @@ segment in the circuit's order.
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Buffer
 
 class RefusedError(ValueError):
     """What was given is refused; the text says why."""
@@ -131,3 +132,63 @@ class Verifier:
         rows: of the segments that the verifier was made without; data: what names them; hidden: the
         data of records that this does not name. Raises RefusedError naming the failing check.
         """
+
+def groth16_setup(r1cs: Buffer) -> bytes:
+    """The `.zkey` of a setup that this machine makes, for development.
+
+    Its secrets come from the system's entropy and are erased. Raises RefusedError when the bytes are
+    no R1CS over the scalar field of BN254.
+    """
+
+class Groth16Setup:
+    """A circuit's R1CS and its setup, a `.zkey` of Groth16, ready to prove.
+
+    The setup's points are read from the buffer by each proof, so it may be a memory map. Raises
+    RefusedError when either is malformed, the setup is another circuit's, or its key proves nothing.
+    """
+
+    def __init__(self, zkey: Buffer, r1cs: Buffer) -> None: ...
+    @property
+    def constants(self) -> tuple[int, int, int]:
+        """Wires, public signals without the one, and points of the domain."""
+
+    @property
+    def contributions(self) -> int:
+        """Contributions of a ceremony that the file records; none in a setup for development."""
+
+    @property
+    def verifying_key(self) -> bytes:
+        """alpha, beta, gamma, delta and the IC points, compressed."""
+
+def groth16_prove(setup: Groth16Setup, assignment: bytes) -> bytes:
+    """A proof, 128 bytes, for an assignment of all wires, 32 bytes each, little-endian.
+
+    Raises RefusedError when wire 0 is not one, when a row is not satisfied (naming the first), and
+    when a proof made with this setup does not verify.
+    """
+
+def groth16_commit(vk: bytes, n_pub: int, scalars: bytes) -> bytes:
+    """The commitment, 32 bytes, to weights and then a blinding, 32 bytes each, little-endian.
+
+    vk: the setup's key; n_pub: its public signals before the weights.
+    """
+
+def groth16_open(vk: bytes, n_pub: int, scalars: bytes, seed: bytes) -> bytes:
+    """A proof that the commitment to these scalars opens, bound to a seed of 32 bytes."""
+
+def groth16_check_opening(
+    vk: bytes, n_pub: int, commitment: bytes, seed: bytes, proof: bytes
+) -> None:
+    """Returns when the proof shows that the commitment opens.
+
+    Raises RefusedError when it does not, and for any malformed argument.
+    """
+
+def groth16_model_key(vk: bytes, n_pub: int, commitment: bytes) -> bytes:
+    """The key of the model that was committed to: that of an ordinary circuit of n_pub values."""
+
+def groth16_verify(model_key: bytes, public: bytes, proof: bytes) -> None:
+    """Returns when the proof of the public values, 32 bytes each, little-endian, is valid.
+
+    Raises RefusedError when it is not, and for any malformed argument.
+    """

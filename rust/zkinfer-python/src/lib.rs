@@ -4,6 +4,7 @@
 //! else may pass for one: a panic is an `InternalError`, a system without threads a `UsageError`, and
 //! a caller who is interrupted gets its `KeyboardInterrupt` at once.
 
+mod groth16;
 mod work;
 
 use numpy::{PyReadonlyArrayDyn, PyUntypedArrayMethods};
@@ -396,5 +397,6 @@ fn core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Prover>()?;
     module.add_class::<Verifier>()?;
     module.add_function(wrap_pyfunction!(commit, module)?)?;
-    module.add_function(wrap_pyfunction!(commit_rows, module)?)
+    module.add_function(wrap_pyfunction!(commit_rows, module)?)?;
+    groth16::add(module)
 }

@@ -1,0 +1,78 @@
+//! The verifier: `e(A, B) = e(alpha, beta) e(IC_0 + sum_j x_j IC_j, gamma) e(C, delta)`.
+//!
+//! Whoever has a proof makes others of the same statement from it: nothing may depend on its bytes.
+
+use crate::error::Error;
+use crate::field::Scalar;
+use crate::key::Key;
+use crate::msm::msm;
+use crate::points::{Curve, compress, decompress};
+use ark_bn254::{Bn254, G1Affine, G2Affine, g1, g2};
+use ark_ec::pairing::Pairing;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Zero;
+
+/// A proof.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Proof {
+    /// A.
+    pub a: G1Affine,
+    /// B.
+    pub b: G2Affine,
+    /// C.
+    pub c: G1Affine,
+}
+
+impl Proof {
+    /// Bytes of a proof: A, B and C, compressed.
+    pub const BYTES: usize = 2 * g1::Config::BYTES + g2::Config::BYTES;
+
+    /// Reads and checks a proof.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for another length and for what is no point, or the identity as A or B.
+    pub fn read(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() != Self::BYTES {
+            let (want, got) = (Self::BYTES, bytes.len());
+            return Err(Error::Malformed(format!("it must have {want} bytes and has {got}")));
+        }
+        let part = |start: usize, size: usize| bytes.get(start..start + size).unwrap_or_default();
+        let (small, large) = (g1::Config::BYTES, g2::Config::BYTES);
+        let a = decompress(part(0, small)).filter(|a: &G1Affine| !a.is_zero());
+        let b = decompress(part(small, large)).filter(|b: &G2Affine| !b.is_zero());
+        let c = decompress(part(small + large, small));
+        let none =
+            |name: &str| Error::Malformed(format!("{name} is no point that a proof may have"));
+        Ok(Proof {
+            a: a.ok_or_else(|| none("A"))?,
+            b: b.ok_or_else(|| none("B"))?,
+            c: c.ok_or_else(|| none("C"))?,
+        })
+    }
+
+    /// The encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        [compress(&self.a), compress(&self.b), compress(&self.c)].concat()
+    }
+}
+
+/// Verifies a proof of public values.
+///
+/// # Errors
+/// [`Error::Statement`] when their number is not the key's, [`Error::Rejected`] when the equation
+/// does not hold.
+pub fn verify(key: &Key, public: &[Scalar], proof: &Proof) -> Result<(), Error> {
+    let (first, points) = match key.ic.split_first() {
+        Some((first, points)) if points.len() == public.len() => (first, points),
+        _ => {
+            let (want, got) = (key.ic.len().saturating_sub(1), public.len());
+            return Err(Error::Statement(format!("the key takes {want} public values, not {got}")));
+        }
+    };
+    let sum = (msm(points, public) + first).into_affine();
+    let product = Bn254::multi_pairing(
+        [proof.a, -key.alpha, -sum, -proof.c],
+        [proof.b, key.beta, key.gamma, key.delta],
+    );
+    if product.is_zero() { Ok(()) } else { Err(Error::Rejected("the pairing equation")) }
+}
