@@ -23,6 +23,7 @@ from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quant
 from zkinfer.inputs import by_name
 from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
 from zkinfer.lower import lower, solve
+from zkinfer.pairing.forest import spelt_out
 from zkinfer.pairing.keys import choose_ranges
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
@@ -136,9 +137,10 @@ def compile(
     quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
     if backend == groth16.NAME:
         report("making the setup")
-        ranges = choose_ranges(quantized.graph, weight_ranges)
-        proving_key = make_pairing_keys(quantized.graph, quantized.weights, ranges)
-        listed = {}
+        graph, constants = spelt_out(quantized.graph, quantized.weights)
+        ranges = choose_ranges(graph, weight_ranges)
+        proving_key = make_pairing_keys(graph, constants, ranges)
+        listed: dict[str, int] = {}
     else:
         circuit = lower(quantized.graph)
         expected = costs(quantized.graph, circuit)
