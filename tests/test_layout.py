@@ -36,7 +36,7 @@ UPPER_ROOMS = ("zkinfer.api", "zkinfer.cli", "zkinfer.keys", "zkinfer.proof", "z
 CHAIN = ("errors", "circuit", "ops", "fixed", "plan", "lower", "keys", "api", "cli")
 """Rooms of which each may import those before it, and none after it."""
 
-KNOWING = ("layers", "ops", "onnx_import")
+KNOWING = ("layers", "ops", "onnx_import", "pairing/forest.py")
 """The rooms that know operators by name, and ask what a node's is."""
 
 NAMELESS = ("quantize",)
