@@ -1,6 +1,7 @@
-"""Programs of others that run in Node.js: snarkjs, ZoKrates and solc, of the versions in tests/node.
+"""Programs of others that run in Node.js: snarkjs, ZoKrates and solc.
 
-They are installed there, from npm, when first asked for.
+They are installed from npm into tests/node, in the versions that are said there, when first asked
+for.
 """
 
 import fcntl

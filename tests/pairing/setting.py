@@ -15,7 +15,7 @@ from py_ecc import optimized_bn128 as bn
 
 from tests.node import answers
 from zkinfer.pairing import snarkjs
-from zkinfer.pairing.curve import G1, R
+from zkinfer.pairing.curve import G1, G2, R
 from zkinfer.pairing.groth16 import Key, Proof, context_element
 from zkinfer.pairing.r1cs import R1cs, blocks, matrix, write_r1cs, write_wtns
 
@@ -24,7 +24,7 @@ WEIGHTS = FEATURES + 1
 PUBLIC = 2
 """True public values: the context's element and y."""
 
-CONTEXT, Y, W, B = 1, 2, 1 + PUBLIC, 1 + PUBLIC + WEIGHTS
+Y, W, B = 2, 1 + PUBLIC, 1 + PUBLIC + WEIGHTS
 X = B + 1
 PRODUCT = X + FEATURES
 WIRES = PRODUCT + FEATURES - 1
@@ -89,7 +89,7 @@ def assignment(weights: list[int], blinding: int, inputs: list[int], context: by
 
 def make(folder: Path) -> Setting:
     """Sets up and proves with snarkjs."""
-    rng = random.Random(14)
+    rng = random.Random(14)  # noqa: S311
     file = folder / "circuit.r1cs"
     file.write_bytes(write_r1cs(circuit()))
     (keys,) = answers("snarkjs", [["setup", str(file), str(folder), POWER]])
@@ -143,3 +143,14 @@ def affine(point: Any) -> G1:
     """A point of G1, not infinity, from py_ecc."""
     x, y = bn.normalize(point)
     return x.n, y.n
+
+
+def projective2(point: G2) -> Any:
+    """A point of G2 as py_ecc has it."""
+    return bn.FQ2(point[0]), bn.FQ2(point[1]), bn.FQ2.one()
+
+
+def affine2(point: Any) -> G2:
+    """A point of G2, not infinity, from py_ecc."""
+    (x0, x1), (y0, y1) = (map(int, each.coeffs) for each in bn.normalize(point))
+    return (x0, x1), (y0, y1)

@@ -8,6 +8,7 @@ read here. Nothing takes constant time: a verifier has no secrets.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from py_ecc import optimized_bn128 as bn
@@ -32,6 +33,11 @@ class Key:
     gamma: Point
     delta: Point
     ic: tuple[Point, ...]
+
+    @cached_property
+    def left(self) -> Any:
+        """e(-alpha, beta), before the final exponentiation."""
+        return bn.pairing(self.beta, bn.neg(self.alpha), final_exponentiate=False)
 
 
 def read_key(data: bytes) -> Key:
@@ -78,9 +84,9 @@ def verify(key: Key, values: Sequence[int], proof: bytes) -> None:
     demand(len(values) == len(key.ic) - 1, f"the key takes {len(key.ic) - 1} public values")
     demand(all(0 <= value < R for value in values), "a public value is not from 0 to r - 1")
     combined = combination((1, *values), key.ic)
-    product = bn.pairing(b, a, final_exponentiate=False)
-    for g1, g2 in ((key.alpha, key.beta), (combined, key.gamma), (c, key.delta)):
-        product = product * bn.pairing(g2, bn.neg(g1), final_exponentiate=False)
+    product = key.left
+    for g1, g2 in ((a, b), (bn.neg(combined), key.gamma), (bn.neg(c), key.delta)):
+        product = product * bn.pairing(g2, g1, final_exponentiate=False)
     if bn.final_exponentiate(product) != bn.FQ12.one():
         raise VerificationError("the equation of the pairings does not hold")
 
