@@ -16,15 +16,17 @@ from zkinfer.committed_output import commit_outputs, description_of
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
+from zkinfer.draft import Draft
 from zkinfer.errors import InternalError, UsageError
 from zkinfer.estimates import Estimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
-from zkinfer.lower import lower, solve
+from zkinfer.lower import Witness, lower, solve
 from zkinfer.pairing.forest import spelt_out
-from zkinfer.pairing.keys import choose_ranges
+from zkinfer.pairing.keys import Prover as PairingProver
+from zkinfer.pairing.keys import check_supported, choose_ranges
 from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
@@ -32,6 +34,7 @@ from zkinfer.source import Source
 from zkinfer.speed import factor
 
 if TYPE_CHECKING:
+    from zkinfer.quantize.result import Quantized
     from zkinfer.report import Report as FidelityReport
 
 Integers = npt.NDArray[np.int64]
@@ -48,7 +51,14 @@ PROVING_KEY_FILE = "proving.key"
 VERIFYING_KEY_FILE = "verifying.key"
 REPORT_JSON_FILE = "report.json"
 REPORT_HTML_FILE = "report.html"
-OUTPUT_FILES = (PROVING_KEY_FILE, VERIFYING_KEY_FILE, REPORT_JSON_FILE, REPORT_HTML_FILE)
+DRAFT_FILE = "draft.key"
+OUTPUT_FILES = (
+    PROVING_KEY_FILE,
+    VERIFYING_KEY_FILE,
+    DRAFT_FILE,
+    REPORT_JSON_FILE,
+    REPORT_HTML_FILE,
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,28 @@ class Compiled:
             NewFile(target / REPORT_HTML_FILE, self.report.to_html().encode()),
         ]
         with made_folder(target):
+            write_files(files)
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A compiled model that waits for a setup, and the fidelity report."""
+
+    draft: Draft
+    report: "FidelityReport"
+
+    def save(self, folder: StrPath, *, force: bool = False) -> None:
+        """Writes draft.key (mode 0600), report.json and report.html, all or none.
+
+        Raises UsageError if one exists, unless forced.
+        """
+        check_folder(folder, force=force)
+        files = [
+            NewFile(Path(folder) / DRAFT_FILE, self.draft.to_bytes(), SECRET_MODE),
+            NewFile(Path(folder) / REPORT_JSON_FILE, self.report.to_json().encode()),
+            NewFile(Path(folder) / REPORT_HTML_FILE, self.report.to_html().encode()),
+        ]
+        with made_folder(Path(folder)):
             write_files(files)
 
 
@@ -124,45 +156,93 @@ def compile(
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
+    _check_backend(backend, weight_ranges, insecure_setup)
+    report = progress or _silent
+    options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
+    if backend == groth16.NAME:
+        if data is not None or record != "public":
+            raise UsageError("proofs of the backend groth16 are not about committed data")
+        drafted = draft(model, *options, weight_ranges=weight_ranges, progress=progress)
+        report("making the setup")
+        made = drafted.draft
+        proving_key = make_pairing_keys(made.graph, made.weights, made.ranges)
+        return Compiled(proving_key, proving_key.verifying_key, drafted.report)
+    source, quantized = _fixed(model, *options, data, record, report)
+    circuit = lower(quantized.graph)
+    expected = costs(quantized.graph, circuit)
+    if not force_memory:
+        check_memory(expected, available_memory())
+    report("committing to the weights")
+    proving_key = make_keys(quantized.graph, quantized.weights, circuit)
+    verifying_key = proving_key.verifying_key
+    native = verifying_key.native_circuit
+    report("writing the report")
+    listed = {
+        "inputs in a proof": batch,
+        "constraint rows": native.constraints,
+        "committed rows": native.rows,
+        "entries of a committed row": native.columns,
+        "bytes of the verifying key": len(verifying_key.to_bytes()),
+        "bytes of a proof, estimated": expected.proof,
+        "bytes of memory to prove, estimated": expected.memory,
+    }
+    return Compiled(proving_key, verifying_key, source.report(quantized, listed))
+
+
+def draft(
+    model: Any,
+    calibration: object = None,
+    input_range: tuple[float, float] | None = None,
+    max_error: float = 1e-3,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    input: str = "hidden",
+    output: str = "public",
+    weights: str = "hidden",
+    batch: int = 1,
+    *,
+    weight_ranges: str | None = None,
+    progress: Report | None = None,
+) -> Drafted:
+    """Compiles an ONNX model for the backend groth16, up to the setup of its circuit.
+
+    The arguments are those of compile. `Draft.r1cs` is what a ceremony needs, and `Draft.finished`
+    makes the keys of its result. Raises as compile does.
+    """
+    report = progress or _silent
+    options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
+    source, quantized = _fixed(model, *options, None, "public", report)
+    graph, constants = spelt_out(quantized.graph, quantized.weights)
+    check_supported(graph)
+    made = Draft(graph, constants, choose_ranges(graph, weight_ranges))
+    report("writing the report")
+    listed = {"inputs in a proof": batch, "constraint rows": made.rows}
+    return Drafted(made, source.report(quantized, listed))
+
+
+def _fixed(
+    model: Any,
+    calibration: object,
+    input_range: tuple[float, float] | None,
+    max_error: float,
+    shapes: Mapping[str, tuple[int, ...]] | None,
+    input: str,
+    output: str,
+    weights: str,
+    batch: int,
+    data: DataCommitment | VerifyingKey | None,
+    record: str,
+    report: Report,
+) -> tuple[Source, "Quantized"]:
+    """The model, and its network in fixed point."""
     modes = _modes(input, output, weights)
     _check_record(record, input, output)
-    _check_backend(backend, weight_ranges, insecure_setup)
     described = _described(input, data)
     _check_batch(batch)
-    report = progress or _silent
     report("reading the model")
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
-    if backend == groth16.NAME:
-        report("making the setup")
-        graph, constants = spelt_out(quantized.graph, quantized.weights)
-        ranges = choose_ranges(graph, weight_ranges)
-        proving_key = make_pairing_keys(graph, constants, ranges)
-        listed: dict[str, int] = {}
-    else:
-        circuit = lower(quantized.graph)
-        expected = costs(quantized.graph, circuit)
-        if not force_memory:
-            check_memory(expected, available_memory())
-        report("committing to the weights")
-        proving_key = make_keys(quantized.graph, quantized.weights, circuit)
-        native = proving_key.verifying_key.native_circuit
-        listed = {
-            "constraint rows": native.constraints,
-            "committed rows": native.rows,
-            "entries of a committed row": native.columns,
-            "bytes of a proof, estimated": expected.proof,
-            "bytes of memory to prove, estimated": expected.memory,
-        }
-    verifying_key = proving_key.verifying_key
-    report("writing the report")
-    listed |= {
-        "inputs in a proof": batch,
-        "bytes of the verifying key": len(verifying_key.to_bytes()),
-    }
-    return Compiled(proving_key, verifying_key, source.report(quantized, listed))
+    return source, replace(quantized, graph=_stated(quantized.graph, output, batch, record))
 
 
 def estimate(
@@ -316,10 +396,7 @@ def prove_integers(
     graph, key = proving_key.graph, proving_key.verifying_key
     report = progress or _silent
     report("running the network")
-    target = key.system.target(key)
-    witness = solve(graph, proving_key.weights, inputs, plan=proving_key.plan, target=target)
-    if not allow_saturation:
-        check_saturation(witness.saturated)
+    witness = _solved(proving_key, inputs, allow_saturation)
     report("proving")
     stated, committed = b"", {}
     if records is not None:
@@ -345,6 +422,37 @@ def prove_integers(
         b"" if opening is None else opening.commitment.rows,
     )
     return proof, opening
+
+
+def assignment(
+    proving_key: ProvingKey,
+    x: object,
+    *,
+    context: bytes = b"",
+    allow_saturation: bool = False,
+) -> bytes:
+    """The values of all wires of a key of the backend groth16, 32 bytes each, for one input.
+
+    The arguments are those of prove, and so is what is raised. Secret: they hold the weights.
+    """
+    check_context(context)
+    prover = proving_key.prover
+    if not isinstance(prover, PairingProver):
+        raise UsageError("only circuits of the backend groth16 have wires")
+    inputs = quantize_input(proving_key.graph, by_name(x, proving_key.graph.inputs, "the input"))
+    return prover.assignment(context, _solved(proving_key, inputs, allow_saturation).segments)
+
+
+def _solved(
+    proving_key: ProvingKey, inputs: Mapping[str, Integers], allow_saturation: bool
+) -> Witness:
+    """The witness. Raises UsageError when values saturate, unless that is allowed."""
+    key = proving_key.verifying_key
+    target = key.system.target(key)
+    witness = solve(key.graph, proving_key.weights, inputs, plan=proving_key.plan, target=target)
+    if not allow_saturation:
+        check_saturation(witness.saturated)
+    return witness
 
 
 def _record_numbers(

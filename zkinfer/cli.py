@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zkinfer import data_verbs, options
+from zkinfer import data_verbs, exchange, options
 from zkinfer.errors import FormatError, InternalError, UsageError, VerificationError, ZkinferError
 
 if TYPE_CHECKING:
@@ -142,6 +142,16 @@ def _verbs() -> dict[str, tuple[str, _Add, _Command]]:
             data_verbs.add_evaluate,
             _printed(data_verbs.evaluate),
         ),
+        "export": (
+            "Write a circuit, a key or a proof of groth16 as other tools read it.",
+            exchange.add_export,
+            _printed(exchange.export),
+        ),
+        "import": (
+            "Make keys of a ceremony's setup, or a proof of one by snarkjs.",
+            exchange.add_import,
+            _printed(exchange.import_),
+        ),
         "reveal": (
             "Show one record of data, and nothing of the others.",
             data_verbs.add_reveal,
@@ -197,6 +207,9 @@ def _compile(arguments: argparse.Namespace) -> None:
 
     api.check_folder(arguments.folder, force=arguments.force)
     options = _model_options(arguments)
+    if arguments.backend == "groth16" and not arguments.insecure_setup:
+        _draft(arguments, options)
+        return
     with progress_bar(api.COMPILE_STAGES) as progress:
         compiled = api.compile(
             arguments.model,
@@ -214,6 +227,31 @@ def _compile(arguments: argparse.Namespace) -> None:
         f"verifying key  {folder / api.VERIFYING_KEY_FILE}",
         f"report         {folder / api.REPORT_HTML_FILE}",
         *compiled.report.content["summary"]["promise"],
+        *(f"note: {caveat}" for caveat in compiled.verifying_key.caveats),
+    )
+
+
+def _draft(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
+    """What compile does for a backend that needs a setup, where none is made here."""
+    from zkinfer import api
+    from zkinfer.progress import progress_bar
+
+    if options.pop("data") is not None or options.pop("record") != "public":
+        raise UsageError("proofs of the backend groth16 are not about committed data")
+    with progress_bar(api.COMPILE_STAGES) as progress:
+        drafted = api.draft(
+            arguments.model, **options, weight_ranges=arguments.weight_ranges, progress=progress
+        )
+    drafted.save(arguments.folder, force=arguments.force)
+    draft = Path(arguments.folder) / api.DRAFT_FILE
+    _print(
+        f"draft          {draft} (secret), which needs a setup of its circuit:",
+        f"               zkinfer export {draft} --r1cs circuit.r1cs",
+        "               a ceremony with snarkjs, which makes final.zkey of it",
+        f"               zkinfer import {draft} --zkey final.zkey -o {arguments.folder}",
+        "               or, for development, compile with --insecure-setup",
+        f"report         {Path(arguments.folder) / api.REPORT_HTML_FILE}",
+        *drafted.report.content["summary"]["promise"],
     )
 
 

@@ -77,6 +77,16 @@ PROVING_KEY = Kind(
         Section(4, "setup", 8192 * MIB, optional=True),
     ),
 )
+DRAFT = Kind(
+    "draft",
+    b"zkinf.dk",
+    1,
+    (
+        Section(1, "graph", 2 * MIB),
+        Section(2, "weight ranges", 16),
+        Section(3, "weights", 2048 * MIB),
+    ),
+)
 PROOF = Kind(
     "proof",
     b"zkinf.pf",
@@ -120,7 +130,15 @@ REVEALED_RECORD = Kind(
         Section(4, "blindings", 64 * MIB),
     ),
 )
-KINDS = (VERIFYING_KEY, PROVING_KEY, PROOF, DATA_COMMITMENT, DATA_OPENING, REVEALED_RECORD)
+KINDS = (
+    VERIFYING_KEY,
+    PROVING_KEY,
+    DRAFT,
+    PROOF,
+    DATA_COMMITMENT,
+    DATA_OPENING,
+    REVEALED_RECORD,
+)
 
 
 def identify(data: bytes) -> Kind | None:

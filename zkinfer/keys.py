@@ -81,6 +81,11 @@ class VerifyingKey:
         """The circuit as the native module holds it, of a transparent key."""
         return transparent.parse_circuit(self.circuit)
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What proofs of the backend do not show, one sentence each."""
+        return self.system.caveats(self)
+
     @cached_property
     def verifier(self) -> Verifier:
         """Made once, then ready for any number of proofs."""

@@ -168,7 +168,7 @@ def verify(
         commitment=commitment,
         right=right(public) if counts else None,
         confusion=public.get(CONFUSION) if counts else None,
-        caveats=verifying_key.system.caveats(verifying_key),
+        caveats=verifying_key.caveats,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,

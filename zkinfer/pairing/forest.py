@@ -123,9 +123,7 @@ class _Work:
     def _like(self, node: FixedNode, suffix: str, array: Integers, like: FixedTensor) -> str:
         return self._weight(node, suffix, array, replace(like, shape=array.shape))
 
-    def _weight(
-        self, node: FixedNode, suffix: str, array: Integers, tensor: FixedTensor
-    ) -> str:
+    def _weight(self, node: FixedNode, suffix: str, array: Integers, tensor: FixedTensor) -> str:
         name = self._unused(f"{node.name}/{suffix}")
         self.declared[name], self.weights[name] = tensor, array
         return name

@@ -195,6 +195,28 @@ def signals(key_digest: bytes, context: bytes, public: Sequence[Integers]) -> by
     return b"".join([element.to_bytes(32, "little"), *flat])
 
 
+def integers(
+    graph: FixedGraph, key_digest: bytes, context: bytes, values: Sequence[int]
+) -> tuple[Integers, ...]:
+    """The arrays of public tensors that public signals stand for; the inverse of `signals`.
+
+    Raises FormatError when they are bound to another key or context, or are as many as others.
+    """
+    if len(values) != public_signals(graph):
+        raise FormatError(f"{len(values)} public signals, {public_signals(graph)} expected")
+    if values[0] != context_element(key_digest, context):
+        raise FormatError("the public signals are bound to another key, or another context")
+    signed = [value if value <= R // 2 else value - R for value in values[1:]]
+    if any(abs(value) >= 2**63 for value in signed):
+        raise FormatError("a public signal stands for an integer beyond 64 bits")
+    flat, arrays, start = np.array(signed, np.int64), [], 0
+    for _, tensor in graph.shown:
+        size = math.prod(tensor.shape)
+        arrays.append(flat[start : start + size].reshape(tensor.shape))
+        start += size
+    return tuple(arrays)
+
+
 @dataclass(frozen=True)
 class Prover:
     """Makes proofs. setup: as the native module holds it. blinding: of the commitment."""
@@ -217,9 +239,12 @@ class Prover:
         """See the contract; a proof is never about data."""
         if data or committed or hidden:
             raise UnsupportedModelError("a pairing proof is not about committed data")
+        return groth16.prove(self.setup, self.assignment(context, witness))
+
+    def assignment(self, context: bytes, witness: Mapping[Segment, Sequence[Integers]]) -> bytes:
+        """The values of all wires, 32 bytes each. Secret: it holds the weights and the input."""
         element = context_element(self.digest, context)
-        assignment = self.wiring.assignment(witness, self.weights, element, self.blinding)
-        return groth16.prove(self.setup, assignment)
+        return self.wiring.assignment(witness, self.weights, element, self.blinding)
 
 
 def verifier(key: Stated) -> Verifier:

@@ -6,6 +6,7 @@ then what the rows read besides. (docs/formats.md, "Pairing proofs".) Whoever ve
 first ones, the context and the public tensors, and the commitment for the others.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.pairs import paired
-from zkinfer.circuit.rank_one import RankOne, Row, entries, rank_one
+from zkinfer.circuit.rank_one import RankOne, Row, entries, places, rank_one
 from zkinfer.circuit.simplify import simplified
 from zkinfer.circuit.target import PAIRING, Ranges
 from zkinfer.circuit.value import Integers
@@ -65,6 +66,10 @@ class Wiring:
 
     def r1cs(self) -> bytes:
         """The rows as a .r1cs file."""
+        return self._r1cs
+
+    @cached_property
+    def _r1cs(self) -> bytes:
         wires = np.zeros(self.system.entries + len(self.system.made), np.int64)
         named = np.arange(1, self.system.named)
         wires[named] = named + _CONTEXT_WIRES
@@ -79,6 +84,18 @@ class Wiring:
         sides = ([row.a for row in rows], [row.b for row in rows], [row.c for row in rows])
         a, b, c = (matrix(of_wires(side)) for side in sides)
         return write_r1cs(R1cs(first + len(self._private), self.public + self.hidden, a, b, c))
+
+    def names(self) -> list[str]:
+        """What each wire is, from 1 on: a path, and the place in its tensor."""
+        known = {}
+        for place, tensor in zip(places(self.circuit)[0], self.circuit.tensors, strict=True):
+            for number in range(math.prod(tensor.extents)):
+                known[place.start + number] = f"{tensor.path}[{number}]"
+        first = 1 + self.system.public
+        public = [known[entry] for entry in range(1, first)]
+        weights = [known[entry] for entry in range(first, self.system.named)]
+        private = (known.get(e, f"product[{e}]") for e in self._private.tolist())
+        return ["context", *public, *weights, "blinding", *private]
 
     def scalars(self, weights: Mapping[str, Integers], blinding: int) -> bytes:
         """What is committed to: the weights as the rows have them, and the blinding; 32 bytes each.

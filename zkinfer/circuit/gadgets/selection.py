@@ -44,8 +44,8 @@ class Selection:
         """For tuples of the shape of a value, of which one may be any of n m rows."""
         if places is not None:
             places = places.reshape(like.shape)
-        sides = []
-        for name, extent, step in (("high", grid[0], grid[1]), ("low", grid[1], 1)):
+
+        def one_of(name: str, extent: int, step: int) -> Value:
             wide, array = views.widened(like, (extent,)), None
             if places is not None:
                 array = (places[..., None] // step % extent == range(extent)).astype(np.int64)
@@ -53,8 +53,10 @@ class Selection:
             last = len(bits.factors) - 1
             total = views.drop(linear.sum_over(bits, (last,)), (last,))
             b.equal(f"{path}/{name}/choice", total, linear.constant(1, total))
-            sides.append(bits)
-        return cls(b, path, *sides, places)
+            return bits
+
+        n, m = grid
+        return cls(b, path, one_of("high", n, m), one_of("low", m, 1), places)
 
     def number(self) -> Value:
         """The number of the row, from 0 in row-major order."""
@@ -110,7 +112,7 @@ class Selection:
         places = self.places
         if places is None:
             return None
-        n, m = column.shape[:2]
+        m = column.shape[1]
 
         def compute() -> Integers:
             if high:
