@@ -32,6 +32,15 @@ KEY_DIGEST = bytes(range(32))
 POWER = 4
 """2^4 rows: one a feature, and those of snarkjs for the constant one and the B public signals."""
 
+OUTSIDE: G2 = (
+    (94, 45),
+    (
+        5996462912754319256397488822339472162404962347377101561570798656927487316,
+        20260974884201764848005188506918358979720436320432168644672376008665937956867,
+    ),
+)
+"""On the curve that G2 is in, and not of order r."""
+
 
 @dataclass(frozen=True)
 class Model:

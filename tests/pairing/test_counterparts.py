@@ -23,15 +23,6 @@ OFF_G1: G1 = (4, 1)
 OFF_G2: G2 = ((3, 0), (1, 0))
 """3^3 + 3 / (9 + u) is not a square."""
 
-OUTSIDE: G2 = (
-    (94, 45),
-    (
-        5996462912754319256397488822339472162404962347377101561570798656927487316,
-        20260974884201764848005188506918358979720436320432168644672376008665937956867,
-    ),
-)
-"""On the curve that G2 is in, and not of order r."""
-
 
 @pytest.fixture(scope="module")
 def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
@@ -108,7 +99,7 @@ DISHONEST: dict[str, Callable[[Setting], Case]] = {
     "A off the curve": lambda t: first(t, a=OFF_G1),
     "B off the curve": lambda t: first(t, b=OFF_G2),
     "C off the curve": lambda t: first(t, c=OFF_G1),
-    "B outside the subgroup": lambda t: first(t, b=OUTSIDE),
+    "B outside the subgroup": lambda t: first(t, b=s.OUTSIDE),
     "-A": lambda t: first(t, a=(t.first.proof.a[0], Q - t.first.proof.a[1])),
 }
 COORDINATES: dict[str, Callable[[Setting], Case]] = {

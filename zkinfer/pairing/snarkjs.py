@@ -14,6 +14,9 @@ from zkinfer.pairing.groth16 import Key, Proof, checked_values
 
 _NAMES = {"protocol": "groth16", "curve": "bn128"}
 _INTEGER = re.compile("0|[1-9][0-9]{0,77}", re.ASCII)
+_LENGTH = 4096
+"""The characters of a proof.json at most, and of the blanks in a public.json."""
+
 _ONE2, _INFINITY = ["1", "0"], ["0", "1", "0"]
 
 
@@ -48,7 +51,7 @@ def read_proof(text: str | bytes) -> Proof:
 
     Raises FormatError unless it is one, of points on the curve and in the groups.
     """
-    found = _parsed(text, "proof.json")
+    found = _parsed(text, _LENGTH, "proof.json")
     if not isinstance(found, dict) or set(found) != {"pi_a", "pi_b", "pi_c", *_NAMES}:
         raise FormatError("a proof.json of snarkjs has pi_a, pi_b, pi_c, protocol and curve")
     for name, value in _NAMES.items():
@@ -63,7 +66,7 @@ def read_values(key: Key, text: str | bytes) -> list[int]:
 
     Raises FormatError unless they are as many as the key takes, each from 0 to r - 1.
     """
-    found = _parsed(text, "public.json")
+    found = _parsed(text, _LENGTH + 100 * key.public, "public.json")
     if not isinstance(found, list):
         raise FormatError("a public.json of snarkjs is a list")
     return list(checked_values(key, [_integer(value, "a public value") for value in found]))
@@ -81,7 +84,9 @@ def _g2(point: G2) -> list[list[str]]:
     return [*([str(number) for number in coordinate] for coordinate in point), _ONE2]
 
 
-def _parsed(text: str | bytes, name: str) -> object:
+def _parsed(text: str | bytes, most: int, name: str) -> object:
+    if len(text) > most:
+        raise FormatError(f"a {name} of more than {most} characters is none")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

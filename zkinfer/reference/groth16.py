@@ -91,23 +91,23 @@ def verify(key: Key, values: Sequence[int], proof: bytes) -> None:
         raise VerificationError("the equation of the pairings does not hold")
 
 
-def check_opening(setup: bytes, public: int, commitment: bytes, seed: bytes, proof: bytes) -> None:
+def check_opening(setup: Key, public: int, commitment: bytes, seed: bytes, proof: bytes) -> None:
     """Checks that whoever made a model's commitment knows the weights and the blinding in it.
 
-    setup: the encoding of the setup's verifying key. public: how many true public values it has.
-    seed: 32 bytes, which the proof is bound to.
+    setup: the setup's key. public: how many true public values it has. seed: 32 bytes, which the
+    proof is bound to.
 
     Raises FormatError for what is no such proof, and VerificationError unless it holds: the fold
     of A + c D is z times the fold of the bases, as one sum of multiples of all points in play.
     """
-    encoded = setup[32 + 3 * 64 + 32 * (public + 1) :]
-    bases = read_key(setup).ic[public + 1 :]
+    bases = setup.ic[public + 1 :]
     demand(len(bases) > 0, "the setup's key has no point for the blinding")
     demand(len(seed) == 32, "the seed does not have 32 bytes")
     reader, rounds = Reader(proof, "the opening proof"), (len(bases) - 1).bit_length()
     first = reader.take(32)
     start = b"zkinfer/groth16/opening" + seed + len(bases).to_bytes(4, "little")
-    state = hashlib.sha3_256(start + encoded + commitment + first).digest()
+    points = b"".join(map(_encoded, bases))
+    state = hashlib.sha3_256(start + points + commitment + first).digest()
     left = [(_challenge(state), _g1(commitment)), (1, _g1_or_infinity(first))]
     factors = [1]
     for _ in range(rounds):
@@ -143,6 +143,12 @@ def combination(scalars: Sequence[int], points: Sequence[Point]) -> Point:
             window = bn.add(window, running)
         total = bn.add(total, window)
     return total
+
+
+def _encoded(point: Point) -> bytes:
+    """A point of G1, not infinity, in 32 bytes."""
+    x, y = bn.normalize(point)
+    return int(x.n + (y.n > Q // 2) * 2**255).to_bytes(32, "little")
 
 
 def _challenge(state: bytes) -> int:
