@@ -26,7 +26,7 @@ Integers = npt.NDArray[np.int64]
 
 def prove(key: ProvingKey, inputs: Mapping[str, Integers], context: bytes = b"") -> zkinfer.Proof:
     """A proof for inputs that are integers already."""
-    witness = solve(key.graph, key.weights, inputs)
+    witness = solve(key.graph, key.weights, inputs, target=key.verifying_key.target)
     body = key.prover.prove(context, witness.segments)
     digest = key.verifying_key.key_digest
     return zkinfer.Proof(digest, context, tuple(witness.segments[Segment.PUBLIC]), body)

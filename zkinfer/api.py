@@ -447,9 +447,13 @@ def _solved(
     proving_key: ProvingKey, inputs: Mapping[str, Integers], allow_saturation: bool
 ) -> Witness:
     """The witness. Raises UsageError when values saturate, unless that is allowed."""
-    key = proving_key.verifying_key
-    target = key.system.target(key)
-    witness = solve(key.graph, proving_key.weights, inputs, plan=proving_key.plan, target=target)
+    witness = solve(
+        proving_key.graph,
+        proving_key.weights,
+        inputs,
+        plan=proving_key.plan,
+        target=proving_key.verifying_key.target,
+    )
     if not allow_saturation:
         check_saturation(witness.saturated)
     return witness

@@ -28,7 +28,7 @@ from zkinfer.backends import groth16, transparent
 from zkinfer.backends.contract import Backend, Prover, Verifier
 from zkinfer.certified_keys import certify, commit_weights
 from zkinfer.circuit.circuit import Circuit
-from zkinfer.circuit.target import Ranges
+from zkinfer.circuit.target import Ranges, Target
 from zkinfer.errors import FormatError
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
 from zkinfer.fixed import FixedGraph, FixedTensor, refusing
@@ -80,6 +80,11 @@ class VerifyingKey:
     def native_circuit(self) -> transparent.Circuit:
         """The circuit as the native module holds it, of a transparent key."""
         return transparent.parse_circuit(self.circuit)
+
+    @property
+    def target(self) -> Target:
+        """What the rows of the circuit are for."""
+        return self.system.target(self)
 
     @property
     def caveats(self) -> tuple[str, ...]:
