@@ -7,6 +7,7 @@ in every run: long runs look for more (tests/properties/run.py).
 
 import compileall
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -28,3 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory()
     config.add_cleanup(folder.cleanup)
     os.environ["XDG_CACHE_HOME"] = folder.name
+
+
+def pytest_report_header() -> str:
+    """Says whether the counterparts of pairing proofs run."""
+    if shutil.which("node") and shutil.which("npm"):
+        return "Node.js is installed: pairing proofs are checked by snarkjs, ZoKrates and solc"
+    return "Node.js is NOT installed: tests with snarkjs, ZoKrates and solc are skipped"

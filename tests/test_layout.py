@@ -127,6 +127,15 @@ def test_reference_stands_alone() -> None:
                 assert not name.startswith("zkinfer") or name.startswith("zkinfer.reference"), path
 
 
+def test_formats_of_pairing_proofs_stand_alone() -> None:
+    """They are functions of integers and bytes, of which the rest of the package knows."""
+    for path in MODULES:
+        if room(path) == "pairing":
+            for name in imports(path):
+                inside = name.startswith(("zkinfer.errors", "zkinfer.pairing"))
+                assert not name.startswith("zkinfer") or inside, path
+
+
 def within(path: Path, places: Sequence[str]) -> bool:
     """Whether a module is one of these files of the package, or in one of these folders."""
     inside = path.relative_to(PACKAGE)

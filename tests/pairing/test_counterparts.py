@@ -67,6 +67,12 @@ def unopened(setting: Setting, output: int = 1) -> Case:
     return Case(key, values, Proof(key.alpha, s.affine2(b), key.alpha))
 
 
+def unopened_at_infinity(setting: Setting) -> Case:
+    """The same with A = alpha, B = beta, and infinity as C."""
+    case = unopened(setting)
+    return dataclasses.replace(case, proof=Proof(case.key.alpha, case.key.beta, None))
+
+
 def uncontributed(setting: Setting) -> Case:
     """Any values, under the model's key with delta = gamma: A = alpha, B = beta and
     C = -(IC_0 + sum_i x_i IC_i).
@@ -112,11 +118,16 @@ COORDINATES: dict[str, Callable[[Setting], Case]] = {
 EVERYBODY = frozenset(VERIFIERS)
 NOT_ALONE: dict[str, tuple[Callable[[Setting], Case], frozenset[str]]] = {
     "an unopened commitment": (unopened, EVERYBODY),
+    "an unopened commitment, and C infinite": (unopened_at_infinity, EVERYBODY - {"ZoKrates"}),
     "a key to which nobody contributed": (uncontributed, EVERYBODY - {"py_ecc"}),
     "a missing value that is zero": (without_a_zero, frozenset({"snarkjs"})),
     **{name: (make, frozenset({"snarkjs"})) for name, make in COORDINATES.items()},
 }
 """What somebody accepts who verifies the proof alone, and who does."""
+
+UNWRITTEN = {("ZoKrates", "an unopened commitment, and C infinite")}
+UNWRITTEN |= {("py_ecc", name) for name in COORDINATES}
+"""What a verifier's format has no way to say."""
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +139,7 @@ def verdicts(setting: Setting) -> Callable[[str], dict[str, bool]]:
 
     @functools.cache
     def verdicts(verifier: str) -> dict[str, bool]:
-        given = {n: c for n, c in cases.items() if verifier != "py_ecc" or n not in COORDINATES}
+        given = {name: case for name, case in cases.items() if (verifier, name) not in UNWRITTEN}
         return dict(zip(given, VERIFIERS[verifier](list(given.values())), strict=True))
 
     return verdicts
@@ -152,7 +163,7 @@ def test_what_some_accept_who_see_the_proof_alone(
     verifier: str, case: str, verdicts: Callable[[str], dict[str, bool]]
 ) -> None:
     """The tests below say what refuses it: the opening proof, or what reads and writes files."""
-    if verifier != "py_ecc" or case not in COORDINATES:
+    if (verifier, case) not in UNWRITTEN:
         assert verdicts(verifier)[case] == (verifier in NOT_ALONE[case][1])
 
 
@@ -162,6 +173,12 @@ def test_keys_to_which_nobody_contributed_are_refused(setting: Setting) -> None:
             dataclasses.replace(setting.model.key, delta=delta)
     with pytest.raises(FormatError, match="nobody contributed"):
         s.read_key(setting.uncontributed)
+
+
+def test_infinity_is_not_written_for_zokrates(setting: Setting) -> None:
+    case = unopened_at_infinity(setting)
+    with pytest.raises(FormatError, match="no point at infinity"):
+        zokrates.write_proof(case.key, case.proof, case.values)
 
 
 @pytest.mark.parametrize("case", COORDINATES)

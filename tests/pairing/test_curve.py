@@ -188,3 +188,13 @@ def test_the_contexts_element_is_below_r_and_differs_by_key_and_context() -> Non
     assert len(elements) == len(drawn)
     assert max(elements) < 2**253 < R
     assert elements == {reference.context_element(*each) for each in drawn}
+
+
+@given(st.lists(st.integers(0, Q - 1), min_size=12, max_size=12).filter(any))
+@settings(max_examples=3, deadline=None)
+def test_products_of_pairings_are_compared_with_one_as_py_ecc_does(numbers: list[int]) -> None:
+    """Drawn elements are not one at the end, and r-th powers are."""
+    element = bn.FQ12(numbers)
+    for each in (element, element**R):
+        one = bn.final_exponentiate(each) == bn.FQ12.one()
+        assert reference._is_one(each) == one == (each is not element)
