@@ -20,6 +20,8 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import Term
 from zkinfer.circuit.value import Integers
 
+Entries = npt.NDArray[np.int64] | npt.NDArray[np.object_]
+
 Row = dict[int, int]
 """A linear combination: by entry, its coefficient, which is not zero."""
 
@@ -31,6 +33,15 @@ class Product:
     """One row, (a z)(b z) = c z. path: of the block, or of the bits, that it comes from."""
 
     path: str
+    a: Row
+    b: Row
+    c: Row
+
+
+class Replaced(NamedTuple):
+    """An entry that is gone: it is a b + c."""
+
+    entry: int
     a: Row
     b: Row
     c: Row
@@ -60,18 +71,23 @@ class RankOne:
     modulus: int
     made: tuple[tuple[Row, Row], ...] = ()
     absorbed: Mapping[int, tuple[Absorbed, ...]] = field(default_factory=dict)
-    replaced: tuple[tuple[int, Row], ...] = ()
+    replaced: tuple[Replaced, ...] = ()
 
     @property
     def named(self) -> int:
         """How many entries come first that keep their places: one, the public, the weights."""
         return 1 + self.public + self.weights
 
-    def extended(self, z: Integers) -> Integers:
-        """All entries, int64, from those of a circuit."""
-        weights = z[: self.named].copy()
+    def extended(self, z: Integers) -> Entries:
+        """All entries, from those of a circuit: int64, or integers of any size where that is too
+        small for one.
+        """
+        weights: Entries = z[: self.named].copy()
         for weight, (factors, products) in self._absorbing.items():
-            weights[weight] += factors @ products.of(z)
+            total = int(weights[weight]) + int(factors.astype(object) @ products.of(z))
+            if abs(total) >= 2**63:
+                weights = weights.astype(object)
+            weights[weight] = total
         return np.concatenate([weights, z[self.named :], self._making.of(z)])
 
     @cached_property
@@ -102,13 +118,25 @@ class _Products:
     def __init__(self, pairs: Sequence[tuple[Row, Row]]) -> None:
         self._sides = [_combinations([pair[side] for pair in pairs]) for side in (0, 1)]
 
-    def of(self, z: Integers) -> Integers:
-        """One product each, int64."""
-        left, right = (
-            np.add.reduceat(z[entries] * factors, starts) if len(starts) else starts
-            for entries, factors, starts in self._sides
-        )
-        return left * right
+    def of(self, z: Integers) -> Entries:
+        """One product each; of Python's integers if one may leave int64."""
+        sides = []
+        for entries, factors, starts in self._sides:
+            read = z[entries]
+            large = _large(np.abs(read.astype(np.float64)) * np.abs(factors), starts)
+            summands = read.astype(object) * factors if large else read * factors
+            sides.append(np.add.reduceat(summands, starts) if len(starts) else starts)
+        left, right = sides
+        if _large(np.abs(left.astype(np.float64)) * np.abs(right.astype(np.float64))):
+            left = left.astype(object)
+        return np.asarray(left * right)
+
+
+def _large(sizes: npt.NDArray[np.float64], starts: Integers | None = None) -> bool:
+    """Whether one of these, or of sums of them, may leave int64."""
+    if starts is not None and len(starts):
+        sizes = np.add.reduceat(sizes, starts)
+    return bool((sizes >= 2.0**62).any())
 
 
 def _combinations(rows: Sequence[Row]) -> tuple[Integers, Integers, Integers]:

@@ -9,7 +9,7 @@ whatever the others are, says nothing, and neither does the row.
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from zkinfer.circuit.rank_one import ONE, Product, RankOne, Row
+from zkinfer.circuit.rank_one import ONE, Product, RankOne, Replaced, Row
 
 MAX_FILL = 1 << 14
 """The most entries that replacing one may add to the rows; what adds more stays as it is."""
@@ -34,7 +34,7 @@ class _Work:
     rows: list[Product | None] = field(default_factory=list)
     readers: dict[int, set[int]] = field(default_factory=dict)
     linear: deque[int] = field(default_factory=deque)
-    replaced: list[tuple[int, Row]] = field(default_factory=list)
+    replaced: list[Replaced] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.modulus, self.named = self.system.modulus, self.system.named
@@ -99,10 +99,19 @@ class _Work:
             bit = not row.c and set(row.a) == {entry} and set(row.b) == {entry, ONE}
             if not free and not bit:
                 continue
+            if free:
+                self.replaced.append(self._freed(entry, row))
             read = {*row.a, *row.b, *row.c}
             self._forget(number)
             self.rows[number] = None
             waiting.extend(e for e in read if len(self.readers.get(e, ())) == 1)
+
+    def _freed(self, entry: int, row: Product) -> Replaced:
+        """What an entry is that a row without other readers of it makes."""
+        inverse = pow(row.c[entry], -1, self.modulus)
+        a = {e: self._reduced(k * inverse) for e, k in row.a.items()}
+        rest = {e: self._reduced(-k * inverse) for e, k in row.c.items() if e != entry}
+        return Replaced(entry, a, row.b, rest)
 
     # -- one row --------------------------------------------------------------------------------
 
@@ -130,7 +139,7 @@ class _Work:
         k = row.pop(entry)
         factor = -k if k in (1, -1) else -pow(k, -1, self.modulus)
         value = {other: self._reduced(c * factor) for other, c in row.items()}
-        self.replaced.append((entry, value))
+        self.replaced.append(Replaced(entry, {}, {}, value))
         for reader in self.readers.pop(entry):
             self._replace(reader, entry, value)
         return True

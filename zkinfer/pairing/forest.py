@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.errors import UnsupportedModelError
+from zkinfer.errors import FormatError, UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Integers = npt.NDArray[np.int64]
@@ -45,12 +45,15 @@ def spelt_out(
     read = {name for node in work.nodes for name in node.inputs} | set(graph.outputs)
     names = tuple(name for name in work.weights if name in read)
     kept = (*graph.inputs, *names)
-    spelt = replace(
-        graph,
-        weights=names,
-        nodes=tuple(work.nodes),
-        declared={name: tensor for name, tensor in work.declared.items() if name in kept},
-    )
+    try:
+        spelt = replace(
+            graph,
+            weights=names,
+            nodes=tuple(work.nodes),
+            declared={name: tensor for name, tensor in work.declared.items() if name in kept},
+        )
+    except FormatError as error:
+        raise UnsupportedModelError(f"trees cannot be spelt out: {error}") from error
     return spelt, {name: work.weights[name] for name in names}
 
 
@@ -68,6 +71,8 @@ class _Work:
 
     def tree(self, node: FixedNode) -> None:
         """Replaces a node."""
+        if not set(node.inputs[1:]) <= self.weights.keys():
+            raise UnsupportedModelError(f"node {node.name} (trees): its splits are no weights")
         x, *columns = (self.graph.tensors[name] for name in node.inputs)
         features, thresholds, children, values = (self.weights[name] for name in node.inputs[1:])
         trees, depth = node.attrs["trees"], node.attrs["depth"]

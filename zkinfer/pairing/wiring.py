@@ -17,14 +17,14 @@ import numpy.typing as npt
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.pairs import paired
-from zkinfer.circuit.rank_one import RankOne, Row, entries, places, rank_one
+from zkinfer.circuit.rank_one import Entries, RankOne, Row, entries, places, rank_one
 from zkinfer.circuit.simplify import simplified
 from zkinfer.circuit.target import PAIRING, Ranges
 from zkinfer.circuit.value import Integers
 from zkinfer.fixed import FixedGraph
 from zkinfer.lower import lower, weight_arrays
 from zkinfer.pairing.curve import R
-from zkinfer.pairing.r1cs import Blocks, R1cs, matrix, write_r1cs
+from zkinfer.pairing.r1cs import Blocks, R1cs, blocks, matrix, write_r1cs
 
 _CONTEXT_WIRES = _BLINDING_WIRES = 1
 
@@ -138,8 +138,10 @@ class Wiring:
         )
 
 
-def elements(integers: Integers) -> Blocks:
-    """Integers, int64, modulo r: each in 32 bytes, little-endian."""
+def elements(integers: Entries) -> Blocks:
+    """Integers modulo r: each in 32 bytes, little-endian."""
+    if integers.dtype == object:
+        return blocks(map(int, integers))
     limbs = np.zeros((len(integers), 4), np.uint64)
     negative = integers < 0
     limbs[:, 0] = integers.view(np.uint64)
