@@ -11,9 +11,10 @@ TYPE_CHECKING = False  # true for type checkers, which know this name without it
 if TYPE_CHECKING:
     from typing import Any
 
-    from zkinfer.api import Compiled, compile, estimate, prove
+    from zkinfer.api import Compiled, Drafted, compile, draft, estimate, prove
     from zkinfer.committing import commit
     from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
+    from zkinfer.drafts import Draft
     from zkinfer.errors import (
         FormatError,
         InternalError,
@@ -34,6 +35,8 @@ __all__ = [
     "Compiled",
     "DataCommitment",
     "DataOpening",
+    "Draft",
+    "Drafted",
     "Estimate",
     "Evaluated",
     "FormatError",
@@ -50,6 +53,7 @@ __all__ = [
     "__version__",
     "commit",
     "compile",
+    "draft",
     "estimate",
     "evaluate",
     "prove",
@@ -62,6 +66,8 @@ _HOMES = {
     "Compiled": "zkinfer.api",
     "DataCommitment": "zkinfer.data",
     "DataOpening": "zkinfer.data",
+    "Draft": "zkinfer.drafts",
+    "Drafted": "zkinfer.api",
     "Estimate": "zkinfer.estimates",
     "Evaluated": "zkinfer.evaluation",
     "FormatError": "zkinfer.errors",
@@ -77,6 +83,7 @@ _HOMES = {
     "ZkinferError": "zkinfer.errors",
     "commit": "zkinfer.committing",
     "compile": "zkinfer.api",
+    "draft": "zkinfer.api",
     "estimate": "zkinfer.api",
     "evaluate": "zkinfer.evaluation",
     "prove": "zkinfer.api",

@@ -16,14 +16,15 @@ from zkinfer.committed_output import commit_outputs, description_of
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
-from zkinfer.draft import Draft
+from zkinfer.drafts import Draft
 from zkinfer.errors import InternalError, UsageError
-from zkinfer.estimates import Estimate, available_memory, check_memory
+from zkinfer.estimates import Estimate, PairingEstimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
 from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
 from zkinfer.lower import Witness, lower, solve
+from zkinfer.pairing.costs import check_rows, pairing_costs
 from zkinfer.pairing.forest import spelt_out
 from zkinfer.pairing.keys import Prover as PairingProver
 from zkinfer.pairing.keys import check_supported, choose_ranges
@@ -156,7 +157,8 @@ def compile(
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
-    _check_backend(backend, weight_ranges, insecure_setup)
+    _check_backend(backend, weight_ranges)
+    _check_setup(backend, insecure_setup)
     report = progress or _silent
     options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
     if backend == groth16.NAME:
@@ -213,7 +215,9 @@ def draft(
     source, quantized = _fixed(model, *options, None, "public", report)
     graph, constants = spelt_out(quantized.graph, quantized.weights)
     check_supported(graph)
-    made = Draft(graph, constants, choose_ranges(graph, weight_ranges))
+    ranges = choose_ranges(graph, weight_ranges)
+    check_rows(pairing_costs(graph, ranges))
+    made = Draft(graph, constants, ranges)
     report("writing the report")
     listed = {"inputs in a proof": batch, "constraint rows": made.rows}
     return Drafted(made, source.report(quantized, listed))
@@ -258,6 +262,8 @@ def estimate(
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
     record: str = "public",
+    backend: str = transparent.NAME,
+    weight_ranges: str | None = None,
 ) -> Estimate:
     """What proofs of a model will cost and show, before any key is made.
 
@@ -267,6 +273,7 @@ def estimate(
     """
     modes = _modes(input, output, weights)
     _check_record(record, input, output)
+    _check_backend(backend, weight_ranges)
     described = _described(input, data)
     _check_batch(batch)
     source = Source(model, shapes, calibration)
@@ -277,7 +284,14 @@ def estimate(
     else:
         quantized = source.quantized(calibration, input_range, max_error, modes, described)
     graph = _stated(quantized.graph, output, batch, record)
-    return Estimate(graph, costs(graph, lower(graph)), factor(), samples)
+    expected = costs(graph, lower(graph))
+    if backend != groth16.NAME:
+        return Estimate(graph, expected, factor(), samples)
+    spelt, _ = spelt_out(graph, quantized.weights)
+    check_supported(spelt)
+    paired = pairing_costs(spelt, choose_ranges(spelt, weight_ranges))
+    check_rows(paired)
+    return PairingEstimate(spelt, expected, factor(), samples, paired)
 
 
 def prove(
@@ -509,20 +523,28 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
     return {f"{mode}_mode": word for mode, word in words.items()}
 
 
-def _check_backend(backend: str, weight_ranges: str | None, insecure_setup: bool) -> None:
+def _check_backend(backend: str, weight_ranges: str | None) -> None:
     """Raises UsageError for unknown words, and for what does not go with a backend."""
     if backend not in BACKENDS:
         raise UsageError(f"unknown backend {backend!r}; choose one of {', '.join(BACKENDS)}")
-    if backend == groth16.NAME:
-        if not insecure_setup:
-            raise UsageError(
-                "the backend groth16 needs a setup of the circuit: say --insecure-setup (in Python "
-                "insecure_setup=True) for one that this machine makes, which is for development"
-            )
-    elif weight_ranges is not None or insecure_setup:
+    if backend != groth16.NAME and weight_ranges is not None:
         raise UsageError(
-            f"the backend {backend} has no setup, and certifies that weights are small; "
-            "--weight-ranges and --insecure-setup are for --backend groth16"
+            f"the backend {backend} certifies that weights are small; --weight-ranges is for "
+            "--backend groth16"
+        )
+
+
+def _check_setup(backend: str, insecure_setup: bool) -> None:
+    """Raises UsageError where a setup is wanted, and not said to be one, or the other way round."""
+    if backend == groth16.NAME and not insecure_setup:
+        raise UsageError(
+            "the backend groth16 needs a setup of the circuit: say --insecure-setup (in Python "
+            "insecure_setup=True) for one that this machine makes, which is for development; or "
+            "make a draft and have a ceremony (zkinfer.draft)"
+        )
+    if backend != groth16.NAME and insecure_setup:
+        raise UsageError(
+            f"the backend {backend} has no setup; --insecure-setup is for --backend groth16"
         )
 
 

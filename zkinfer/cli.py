@@ -198,6 +198,8 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "batch": arguments.batch,
         "data": arguments.data and data_verbs.load_described(arguments.data),
         "record": arguments.record,
+        "backend": arguments.backend,
+        "weight_ranges": arguments.weight_ranges,
     }
 
 
@@ -214,8 +216,6 @@ def _compile(arguments: argparse.Namespace) -> None:
         compiled = api.compile(
             arguments.model,
             **options,
-            backend=arguments.backend,
-            weight_ranges=arguments.weight_ranges,
             insecure_setup=arguments.insecure_setup,
             force_memory=arguments.force_memory,
             progress=progress,
@@ -236,12 +236,11 @@ def _draft(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
     from zkinfer import api
     from zkinfer.progress import progress_bar
 
+    del options["backend"]
     if options.pop("data") is not None or options.pop("record") != "public":
         raise UsageError("proofs of the backend groth16 are not about committed data")
     with progress_bar(api.COMPILE_STAGES) as progress:
-        drafted = api.draft(
-            arguments.model, **options, weight_ranges=arguments.weight_ranges, progress=progress
-        )
+        drafted = api.draft(arguments.model, **options, progress=progress)
     drafted.save(arguments.folder, force=arguments.force)
     draft = Path(arguments.folder) / api.DRAFT_FILE
     _print(

@@ -165,16 +165,29 @@ def _packed(graph: FixedGraph, name: str) -> int:
     return math.prod(tensor.shape) * next(size for size in (1, 2, 4, 8) if bits <= 8 * size)
 
 
+def nodes_and_inputs(graph: FixedGraph) -> frozenset[str]:
+    """What paths of a circuit may belong to."""
+    nodes = (node.name for node in graph.nodes)
+    return frozenset(nodes).union(graph.inputs, graph.weights)
+
+
+def node_of(known: frozenset[str], path: str) -> str:
+    """The node, the input or the weight that a path of a circuit belongs to."""
+    name = path
+    while name not in known and "/" in name:
+        name = name.rpartition("/")[0]
+    return name
+
+
 def _layers(graph: FixedGraph, circuit: Circuit) -> tuple[Layer, ...]:
     """What belongs to each node by its path; what belongs to none are the inputs' checks."""
     ops = {node.name: node.op for node in graph.nodes}
     found: dict[str, Counter[str]] = {}
 
+    known = nodes_and_inputs(graph)
+
     def of(path: str) -> Counter[str]:
-        name = path
-        while name not in ops and name not in graph.inputs and "/" in name:
-            name = name.rpartition("/")[0]
-        return found.setdefault(name, Counter())
+        return found.setdefault(node_of(known, path), Counter())
 
     names = {
         Segment.BITS: "bits",

@@ -9,6 +9,7 @@ import numpy as np
 from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
+from zkinfer.drafts import Draft
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
@@ -33,6 +34,8 @@ def describe(data: bytes) -> dict[str, Any]:
     if kind is container.PROVING_KEY:
         key = ProvingKey.from_bytes(data).verifying_key
         return describe_key("proving key (secret)", len(data), key)
+    if kind is container.DRAFT:
+        return _describe_draft(len(data), Draft.from_bytes(data))
     if kind is container.PROOF:
         return _describe_proof(len(data), Proof.from_bytes(data))
     if kind is container.DATA_COMMITMENT:
@@ -87,6 +90,17 @@ def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
             **({"classes": list(graph.classes[name])} if name in graph.classes else {}),
         }
     return described
+
+
+def _describe_draft(size: int, draft: Draft) -> dict[str, Any]:
+    return {
+        "kind": "draft (secret)",
+        "bytes": size,
+        "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(draft.graph)},
+        "inputs": _tensors(draft.graph, draft.graph.inputs),
+        "outputs": _tensors(draft.graph, draft.graph.outputs),
+        "weight_ranges": draft.ranges.value,
+    }
 
 
 def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:

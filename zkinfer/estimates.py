@@ -9,6 +9,7 @@ from typing import Any
 from zkinfer.costs import Costs, Layer
 from zkinfer.errors import UsageError
 from zkinfer.fixed import FixedGraph
+from zkinfer.pairing.costs import PROOF, PairingCosts
 from zkinfer.visibility import who_sees_what
 
 LISTED = 10
@@ -91,6 +92,64 @@ class Estimate:
         others = costs.layers[LISTED:]
         if others:
             lines.append(f"{sum(o.share for o in others):5.1%}  in {len(others)} more")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class PairingEstimate(Estimate):
+    """The same for the pairing backend, of which `pairing` are the costs; `costs` are those of the
+    transparent one, to compare.
+    """
+
+    pairing: PairingCosts
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As JSON has it: times in seconds, sizes in bytes."""
+        costs, counts = self.pairing, self.pairing.counts
+        return {
+            "samples": self.samples,
+            "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
+            "setup_seconds": _digits(costs.setup * self.factor),
+            "prove_seconds": _digits(costs.prove * self.factor),
+            "verify_seconds": _digits(costs.verify * self.factor),
+            "prove_memory_bytes": costs.memory,
+            "proof_bytes": PROOF,
+            "verifying_key_bytes": costs.verifying_key,
+            "proving_key_bytes": costs.proving_key,
+            "transparent_prove_seconds": _digits(self.costs.prove * self.factor),
+            "circuit": {
+                "constraint_rows": counts["rows"],
+                "public_signals": counts["public"],
+                "weights": counts["weights"],
+                "domain": counts["domain"],
+            },
+            "layers": [{"node": node, "constraint_rows": n} for node, n in costs.rows.items()],
+        }
+
+    def __str__(self) -> str:
+        """Lines for a person."""
+        costs, counts = self.pairing, self.pairing.counts
+        lines = [
+            f"setup          {_seconds(costs.setup * self.factor)}, once",
+            f"prove          {_seconds(costs.prove * self.factor)} a call "
+            f"({_seconds(self.costs.prove * self.factor)} with --backend transparent)",
+            f"verify         {_seconds(costs.verify * self.factor)} a call",
+            f"memory         {_bytes(costs.memory)} to prove",
+            f"proof          {PROOF} bytes",
+            f"verifying key  {_bytes(costs.verifying_key)}",
+            f"proving key    {_bytes(costs.proving_key)}",
+            f"circuit        about {counts['rows']:,} constraint rows, {counts['public']:,} public "
+            f"signals, {counts['weights']:,} that are committed to",
+            *(f"{row['what']}: {row['status']}" for row in who_sees_what(self.graph)),
+            f"widths chosen on {self.samples}",
+            "constraints  layer",
+        ]
+        listed = list(costs.rows.items())
+        lines += [f"{count:<11,}  {name}" for name, count in listed[:LISTED]]
+        if listed[LISTED:]:
+            others = sum(count for _, count in listed[LISTED:])
+            lines.append(f"{others:<11,}  in {len(listed) - LISTED} more")
         return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zkinfer.errors import UsageError
 
 if TYPE_CHECKING:
-    from zkinfer.draft import Draft
+    from zkinfer.drafts import Draft
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.pairing.groth16 import Key
     from zkinfer.proof import Proof
@@ -94,7 +94,7 @@ def import_(arguments: argparse.Namespace) -> list[str]:
 
 def _import_setup(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.api import PROVING_KEY_FILE, VERIFYING_KEY_FILE
-    from zkinfer.draft import Draft
+    from zkinfer.drafts import Draft
     from zkinfer.files import SECRET_MODE, NewFile, check_free, made_folder, read_file, write_files
 
     folder = Path(arguments.out)
@@ -150,7 +150,7 @@ _Writers = Mapping[str, Callable[[], bytes]]
 def _writers(arguments: argparse.Namespace) -> tuple[str, _Writers]:
     """What the file is, and how it is written in each of its formats."""
     from zkinfer import container
-    from zkinfer.draft import Draft
+    from zkinfer.drafts import Draft
     from zkinfer.files import read_head
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
@@ -186,7 +186,7 @@ def _of_circuit(draft: "Draft") -> _Writers:
 
 
 def _of_proving_key(key: "ProvingKey", arguments: argparse.Namespace) -> _Writers:
-    from zkinfer.draft import Draft
+    from zkinfer.drafts import Draft
     from zkinfer.pairing.keys import Setup
     from zkinfer.pairing.r1cs import write_wtns
 

@@ -11,19 +11,6 @@ def add_compile(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="replace existing keys")
     parser.add_argument(
-        "--backend",
-        metavar="transparent|groth16",
-        default="transparent",
-        help="the proof system; groth16 makes proofs of 128 bytes that other tools and contracts "
-        "verify, and needs a setup (default transparent)",
-    )
-    parser.add_argument(
-        "--weight-ranges",
-        metavar="checked|unchecked",
-        help="with --backend groth16: whether rows show that hidden weights are small (default: "
-        "checked where that at most doubles the circuit)",
-    )
-    parser.add_argument(
         "--insecure-setup",
         action="store_true",
         help="with --backend groth16: make the setup on this machine, for development",
@@ -109,6 +96,19 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         metavar="hidden|public",
         default="hidden",
         help="whether the verifying key shows the weights (default hidden)",
+    )
+    parser.add_argument(
+        "--backend",
+        metavar="transparent|groth16",
+        default="transparent",
+        help="the proof system; groth16 makes proofs of 128 bytes that other tools and contracts "
+        "verify, and needs a setup (default transparent)",
+    )
+    parser.add_argument(
+        "--weight-ranges",
+        metavar="checked|unchecked",
+        help="with --backend groth16: whether rows show that hidden weights are small (default: "
+        "checked where that at most doubles the circuit)",
     )
 
 

@@ -17,7 +17,7 @@ from zkinfer import FormatError, UsageError, VerificationError
 from zkinfer.backends import groth16
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.target import Ranges
-from zkinfer.draft import Draft
+from zkinfer.drafts import Draft
 from zkinfer.fixed import evaluate
 from zkinfer.keys import ProvingKey, VerifyingKey, key_digest, make_pairing_keys
 from zkinfer.lower import solve

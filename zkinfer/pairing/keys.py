@@ -29,7 +29,7 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.target import PAIRING, Ranges, Target
 from zkinfer.errors import FormatError, UnsupportedModelError, UsageError, VerificationError
 from zkinfer.fixed import FixedGraph, refusing
-from zkinfer.lower import lower
+from zkinfer.pairing.costs import pairing_costs
 from zkinfer.pairing.curve import G1_SIZE, G2_SIZE, R
 from zkinfer.pairing.groth16 import context_element
 from zkinfer.pairing.wiring import Wiring, elements
@@ -81,8 +81,7 @@ def choose_ranges(graph: FixedGraph, word: str | None) -> Ranges:
         if word not in words:
             raise UsageError(f"unknown weight ranges {word!r}; choose one of {', '.join(words)}")
         return words[word]
-    circuit = lower(graph, PAIRING[Ranges.UNCHECKED])
-    rows = circuit.rows + sum(math.prod(t.extents) for t in circuit.segment(Segment.BITS))
+    rows = pairing_costs(graph, Ranges.UNCHECKED).counts["rows"]
     tensors = [graph.tensors[name] for name in graph.weights]
     bits = sum(math.prod(t.shape) * (t.high - t.low).bit_length() for t in tensors)
     if bits > rows:

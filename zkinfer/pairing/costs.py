@@ -1,0 +1,110 @@
+"""What proofs of a circuit cost with the pairing backend, by rows and signals.
+
+Rows are counted before they are made fewer, but for products of matrices, which pairs halve (up to
+one in two for weights that rows keep small). A setup and a proof work on a domain: the least power
+of two above the rows and the public signals, of which each weight is one. The coefficients are
+fitted on two cores of a common server, as those of zkinfer.costs are.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zkinfer.circuit.circuit import Circuit, Defines
+from zkinfer.circuit.layout import Segment, next_power
+from zkinfer.circuit.target import PAIRING, Ranges
+from zkinfer.costs import node_of, nodes_and_inputs
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.fixed import FixedGraph
+from zkinfer.lower import lower
+
+MOST_ROWS = 1 << 20
+"""More take too much time and memory to make."""
+
+SETUP = {"calls": 0.05, "domain": 4.0e-5, "wires": 6.0e-5}
+"""Seconds to make a setup."""
+
+PROVING = {"calls": 0.01, "domain": 8.0e-6, "wires": 1.0e-5}
+"""Seconds of a prove call with the key loaded."""
+
+VERIFYING = {"calls": 2.5e-3, "public": 6.0e-5}
+"""Seconds of a verify call with the key loaded."""
+
+MEMORY = {"calls": 5.0e7, "domain": 300.0, "wires": 900.0, "rows": 3000.0}
+"""Bytes at the peak of a process that proves."""
+
+PROOF = 128
+POINT = 64
+
+
+@dataclass(frozen=True)
+class PairingCosts:
+    """counts: what times follow from. setup, prove, verify: seconds on the machine that
+    coefficients are fitted to. memory: bytes at the peak of a process that proves. verifying_key,
+    proving_key: bytes. rows: by node of the graph, the most first.
+    """
+
+    counts: Mapping[str, int]
+    setup: float
+    prove: float
+    verify: float
+    memory: int
+    verifying_key: int
+    proving_key: int
+    rows: Mapping[str, int]
+
+
+def pairing_costs(graph: FixedGraph, ranges: Ranges) -> PairingCosts:
+    """The costs of a graph. Raises UnsupportedModelError where it has no such circuit."""
+    circuit = lower(graph, PAIRING[ranges])
+    rows = _rows(graph, circuit)
+    public = 1 + sum(math.prod(tensor.shape) for _, tensor in graph.shown)
+    weights = sum(math.prod(graph.tensors[name].shape) for name in graph.weights) + 1
+    total = sum(rows.values())
+    counts = {
+        "calls": 1,
+        "rows": total,
+        "public": public,
+        "weights": weights,
+        "wires": total + public + weights,
+        "domain": next_power(total + public + weights + 1),
+    }
+    return PairingCosts(
+        counts=counts,
+        setup=_sum(SETUP, counts),
+        prove=_sum(PROVING, counts),
+        verify=_sum(VERIFYING, counts),
+        memory=round(_sum(MEMORY, counts)),
+        verifying_key=len(graph.to_json()) + (POINT // 2) * (public + weights + 8),
+        proving_key=5 * POINT * counts["wires"] + POINT * counts["domain"] + 120 * total,
+        rows=dict(rows.most_common()),
+    )
+
+
+def check_rows(costs: PairingCosts) -> None:
+    """Raises UnsupportedModelError for more rows than are made."""
+    total = costs.counts["rows"]
+    if total > MOST_ROWS:
+        most = ", ".join(f"{name} ({count:,})" for name, count in list(costs.rows.items())[:3])
+        raise UnsupportedModelError(
+            f"about {total:,} rows for the backend groth16, which takes one for each product; at "
+            f"most {MOST_ROWS:,} are supported; most are those of {most}; use --backend transparent"
+        )
+
+
+def _rows(graph: FixedGraph, circuit: Circuit) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    known = nodes_and_inputs(graph)
+    for block in circuit.blocks:
+        if block.a and block.b:
+            count = math.prod(block.extents)
+            halved = block.defines == Defines.PRODUCT
+            rows[node_of(known, block.path)] += -(-count // 2) if halved else count
+    for tensor in circuit.segment(Segment.BITS):
+        rows[node_of(known, tensor.path)] += math.prod(tensor.extents)
+    return rows
+
+
+def _sum(coefficients: Mapping[str, float], counts: Mapping[str, int]) -> float:
+    return sum(each * counts[name] for name, each in coefficients.items())
