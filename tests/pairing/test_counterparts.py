@@ -73,6 +73,12 @@ def unopened_at_infinity(setting: Setting) -> Case:
     return dataclasses.replace(case, proof=Proof(case.key.alpha, case.key.beta, None))
 
 
+def gamma_outside(setting: Setting) -> Case:
+    """The same, where gamma is in no group: as it is paired with infinity, the product is one."""
+    case = unopened(setting)
+    return dataclasses.replace(case, key=dataclasses.replace(case.key, gamma=s.OUTSIDE))
+
+
 def uncontributed(setting: Setting) -> Case:
     """Any values, under the model's key with delta = gamma: A = alpha, B = beta and
     C = -(IC_0 + sum_i x_i IC_i).
@@ -120,6 +126,7 @@ NOT_ALONE: dict[str, tuple[Callable[[Setting], Case], frozenset[str]]] = {
     "an unopened commitment": (unopened, EVERYBODY),
     "an unopened commitment, and C infinite": (unopened_at_infinity, EVERYBODY - {"ZoKrates"}),
     "a key to which nobody contributed": (uncontributed, EVERYBODY - {"py_ecc"}),
+    "gamma outside the subgroup": (gamma_outside, frozenset({"snarkjs", "ZoKrates"})),
     "a missing value that is zero": (without_a_zero, frozenset({"snarkjs"})),
     **{name: (make, frozenset({"snarkjs"})) for name, make in COORDINATES.items()},
 }

@@ -157,7 +157,7 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 @given(damaged(groth16.encode_key(KEY)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_reference_reads_the_same_keys(data: bytes) -> None:
     read = is_read(groth16.decode_key, data)
     assert read == is_read(reference.read_key, data)
@@ -166,7 +166,7 @@ def test_the_reference_reads_the_same_keys(data: bytes) -> None:
 
 
 @given(damaged(groth16.encode_proof(PROOF)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_damaged_proofs_are_read_as_they_are_or_refused(data: bytes) -> None:
     if is_read(groth16.decode_proof, data):
         assert groth16.encode_proof(groth16.decode_proof(data)) == data
@@ -191,7 +191,7 @@ def test_the_contexts_element_is_below_r_and_differs_by_key_and_context() -> Non
 
 
 @given(st.lists(st.integers(0, Q - 1), min_size=12, max_size=12).filter(any))
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=1, deadline=None)
 def test_products_of_pairings_are_compared_with_one_as_py_ecc_does(numbers: list[int]) -> None:
     """Drawn elements are not one at the end, and r-th powers are."""
     element = bn.FQ12(numbers)

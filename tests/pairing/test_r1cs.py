@@ -83,7 +83,7 @@ def test_snarkjs_reads_circuits_and_checks_witnesses(tmp_path: Path) -> None:
     drawn: list[tuple[int, int, tuple[Rows, Rows, Rows], list[int]]] = []
 
     @given(rows_of_circuits().filter(lambda found: bool(found[2][0]) and found[0] > 1))
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=8, deadline=None)
     def collect(found: tuple[int, int, tuple[Rows, Rows, Rows], list[int]]) -> None:
         drawn.append(found)
 
@@ -115,7 +115,7 @@ def test_snarkjs_reads_circuits_and_checks_witnesses(tmp_path: Path) -> None:
             [{w: k for w, k in row.items() if k} for row in part] for part in expected[3 * index]
         )
     assert found == expected
-    assert expected.count(False) > 5
+    assert expected.count(False) > 2
 
 
 SMALL = write_r1cs(circuit_of(4, 2, ([{1: 5}, {}], [{2: 1, 3: R - 1}, {0: 1}], [{3: 7}, {}])))

@@ -36,8 +36,13 @@ def g2_words(point: G2) -> tuple[int, int, int, int]:
 
 def keccak256(data: bytes) -> bytes:
     """Keccak-256, 32 bytes."""
+    return sponge(data, 0x01)
+
+
+def sponge(data: bytes, suffix: int) -> bytes:
+    """Keccak's sponge of capacity 512: with the suffix 0x01 Keccak-256, with 0x06 SHA3-256."""
     padding = bytearray(_RATE - len(data) % _RATE)
-    padding[0] |= 0x01
+    padding[0] |= suffix
     padding[-1] |= 0x80
     data += padding
     lanes = [0] * 25

@@ -7,6 +7,7 @@ for itself, and it is left out.
 
 import json
 import re
+from collections.abc import Sequence
 
 from zkinfer.errors import FormatError
 from zkinfer.pairing.curve import G1, G2, Fq2, checked_g1, checked_g2
@@ -41,7 +42,7 @@ def write_proof(proof: Proof) -> str:
     return _text({**points, **_NAMES})
 
 
-def write_values(key: Key, values: list[int]) -> str:
+def write_values(key: Key, values: Sequence[int]) -> str:
     """public.json of the public values of a proof under a key; raises as checked_values does."""
     return _text([str(value) for value in checked_values(key, values)])
 
