@@ -35,7 +35,6 @@ from zkinfer.source import Source
 from zkinfer.speed import factor
 
 if TYPE_CHECKING:
-    from zkinfer.quantize.result import Quantized
     from zkinfer.report import Report as FidelityReport
 
 Integers = npt.NDArray[np.int64]
@@ -160,8 +159,8 @@ def compile(
     _check_backend(backend, weight_ranges)
     _check_setup(backend, insecure_setup)
     report = progress or _silent
-    options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
     if backend == groth16.NAME:
+        options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
         if data is not None or record != "public":
             raise UsageError("proofs of the backend groth16 are not about committed data")
         drafted = draft(model, *options, weight_ranges=weight_ranges, progress=progress)
@@ -169,7 +168,15 @@ def compile(
         made = drafted.draft
         proving_key = make_pairing_keys(made.graph, made.weights, made.ranges)
         return Compiled(proving_key, proving_key.verifying_key, drafted.report)
-    source, quantized = _fixed(model, *options, data, record, report)
+    modes = _modes(input, output, weights)
+    _check_record(record, input, output)
+    described = _described(input, data)
+    _check_batch(batch)
+    report("reading the model")
+    source = Source(model, shapes, calibration)
+    report("choosing the fixed-point widths")
+    quantized = source.quantized(calibration, input_range, max_error, modes, described)
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -211,8 +218,14 @@ def draft(
     makes the keys of its result. Raises as compile does.
     """
     report = progress or _silent
-    options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
-    source, quantized = _fixed(model, *options, None, "public", report)
+    modes = _modes(input, output, weights)
+    described = _described(input, None)
+    _check_batch(batch)
+    report("reading the model")
+    source = Source(model, shapes, calibration)
+    report("choosing the fixed-point widths")
+    quantized = source.quantized(calibration, input_range, max_error, modes, described)
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, "public"))
     graph, constants = spelt_out(quantized.graph, quantized.weights)
     check_supported(graph)
     ranges = choose_ranges(graph, weight_ranges)
@@ -221,32 +234,6 @@ def draft(
     report("writing the report")
     listed = {"inputs in a proof": batch, "constraint rows": made.rows}
     return Drafted(made, source.report(quantized, listed))
-
-
-def _fixed(
-    model: Any,
-    calibration: object,
-    input_range: tuple[float, float] | None,
-    max_error: float,
-    shapes: Mapping[str, tuple[int, ...]] | None,
-    input: str,
-    output: str,
-    weights: str,
-    batch: int,
-    data: DataCommitment | VerifyingKey | None,
-    record: str,
-    report: Report,
-) -> tuple[Source, "Quantized"]:
-    """The model, and its network in fixed point."""
-    modes = _modes(input, output, weights)
-    _check_record(record, input, output)
-    described = _described(input, data)
-    _check_batch(batch)
-    report("reading the model")
-    source = Source(model, shapes, calibration)
-    report("choosing the fixed-point widths")
-    quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    return source, replace(quantized, graph=_stated(quantized.graph, output, batch, record))
 
 
 def estimate(

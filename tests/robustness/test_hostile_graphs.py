@@ -14,12 +14,12 @@ from peak import peak
 from tests.artifacts import declared
 from zkinfer import container
 from zkinfer.certificate import K, Seeds, certificate_circuit, projection_bound
+from zkinfer.certified_keys import accept_circuit
 from zkinfer.circuit.builder import MAX_TERM_BYTES
 from zkinfer.circuit.term import MAX_CONSTANTS, MODULUS
 from zkinfer.container import MIB
 from zkinfer.errors import FormatError
 from zkinfer.fixed import MAX_TENSORS, FixedGraph
-from zkinfer.certified_keys import accept_circuit
 from zkinfer.keys import VerifyingKey, read_graph
 from zkinfer.lower import lower
 
