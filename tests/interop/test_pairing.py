@@ -3,6 +3,8 @@ that snarkjs runs; other verifiers on the files that `export` writes.
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +63,14 @@ def test_a_setup_for_development(zkinfer: Run, model: Path, tmp_path: Path) -> N
     said = json.loads(taken.out)
     assert said["valid"]
     assert any("one machine" in caveat for caveat in said["caveats"])
+    asked = "verify", str(keys / "verifying.key"), proof, "--json", "--context"
+    for context, code in (("one", 0), ("two", 1)):
+        read = subprocess.run(
+            [sys.executable, "-m", "zkinfer.reference", *asked, context], capture_output=True
+        )
+        assert read.returncode == code, read.stderr
+        if not code:
+            assert json.loads(read.stdout)["outputs_fixed"] == said["outputs_fixed"]
     other = zkinfer("verify", *verifying[1:3], "--context", "two", "--insecure-setup")
     assert other.code == 1
     described = json.loads(zkinfer("inspect", str(keys / "verifying.key"), "--json").out)

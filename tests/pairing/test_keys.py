@@ -138,7 +138,9 @@ def test_a_commitment_that_nobody_can_open_proves_anything_and_is_refused(key: P
     points = decode_key(setup)
     claimed = [np.full(tensor.shape, tensor.high) for _, tensor in graph.shown]
     total = projective(points.ic[0])
-    for value, base in zip(np.concatenate([c.ravel() for c in claimed]), points.ic[2:], strict=False):
+    for value, base in zip(
+        np.concatenate([c.ravel() for c in claimed]), points.ic[2:], strict=False
+    ):
         total = bn.add(total, bn.multiply(projective(base), int(value) % R))
     commitment = encode_g1(affine(bn.neg(total)))
     digest = key_digest(graph, honest.circuit, commitment, None, backend=groth16.NAME)

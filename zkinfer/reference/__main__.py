@@ -11,10 +11,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from zkinfer.reference import (
     FormatError,
     VerificationError,
+    is_pairing,
     read_data,
     read_key,
     read_proof,
@@ -37,7 +39,13 @@ def main() -> int:
     arguments = parser.parse_args()
     invalid = False
     try:
-        key, data = read_key(arguments.key.read_bytes()), None
+        read = arguments.key.read_bytes()
+        if is_pairing(read):
+            about = arguments.data, arguments.labels, arguments.outputs, arguments.any_data or None
+            if about != (None,) * 4:
+                parser.error("the key is not about data")
+            return _pairing(read, arguments)
+        key, data = read_key(read), None
         if key.graph.counts != (arguments.labels is not None) or key.graph.counts > (
             arguments.data is not None
         ):
@@ -58,13 +66,35 @@ def main() -> int:
         invalid = proof.startswith(b"zkinf.pf")
         verdict = verify(key, read_proof(proof), context, data, labels, outputs)
     except (FormatError, VerificationError, OSError) as error:
-        if invalid and arguments.json:
-            print(json.dumps({"valid": False, "error": str(error)}))
-        print(f"zkinfer.reference: {error}", file=sys.stderr)
-        return 1 if invalid else 2
+        return _refused(error, invalid=invalid, as_json=arguments.json)
+    return _said(verdict, as_json=arguments.json)
+
+
+def _pairing(read: bytes, arguments: argparse.Namespace) -> int:
+    """A proof of the backend groth16, with py_ecc. Raises what cannot be read."""
+    from zkinfer.reference.pairing import read_pairing_key, verify_pairing
+
+    key = read_pairing_key(read)
+    proof, context = arguments.proof.read_bytes(), os.fsencode(arguments.context)
+    invalid = proof.startswith(b"zkinf.pf")
+    try:
+        verdict = verify_pairing(key, read_proof(proof), context)
+    except (FormatError, VerificationError) as error:
+        return _refused(error, invalid=invalid, as_json=arguments.json)
+    return _said(verdict, as_json=arguments.json)
+
+
+def _refused(error: Exception, *, invalid: bool, as_json: bool) -> int:
+    if invalid and as_json:
+        print(json.dumps({"valid": False, "error": str(error)}))
+    print(f"zkinfer.reference: {error}", file=sys.stderr)
+    return 1 if invalid else 2
+
+
+def _said(verdict: dict[str, Any], *, as_json: bool) -> int:
     verdict["context"] = os.fsdecode(verdict["context"])
     lines = "\n".join(f"{member}: {value}" for member, value in verdict.items())
-    print(json.dumps(verdict) if arguments.json else lines)
+    print(json.dumps(verdict) if as_json else lines)
     return 0
 
 

@@ -56,6 +56,11 @@ class Proof:
         return b"".join((*self.digests, *(number.to_bytes(8, "little") for number in self.numbers)))
 
 
+def is_pairing(data: bytes) -> bool:
+    """Whether a verifying key says that it is of the backend groth16, which pairing.py reads."""
+    return data[:8] == b"zkinf.vk" and data[11:26] == b"\x07" + bytes(7) + b"groth16"
+
+
 def parse_key(data: bytes) -> VerifyingKey:
     """Reads a verifying key. Raises FormatError."""
     limits = (16, 2 * MIB, 4 * MIB, 64 * MIB, 2048 * MIB, 64 * MIB)

@@ -1,7 +1,5 @@
 """A key, a proof and a context: what the proof establishes."""
 
-import math
-from collections.abc import Iterator
 from typing import Any
 
 from zkinfer.reference.argument import Argument
@@ -12,6 +10,7 @@ from zkinfer.reference.formats import Proof, VerifyingKey, parse_key, sha3
 from zkinfer.reference.matrix import check_steps
 from zkinfer.reference.membership import Hidden
 from zkinfer.reference.reader import Reader
+from zkinfer.reference.tensors import nested, tensors
 
 NOT_CHECKED = (
     "the key's circuits and output types follow from its nodes",
@@ -69,12 +68,13 @@ def verify(
     except FormatError as error:
         raise VerificationError(str(error)) from error
     shown = [] if key.graph.counts or key.graph.commits else key.graph.outputs
-    verdict: dict[str, Any] = {"valid": True, **_tensors(key, proof, "outputs", shown)}
+    public = dict(zip(key.graph.public, proof.public, strict=True))
+    verdict: dict[str, Any] = {"valid": True, **tensors(key.graph, public, "outputs", shown)}
     verdict |= {"context": context, "key_digest": key.digest.hex()}
     verdict["model_commitment"] = sha3(b"zkinfer/v1/model/" + b"".join(key.rows)).hex()
     verdict["circuit_digest"] = key.circuit.digest.hex()
     if key.graph.modes["input_mode"] == "public":
-        verdict |= _tensors(key, proof, "inputs", key.graph.inputs)
+        verdict |= tensors(key.graph, public, "inputs", key.graph.inputs)
     if proof.numbers or proof.hidden:
         hidden = proof.hidden
         verdict |= {"hidden_records": hidden} if hidden else {"records": list(proof.numbers)}
@@ -85,7 +85,7 @@ def verify(
         shape, counted = proof.public[1]
         verdict["right"] = sum(counted[:: key.graph.classes + 1])
         if shape:
-            verdict["confusion"] = _nested(shape, iter(counted))
+            verdict["confusion"] = nested(shape, iter(counted))
     if committed is not None:
         verdict["outputs_digest"] = committed.digest.hex()
     count = 2 if key.graph.modes["weights_mode"] == "public" else 1
@@ -159,22 +159,3 @@ def _check_names(key: VerifyingKey, proof: Proof) -> None:
     demand(fits, "the records do not follow one another, or are too many")
     counted = (1,) * count + (0,) * (batch - count)
     demand(proof.public[0][1] == counted, "the proof counts other records than it names")
-
-
-def _tensors(key: VerifyingKey, proof: Proof, member: str, names: list[str]) -> dict[str, Any]:
-    """Tensors as numbers, and as the integers that they are."""
-    public = dict(zip(key.graph.public, proof.public, strict=True))
-    numbers, integers = {}, {}
-    for name in names:
-        shape, values = public[name]
-        integers[name] = numbers[name] = _nested(shape, iter(values))
-        if name not in key.graph.labels:
-            scales = key.graph.scales(name) * key.graph.batch
-            scaled = zip(values, scales, strict=True)
-            numbers[name] = _nested(shape, (math.ldexp(float(v), -s) for v, s in scaled))
-    return {member: numbers, f"{member}_fixed": integers}
-
-
-def _nested(shape: tuple[int, ...], values: Iterator[Any]) -> Any:
-    """Values in row-major order as nested lists; the bare value where there are no axes."""
-    return [_nested(shape[1:], values) for _ in range(shape[0])] if shape else next(values)
