@@ -136,15 +136,16 @@ class Verifier:
 def groth16_setup(r1cs: Buffer) -> bytes:
     """The `.zkey` of a setup that this machine makes, for development.
 
-    Its secrets come from the system's entropy and are erased. Raises RefusedError when the bytes are
-    no R1CS over the scalar field of BN254.
+    Its secrets come from the system's entropy and are erased. Raises RefusedError when the bytes
+    are no R1CS over the scalar field of BN254.
     """
 
 class Groth16Setup:
     """A circuit's R1CS and its setup, a `.zkey` of Groth16, ready to prove.
 
     The setup's points are read from the buffer by each proof, so it may be a memory map. Raises
-    RefusedError when either is malformed, the setup is another circuit's, or its key proves nothing.
+    RefusedError when either is malformed, the setup is another circuit's, or its key proves
+    nothing.
     """
 
     def __init__(self, zkey: Buffer, r1cs: Buffer) -> None: ...
