@@ -36,18 +36,23 @@ impl Key {
     /// # Errors
     /// [`Error::Key`] for bytes that are no key, and for a key that [`Key::check`] refuses.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let mut rest = bytes;
-        let key = Key {
-            alpha: take::<g1::Config>(&mut rest, "alpha")?,
-            beta: take::<g2::Config>(&mut rest, "beta")?,
-            gamma: take::<g2::Config>(&mut rest, "gamma")?,
-            delta: take::<g2::Config>(&mut rest, "delta")?,
-            ic: rest
-                .par_chunks(g1::Config::BYTES)
-                .enumerate()
-                .map(|(index, mut bytes)| take::<g1::Config>(&mut bytes, &format!("IC {index}")))
-                .collect::<Result<_, _>>()?,
+        let short = || Error::Key("its first points are cut off".into());
+        let (alpha, rest) = bytes.split_at_checked(g1::Config::BYTES).ok_or_else(short)?;
+        let (twists, points) = rest.split_at_checked(3 * g2::Config::BYTES).ok_or_else(short)?;
+        let &[beta, gamma, delta] = twists.as_chunks::<{ g2::Config::BYTES }>().0 else {
+            return Err(short());
         };
+        let points = points.par_chunks(g1::Config::BYTES).enumerate();
+        let ((beta, gamma), (delta, ic)) = rayon::join(
+            || rayon::join(|| point(&beta, || "beta".into()), || point(&gamma, || "gamma".into())),
+            || {
+                let ic = || points.map(|(i, bytes)| point(bytes, || format!("IC {i}"))).collect();
+                rayon::join(|| point(&delta, || "delta".into()), ic)
+            },
+        );
+        let alpha = point(alpha, || "alpha".into())?;
+        let ic: Result<_, Error> = ic;
+        let key = Key { alpha, beta: beta?, gamma: gamma?, delta: delta?, ic: ic? };
         key.check()?;
         Ok(key)
     }
@@ -61,11 +66,11 @@ impl Key {
         if self.ic.is_empty() {
             return refuse("it has no IC point");
         }
-        if self.delta == self.gamma {
-            return refuse("delta is gamma, so anything can be proved");
-        }
         if self.delta == G2Affine::generator() {
             return refuse("delta is the generator: nobody has contributed to this setup");
+        }
+        if self.delta == self.gamma {
+            return refuse("delta is gamma, so anything can be proved");
         }
         if self.alpha == G1Affine::generator() || self.beta == G2Affine::generator() {
             return refuse("alpha or beta is the generator: the powers of tau are nobody's");
@@ -149,14 +154,10 @@ pub fn read_commitment(bytes: &[u8]) -> Result<G1Affine, Error> {
     })
 }
 
-/// Takes a point that is not the identity from the front.
-fn take<P: Curve>(bytes: &mut &[u8], what: &str) -> Result<Affine<P>, Error> {
-    let Some((head, rest)) = bytes.split_at_checked(P::BYTES) else {
-        return Err(Error::Key(format!("{what} is cut off")));
-    };
-    *bytes = rest;
-    let point = decompress(head).filter(|point: &Affine<P>| !point.is_zero());
-    point.ok_or_else(|| {
-        Error::Key(format!("{what} is no canonical point of the group other than the identity"))
+/// Reads a point that is not the identity.
+fn point<P: Curve>(bytes: &[u8], name: impl Fn() -> String) -> Result<Affine<P>, Error> {
+    decompress(bytes).filter(|point: &Affine<P>| !point.is_zero()).ok_or_else(|| {
+        let name = name();
+        Error::Key(format!("{name} is no canonical point of the group other than the identity"))
     })
 }

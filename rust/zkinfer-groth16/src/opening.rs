@@ -2,17 +2,21 @@
 //!
 //! For `D = <w, G>` over n bases, padded with identities to a power of two:
 //!
-//!     t uniform, A = <t, G>; c from the transcript; z = t + c w, P = A + c D
-//!     while z has more than one entry, by halves z = (z0, z1) and G = (G0, G1):
-//!         L = <z0, G1>, R = <z1, G0>; c from the transcript
-//!         z <- z0 + c z1, G <- c G0 + G1, P <- L + c P + c^2 R
-//!     the last z, of one entry: z G = P
+//! ```text
+//! t uniform, A = <t, G>; c from the transcript; z = t + c w, P = A + c D
+//! while z has more than one entry, by halves z = (z0, z1) and G = (G0, G1):
+//!     L = <z0, G1>, R = <z1, G0>; c from the transcript
+//!     z <- z0 + c z1, G <- c G0 + G1, P <- L + c P + c^2 R
+//! the last z, of one entry: z G = P
+//! ```
 //!
 //! The bytes: A, then L and R of each round, compressed, then z. The transcript:
 //!
-//!     state = SHA3-256("zkinfer/groth16/opening" | seed | n | bases | D | A), n in 4 bytes
-//!     state = SHA3-256(state | L | R) in each round
-//!     c = SHAKE256(state), 64 bytes little-endian, modulo r; zero ends the proof
+//! ```text
+//! state = SHA3-256("zkinfer/groth16/opening" | seed | n | bases | D | A), n in 4 bytes
+//! state = SHA3-256(state | L | R) in each round
+//! c = SHAKE256(state), 64 bytes little-endian, modulo r; zero ends the proof
+//! ```
 
 use crate::error::Error;
 use crate::field::{BYTES, Scalar, from_bytes, from_wide, to_bytes};

@@ -88,6 +88,12 @@ fn element<P: Curve>(
     read: impl Fn(&[u8; BYTES]) -> Option<Fq>,
 ) -> Option<P::BaseField> {
     let (chunks, []) = bytes.as_chunks::<BYTES>() else { return None };
-    let coordinates: Vec<Fq> = chunks.iter().map(read).collect::<Option<_>>()?;
-    P::BaseField::from_base_prime_field_elems(coordinates)
+    let mut canonical = true;
+    let coordinates = chunks.iter().map(|chunk| {
+        read(chunk).unwrap_or_else(|| {
+            canonical = false;
+            Fq::zero()
+        })
+    });
+    P::BaseField::from_base_prime_field_elems(coordinates).filter(|_| canonical)
 }

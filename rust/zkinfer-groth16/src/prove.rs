@@ -2,9 +2,11 @@
 //!
 //! With r and s uniform:
 //!
-//!     A = alpha + sum_i z_i A_i + r delta
-//!     B = beta + sum_i z_i B_i + s delta
-//!     C = sum_private z_i C_i + sum_j P_j H_j + s A + r B - r s delta
+//! ```text
+//! A = alpha + sum_i z_i A_i + r delta
+//! B = beta + sum_i z_i B_i + s delta
+//! C = sum_private z_i C_i + sum_j P_j H_j + s A + r B - r s delta
+//! ```
 //!
 //! A and B are uniform and the verifier's equation fixes C, so a proof that verifies shows nothing,
 //! whoever made the setup. A proof that does not is not released.

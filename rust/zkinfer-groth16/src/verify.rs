@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::msm::msm;
 use crate::points::{Curve, compress, decompress};
 use ark_bn254::{Bn254, G1Affine, G2Affine, g1, g2};
-use ark_ec::pairing::Pairing;
+use ark_ec::pairing::{MillerLoopOutput, Pairing};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Zero;
 
@@ -70,9 +70,14 @@ pub fn verify(key: &Key, public: &[Scalar], proof: &Proof) -> Result<(), Error> 
         }
     };
     let sum = (msm(points, public) + first).into_affine();
-    let product = Bn254::multi_pairing(
-        [proof.a, -key.alpha, -sum, -proof.c],
-        [proof.b, key.beta, key.gamma, key.delta],
+    let (left, right) = rayon::join(
+        || Bn254::multi_miller_loop([proof.a, -key.alpha], [proof.b, key.beta]),
+        || Bn254::multi_miller_loop([-sum, -proof.c], [key.gamma, key.delta]),
     );
-    if product.is_zero() { Ok(()) } else { Err(Error::Rejected("the pairing equation")) }
+    let product = Bn254::final_exponentiation(MillerLoopOutput(left.0 * right.0));
+    if product.is_some_and(|product| product.is_zero()) {
+        Ok(())
+    } else {
+        Err(Error::Rejected("the pairing equation"))
+    }
 }

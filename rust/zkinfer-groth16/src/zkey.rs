@@ -63,7 +63,8 @@ pub struct Zkey {
     pub beta: G1Affine,
     /// delta in G1.
     pub delta: G1Affine,
-    /// How many contributions of a ceremony the file records.
+    /// Contributions that the file records; zero, for good, where a setup was not begun from the
+    /// powers of tau of a ceremony.
     pub contributions: usize,
 }
 
@@ -197,14 +198,16 @@ fn check_coefficients(circuit: &R1cs, bytes: &[u8]) -> Result<(), String> {
     }
 }
 
+/// The number of contributions; zero without the hash that a ceremony begins with.
 fn contributions(bytes: &[u8]) -> Result<usize, String> {
     let mut reader = Reader::new(bytes);
-    reader.take(HASH_BYTES, "the hash of a ceremony's circuit")?;
-    count(&mut reader, "the number of contributions")
+    let hash = reader.take(HASH_BYTES, "the hash of a ceremony's circuit")?;
+    let contributions = count(&mut reader, "the number of contributions")?;
+    Ok(if hash == [0; HASH_BYTES] { 0 } else { contributions })
 }
 
 /// A file up to its sections of points, from alpha, beta, delta in G1 and beta, gamma, delta in G2.
-/// It records no contributions.
+/// It records no ceremony.
 pub fn begin_file(circuit: &R1cs, g1: &[G1Affine; 3], g2: &[G2Affine; 3]) -> Vec<u8> {
     let mut out = Vec::new();
     begin(&mut out, MAGIC, VERSION, SECTIONS);

@@ -74,7 +74,7 @@ struct Groth16Setup {
     /// Wires, public signals, and points of the domain.
     #[pyo3(get)]
     constants: (usize, usize, usize),
-    /// Contributions of a ceremony that the file records.
+    /// Contributions that the file records of a ceremony.
     #[pyo3(get)]
     contributions: usize,
 }
@@ -183,7 +183,8 @@ fn groth16_verify(
 ) -> PyResult<()> {
     run(py, move |_| {
         let public = scalars(&public, "the public values")?;
-        verify::verify(&Key::read(&model_key)?, &public, &Proof::read(&proof)?)
+        let (key, proof) = rayon::join(|| Key::read(&model_key), || Proof::read(&proof));
+        verify::verify(&key?, &public, &proof?)
     })
 }
 
