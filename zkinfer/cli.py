@@ -138,7 +138,7 @@ def _verbs() -> dict[str, tuple[str, _Add, _Command]]:
             _printed(data_verbs.commit),
         ),
         "evaluate": (
-            "Prove how often a model is right on all of its data.",
+            "Prove what a model does on all data, how often it is right.",
             data_verbs.add_evaluate,
             _printed(data_verbs.evaluate),
         ),
@@ -187,6 +187,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "weights": arguments.weights,
         "batch": arguments.batch,
         "data": arguments.data and data_verbs.load_described(arguments.data),
+        "labels": arguments.labels and data_verbs.load_described(arguments.labels),
         "record": arguments.record,
     }
 

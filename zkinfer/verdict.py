@@ -17,6 +17,7 @@ from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import CONFUSION, COUNTED, RIGHT, FixedGraph
 from zkinfer.keys import VerifyingKey
 from zkinfer.proof import Proof, check_context
+from zkinfer.summary import Summary
 
 Integers = npt.NDArray[np.int64]
 
@@ -27,8 +28,8 @@ class VerifiedRecords:
 
     numbers: from 0, in the order of the inputs; none where they are hidden. hidden: how many are,
     each one of the data, and perhaps the same. data_digest: that of the data commitment, in hex.
-    labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
-    has these very rows; else all are the prover's words.
+    labels_digest: likewise of the labels' or targets', or None. checked: whether the commitment was
+    given and has these very rows; else all are the prover's words.
     """
 
     numbers: tuple[int, ...]
@@ -55,6 +56,8 @@ class Verified:
     right: how many of these records get the label that their commitment says, for one compiled with
     output="accuracy" or "confusion", which show no outputs; else None. confusion: for the latter
     how many have the label of a row and get that of a column, int64 [classes, classes]; else None.
+    summary: for one compiled with output="summary" or "error" how the outputs for these records are
+    spread, or the outputs less the targets that their commitment says; else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
     context: the bytes that the proof is bound to. model_commitment, circuit_digest, key_digest:
@@ -70,6 +73,7 @@ class Verified:
     commitment: DataCommitment | None
     right: int | None
     confusion: Integers | None
+    summary: Summary | None
     context: bytes
     model_commitment: str
     circuit_digest: str
@@ -90,10 +94,10 @@ def verify(
 
     context: the bytes that the proof must be bound to, none by default. data: for a network
     compiled with input="committed", the commitment that the records must be of. labels: for one
-    compiled with output="accuracy" or "confusion", the commitment to their labels. outputs: for one
-    compiled with output="committed", what the commitment to the outputs must be; without it, it may
-    be any. any_data: whether records of no matter which data will do. Raises UsageError for
-    arguments of the wrong type, and where it must be told which data.
+    compiled with output="accuracy", "confusion" or "error", the commitment to their labels or
+    targets. outputs: for one compiled with output="committed", what the commitment to the outputs
+    must be; without it, it may be any. any_data: whether records of no matter which data will do.
+    Raises UsageError for arguments of the wrong type, and where it must be told which data.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -160,6 +164,7 @@ def verify(
         commitment=commitment,
         right=right(public) if counts else None,
         confusion=public.get(CONFUSION) if counts else None,
+        summary=summary(graph, public, names.count) if names else None,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -172,6 +177,14 @@ def right(public: Mapping[str, Integers]) -> int | None:
     if RIGHT in public:
         return int(public[RIGHT])
     return int(public[CONFUSION].trace()) if CONFUSION in public else None
+
+
+def summary(graph: FixedGraph, public: Mapping[str, Integers], count: int) -> Summary | None:
+    """How numbers of so many records are spread, by what a proof of it shows; None of others."""
+    if not graph.counts or graph.counts_labels:
+        return None
+    of = "outputs" if graph.target is None else "errors"
+    return Summary.shown(of, count, graph.summed.scale, public)
 
 
 def statement(verified: Verified) -> dict[str, Any]:
@@ -198,9 +211,12 @@ def statement(verified: Verified) -> dict[str, Any]:
         said |= {"hidden_records": hidden} if hidden else {"records": [*verified.records.numbers]}
         said["data_digest"] = verified.records.data_digest
         said["data_checked"] = verified.records.checked
-        if verified.right is not None:
+        if verified.records.labels_digest is not None:
             said["labels_digest"] = verified.records.labels_digest
+        if verified.right is not None:
             said["right"] = verified.right
+        if verified.summary is not None:
+            said |= verified.summary.document()
         if verified.confusion is not None:
             said["confusion"] = verified.confusion.tolist()
     if verified.commitment is not None:

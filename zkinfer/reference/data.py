@@ -104,8 +104,8 @@ def record_rows(
     """The rows that the proof is about, as these data list them; those of hidden records are its
     own.
 
-    labels: of the records, for a proof of accuracy. Raises FormatError unless the proof names
-    records of these data, at the key's scales.
+    labels: of the records, or their targets, for a proof that compares. Raises FormatError unless
+    the proof names records of these data, at the key's scales.
     """
     demand(proof.digests[0] == data.digest, "the proof is about other data")
     names = key.graph.inputs
@@ -124,11 +124,13 @@ def record_rows(
     filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
     rows = _by_tensor(data, filled)
     if labels is None:
-        demand(proof.rows == rows, "the records of the data have other rows")
+        fits = key.graph.counts or proof.rows == rows
+        demand(fits, "the records of the data have other rows")
         return rows
     demand(proof.digests[1:] == (labels.digest,), "the proof is about other labels")
     fits = len(labels.tensors) == 1 and labels.tensors[0].shape in ((), (1,))
-    demand(fits and labels.tensors[0].scales == [0], "the labels are no whole numbers, one each")
+    fits = fits and labels.tensors[0].scales == [key.graph.target_scale or 0]
+    demand(fits, "the labels are no whole numbers, one each, or the targets have another scale")
     demand(len(labels.records) == len(data.records), "there are other labels than records")
     return rows + _by_tensor(labels, filled)
 
