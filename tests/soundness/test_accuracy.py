@@ -4,14 +4,13 @@ verdict on parts refuses what no part shows.
 The network is a matrix and a label; some of its labels are those of the data, some are not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from artifacts import committed
-from signs import few_signs
 
 import zkinfer
 from tests.soundness.labelled import (
@@ -40,13 +39,9 @@ from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.lower import lower, solve, true_labels
 
+pytestmark = pytest.mark.usefixtures("signs")
+
 FORGED = "the closing equations do not hold"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def signs() -> Iterator[None]:
-    with few_signs():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +108,7 @@ def refused(
 
 
 def records(
-    key: ProvingKey, data: DataOpening, labels: DataOpening, numbers: Sequence[int]
+    key: ProvingKey, data: DataOpening, labels: DataOpening | None, numbers: Sequence[int]
 ) -> Records:
     columns = key.verifying_key.native_circuit.columns
     return read_records(key.graph, data, labels, numbers, columns)

@@ -5,17 +5,17 @@ test_accuracy.py.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from signs import few_signs
 
 import zkinfer
 from tests.networks import Net
+from tests.soundness import test_accuracy
 from tests.soundness.summed import (
     BATCH,
     COARSER,
@@ -36,25 +36,19 @@ from tests.soundness.summed import (
     summed,
     sums,
 )
-from tests.soundness.test_accuracy import FORGED
+from tests.soundness.test_accuracy import FORGED, records
 from tests.soundness.test_removed_blocks import passing
 from zkinfer import reference
-from zkinfer.backends import transparent
 from zkinfer.circuit.check import check
 from zkinfer.circuit.gadgets.summary import DIGIT
 from zkinfer.circuit.layout import Segment
-from zkinfer.committed_input import read_records
 from zkinfer.fixed import LIMIT, FixedGraph, FixedTensor
 from zkinfer.lower import counting, lower, solve, true_labels
 from zkinfer.summary import Summary
 
+pytestmark = pytest.mark.usefixtures("signs")
+
 Lie = Callable[[np.ndarray], np.ndarray]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def signs() -> Iterator[None]:
-    with few_signs():
-        yield
 
 
 @pytest.fixture(scope="module", params=MODES)
@@ -91,21 +85,8 @@ def refused(known: Summed, proof: zkinfer.Proof, *messages: str) -> None:
 
 def forged(known: Summed, inputs: dict[str, Any], lies: dict[str, Lie]) -> zkinfer.Proof:
     """The first part by one who checks nothing, and has other inputs or lies."""
-    key, columns = known.key, known.key.verifying_key.native_circuit.columns
-    told = read_records(key.graph, known.data, known.labels, range(BATCH), columns)
-    witness = solve(key.graph, key.weights, {**told.inputs, **inputs}, lies=lies)
-    held = transparent.native_openings(key.opened)
-    circuit, digest = key.verifying_key.native_circuit, key.verifying_key.key_digest
-    prover = transparent.Prover.unchecked(circuit, held, digest)
-    body = transparent.prove(
-        prover,
-        b"",
-        witness.segments,
-        data=told.names.stated,
-        committed={Segment.RECORD: told.opened},
-    )
-    shown = tuple(witness.segments[Segment.PUBLIC])
-    return zkinfer.Proof(digest, b"", shown, body, told.names)
+    told = records(known.key, known.data, known.labels, range(BATCH))
+    return test_accuracy.forged(known.key, told, inputs, lies)
 
 
 def exactly(found: Sequence[int], scale: int) -> dict[str, Fraction]:

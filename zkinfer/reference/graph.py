@@ -65,13 +65,12 @@ class Graph:
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
         shape = document["outputs"][0][1]
         fits = fits and (math.prod(shape) == 1 if self.sums else shape == [])
+        fits = fits and self.outputs[0] not in self.columns
         demand(fits or not self.counts, "the key counts something else than one number a record")
         demand(("target" in document) == (mode == "error"), "the key has a target, or needs one")
         self.target_scale: int | None = None
         if mode == "error":
             self._add_target(*document["target"])
-        by_column = not self.columns.keys().isdisjoint(self.outputs)
-        demand(not (self.sums and by_column), "an input by column is summed up")
         self.bounds: dict[str, tuple[int, int]] = {}  # of committed outputs
         for name, shape, scale, kind, *bounds in document["outputs"]:
             expected = "label" if name in self.labels else "real"
