@@ -8,6 +8,7 @@ import numpy as np
 
 from zkinfer import container
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
+from zkinfer.encoding import Encoding
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
@@ -57,6 +58,7 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
         "batch": graph.batch,
         "inputs": _tensors(graph, graph.inputs),
         "outputs": _tensors(graph, graph.outputs),
+        **({} if graph.target is None else {"target": _tensor(Encoding.of(graph.target, None))}),
         "weights": {
             "tensors": len(graph.weights),
             "numbers": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
@@ -80,17 +82,24 @@ def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
     """
     described: dict[str, Any] = {}
     for name in names:
-        encoding, columns = graph.encoding(name), graph.columns.get(name)
-        ends = (encoding.low, encoding.high)
+        columns = graph.columns.get(name)
         described[name] = {
             "shape": list(graph.tensors[name].shape),
             **({} if columns is None else {"columns_axis": columns.axis}),
-            "scale": encoding.scale.squeeze().tolist(),
-            "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
-            "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
+            **_tensor(graph.encoding(name)),
             **({"classes": list(graph.classes[name])} if name in graph.classes else {}),
         }
     return described
+
+
+def _tensor(encoding: Encoding) -> dict[str, Any]:
+    """Scales and ranges."""
+    ends = (encoding.low, encoding.high)
+    return {
+        "scale": encoding.scale.squeeze().tolist(),
+        "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
+        "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
+    }
 
 
 def _describe_proof(size: int, proof: Proof) -> dict[str, Any]:
