@@ -3,19 +3,20 @@
 A network that reads records has its inputs at the scales of a data commitment, entry by entry, so
 that an integer stands for the same number in both. Which records of which data a proof is about is
 in its statement, and the rows that it opens are those that the data commitment lists. A proof about
-records that count, such as one of accuracy, names records that follow one another, the last of
-which fills what is left of a batch. It may be about two commitments, to inputs and to labels or
+records that count, such as one of accuracy, names records that follow one another, some of which
+may be left out (counted_records.py). It may be about two commitments, to inputs and to labels or
 targets, in which a record has the same number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from zkinfer.backends import transparent
 from zkinfer.backends.transparent import Hidden, Opened
-from zkinfer.data import DataCommitment, DataOpening
+from zkinfer.counted_records import check_counted, counted, filled
+from zkinfer.data import DataCommitment, DataOpening, check_number
 from zkinfer.description import Description
 from zkinfer.encoding import Encoding, first
 from zkinfer.errors import UsageError, VerificationError
@@ -67,11 +68,12 @@ def read_records(
     labels: DataOpening | None,
     numbers: Sequence[int],
     columns: int,
+    left_out: Collection[int] = (),
 ) -> Records:
     """Records as the inputs of a network. columns: of its circuit.
 
-    labels: their labels or targets, where the network compares. Raises UsageError where this cannot
-    be.
+    labels: their labels or targets, where the network compares. left_out: records that do not
+    count. Raises UsageError where this cannot be.
     """
     for opening in (data, *(() if labels is None else (labels,))):
         if not isinstance(opening, DataOpening):
@@ -80,46 +82,41 @@ def read_records(
             )
     _check_numbers(graph, numbers)
     check_scales(graph, data.commitment.description)
-    filled = _filled(graph, numbers)
-    inputs = _stacked(graph, data, filled)
-    opened = data.opened(filled, columns)
+    counts = counted(graph, numbers, left_out) if graph.counts else None
+    places = numbers if counts is None else filled(counts, numbers)
+    inputs = _stacked(graph, data, places)
+    opened = data.opened(places, columns)
     if graph.record_mode == "hidden":
-        names, opened, hidden = hide(data, filled, opened)
+        names, opened, hidden = hide(data, places, opened)
         return Records(names, inputs, opened, hidden)
     digest, rows = data.commitment.digest_bytes, b"" if graph.counts else opened.rows
-    if graph.counts:
-        inputs[counting(graph.outputs[0])] = counted(graph, numbers)
+    if counts is not None:
+        inputs[counting(graph.outputs[0])] = counts
     if labels is None:
         return Records(RecordNames(digest, tuple(numbers), rows), inputs, opened)
     _check_labels(graph, labels.commitment)
-    inputs[true_labels(graph.outputs[0])] = _labels(graph, labels, filled)
-    other = labels.opened(filled, columns)
+    inputs[true_labels(graph.outputs[0])] = _labels(graph, labels, places)
+    other = labels.opened(places, columns)
     arrays, rows = [*opened.arrays, *other.arrays], opened.rows + other.rows
     both = Opened(arrays, rows, opened.blinds + other.blinds)
     names = RecordNames(digest, tuple(numbers), b"", labels.commitment.digest_bytes)
     return Records(names, inputs, both)
 
 
-def check_records(graph: FixedGraph, data: DataOpening, labels: DataOpening | None) -> None:
-    """Raises UsageError unless all records of these data can count."""
+def outside(graph: FixedGraph, data: DataOpening, labels: DataOpening | None) -> set[int]:
+    """The records of these data that leave the network's domain.
+
+    Raises UsageError where proofs cannot be about such data at all.
+    """
     check_scales(graph, data.commitment.description)
     if labels is not None:
         _check_labels(graph, labels.commitment)
+    found: set[int] = set()
     for name, array in zip(graph.inputs, data.arrays, strict=True):
         array = array.reshape(len(data), *graph.tensors[name].shape)
         leaving = graph.encoding(name).outside(array).reshape(len(data), -1)
-        outside = np.flatnonzero(leaving.any(axis=1))
-        if outside.size:
-            raise UsageError(
-                f"{outside.size} of {len(data)} records leave the network's domain in {name}, the "
-                f"first of them record {outside[0]}; compile with a commitment that covers them"
-            )
-
-
-def counted(graph: FixedGraph, numbers: Sequence[int]) -> Integers:
-    """For each input of a batch whether it is a record of its own, 1, or fills the batch, 0."""
-    array: Integers = (np.arange(graph.batch) < len(numbers)).astype(np.int64)
-    return array.reshape(graph.counted)
+        found.update(np.flatnonzero(leaving.any(axis=1)).tolist())
+    return found
 
 
 def check_scales(graph: FixedGraph, description: Description) -> None:
@@ -138,11 +135,17 @@ def check_scales(graph: FixedGraph, description: Description) -> None:
 
 
 def named_records(
-    graph: FixedGraph, proof: Proof, data: Data | None, *, any_data: bool
+    graph: FixedGraph,
+    proof: Proof,
+    counts: Integers | None,
+    data: Data | None,
+    *,
+    any_data: bool,
 ) -> Named | None:
     """The records that a proof names, checked against the data that they must be of.
 
-    Raises UsageError where data are needed, or not, and VerificationError otherwise.
+    counts: which of them count, by what the proof shows, if it shows that. Raises UsageError where
+    data are needed, or not, and VerificationError otherwise.
     """
     for commitment in () if data is None else (data.inputs, data.labels):
         if commitment is not None and not isinstance(commitment, DataCommitment):
@@ -170,6 +173,8 @@ def named_records(
         _check_numbers(graph, range(names.hidden) if hidden else names.numbers)
     except UsageError as error:
         raise VerificationError(f"the proof names other records than its key: {error}") from error
+    if counts is not None:
+        check_counted(counts, names.numbers)
     if data is None:
         return Named(names, names.rows)
     pairs = [(data.inputs, names.digest)]
@@ -183,8 +188,10 @@ def named_records(
         check_scales(graph, data.inputs.description)
         if hidden:
             return Named(names, names.rows, data.inputs.native)
-        filled = _filled(graph, names.numbers)
-        rows = b"".join(commitment.rows_of(filled) for commitment, _ in pairs)
+        for number in names.numbers:
+            check_number(number, len(data.inputs))
+        places = names.numbers if counts is None else filled(counts, names.numbers)
+        rows = b"".join(commitment.rows_of(places) for commitment, _ in pairs)
     except UsageError as error:
         raise VerificationError(f"the proof is not about these data: {error}") from error
     if not graph.counts and names.rows != rows:
@@ -269,11 +276,6 @@ def _check_labels(graph: FixedGraph, labels: DataCommitment) -> None:
             "labels are one whole number a record, that of its class from 0 on; commit to an "
             "array of integers with one entry a record"
         )
-
-
-def _filled(graph: FixedGraph, numbers: Sequence[int]) -> list[int]:
-    """The records of a whole batch: the last of them again where there are fewer."""
-    return [*numbers, *[numbers[-1]] * (graph.batch - len(numbers))]
 
 
 def _stacked(graph: FixedGraph, data: DataOpening, numbers: Sequence[int]) -> dict[str, Integers]:

@@ -136,23 +136,25 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
 
 def _claimed(graph: "FixedGraph", files: list[Path]) -> list[str]:
     """What parts say in all, which whoever made them knows to be true."""
+    from zkinfer.fixed import COUNTED
     from zkinfer.proof import Proof
     from zkinfer.summary import Summary
     from zkinfer.verdict import right, summary
 
-    names, rights, summaries, records = [name for name, _ in graph.shown], [], [], 0
+    names, rights, summaries, missing, records = [n for n, _ in graph.shown], [], [], 0, 0
     for file in files:
         proof = Proof.load(file)
         public = dict(zip(names, proof.public_values, strict=True))
         count = proof.records.count if proof.records else 0
-        records += count
+        records, missing = records + count, missing + count - int(public[COUNTED].sum())
         rights.append(right(public))
-        summaries.append(summary(graph, public, count))
+        summaries.append(summary(graph, public))
+    said = [f"left out  {missing} (they leave the network's domain)"] if missing else []
     if graph.counts_labels:
-        return [f"right  {sum(n or 0 for n in rights)} of {records}"]
+        return [f"right  {sum(n or 0 for n in rights)} of {records}", *said]
     whole = Summary.joined(each for each in summaries if each is not None)
     found = {"records": records, **whole.statistics()}
-    return [f"{name.replace('_', ' ')}  {number:g}" for name, number in found.items()]
+    return [*(f"{n.replace('_', ' ')}  {number:g}" for n, number in found.items()), *said]
 
 
 def load_described(path: str) -> "DataCommitment | VerifyingKey":

@@ -2,8 +2,9 @@
 
 The set is proved in parts: proofs, of accuracy or another statistic, about records that follow one
 another, as many as the key has in a batch, in the last one as many as are left. The parts of a
-verdict have each record in just one of them, so that none is left out or counted twice; what is
-counted is the sum of what the parts count, and a summary that of all their numbers.
+verdict have each record in just one of them, so that none is missing or counted twice; what is
+counted is the sum of what the parts count, and a summary that of all their numbers. Records that
+leave the network's domain do not count, and the verdict names them.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from zkinfer.api import prove_integers
-from zkinfer.committed_input import check_given, check_records, read_records, true_name
+from zkinfer.committed_input import check_given, outside, read_records, true_name
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.files import NewFile, StrPath, made_folder, write_files
@@ -35,14 +36,15 @@ SUFFIX = ".zkp"
 class Evaluated:
     """What the parts of an evaluation establish.
 
-    right, confusion, summary: as in Verified, of all of the `records` records of the data. parts:
-    how many proofs say so.
+    right, confusion, summary: as in Verified, of all of the `records` records of the data but those
+    that are left out, by the provers' choice. parts: how many proofs say so.
     """
 
     right: int | None
     confusion: Integers | None
     summary: Summary | None
     records: int
+    left_out: tuple[int, ...]
     parts: int
     data_digest: str
     labels_digest: str | None
@@ -61,6 +63,8 @@ class Evaluated:
         if self.summary is not None:
             said |= self.summary.document()
         said |= {"records": self.records, "parts": self.parts, "data_digest": self.data_digest}
+        if self.left_out:
+            said["left_out"] = [*self.left_out]
         if self.labels_digest is not None:
             said["labels_digest"] = self.labels_digest
         digests = ("model_commitment", "circuit_digest", "key_digest")
@@ -82,8 +86,9 @@ def evaluate(
 
     data, labels: the openings of commitments to records and, for a key that was compiled with
     output="accuracy", "confusion" or "error", to their labels or targets. Parts that are in the
-    folder already are kept, so that what was broken off goes on from there. Values that saturate
-    are cut to their ranges, as the network in the key has it. ray: the address of a Ray cluster
+    folder already are kept, so that what was broken off goes on from there. Records that leave the
+    network's domain are left out, which parts say. Values that saturate are cut to their ranges, as
+    the network in the key has it. ray: the address of a Ray cluster
     whose machines prove the parts, as `ray.init` takes it; "local" for one of this machine's cores.
     Raises UsageError where the key is about no statistic, for records that cannot be proved about,
     files of another evaluation, and where a machine of the cluster fails.
@@ -93,7 +98,7 @@ def evaluate(
     check_context(context)
     starts = part_starts(proving_key, data, labels)
     graph, key = proving_key.graph, proving_key.verifying_key
-    check_records(graph, data, labels)
+    without = outside(graph, data, labels)
     digits = len(str(len(data) - 1))
     parts = [range(start, min(start + starts.step, len(data))) for start in starts]
     files = [Path(folder) / f"{start:0{digits}}{SUFFIX}" for start in starts]
@@ -109,7 +114,7 @@ def evaluate(
             else:
                 left.append(number)
         columns = key.native_circuit.columns
-        work = ((n, read_records(graph, data, labels, parts[n], columns)) for n in left)
+        work = ((n, read_records(graph, data, labels, parts[n], columns, without)) for n in left)
         with _here() if ray is None else cluster(ray) as prove:
             for done, (number, proof) in enumerate(prove(proving_key, work, context), start=1):
                 write_files([NewFile(files[number], proof.to_bytes())], more=True)
@@ -184,6 +189,7 @@ def verify_evaluation(
         confusion=np.sum(matrices, axis=0) if matrices else None,
         summary=Summary.joined(summaries) if summaries else None,
         records=len(data),
+        left_out=tuple(n for _, _, v in found if v.records for n in v.records.left_out),
         parts=len(found),
         data_digest=data.digest,
         labels_digest=None if labels is None else labels.digest,

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from zkinfer.backends import transparent
 from zkinfer.circuit.layout import Segment
-from zkinfer.committed_input import Data, counted, named_records
+from zkinfer.committed_input import Data, named_records
 from zkinfer.committed_output import committed_outputs
+from zkinfer.counted_records import left_out
 from zkinfer.data import DataCommitment
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import CONFUSION, COUNTED, RIGHT, FixedGraph
@@ -29,7 +30,8 @@ class VerifiedRecords:
     numbers: from 0, in the order of the inputs; none where they are hidden. hidden: how many are,
     each one of the data, and perhaps the same. data_digest: that of the data commitment, in hex.
     labels_digest: likewise of the labels' or targets', or None. checked: whether the commitment was
-    given and has these very rows; else all are the prover's words.
+    given and has these very rows; else all are the prover's words. left_out: those of the numbers
+    that do not count, by the prover's choice, in what is said of them all.
     """
 
     numbers: tuple[int, ...]
@@ -37,6 +39,7 @@ class VerifiedRecords:
     data_digest: str
     labels_digest: str | None
     checked: bool
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,13 +120,11 @@ def verify(
     if data is None and labels is not None:
         raise UsageError("labels are those of data; give both")
     wanted = None if data is None else Data(data, labels)
-    named = named_records(graph, proof, wanted, any_data=any_data)
-    commitment = committed_outputs(graph, proof, outputs)
     public = _public_values(graph, proof.public_values)
+    counts = public[COUNTED] if graph.counts else None
+    named = named_records(graph, proof, counts, wanted, any_data=any_data)
+    commitment = committed_outputs(graph, proof, outputs)
     names = None if named is None else named.names
-    counts = graph.counts
-    if counts and names and (public[COUNTED] != counted(graph, names.numbers)).any():
-        raise VerificationError("the proof counts other records than it names")
     stated, given = (
         (b"", {}) if named is None else (named.names.stated, {Segment.RECORD: named.rows})
     )
@@ -139,9 +140,9 @@ def verify(
         rows=given,
         among=None if named is None else named.among,
     )
-    hides = counts or commitment is not None
+    hides = graph.counts or commitment is not None
     shown = {} if hides else {name: public[name] for name in graph.outputs}
-    inputs = {name: public[name] for name in graph.inputs if name in public and not counts}
+    inputs = {name: public[name] for name in graph.inputs if name in public and not graph.counts}
     return Verified(
         outputs=_numbers(graph, shown),
         outputs_fixed=shown,
@@ -160,11 +161,12 @@ def verify(
             names.digest.hex(),
             names.labels.hex() or None,
             checked=data is not None,
+            left_out=() if counts is None else left_out(counts, names.numbers),
         ),
         commitment=commitment,
-        right=right(public) if counts else None,
-        confusion=public.get(CONFUSION) if counts else None,
-        summary=summary(graph, public, names.count) if names else None,
+        right=right(public) if graph.counts else None,
+        confusion=public.get(CONFUSION) if graph.counts else None,
+        summary=summary(graph, public),
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
         circuit_digest=verifying_key.circuit_digest,
@@ -179,12 +181,12 @@ def right(public: Mapping[str, Integers]) -> int | None:
     return int(public[CONFUSION].trace()) if CONFUSION in public else None
 
 
-def summary(graph: FixedGraph, public: Mapping[str, Integers], count: int) -> Summary | None:
-    """How numbers of so many records are spread, by what a proof of it shows; None of others."""
+def summary(graph: FixedGraph, public: Mapping[str, Integers]) -> Summary | None:
+    """How numbers of records are spread, by what a proof of it shows; None of others."""
     if not graph.counts or graph.counts_labels:
         return None
     of = "outputs" if graph.target is None else "errors"
-    return Summary.shown(of, count, graph.summed.scale, public)
+    return Summary.shown(of, int(public[COUNTED].sum()), graph.summed.scale, public)
 
 
 def statement(verified: Verified) -> dict[str, Any]:
@@ -211,6 +213,8 @@ def statement(verified: Verified) -> dict[str, Any]:
         said |= {"hidden_records": hidden} if hidden else {"records": [*verified.records.numbers]}
         said["data_digest"] = verified.records.data_digest
         said["data_checked"] = verified.records.checked
+        if verified.records.left_out:
+            said["left_out"] = [*verified.records.left_out]
         if verified.records.labels_digest is not None:
             said["labels_digest"] = verified.records.labels_digest
         if verified.right is not None:

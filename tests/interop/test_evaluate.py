@@ -13,6 +13,7 @@ import pytest
 from onnx import helper
 
 import zkinfer as package
+from tests.artifacts import committed
 from tests.interop.support import MODELS, Run, save_model
 from tests.interop.test_cli import run_onnx
 
@@ -65,7 +66,11 @@ def folder(
 
 def evaluating(folder: Path, parts: Path) -> tuple[object, ...]:
     data = ("--data", folder / "X.opening", "--labels", folder / "Y.opening")
-    return "evaluate", folder / "keys" / "proving.key", *data, "-o", parts
+    return "evaluate", key_of(folder), *data, "-o", parts
+
+
+def key_of(folder: Path) -> Path:
+    return folder / "keys" / "proving.key"
 
 
 def verifying(folder: Path, what: Path) -> tuple[object, ...]:
@@ -346,6 +351,37 @@ def test_wider_numbers_than_can_be_summed_up(regression: Path) -> None:
     data = package.DataCommitment.load(regression / "X.commitment")
     with pytest.raises(package.UnsupportedModelError, match=r"no error of .* beyond 2\^62"):
         package.compile(regression / "model.onnx", output="error", data=data, **options)
+
+
+def test_records_out_of_the_domain(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    """They are left out, and counted."""
+    key = package.ProvingKey.load(folder / "keys" / "proving.key")
+    opening = package.DataOpening.load(folder / "X.opening")
+    (name,) = key.graph.inputs
+    records = [opening.record(number)[0].astype(np.int64) for number in range(RECORDS)]
+    for number in (2, 17):
+        records[number] = records[number] + (1 << 40)
+    shape = key.graph.tensors[name].shape
+    made = committed(key.graph, [{name: record.reshape(shape)} for record in records])
+    made.save(tmp_path / "X.opening")
+    made.commitment.save(tmp_path / "X.commitment")
+    labels, data = folder / "Y.opening", ("--data", tmp_path / "X.opening")
+    done = zkinfer("evaluate", key_of(folder), *data, "--labels", labels, "-o", tmp_path / "parts")
+    assert done.code == 0, done.err
+    assert "left out  2 (they leave the network's domain)" in done.out
+    verify = ("verify", folder / "keys" / "verifying.key", tmp_path / "parts")
+    verify = (*verify, "--data", tmp_path / "X.commitment", "--labels", folder / "Y.commitment")
+    done = zkinfer(*verify)
+    assert done.code == 0, done.err
+    assert done.out.startswith("valid: the proofs of all parts verify, with 2 records left out\n")
+    verdict = json.loads(zkinfer(*verify, "--json").out)
+    assert (verdict["left_out"], verdict["records"], verdict["right"]) == ([2, 17], 20, 14)
+    done = zkinfer(
+        *("prove", key_of(folder), *data, "--labels", labels),
+        *("--record", 0, "-o", tmp_path / "wrong.zkp"),
+    )
+    assert done.code == 2
+    assert "record 2 leaves the network's domain" in done.message
 
 
 def test_on_a_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def part(known: Labelled | Summed, field: str, mutation: str) -> Runs:
             "rows": replace(proof.records, labels=b"", rows=listed),
         }.get(field, proof.records)
     if field == "counted":
-        counted = counted ^ np.array([0, 0, 0, 1])
+        counted = counted * 0 if mutation == "none" else counted ^ np.array([0, 0, 0, 1])
     for place, (name, _) in enumerate(known.key.graph.shown[1:]):
         if name == field:
             shown[place] = shown[place] + ONE.get(field, 1)

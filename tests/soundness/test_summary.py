@@ -42,6 +42,7 @@ from zkinfer import reference
 from zkinfer.circuit.check import check
 from zkinfer.circuit.gadgets.summary import DIGIT
 from zkinfer.circuit.layout import Segment
+from zkinfer.committed_input import read_records
 from zkinfer.fixed import LIMIT, FixedGraph, FixedTensor
 from zkinfer.lower import counting, lower, solve, true_labels
 from zkinfer.summary import Summary
@@ -173,6 +174,22 @@ def test_what_fills_the_last_part_does_not_count(known: Summed) -> None:
     for more in ((8, 9, 9, 9), (8, 9, 0, 1)):
         named = replace(last.records, numbers=more)
         refused(known, replace(last, records=named), "follow one another")
+
+
+def test_an_end_that_is_left_out(known: Summed, mode: str) -> None:
+    """Neither the sums nor the ends have it, and the verdict names it; nor can it stay in."""
+    found = numbers(mode)[:BATCH]
+    for end in (found.index(min(found)), found.index(max(found))):
+        columns = known.key.verifying_key.native_circuit.columns
+        told = read_records(known.key.graph, known.data, known.labels, range(BATCH), columns, {end})
+        proof = test_accuracy.forged(known.key, told, {}, {})
+        summary, said = by_both(known, proof)
+        rest = [number for place, number in enumerate(found) if place != end]
+        assert (summary.sum, summary.squares, summary.lowest, summary.highest) == sums(rest)
+        assert (summary.count, said["left_out"]) == (BATCH - 1, [end])
+        _, *values = proof.public_values
+        told_all = replace(proof, public_values=(np.ones(BATCH, np.int64), *values))
+        refused(known, told_all, FORGED)
 
 
 def test_another_record_in_the_witness(known: Summed) -> None:
@@ -354,11 +371,10 @@ def test_targets_are_bound_by_their_blocks() -> None:
 # -- what they are of ----------------------------------------------------------------------------
 
 
-def shown(graph: FixedGraph, x: np.ndarray, true: np.ndarray, count: int) -> tuple[int, ...]:
+def shown(graph: FixedGraph, x: np.ndarray, true: np.ndarray, counts: Any) -> tuple[int, ...]:
     """What an honest prover shows of numbers, as a sum of squares is: whole."""
     inputs = {"x0": x.reshape(graph.stacked("x0"))}
-    inputs[counting("neg_out")] = (np.arange(graph.batch) < count).astype(np.int64)
-    inputs[counting("neg_out")] = inputs[counting("neg_out")].reshape(graph.counted)
+    inputs[counting("neg_out")] = np.array(counts, np.int64).reshape(graph.counted)
     if graph.target is not None:
         inputs[true_labels("neg_out")] = true.reshape(graph.counted)
     segments = solve(graph, {}, inputs).segments
@@ -372,7 +388,7 @@ def shown(graph: FixedGraph, x: np.ndarray, true: np.ndarray, count: int) -> tup
 
 
 def test_any_numbers_of_any_width() -> None:
-    """Drawn: ranges up to the widest that can be summed up, scales, targets, and how many count."""
+    """Drawn: ranges up to the widest that can be summed up, scales, targets, and which count."""
     rng, drawn = np.random.default_rng(7), 0
     for _ in range(60):
         batch = int(rng.integers(1, 6))
@@ -392,18 +408,19 @@ def test_any_numbers_of_any_width() -> None:
         except zkinfer.FormatError:
             continue
         drawn += 1
-        count = int(rng.integers(1, batch + 1))
-        filled = np.minimum(np.arange(batch), count - 1)
+        counts = rng.permutation(np.arange(batch) < rng.integers(1, batch + 1))
+        places = np.flatnonzero(counts)
+        filled = [max(places[places <= at], default=places[0]) for at in range(batch)]
         x = rng.choice([low, high, *rng.integers(low, high, 3, endpoint=True)], batch)[filled]
         true = rng.choice([first, last, *rng.integers(first, last, 3, endpoint=True)], batch)
-        meant = [-int(n) for n in x[:count]]
+        meant = [-int(n) for n in x[places]]
         if target is not None:
             finest = max(scale, target.scale)
             meant = [
                 (n << finest - scale) - (int(t) << finest - target.scale)
-                for n, t in zip(meant, true[filled], strict=False)
+                for n, t in zip(meant, true[places], strict=True)
             ]
-        assert shown(graph, x, true[filled], count) == sums(meant)
+        assert shown(graph, x, true[filled], counts) == sums(meant)
     assert drawn > 40
 
 

@@ -121,7 +121,16 @@ def record_rows(
         fits = len(proof.rows) == each * key.graph.batch
         demand(fits, "the records of the data have other rows")
         return proof.rows
-    filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
+    known = max(proof.numbers) < len(data.records)
+    demand(known, "the data have no record of that number")
+    filled = list(proof.numbers)
+    if key.graph.counts:
+        counted = proof.public[0][1]
+        nearest = counted.index(1)
+        filled = []
+        for place, counts in enumerate(counted):
+            nearest = place if counts else nearest
+            filled.append(proof.numbers[nearest])
     rows = _by_tensor(data, filled)
     if labels is None:
         fits = key.graph.counts or proof.rows == rows
@@ -159,7 +168,6 @@ def output_rows(data: DataCommitment) -> tuple[bytes, ...]:
 
 def _by_tensor(data: DataCommitment, numbers: list[int]) -> tuple[bytes, ...]:
     """The rows of the first tensor of all these records, then those of the next one."""
-    demand(all(n < len(data.records) for n in numbers), "the data have no record of that number")
     rows: list[bytes] = []
     start = 0
     for tensor in data.tensors:

@@ -81,6 +81,10 @@ def verify(
         verdict |= {"hidden_records": hidden} if hidden else {"records": list(proof.numbers)}
         verdict["data_digest"] = proof.digests[0].hex()
         verdict["data_checked"] = data is not None
+    if key.graph.counts:
+        pairs = zip(proof.numbers, proof.public[0][1], strict=False)
+        left_out = [number for number, counts in pairs if not counts]
+        verdict |= {"left_out": left_out} if left_out else {}
     if key.graph.compares:
         verdict["labels_digest"] = proof.digests[1].hex()
     if key.graph.sums:
@@ -162,13 +166,14 @@ def _check_names(key: VerifyingKey, proof: Proof) -> None:
     first = proof.numbers[0]
     fits = count <= batch and proof.numbers == tuple(range(first, first + count))
     demand(fits, "the records do not follow one another, or are too many")
-    counted = (1,) * count + (0,) * (batch - count)
-    demand(proof.public[0][1] == counted, "the proof counts other records than it names")
+    counted = proof.public[0][1]
+    fits = 1 in counted[:count] and not any(counted[count:])
+    demand(fits, "the proof counts other records than it names")
 
 
 def _summary(key: VerifyingKey, proof: Proof) -> dict[str, Any]:
     """What follows from the sums of the integers of m numbers, all of them v / 2^scale."""
-    count, scale = len(proof.numbers), key.graph.summed_scale
+    count, scale = sum(proof.public[0][1]), key.graph.summed_scale
     (total,), (first, second), (lowest,), (highest,) = (values for _, values in proof.public[1:])
     squares, unit = first + (second << 62), Fraction(1, 2) ** scale
     mean, mean_square = unit * total / count, unit**2 * squares / count
