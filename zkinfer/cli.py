@@ -306,7 +306,7 @@ def _verdict_in_json(arguments: argparse.Namespace) -> Iterator[None]:
 
 def _print_verdict(head: str, statement: dict[str, Any], arguments: argparse.Namespace) -> None:
     if "left_out" in statement:
-        head += f", with {len(statement['left_out'])} records left out"
+        head += f", records left out: {len(statement['left_out'])}"
     if arguments.json:
         _print(json.dumps(statement))
     else:

@@ -50,6 +50,11 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
         said += _confusion(verified.confusion, [*graph.classes.values()])
     if verified.summary is not None:
         said = [*_summary(verified.summary, model, whose, true)]
+    if records is not None and records.left_out:
+        said.append(
+            f"<p class='warn'>Not counted, by the choice of whoever proved it: "
+            f"{_numbered(records.left_out)}.</p>"
+        )
     parts = [
         "<h1>The proof is valid</h1>",
         *said,

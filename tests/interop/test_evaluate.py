@@ -373,9 +373,14 @@ def test_records_out_of_the_domain(zkinfer: Run, folder: Path, tmp_path: Path) -
     verify = (*verify, "--data", tmp_path / "X.commitment", "--labels", folder / "Y.commitment")
     done = zkinfer(*verify)
     assert done.code == 0, done.err
-    assert done.out.startswith("valid: the proofs of all parts verify, with 2 records left out\n")
+    assert done.out.startswith("valid: the proofs of all parts verify, records left out: 2\n")
     verdict = json.loads(zkinfer(*verify, "--json").out)
     assert (verdict["left_out"], verdict["records"], verdict["right"]) == ([2, 17], 20, 14)
+    page = tmp_path / "page.html"
+    part = (*verify[:2], tmp_path / "parts" / "16.zkp", *verify[3:], "--html", page)
+    done = zkinfer(*part)
+    assert done.out.startswith("valid: the proof verifies, records left out: 1\n")
+    assert "Not counted, by the choice of whoever proved it: record 17." in page.read_text()
     done = zkinfer(
         *("prove", key_of(folder), *data, "--labels", labels),
         *("--record", 0, "-o", tmp_path / "wrong.zkp"),

@@ -432,6 +432,19 @@ def one_number(bits: int, batch: int = 1, target: FixedTensor | None = None) -> 
     return replace(graph, output_mode=mode, batch=batch, target=target)
 
 
+def test_what_it_costs() -> None:
+    """As the gadget says: 6 rows a number and 6, and twice the bits of the span and 2, a number."""
+    for batch in (2, 5, 16):
+        circuit, span = lower(network(batch)), network(batch).summed
+        mine = ("counting", "sum", "squares", "lowest", "highest")
+        paths = tuple(f"{OUTPUT}/{name}" for name in mine)
+        rows = sum(math.prod(b.extents) for b in circuit.blocks if b.path.startswith(paths))
+        tensors = [t for t in circuit.tensors if t.path.startswith(paths)]
+        bits = sum(math.prod(t.extents) for t in tensors if t.segment == Segment.BITS)
+        assert rows == 6 * batch + 6
+        assert bits == 2 * batch * ((span.high - span.low).bit_length() + 1)
+
+
 def test_how_wide_numbers_may_be() -> None:
     lower(one_number(59, batch=8))
     with pytest.raises(
