@@ -120,10 +120,10 @@ def verify(
     if data is None and labels is not None:
         raise UsageError("labels are those of data; give both")
     wanted = None if data is None else Data(data, labels)
-    public = _public_values(graph, proof.public_values)
-    counts = public[COUNTED] if graph.counts else None
+    counts = _public_values(graph, proof.public_values)[COUNTED] if graph.counts else None
     named = named_records(graph, proof, counts, wanted, any_data=any_data)
     commitment = committed_outputs(graph, proof, outputs)
+    public = _public_values(graph, proof.public_values)
     names = None if named is None else named.names
     stated, given = (
         (b"", {}) if named is None else (named.names.stated, {Segment.RECORD: named.rows})
