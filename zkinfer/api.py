@@ -11,19 +11,20 @@ import numpy.typing as npt
 
 from zkinfer.backends import groth16, transparent
 from zkinfer.circuit.layout import Segment
-from zkinfer.committed_input import Records, read_records
+from zkinfer.committed_input import Records, check_given, read_records
 from zkinfer.committed_output import commit_outputs, description_of
 from zkinfer.costs import costs
 from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.description import Description
 from zkinfer.drafts import Draft
-from zkinfer.errors import InternalError, UsageError
+from zkinfer.errors import FormatError, InternalError, UnsupportedModelError, UsageError
 from zkinfer.estimates import Estimate, PairingEstimate, available_memory, check_memory
 from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, made_folder, write_files
-from zkinfer.fixed import MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
+from zkinfer.fixed import LABELLED, MAX_BATCH, RECORD_MODES, STATISTICS, FixedGraph, quantize_input
 from zkinfer.inputs import by_name
 from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
 from zkinfer.lower import Witness, lower, solve
+from zkinfer.ops.tensor import FixedTensor
 from zkinfer.pairing.costs import check_rows, pairing_costs
 from zkinfer.pairing.forest import spelt_out
 from zkinfer.pairing.keys import Prover as PairingProver
@@ -124,6 +125,7 @@ def compile(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
+    labels: DataCommitment | VerifyingKey | None = None,
     record: str = "public",
     backend: str = transparent.NAME,
     weight_ranges: str | None = None,
@@ -142,17 +144,20 @@ def compile(
     what it is on the rest. shapes: full shapes of inputs that the model leaves open. input:
     "hidden" or "public", or "committed" for records of data that were committed to before. output:
     "public", "label" for the index of the largest score only, "committed" for a commitment to the
-    outputs, "accuracy" for how often the label is the one that is committed to, or "confusion" for
-    how often it is which instead of which. weights: "hidden" (committed) or "public". batch: how
-    many inputs a proof is about; calibration data are samples of one. data: with
-    input="committed", a commitment to data, or the verifying key of a model whose outputs are
-    committed to; the network reads numbers at their scales, so the key takes every commitment that
-    has the same. record: "public", or "hidden" for proofs that do not say which records of the data
-    they are about. backend: "transparent", or "groth16" for proofs of 128 bytes that other tools
-    and contracts verify, which need a setup. weight_ranges: with groth16 "checked", where rows show
-    that hidden weights are small, or "unchecked"; by default the former where that at most doubles
-    the circuit. insecure_setup: whether to make the setup on this machine, for development.
-    force_memory: whether to compile what takes more memory to prove than this machine has.
+    outputs, "accuracy" for how often the label is the one that is committed to, "confusion" for how
+    often it is which instead of which, or, for one number a record, "summary" for how outputs are
+    spread over records (mean, variance, lowest, highest) and "error" for how outputs less targets
+    that are committed to are. weights: "hidden" (committed) or "public". batch: how many inputs a
+    proof is about; calibration data are samples of one. data: with input="committed", a commitment
+    to data, or the verifying key of a model whose outputs are committed to; the network reads
+    numbers at their scales, so the key takes every commitment that has the same. labels: with
+    output="error", the same of the targets. record: "public", or "hidden" for proofs that do not
+    say which records of the data they are about. backend: "transparent", or "groth16" for proofs of
+    128 bytes that other tools and contracts verify, which need a setup. weight_ranges: with groth16
+    "checked", where rows show that hidden weights are small, or "unchecked"; by default the former
+    where that at most doubles the circuit. insecure_setup: whether to make the setup on this
+    machine, for development. force_memory: whether to compile what takes more memory to prove than
+    this machine has.
 
     Raises UnsupportedModelError for models that cannot be compiled and UsageError otherwise.
     """
@@ -161,7 +166,7 @@ def compile(
     report = progress or _silent
     if backend == groth16.NAME:
         options = (calibration, input_range, max_error, shapes, input, output, weights, batch)
-        if data is not None or record != "public":
+        if data is not None or labels is not None or record != "public":
             raise UsageError("proofs of the backend groth16 are not about committed data")
         drafted = draft(model, *options, weight_ranges=weight_ranges, progress=progress)
         report("making the setup")
@@ -171,12 +176,14 @@ def compile(
     modes = _modes(input, output, weights)
     _check_record(record, input, output)
     described = _described(input, data)
+    target = _target(output, labels)
     _check_batch(batch)
     report("reading the model")
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, record))
+    graph = _stated(quantized.graph, output, batch, record, target)
+    quantized = replace(quantized, graph=graph)
     circuit = lower(quantized.graph)
     expected = costs(quantized.graph, circuit)
     if not force_memory:
@@ -225,7 +232,7 @@ def draft(
     source = Source(model, shapes, calibration)
     report("choosing the fixed-point widths")
     quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, "public"))
+    quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, "public", None))
     graph, constants = spelt_out(quantized.graph, quantized.weights)
     check_supported(graph)
     ranges = choose_ranges(graph, weight_ranges)
@@ -248,6 +255,7 @@ def estimate(
     weights: str = "hidden",
     batch: int = 1,
     data: DataCommitment | VerifyingKey | None = None,
+    labels: DataCommitment | VerifyingKey | None = None,
     record: str = "public",
     backend: str = transparent.NAME,
     weight_ranges: str | None = None,
@@ -262,6 +270,7 @@ def estimate(
     _check_record(record, input, output)
     _check_backend(backend, weight_ranges)
     described = _described(input, data)
+    target = _target(output, labels)
     _check_batch(batch)
     source = Source(model, shapes, calibration)
     samples = "the calibration data" if calibration is not None else "the input range"
@@ -270,7 +279,7 @@ def estimate(
         quantized = source.guessed(max_error, modes, described)
     else:
         quantized = source.quantized(calibration, input_range, max_error, modes, described)
-    graph = _stated(quantized.graph, output, batch, record)
+    graph = _stated(quantized.graph, output, batch, record, target)
     expected = costs(graph, lower(graph))
     if backend != groth16.NAME:
         return Estimate(graph, expected, factor(), samples)
@@ -299,9 +308,9 @@ def prove(
     network compiled with input="committed", the opening of a data commitment and the number of the
     record, whether or not the proof will say it (record="hidden" of compile); of a batch those of
     all, or that of the first of records that follow one another. labels: for one compiled with
-    output="accuracy" or "confusion", the opening of the commitment to the records' labels. context:
-    bytes that the proof is bound to. allow_saturation: whether values may saturate: be cut to the
-    ranges that calibration found, which the float model does not do.
+    output="accuracy", "confusion" or "error", the opening of the commitment to the records' labels
+    or targets. context: bytes that the proof is bound to. allow_saturation: whether values may
+    saturate: be cut to the ranges that calibration found, which the float model does not do.
     Raises UsageError when the input has the wrong names, shape or type, holds NaN or infinity,
     leaves the declared domain, or makes values saturate unless that is allowed.
     """
@@ -368,11 +377,7 @@ def _proved(
                 "this key is about committed data; give data and record (--data X.opening "
                 "--record N), and no input"
             )
-        if (labels is None) == graph.counts:
-            raise UsageError(
-                "labels are given for proofs of accuracy or confusion, and for these only: "
-                "--labels Y.opening"
-            )
+        check_given(graph, given=labels is not None)
         numbers = _record_numbers(graph, record, data)
         records = read_records(graph, data, labels, numbers, key.native_circuit.columns)
         inputs = records.inputs
@@ -504,7 +509,7 @@ def _modes(input: str, output: str, weights: str) -> dict[str, str]:
                 f"{output} is proved on records of committed data: --input committed --data "
                 "X.commitment"
             )
-        words["output"] = "label"
+        words["output"] = "label" if output in LABELLED else "public"
     if output == "committed":
         words["output"] = "public"
     return {f"{mode}_mode": word for mode, word in words.items()}
@@ -544,9 +549,9 @@ def _check_record(record: str, input: str, output: str) -> None:
         raise UsageError(
             "a record is hidden among committed data: --input committed --data X.commitment"
         )
-    if output == "accuracy":
+    if output in STATISTICS:
         raise UsageError(
-            "accuracy is counted on records that a proof names, each of them once; none is hidden"
+            f"{output} is that of records that a proof names, each of them once; none is hidden"
         )
 
 
@@ -556,9 +561,21 @@ def _check_batch(batch: int) -> None:
         raise UsageError(f"a batch has 1 to {MAX_BATCH} inputs, got {batch}")
 
 
-def _stated(graph: FixedGraph, output: str, batch: int, record: str) -> FixedGraph:
-    """The network of one input as proofs state it."""
-    return replace(graph, output_mode=output, batch=batch, record_mode=record)
+def _stated(
+    graph: FixedGraph, output: str, batch: int, record: str, target: FixedTensor | None
+) -> FixedGraph:
+    """The network of one input as proofs state it. Raises UnsupportedModelError where none can."""
+    if output in STATISTICS and len(graph.outputs) > 1:
+        raise UnsupportedModelError(
+            f"{output} is that of one output, and the model has {', '.join(graph.outputs)}; leave "
+            "the others out of the model"
+        )
+    try:
+        return replace(graph, output_mode=output, batch=batch, record_mode=record, target=target)
+    except FormatError as error:
+        raise UnsupportedModelError(
+            f"no {output} of this network can be proved: {error}"
+        ) from error
 
 
 def _described(input: str, data: DataCommitment | VerifyingKey | None) -> Description | None:
@@ -570,11 +587,26 @@ def _described(input: str, data: DataCommitment | VerifyingKey | None) -> Descri
         )
     if data is None:
         return None
+    return _description(data)
+
+
+def _description(data: DataCommitment | VerifyingKey) -> Description:
+    """What records are like. Raises UsageError where none can be like it."""
     if isinstance(data, VerifyingKey):
         return description_of(data.graph)
     if not isinstance(data, DataCommitment):
         raise UsageError(f"data must be a DataCommitment, got {type(data).__name__}; load the file")
     return data.description
+
+
+def _target(output: str, labels: DataCommitment | VerifyingKey | None) -> FixedTensor | None:
+    """What a record's target is like. Raises UsageError unless targets are given as needed."""
+    if (output == "error") != (labels is not None):
+        raise UsageError(
+            "targets are given where errors are proved, and only there: --output error --labels "
+            "Y.commitment"
+        )
+    return None if labels is None else _description(labels).target()
 
 
 def _check_mode(mode: str, word: str) -> None:

@@ -138,7 +138,7 @@ def _verbs() -> dict[str, tuple[str, _Add, _Command]]:
             _printed(data_verbs.commit),
         ),
         "evaluate": (
-            "Prove how often a model is right on all of its data.",
+            "Prove what a model does on all data, how often it is right.",
             data_verbs.add_evaluate,
             _printed(data_verbs.evaluate),
         ),
@@ -197,6 +197,7 @@ def _model_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "weights": arguments.weights,
         "batch": arguments.batch,
         "data": arguments.data and data_verbs.load_described(arguments.data),
+        "labels": arguments.labels and data_verbs.load_described(arguments.labels),
         "record": arguments.record,
         "backend": arguments.backend,
         "weight_ranges": arguments.weight_ranges,
@@ -237,7 +238,8 @@ def _draft(arguments: argparse.Namespace, options: dict[str, Any]) -> None:
     from zkinfer.progress import progress_bar
 
     del options["backend"]
-    if options.pop("data") is not None or options.pop("record") != "public":
+    about = options.pop("data"), options.pop("labels")
+    if about != (None, None) or options.pop("record") != "public":
         raise UsageError("proofs of the backend groth16 are not about committed data")
     with progress_bar(api.COMPILE_STAGES) as progress:
         drafted = api.draft(arguments.model, **options, progress=progress)
@@ -349,6 +351,8 @@ def _verdict_in_json(arguments: argparse.Namespace) -> Iterator[None]:
 
 
 def _print_verdict(head: str, statement: dict[str, Any], arguments: argparse.Namespace) -> None:
+    if "left_out" in statement:
+        head += f", records left out: {len(statement['left_out'])}"
     if arguments.json:
         _print(json.dumps(statement))
     else:

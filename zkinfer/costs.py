@@ -128,7 +128,8 @@ def _data(graph: FixedGraph, circuit: Circuit) -> int:
     if graph.output_mode == "committed":
         size += 9 + ELEMENT * circuit.committed_rows(Segment.OUTPUT)
     if graph.input_mode == "committed":
-        elements = 2 if graph.counts else 1 + circuit.committed_rows(Segment.RECORD)
+        elements = 1 + graph.compares
+        elements += 0 if graph.counts else circuit.committed_rows(Segment.RECORD)
         named = ELEMENT * HIDDEN if graph.record_mode == "hidden" else 8
         size += 14 + ELEMENT * elements + named * graph.batch
     return size

@@ -6,7 +6,6 @@ Proofs whose outputs are committed to make data, so that their files are written
 import argparse
 import os
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from zkinfer.errors import UsageError
 
 if TYPE_CHECKING:
     from zkinfer.data import DataCommitment
+    from zkinfer.fixed import FixedGraph
     from zkinfer.keys import ProvingKey, VerifyingKey
     from zkinfer.proof import Proof
 
@@ -50,7 +50,9 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """The arguments of evaluate."""
     parser.add_argument("key", metavar="PROVING.key", help="the secret key that compile wrote")
     parser.add_argument("--data", metavar="X.opening", required=True, help="the records")
-    parser.add_argument("--labels", metavar="Y.opening", required=True, help="their labels")
+    parser.add_argument(
+        "--labels", metavar="Y.opening", help="their labels or targets, where the key is about them"
+    )
     parser.add_argument(
         "-o",
         dest="folder",
@@ -112,11 +114,9 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.evaluation import evaluate, part_starts
     from zkinfer.keys import ProvingKey
     from zkinfer.progress import progress_bar
-    from zkinfer.proof import Proof
-    from zkinfer.verdict import right
 
     key = ProvingKey.load(arguments.key)
-    data, labels = (DataOpening.load(path) for path in (arguments.data, arguments.labels))
+    data, labels = (path and DataOpening.load(path) for path in (arguments.data, arguments.labels))
     with progress_bar(len(part_starts(key, data, labels))) as progress:
         files = evaluate(
             key,
@@ -127,15 +127,34 @@ def evaluate(arguments: argparse.Namespace) -> list[str]:
             ray=arguments.ray,
             progress=progress,
         )
-    proofs = [Proof.load(file) for file in files]
-    shown = [name for name, _ in key.graph.shown]
-    publics = (dict(zip(shown, proof.public_values, strict=True)) for proof in proofs)
-    total = sum(right(public) or 0 for public in publics)
-    size = sum(len(proof.to_bytes()) for proof in proofs)
+    size = sum(file.stat().st_size for file in files)
     return [
         f"parts  {arguments.folder} ({len(files)} proofs, {size} bytes)",
-        f"right  {total} of {len(data)}",
+        *_claimed(key.graph, files),
     ]
+
+
+def _claimed(graph: "FixedGraph", files: list[Path]) -> list[str]:
+    """What parts say in all, which whoever made them knows to be true."""
+    from zkinfer.fixed import COUNTED
+    from zkinfer.proof import Proof
+    from zkinfer.summary import Summary
+    from zkinfer.verdict import right, summary
+
+    names, rights, summaries, missing, records = [n for n, _ in graph.shown], [], [], 0, 0
+    for file in files:
+        proof = Proof.load(file)
+        public = dict(zip(names, proof.public_values, strict=True))
+        count = proof.records.count if proof.records else 0
+        records, missing = records + count, missing + count - int(public[COUNTED].sum())
+        rights.append(right(public))
+        summaries.append(summary(graph, public))
+    said = [f"left out  {missing} (they leave the network's domain)"] if missing else []
+    if graph.counts_labels:
+        return [f"right  {sum(n or 0 for n in rights)} of {records}", *said]
+    whole = Summary.joined(each for each in summaries if each is not None)
+    found = {"records": records, **whole.statistics()}
+    return [*(f"{n.replace('_', ' ')}  {number:g}" for n, number in found.items()), *said]
 
 
 def load_described(path: str) -> "DataCommitment | VerifyingKey":
@@ -189,19 +208,18 @@ def verify_parts(
     from zkinfer.evaluation import parts_in, verify_evaluation
     from zkinfer.keys import VerifyingKey
 
-    others = (arguments.html, arguments.any_data, arguments.outputs)
-    if any(others) or not (arguments.data and arguments.labels):
+    if any((arguments.html, arguments.any_data, arguments.outputs)) or not arguments.data:
         raise UsageError(
-            "a folder of parts is verified against data and labels, with no option but --context "
-            "and --json: --data X.commitment --labels Y.commitment"
+            "a folder of parts is verified against data, and labels or targets where the key is "
+            "about them, with no option but --context and --json: --data X.commitment "
+            "[--labels Y.commitment]"
         )
     key = VerifyingKey.load(arguments.key)
-    data, labels = (DataCommitment.load(path) for path in (arguments.data, arguments.labels))
+    data, labels = (
+        path and DataCommitment.load(path) for path in (arguments.data, arguments.labels)
+    )
     parts = map(load, parts_in(arguments.proof))
-    found = verify_evaluation(key, parts, data=data, labels=labels, context=context)
-    said = {"valid": True, **asdict(found), "context": os.fsdecode(found.context)}
-    confusion = said.pop("confusion")
-    return said if confusion is None else {**said, "confusion": confusion.tolist()}
+    return verify_evaluation(key, parts, data=data, labels=labels, context=context).statement()
 
 
 def reveal(arguments: argparse.Namespace) -> list[str]:

@@ -10,6 +10,7 @@ from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.drafts import Draft
+from zkinfer.encoding import Encoding
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
@@ -62,6 +63,7 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
         "batch": graph.batch,
         "inputs": _tensors(graph, graph.inputs),
         "outputs": _tensors(graph, graph.outputs),
+        **({} if graph.target is None else {"target": _tensor(Encoding.of(graph.target, None))}),
         "weights": {
             "tensors": len(graph.weights),
             "numbers": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
@@ -79,14 +81,11 @@ def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
     """
     described: dict[str, Any] = {}
     for name in names:
-        encoding, columns = graph.encoding(name), graph.columns.get(name)
-        ends = (encoding.low, encoding.high)
+        columns = graph.columns.get(name)
         described[name] = {
             "shape": list(graph.tensors[name].shape),
             **({} if columns is None else {"columns_axis": columns.axis}),
-            "scale": encoding.scale.squeeze().tolist(),
-            "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
-            "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
+            **_tensor(graph.encoding(name)),
             **({"classes": list(graph.classes[name])} if name in graph.classes else {}),
         }
     return described
@@ -100,6 +99,16 @@ def _describe_draft(size: int, draft: Draft) -> dict[str, Any]:
         "inputs": _tensors(draft.graph, draft.graph.inputs),
         "outputs": _tensors(draft.graph, draft.graph.outputs),
         "weight_ranges": draft.ranges.value,
+    }
+
+
+def _tensor(encoding: Encoding) -> dict[str, Any]:
+    """Scales and ranges."""
+    ends = (encoding.low, encoding.high)
+    return {
+        "scale": encoding.scale.squeeze().tolist(),
+        "range_fixed": np.stack(ends, axis=-1).squeeze().tolist(),
+        "range": np.stack([encoding.numbers(end) for end in ends], axis=-1).squeeze().tolist(),
     }
 
 

@@ -171,6 +171,16 @@ class Description:
         _check(description.to_json() == data, "its JSON is not canonical")
         return description
 
+    def target(self) -> FixedTensor:
+        """The one number of every record. Raises UsageError where there are more."""
+        first, *others = self.tensors
+        if others or first.shape not in ((), (1,)):
+            raise UsageError(
+                "targets are one number a record; commit to an array with one entry a record"
+            )
+        low = -(1 << first.bits - 1) if first.signed[0] else 0
+        return FixedTensor((), first.scales[0], low, low + (1 << first.bits) - 1)
+
     def by_input(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, DataTensor]:
         """The tensor that each input of a network is, by the input's name.
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer import summary
 from zkinfer.encoding import LIMIT, MAX_BITS, MAX_COLUMNS, Columns, Encoding
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
@@ -30,12 +31,15 @@ MAX_ENTRIES = 2**31
 MAX_SCALE = 256
 MAX_BATCH = 2**14
 
-STATISTICS = ("accuracy", "confusion")
+LABELLED = ("accuracy", "confusion")
 """Output modes that show how labels are related to those of records, and no outputs."""
+
+STATISTICS = (*LABELLED, "summary", "error")
+"""Those, and the ones that show how outputs, or outputs less targets, are spread."""
 
 COUNTED, RIGHT, CONFUSION = "counted", "right", "confusion"
 """What they show: which records count; how many of them are labelled right, or how many have one
-label and get another one.
+label and get another one; of the others what summary.py says.
 """
 
 MAX_CLASSES = 256
@@ -49,7 +53,7 @@ MODES = {
 
 RECORD_MODES = ("public", "hidden")
 
-OPTIONAL = {"batch", "classes", "record_mode", "tables"}
+OPTIONAL = {"batch", "classes", "record_mode", "tables", "target"}
 """Members of a graph that are there only where they say something."""
 
 
@@ -75,7 +79,8 @@ class FixedGraph:
     those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
     classes: of outputs that are numbers of classes, from 0 on, what these are called. batch: how
     many inputs a proof is about; tensors are those of one. record_mode: whether a proof says which
-    records of committed data its inputs are.
+    records of committed data its inputs are. target: in output mode "error" what each record's
+    target, another number that is committed to, is like.
     Raises FormatError when the parts do not fit together.
     """
 
@@ -91,6 +96,7 @@ class FixedGraph:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     batch: int = 1
     record_mode: str = "public"
+    target: FixedTensor | None = None
     tensors: Mapping[str, FixedTensor] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,8 +104,8 @@ class FixedGraph:
         for mode, words in MODES.items():
             _check(getattr(self, mode) in words, f"{mode} {getattr(self, mode)!r} does not exist")
         _check(self.record_mode in RECORD_MODES, f"record_mode {self.record_mode!r} does not exist")
-        fits = self.input_mode == "committed" and self.output_mode != "accuracy"
-        _check(fits or self.record_mode == "public", "hidden records of no data, or for accuracy")
+        fits = self.input_mode == "committed" and not self.counts
+        _check(fits or self.record_mode == "public", "hidden records of no data, or counted ones")
         fits = _is_kind(self.batch, "int") and 1 <= self.batch <= MAX_BATCH
         _check(fits, f"a batch of {self.batch} inputs; at most {MAX_BATCH}")
         names = (*self.inputs, *self.weights)
@@ -128,7 +134,7 @@ class FixedGraph:
             _check(name in known, f"output {name} is not made by the graph")
         _check(len(set(self.outputs)) == len(self.outputs), "an output is named twice")
         labels = {name for name, tensor in tensors.items() if tensor.kind == "label"}
-        labelled = self.output_mode == "label" or self.counts
+        labelled = self.output_mode == "label" or self.counts_labels
         expected = set(self.outputs) if labelled else set()
         _check(labels == expected, f"output_mode {self.output_mode!r} for the labels {labels}")
         if self.counts:
@@ -137,13 +143,20 @@ class FixedGraph:
             _check(fits, f"the {what} of several outputs, or of inputs that are not committed")
             few = self.output_mode != "confusion" or tensors[self.outputs[0]].high < MAX_CLASSES
             _check(few, f"a confusion matrix of more than {MAX_CLASSES} classes")
-        if self.output_mode == "committed":
+        needed = self.output_mode == "error"
+        _check(needed == (self.target is not None), "a target where there is no error, or none")
+        if self.target is not None:
+            _checked("the target", self.target)
+        if self.output_mode == "committed" or (self.counts and not self.counts_labels):
             for name in self.outputs:
                 _check(name not in self.columns, f"output {name} is an input by column")
         for name, classes in self.classes.items():
             _check(name in self.outputs, f"classes of {name}, which is no output")
             _check_classes(name, classes, tensors[name])
         object.__setattr__(self, "tensors", tensors)
+        if self.counts and not self.counts_labels:
+            most = self.batch * max(-self.summed.low, self.summed.high)
+            _check(most < LIMIT, f"a sum of {self.batch} numbers could reach {most}, beyond 2^62")
 
     def stacked(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor of all inputs that a proof is about: with a first axis of them,
@@ -154,20 +167,41 @@ class FixedGraph:
 
     @property
     def counts(self) -> bool:
-        """Whether a proof is about labels of records, and shows how many and no outputs."""
+        """Whether a proof is about records that count, and shows what they have in all."""
         return self.output_mode in STATISTICS
+
+    @property
+    def counts_labels(self) -> bool:
+        """Whether it says how labels are related to those of the records."""
+        return self.output_mode in LABELLED
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is about labels or targets of records, which other data have."""
+        return self.counts_labels or self.target is not None
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """The shape of what says which inputs of a proof count."""
+        return (self.batch,) if self.batch > 1 else ()
+
+    @property
+    def summed(self) -> FixedTensor:
+        """What is summed up of each record: the output, or the output less the target."""
+        output = replace(self.tensors[self.outputs[0]], shape=())
+        return output if self.target is None else summary.difference(output, self.target)
 
     @property
     def shown(self) -> tuple[tuple[str, FixedTensor], ...]:
         """What a proof shows, by name, in the order of the circuit's public tensors."""
         if self.counts:
-            (name,) = self.outputs
-            counts = FixedTensor(self.stacked(name), 0, 0, 1)
+            counts = COUNTED, FixedTensor(self.counted, 0, 0, 1)
             if self.output_mode == "accuracy":
-                return (COUNTED, counts), (RIGHT, FixedTensor((), 0, 0, self.batch))
-            classes = self.tensors[name].high + 1
-            matrix = FixedTensor((classes, classes), 0, 0, self.batch)
-            return (COUNTED, counts), (CONFUSION, matrix)
+                return counts, (RIGHT, FixedTensor((), 0, 0, self.batch))
+            if not self.counts_labels:
+                return counts, *summary.shown(self.summed, self.batch)
+            classes = self.tensors[self.outputs[0]].high + 1
+            return counts, (CONFUSION, FixedTensor((classes, classes), 0, 0, self.batch))
         names = self.inputs if self.input_mode == "public" else ()
         names += () if self.output_mode == "committed" else self.outputs
         stacked = (replace(self.tensors[name], shape=self.stacked(name)) for name in names)
@@ -187,7 +221,7 @@ class FixedGraph:
                 for name, t, c in tensors
             ]
 
-        tables: dict[Any, int] = {}
+        t, tables = self.target, dict[Any, int]()
         nodes = [
             {
                 "name": node.name,
@@ -208,6 +242,7 @@ class FixedGraph:
             **({"record_mode": self.record_mode} if self.record_mode != "public" else {}),
             **({"tables": list(tables)} if tables else {}),
             **({"classes": {n: list(c) for n, c in self.classes.items()}} if self.classes else {}),
+            **({} if t is None else {"target": [t.scale, t.low, t.high]}),
             "inputs": listed(self.inputs),
             "weights": listed(self.weights),
             "nodes": nodes,
@@ -383,6 +418,7 @@ def _graph(document: Any) -> FixedGraph:
         classes={name: tuple(map(_text, _list(listed))) for name, listed in classes.items()},
         batch=document.get("batch", 1),
         record_mode=_text(document.get("record_mode", "public")),
+        target=_target(document["target"]) if "target" in document else None,
         **{mode: _text(document[mode]) for mode in MODES},
     )
 
@@ -404,6 +440,13 @@ def _declaration(fields: list[Any]) -> tuple[str, FixedTensor]:
     whole = _is_kind(_tuple(shape), "ints") and all(_is_kind(n, "int") for n in numbers)
     _check(whole, f"tensor {name} is not declared by integers")
     return _text(name), FixedTensor(_tuple(shape), *numbers)
+
+
+def _target(entry: Any) -> FixedTensor:
+    """Scale and bounds of a number."""
+    fits = len(_list(entry)) == 3 and _is_kind(tuple(entry), "ints")
+    _check(fits, "the target is not declared by three integers")
+    return FixedTensor((), *entry)
 
 
 def _input(entry: Any) -> tuple[str, FixedTensor, Columns | None]:

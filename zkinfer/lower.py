@@ -19,6 +19,7 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets.agreement import count_equal
 from zkinfer.circuit.gadgets.confusion import count_pairs
 from zkinfer.circuit.gadgets.ranges import in_range, in_ranges, nonnegative
+from zkinfer.circuit.gadgets.summary import summarize
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.target import TRANSPARENT, Ranges, Target
 from zkinfer.circuit.value import Integers, Interval, Value
@@ -28,6 +29,7 @@ from zkinfer.fixed import FixedGraph, FixedTensor
 from zkinfer.plan import Plan, kernels, make_plan
 from zkinfer.records import RecordGrid
 from zkinfer.steps import Steps, Times
+from zkinfer.summary import to_one_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def solve(
     """The witness for one input, or all of a batch, stacked.
 
     weights, inputs: int64 arrays of the declared shapes and bounds; in output modes that count the
-    inputs' labels and which of them count too (`true_labels`, `counting`).
+    inputs' labels or targets and which of them count too (`true_labels`, `counting`).
     plan: the graph's, if it is made already. lies: for tests, by path, what a dishonest prover does
     to an advice array. target: the circuit's.
     """
@@ -123,7 +125,8 @@ def _constrain(
     for name in graph.outputs:
         try:
             if graph.counts:
-                _compared(b, plan, name, values[name], inputs)
+                stated = _labelled if graph.counts_labels else _summarized
+                stated(b, plan, name, values[name], inputs)
             elif graph.output_mode == "committed":
                 _committed(b, plan, name, values[name])
             else:
@@ -220,30 +223,67 @@ def _laid_out(array: Integers, groups: int) -> Integers:
     return array.reshape(groups, filters // groups, prod(kernel)).transpose(0, 2, 1)
 
 
-def _compared(
+def _labelled(
     b: Builder, plan: Plan, name: str, value: Value, inputs: Mapping[str, Integers] | None
 ) -> None:
     """States how the labels of inputs that count are related to those that their records say."""
-    shape, last = value.shape, plan.graph.tensors[name].high
-    if shape != ((plan.batch,) if plan.batch > 1 else ()):
-        raise UnsupportedModelError(f"{plan.graph.output_mode} is that of one label an input")
-    known, counted = (
-        None if inputs is None else inputs[given] for given in (true_labels(name), counting(name))
-    )
-    certain = Interval(0, last)
-    true = b.advice(true_labels(name), Segment.INPUT, shape, *certain, known, certain=certain)
-    in_range(b, f"{true_labels(name)}/range", true, *certain)
-    _recorded(b, f"{true_labels(name)}/record", Segment.RECORD, true, plan.batch)
-    if plan.graph.output_mode == "accuracy":
-        count_equal(b, name, value, true, counted)
+    graph, last = plan.graph, plan.graph.tensors[name].high
+    if value.shape != _each(plan):
+        raise UnsupportedModelError(f"{graph.output_mode} is that of one label an input")
+    true = _true(b, plan, name, Interval(0, last), inputs)
+    counts = _counts(b, plan, name, inputs)
+    if graph.output_mode == "accuracy":
+        count_equal(b, name, value, true, counts)
         return
-    each = (plan.batch,)
-    value, true = (b.reshape(name, labels, each) for labels in (value, true))
-    count_pairs(b, name, value, true, last + 1, None if counted is None else counted.reshape(each))
+    value, true, counts = (b.reshape(name, v, (plan.batch,)) for v in (value, true, counts))
+    count_pairs(b, name, value, true, counts, last + 1)
+
+
+def _summarized(
+    b: Builder, plan: Plan, name: str, value: Value, inputs: Mapping[str, Integers] | None
+) -> None:
+    """States how the numbers of inputs that count are spread, less their targets if there are."""
+    target, numbers = plan.graph.target, prod(value.shape) // plan.batch
+    if numbers > 1:
+        raise UnsupportedModelError(
+            f"{plan.graph.output_mode} is that of one number an input, and this has {numbers}; "
+            "take one of them in the model"
+        )
+    value = b.reshape(name, b.settle(f"{name}/copy", value), (plan.batch,))
+    if target is not None:
+        true = _true(b, plan, name, Interval(target.low, target.high), inputs)
+        value, true = b.aligned(name, value, b.reshape(name, true, (plan.batch,)))
+        mine, its = to_one_scale(plan.graph.tensors[name], target)
+        value = linear.add(linear.scale(value, mine), linear.scale(true, -its))
+    counts = b.reshape(name, _counts(b, plan, name, inputs), (plan.batch,))
+    summarize(b, name, value, counts)
+
+
+def _each(plan: Plan) -> tuple[int, ...]:
+    """The shape of one number an input."""
+    return (plan.batch,) if plan.batch > 1 else ()
+
+
+def _true(
+    b: Builder, plan: Plan, name: str, ends: Interval, inputs: Mapping[str, Integers] | None
+) -> Value:
+    """What the records say of an output, their labels or targets, within these ends."""
+    path = true_labels(name)
+    known = None if inputs is None else inputs[path]
+    true = b.advice(path, Segment.INPUT, _each(plan), *ends, known, certain=ends)
+    in_range(b, f"{path}/range", true, *ends)
+    _recorded(b, f"{path}/record", Segment.RECORD, true, plan.batch)
+    return true
+
+
+def _counts(b: Builder, plan: Plan, name: str, inputs: Mapping[str, Integers] | None) -> Value:
+    """Which inputs count, in the open."""
+    known = None if inputs is None else inputs[counting(name)]
+    return b.public(counting(name), _each(plan), 0, 1, known)
 
 
 def true_labels(name: str) -> str:
-    """What the labels of records are called, with which those of an output are compared."""
+    """What the labels or targets of records are called, with which an output is compared."""
     return f"{name}/true"
 
 

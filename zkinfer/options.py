@@ -70,6 +70,11 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         "or the verifying key of a model whose committed outputs they are",
     )
     parser.add_argument(
+        "--labels",
+        metavar="Y.commitment",
+        help="with --output error: likewise of the targets, what each record's output should be",
+    )
+    parser.add_argument(
         "--record",
         metavar="public|hidden",
         default="public",
@@ -78,11 +83,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        metavar="public|label|committed|accuracy|confusion",
+        metavar="public|label|committed|accuracy|confusion|summary|error",
         default="public",
         help="what a proof shows of the outputs: all, the index of the largest, a commitment to "
-        "them, how often the label is that of committed records, or how often which is which "
-        "(default public)",
+        "them, how often the label is that of committed records, how often which is which, how "
+        "outputs for records are spread, or how far they are from committed targets (default "
+        "public)",
     )
     parser.add_argument(
         "--batch",
@@ -126,7 +132,9 @@ def add_prove(parser: argparse.ArgumentParser) -> None:
         help="the number of the record, from 0; of a batch that of the first, or those of all (a "
         "key for hidden records keeps it out of the proof)",
     )
-    parser.add_argument("--labels", metavar="Y.opening", help="the labels, of a proof of accuracy")
+    parser.add_argument(
+        "--labels", metavar="Y.opening", help="labels or targets, where the key is about them"
+    )
     parser.add_argument(
         "-o",
         dest="proof",
@@ -158,7 +166,9 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
         "--data", metavar="X.commitment", help="the data that a proof's records must be of"
     )
     parser.add_argument(
-        "--labels", metavar="Y.commitment", help="what their labels must be, of a proof of accuracy"
+        "--labels",
+        metavar="Y.commitment",
+        help="what their labels or targets must be, where the key is about them",
     )
     parser.add_argument(
         "--outputs", metavar="Z.commitment", help="what committed outputs must be committed to by"

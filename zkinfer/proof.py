@@ -3,8 +3,9 @@
 Sections of the container: the digest of the key that the proof is for (32 bytes); the context
 bytes; the public values; the argument's body, which only the native module reads; of a proof about
 committed records their names: how many there are (u32), what is said of them (u8: 0 which they
-are, 1 that and labels, 2 neither), the data commitment's digest and that of the labels' (32 bytes
-each), the records' numbers (u64 each) and the commitments to their rows (32 bytes each); of one
+are and their rows, 1 which they are and labels, 2 their rows, 3 which they are), the data
+commitment's digest and that of the labels' (32 bytes each), the records' numbers (u64 each) and the
+commitments to their rows (32 bytes each), whichever of these there are; of one
 whose outputs are committed the commitments to their rows, as a data commitment lists them.
 
 Public values are the public tensors of the circuit in order, without the constant one:
@@ -33,7 +34,7 @@ DIGEST_SIZE = 32
 MAX_CONTEXT = container.PROOF.sections[1].limit
 MAX_RECORDS = 2**14
 _HEAD = struct.Struct("<IB")
-_LABELLED, _HIDDEN = 1, 2
+_WITH_ROWS, _LABELLED, _HIDDEN, _NAMED = range(4)
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class RecordNames:
     """Which records of which data commitment a proof is about.
 
     digest: of the data commitment, 32 bytes. numbers: from 0. rows: commitments to their rows, 32
-    bytes each, or nothing where labels are named. labels: the digest of the commitment that has
-    the records' labels, 32 bytes, or nothing. hidden: how many records there are that have no
-    number here; then the rows are committed to afresh.
+    bytes each, or nothing where records count. labels: the digest of the commitment that has the
+    records' labels or targets, 32 bytes, or nothing. hidden: how many records there are that have
+    no number here; then the rows are committed to afresh.
     """
 
     digest: bytes
@@ -64,7 +65,8 @@ class RecordNames:
 
     def to_bytes(self) -> bytes:
         """The section of a proof."""
-        said = _HIDDEN if self.hidden else bool(self.labels)
+        said = _HIDDEN if self.hidden else _WITH_ROWS if self.rows else _NAMED
+        said = _LABELLED if self.labels else said
         return _HEAD.pack(self.count, said) + self.stated + self.rows
 
     @classmethod
@@ -76,8 +78,9 @@ class RecordNames:
         named = _numbers(count - hidden)
         head = digests + named.size
         rows = data[head:]
-        fits = 0 < count <= MAX_RECORDS and said <= _HIDDEN and len(data) >= head
-        if not fits or len(rows) % DIGEST_SIZE or bool(rows) == bool(labelled):
+        fits = 0 < count <= MAX_RECORDS and said <= _NAMED and len(data) >= head
+        fits = fits and bool(rows) == (said in (_WITH_ROWS, _HIDDEN))
+        if not fits or len(rows) % DIGEST_SIZE:
             raise FormatError(f"a proof's section of {len(data)} bytes names no records")
         digest, labels = data[_HEAD.size :][:DIGEST_SIZE], data[_HEAD.size + DIGEST_SIZE : digests]
         return cls(digest, named.unpack(data[digests:head]), rows, labels, hidden)

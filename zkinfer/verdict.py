@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.circuit.layout import Segment
-from zkinfer.committed_input import Data, counted, named_records
+from zkinfer.committed_input import Data, named_records
 from zkinfer.committed_output import committed_outputs
+from zkinfer.counted_records import left_out
 from zkinfer.data import DataCommitment
 from zkinfer.errors import UsageError, VerificationError
 from zkinfer.fixed import CONFUSION, COUNTED, RIGHT, FixedGraph
 from zkinfer.keys import VerifyingKey
 from zkinfer.proof import Proof, check_context
+from zkinfer.summary import Summary
 
 Integers = npt.NDArray[np.int64]
 
@@ -26,8 +28,9 @@ class VerifiedRecords:
 
     numbers: from 0, in the order of the inputs; none where they are hidden. hidden: how many are,
     each one of the data, and perhaps the same. data_digest: that of the data commitment, in hex.
-    labels_digest: likewise of the labels', or None. checked: whether the commitment was given and
-    has these very rows; else all are the prover's words.
+    labels_digest: likewise of the labels' or targets', or None. checked: whether the commitment was
+    given and has these very rows; else all are the prover's words. left_out: those of the numbers
+    that do not count, by the prover's choice, in what is said of them all.
     """
 
     numbers: tuple[int, ...]
@@ -35,6 +38,7 @@ class VerifiedRecords:
     data_digest: str
     labels_digest: str | None
     checked: bool
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,8 @@ class Verified:
     right: how many of these records get the label that their commitment says, for one compiled with
     output="accuracy" or "confusion", which show no outputs; else None. confusion: for the latter
     how many have the label of a row and get that of a column, int64 [classes, classes]; else None.
+    summary: for one compiled with output="summary" or "error" how the outputs for these records are
+    spread, or the outputs less the targets that their commitment says; else None.
     classes: by output name, what the classes are called that its numbers stand for, where the model
     has names for them.
     caveats: what the backend's proofs do not show, in words, one sentence each.
@@ -70,6 +76,7 @@ class Verified:
     commitment: DataCommitment | None
     right: int | None
     confusion: Integers | None
+    summary: Summary | None
     caveats: tuple[str, ...]
     context: bytes
     model_commitment: str
@@ -92,11 +99,11 @@ def verify(
 
     context: the bytes that the proof must be bound to, none by default. data: for a network
     compiled with input="committed", the commitment that the records must be of. labels: for one
-    compiled with output="accuracy" or "confusion", the commitment to their labels. outputs: for one
-    compiled with output="committed", what the commitment to the outputs must be; without it, it may
-    be any. any_data: whether records of no matter which data will do. insecure_setup: whether a
-    key will do whose maker can prove anything. Raises UsageError for arguments of the wrong type,
-    and where it must be told which data, or that such a key will do.
+    compiled with output="accuracy", "confusion" or "error", the commitment to their labels or
+    targets. outputs: for one compiled with output="committed", what the commitment to the outputs
+    must be; without it, it may be any. any_data: whether records of no matter which data will do.
+    insecure_setup: whether a key will do whose maker can prove anything. Raises UsageError for
+    arguments of the wrong type, and where it must be told which data, or that such a key will do.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -122,13 +129,11 @@ def verify(
     if data is None and labels is not None:
         raise UsageError("labels are those of data; give both")
     wanted = None if data is None else Data(data, labels)
-    named = named_records(graph, proof, wanted, any_data=any_data)
+    counts = _public_values(graph, proof.public_values)[COUNTED] if graph.counts else None
+    named = named_records(graph, proof, counts, wanted, any_data=any_data)
     commitment = committed_outputs(graph, proof, outputs)
     public = _public_values(graph, proof.public_values)
     names = None if named is None else named.names
-    counts = graph.counts
-    if counts and names and (public[COUNTED] != counted(graph, names.numbers)).any():
-        raise VerificationError("the proof counts other records than it names")
     stated, given = (
         (b"", {}) if named is None else (named.names.stated, {Segment.RECORD: named.rows})
     )
@@ -143,9 +148,9 @@ def verify(
         rows=given,
         among=None if named is None else named.among,
     )
-    hides = counts or commitment is not None
+    hides = graph.counts or commitment is not None
     shown = {} if hides else {name: public[name] for name in graph.outputs}
-    inputs = {name: public[name] for name in graph.inputs if name in public and not counts}
+    inputs = {name: public[name] for name in graph.inputs if name in public and not graph.counts}
     return Verified(
         outputs=_numbers(graph, shown),
         outputs_fixed=shown,
@@ -164,10 +169,12 @@ def verify(
             names.digest.hex(),
             names.labels.hex() or None,
             checked=data is not None,
+            left_out=() if counts is None else left_out(counts, names.numbers),
         ),
         commitment=commitment,
-        right=right(public) if counts else None,
-        confusion=public.get(CONFUSION) if counts else None,
+        right=right(public) if graph.counts else None,
+        confusion=public.get(CONFUSION) if graph.counts else None,
+        summary=summary(graph, public),
         caveats=verifying_key.caveats,
         context=proof.context,
         model_commitment=verifying_key.model_commitment,
@@ -181,6 +188,14 @@ def right(public: Mapping[str, Integers]) -> int | None:
     if RIGHT in public:
         return int(public[RIGHT])
     return int(public[CONFUSION].trace()) if CONFUSION in public else None
+
+
+def summary(graph: FixedGraph, public: Mapping[str, Integers]) -> Summary | None:
+    """How numbers of records are spread, by what a proof of it shows; None of others."""
+    if not graph.counts or graph.counts_labels:
+        return None
+    of = "outputs" if graph.target is None else "errors"
+    return Summary.shown(of, int(public[COUNTED].sum()), graph.summed.scale, public)
 
 
 def statement(verified: Verified) -> dict[str, Any]:
@@ -208,9 +223,14 @@ def statement(verified: Verified) -> dict[str, Any]:
         said |= {"hidden_records": hidden} if hidden else {"records": [*verified.records.numbers]}
         said["data_digest"] = verified.records.data_digest
         said["data_checked"] = verified.records.checked
-        if verified.right is not None:
+        if verified.records.left_out:
+            said["left_out"] = [*verified.records.left_out]
+        if verified.records.labels_digest is not None:
             said["labels_digest"] = verified.records.labels_digest
+        if verified.right is not None:
             said["right"] = verified.right
+        if verified.summary is not None:
+            said |= verified.summary.document()
         if verified.confusion is not None:
             said["confusion"] = verified.confusion.tolist()
     if verified.commitment is not None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from zkinfer.fixed import FixedGraph
 from zkinfer.page import code, document, table, visibility_table
+from zkinfer.summary import Summary
 from zkinfer.verdict import Verified
 from zkinfer.visibility import who_sees_what
 
@@ -39,14 +40,21 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
     if verified.commitment is not None:
         digest = code(verified.commitment.digest)
         said = [f"<p>The data commitment {digest} is to what {model} computes on {whose}.</p>"]
-    if records is not None and records.labels_digest is not None:
+    true = None if records is None else records.labels_digest
+    if records is not None and true is not None and verified.right is not None:
         said = [
-            f"<p>{len(records.numbers)} records, {whose}, have labels in the data "
-            f"{code(records.labels_digest)}. Of these records <b>{verified.right}</b> get that "
-            f"label from {model}.</p>"
+            f"<p>{len(records.numbers)} records, {whose}, have labels in the data {code(true)}. "
+            f"Of these records <b>{verified.right}</b> get that label from {model}.</p>"
         ]
     if verified.confusion is not None:
         said += _confusion(verified.confusion, [*graph.classes.values()])
+    if verified.summary is not None:
+        said = [*_summary(verified.summary, model, whose, true)]
+    if records is not None and records.left_out:
+        said.append(
+            f"<p class='warn'>Not counted, by the choice of whoever proved it: "
+            f"{_numbered(records.left_out)}.</p>"
+        )
     parts = [
         "<h1>The proof is valid</h1>",
         *said,
@@ -79,6 +87,18 @@ def _confusion(matrix: npt.NDArray[Any], classes: Sequence[Sequence[str]]) -> It
     yield "<h2>Confusion</h2><p>Rows are the labels that records have, columns those they get.</p>"
     rows = [[name, *map(str, row)] for name, row in zip(names, matrix.tolist(), strict=True)]
     yield table(["Label", *(f"-{name}" for name in names)], rows)
+
+
+def _summary(summary: Summary, model: str, whose: str, targets: str | None) -> Iterator[str]:
+    """How outputs or errors for records are spread."""
+    less = f", less the targets in the data {code(targets)}," if targets else ""
+    yield f"<p>What {model} computes on {whose}{less} is spread like this.</p>"
+    yield f"<h2>Summary of {summary.count} {summary.of}</h2>"
+    found = summary.statistics().items()
+    yield table(("What", "-Value"), [(n.replace("_", " "), f"{v:.8g}") for n, v in found])
+    fixed = summary.document()["summary_fixed"].items()
+    yield "<p>These follow from integers, numbers times 2<sup>scale</sup>, and their sums.</p>"
+    yield table(("What", "-Integer"), [(name, f"{number:,}") for name, number in fixed])
 
 
 def _hidden(count: int) -> str:

@@ -36,16 +36,22 @@ def who_sees_what(graph: FixedGraph) -> list[dict[str, str]]:
         fixed = "the commitment in the proof fixes them without showing them"
         rows.append(("outputs", "committed", fixed))
     else:
-        rows.append(("scores", "hidden", "known to the prover only"))
+        scores = "scores" if graph.output_mode == "label" or graph.counts_labels else "outputs"
+        rows.append((scores, "hidden", "known to the prover only"))
     if graph.output_mode == "label":
         rows.append(("label", "public", "in the proof"))
-    if graph.counts:
-        fixed = "the labels' commitment fixes them without showing them"
+    if graph.counts_labels:
         rows.append(("label", "hidden", "known to the prover only"))
-        rows.append(("true labels", "committed", fixed))
+    if graph.compares:
+        what = "true labels" if graph.target is None else "targets"
+        fixed = "their commitment fixes them without showing them"
+        rows.append((what, "committed", fixed))
+    if graph.counts:
         counted = {
             "accuracy": "how many of a proof's records are labelled right",
             "confusion": "how many of a proof's records have one label and get another",
+            "summary": "sums, lowest and highest of the outputs for a proof's records",
+            "error": "sums, lowest and highest of outputs less targets of a proof's records",
         }
         rows.append((counted[graph.output_mode], "public", "in the proof"))
     return [{"what": what, "status": status, "where": where} for what, status, where in rows]

@@ -26,7 +26,7 @@ from tests.properties.draw_classical import CLASSICAL
 from tests.properties.draw_models import single
 from tests.properties.draw_quantized import LAST, network
 from tests.properties.draw_rewriting import REWRITING
-from tests.soundness import labelled
+from tests.soundness import labelled, summed
 from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.ops import OPS
@@ -51,7 +51,7 @@ WHOLE = ("label", "matmul", "public_weights")
 _PROOFS = (
     VECTOR.stem,
     *("label", "neg", "convolutional_network", "committed_input", "hidden_records", "batch"),
-    *("accuracy", "committed_output"),
+    *("accuracy", "summary", "error", "committed_output"),
 )
 """Vectors whose proofs are seeds."""
 
@@ -73,6 +73,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
         _bare(replace(recorded, output_mode="committed").to_json()),
     )
     yield "accuracy", _bare(labelled.GRAPH.to_json())
+    for name, target in (("summary", None), ("error", summed.FINER)):
+        yield name, _bare(summed.network(target=target).to_json())
     for name in WHOLE:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield f"whole_{name}", bytes.fromhex(vector["key"])

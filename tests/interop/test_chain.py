@@ -185,7 +185,7 @@ def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
                 *("evaluate", first / "proving.key", "-o", tmp_path / "parts"),
                 *("--data", opening, "--labels", opening),
             ),
-            "compile one that shows how often",
+            "compile one that shows a statistic",
         ),
     ):
         done = zkinfer(*arguments)

@@ -5,13 +5,16 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import zkinfer as package
-from tests.interop.support import MODELS, Run
+from tests.artifacts import committed
+from tests.interop.support import MODELS, Run, save_model
 from tests.interop.test_cli import run_onnx
 
 MODEL = MODELS / "breast_cancer.onnx"
@@ -63,7 +66,11 @@ def folder(
 
 def evaluating(folder: Path, parts: Path) -> tuple[object, ...]:
     data = ("--data", folder / "X.opening", "--labels", folder / "Y.opening")
-    return "evaluate", folder / "keys" / "proving.key", *data, "-o", parts
+    return "evaluate", key_of(folder), *data, "-o", parts
+
+
+def key_of(folder: Path) -> Path:
+    return folder / "keys" / "proving.key"
 
 
 def verifying(folder: Path, what: Path) -> tuple[object, ...]:
@@ -198,7 +205,9 @@ def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
     prove = ("prove", keys / "proving.key", *proof, *opened)
     compiling = ("compile", MODEL, "--calibration", CALIBRATION, "-o", tmp_path / "keys")
     for arguments, message in (
-        (("verify", keys / "verifying.key", folder / "parts", *x), "against data and labels"),
+        (("verify", keys / "verifying.key", folder / "parts", *x), "data and their labels: give"),
+        (("verify", keys / "verifying.key", folder / "parts"), "is verified against data"),
+        (("evaluate", keys / "proving.key", *opened, "-o", tmp_path / "p"), "labels are given"),
         (("verify", keys / "verifying.key", empty, *x, *y), "has no parts"),
         (("verify", keys / "verifying.key", folder / "parts" / "00.zkp", *x), "give both"),
         ((*prove, "--record", "0"), "labels are given for proofs of accuracy"),
@@ -211,6 +220,173 @@ def test_what_does_not_fit(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
         done = zkinfer(*arguments)
         assert done.code == 2, done.out
         assert message in done.message
+
+
+RNG = np.random.default_rng(11)
+FEATURES = RNG.normal(size=(RECORDS, 4)).astype(np.float32)
+FIRST, LAST = (RNG.normal(size=shape).astype(np.float32) for shape in ((4, 6), (6, 1)))
+
+
+@pytest.fixture(scope="module")
+def regression(zkinfer: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A regressor of one number, records, and targets near what it computes."""
+    folder = tmp_path_factory.mktemp("regression")
+    nodes = [
+        helper.make_node("MatMul", ["x", "first"], ["h"]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("MatMul", ["r", "last"], ["y"]),
+    ]
+    constants = {"first": FIRST, "last": LAST}
+    save_model(folder / "model.onnx", nodes, {"x": (1, 4)}, ["y"], constants)
+    np.save(folder / "x.npy", FEATURES)
+    np.save(folder / "t.npy", computed() + RNG.normal(size=RECORDS) / 8)
+    for name in ("x", "t"):
+        done = zkinfer("commit", folder / f"{name}.npy", "-o", folder / name.upper())
+        assert done.code == 0, done.err
+    return folder
+
+
+def computed() -> np.ndarray:
+    """What the regressor computes of the records."""
+    return (np.maximum(FEATURES @ FIRST, 0) @ LAST)[:, 0].astype(np.float64)
+
+
+def summing(folder: Path, mode: str, keys: Path) -> tuple[object, ...]:
+    """How a statistic of the regressor is compiled."""
+    targets = ("--labels", folder / "T.commitment") if mode == "error" else ()
+    return (
+        *("compile", folder / "model.onnx", "--calibration", folder / "x.npy", "-o", keys),
+        *("--input", "committed", "--data", folder / "X.commitment", *targets),
+        *("--output", mode, "--batch", BATCH),
+    )
+
+
+@pytest.mark.parametrize("mode", ["summary", "error"])
+def test_how_numbers_are_spread(zkinfer: Run, regression: Path, mode: str, tmp_path: Path) -> None:
+    """The whole way; one part by both verifiers, and on a page."""
+    files, keys, parts = regression, tmp_path / "keys", tmp_path / "parts"
+    suffixes = ("opening", "commitment")
+    opened, given = (
+        ("--data", files / f"X.{suffix}")
+        + (("--labels", files / f"T.{suffix}") if mode == "error" else ())
+        for suffix in suffixes
+    )
+    done = zkinfer(*summing(regression, mode, keys))
+    assert done.code == 0, done.err
+    done = zkinfer("evaluate", keys / "proving.key", *opened, "-o", parts)
+    assert done.code == 0, done.err
+    assert f"records  {RECORDS}" in done.out
+    verify = ("verify", keys / "verifying.key")
+    done = zkinfer(*verify, parts, *given, "--json")
+    assert done.code == 0, done.err
+    verdict = json.loads(done.out)
+    assert (verdict["records"], verdict["parts"]) == (RECORDS, 3)
+    assert "right" not in verdict
+    assert ("labels_digest" in verdict) == (mode == "error")
+    said, numbers = verdict["summary"], computed()
+    if mode == "error":
+        numbers -= np.load(regression / "t.npy")
+    assert said["of"] == ("errors" if mode == "error" else "outputs")
+    expected = {
+        "mean": numbers.mean(),
+        "variance": numbers.var(),
+        "mean_square": (numbers**2).mean(),
+        "root_mean_square": np.sqrt((numbers**2).mean()),
+        "lowest": numbers.min(),
+        "highest": numbers.max(),
+        "largest": np.abs(numbers).max(),
+    }
+    assert {name: said[name] for name in expected} == pytest.approx(expected, rel=0.02, abs=0.02)
+    part, page = parts / "16.zkp", tmp_path / "page.html"
+    done = zkinfer(*verify, part, *given, "--json", "--html", page)
+    assert done.code == 0, done.err
+    assert f"<h2>Summary of 4 {said['of']}</h2>" in page.read_text()
+    verdict = json.loads(done.out)
+    command = [sys.executable, "-m", "zkinfer.reference", *map(str, (*verify, part, *given))]
+    run = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    ours = json.loads(run.stdout)
+    assert {name: ours[name] for name in verdict} == verdict
+    shown = json.loads(zkinfer("inspect", keys / "verifying.key", "--json").out)
+    assert ("targets" in shown["who_sees_what"]) == ("target" in shown) == (mode == "error")
+    assert shown["who_sees_what"]["outputs"] == "hidden"
+    (parts / "08.zkp").unlink()
+    done = zkinfer(*verify, parts, *given)
+    assert done.code == 1
+    assert "records 8 to 15 are in no part" in done.message
+
+
+def test_what_is_no_number_a_record(zkinfer: Run, regression: Path, tmp_path: Path) -> None:
+    nodes = [helper.make_node("Neg", ["x"], ["y"]), helper.make_node("Abs", ["x"], ["z"])]
+    for name, outputs in (("wide", ["y"]), ("two", ["y", "z"])):
+        save_model(tmp_path / f"{name}.onnx", nodes[: len(outputs)], {"x": (1, 4)}, outputs)
+    data = ("--data", regression / "X.commitment")
+    compiling = ("--calibration", regression / "x.npy", "-o", tmp_path / "keys", *data)
+    compiling = (*compiling, "--input", "committed", "--output")
+    targets = ("--labels", regression / "T.commitment")
+    model = regression / "model.onnx"
+    for arguments, message in (
+        ((tmp_path / "wide.onnx", *compiling, "summary"), "that of one number an input, and this"),
+        ((tmp_path / "two.onnx", *compiling, "summary"), "of one output, and the model has y, z"),
+        ((model, *compiling, "summary", *targets), "targets are given where errors are proved"),
+        ((model, *compiling, "error"), "targets are given where errors are proved"),
+        (
+            (model, *compiling, "error", "--labels", regression / "X.commitment"),
+            "targets are one number a record",
+        ),
+        ((model, "--input-range", "-1,1", "-o", tmp_path / "keys", "--output", "summary"), "data"),
+    ):
+        done = zkinfer("compile", *arguments)
+        assert done.code == 2, done.out
+        assert message in done.message
+
+
+def test_wider_numbers_than_can_be_summed_up(regression: Path) -> None:
+    """Targets so fine that outputs at their scale take more than an integer of a proof has."""
+    _, fine = package.commit(np.load(regression / "t.npy"))
+    tensor = replace(fine.commitment.description.tensors[0], scales=(60,))
+    description = replace(fine.commitment.description, tensors=(tensor,))
+    commitment = package.DataCommitment(description, fine.commitment.rows)
+    options = {"calibration": FEATURES, "input": "committed", "labels": commitment}
+    data = package.DataCommitment.load(regression / "X.commitment")
+    with pytest.raises(package.UnsupportedModelError, match=r"no error of .* beyond 2\^62"):
+        package.compile(regression / "model.onnx", output="error", data=data, **options)
+
+
+def test_records_out_of_the_domain(zkinfer: Run, folder: Path, tmp_path: Path) -> None:
+    """They are left out, and counted."""
+    key = package.ProvingKey.load(folder / "keys" / "proving.key")
+    opening = package.DataOpening.load(folder / "X.opening")
+    (name,) = key.graph.inputs
+    records = [opening.record(number)[0].astype(np.int64) for number in range(RECORDS)]
+    for number in (2, 17):
+        records[number] = records[number] + (1 << 40)
+    shape = key.graph.tensors[name].shape
+    made = committed(key.graph, [{name: record.reshape(shape)} for record in records])
+    made.save(tmp_path / "X.opening")
+    made.commitment.save(tmp_path / "X.commitment")
+    labels, data = folder / "Y.opening", ("--data", tmp_path / "X.opening")
+    done = zkinfer("evaluate", key_of(folder), *data, "--labels", labels, "-o", tmp_path / "parts")
+    assert done.code == 0, done.err
+    assert "left out  2 (they leave the network's domain)" in done.out
+    verify = ("verify", folder / "keys" / "verifying.key", tmp_path / "parts")
+    verify = (*verify, "--data", tmp_path / "X.commitment", "--labels", folder / "Y.commitment")
+    done = zkinfer(*verify)
+    assert done.code == 0, done.err
+    assert done.out.startswith("valid: the proofs of all parts verify, records left out: 2\n")
+    verdict = json.loads(zkinfer(*verify, "--json").out)
+    assert (verdict["left_out"], verdict["records"], verdict["right"]) == ([2, 17], 20, 14)
+    page = tmp_path / "page.html"
+    part = (*verify[:2], tmp_path / "parts" / "16.zkp", *verify[3:], "--html", page)
+    done = zkinfer(*part)
+    assert done.out.startswith("valid: the proof verifies, records left out: 1\n")
+    assert "Not counted, by the choice of whoever proved it: record 17." in page.read_text()
+    done = zkinfer(
+        *("prove", key_of(folder), *data, "--labels", labels),
+        *("--record", 0, "-o", tmp_path / "wrong.zkp"),
+    )
+    assert done.code == 2
+    assert "record 2 leaves the network's domain" in done.message
 
 
 def test_on_a_cluster(zkinfer: Run, folder: Path, tmp_path: Path) -> None:

@@ -115,7 +115,9 @@ def test_other_data_are_refused(zkinfer: Run, folder: Path) -> None:
     [
         ({"input": "hidden"}, "hidden among committed data: --input committed"),
         ({"input": "public"}, "hidden among committed data: --input committed"),
-        ({"output": "accuracy"}, "accuracy is counted on records that a proof names"),
+        ({"output": "accuracy"}, "accuracy is that of records that a proof names"),
+        ({"output": "confusion"}, "confusion is that of records that a proof names"),
+        ({"output": "summary"}, "summary is that of records that a proof names"),
         ({"record": "secret"}, "the record mode must be public or hidden, got 'secret'"),
     ],
 )

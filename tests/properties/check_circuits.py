@@ -198,8 +198,8 @@ def no_graph(circuit: ReferenceCircuit) -> Any:
     """Stands for the graph of a key: it names the public tensors, and the argument reads none."""
     names = [f"public{i}" for i in range(len(circuit.public) - 1)]
     modes = {"input_mode": "hidden", "weights_mode": "hidden"}
-    said = {"batch": 1, "counts": False, "commits": False, "hides": False}
-    return SimpleNamespace(public=names, outputs=[], modes=modes, classes={}, **said)
+    said = dict.fromkeys(("counts", "compares", "sums", "commits", "hides"), False)
+    return SimpleNamespace(batch=1, public=names, outputs=[], modes=modes, classes={}, **said)
 
 
 def accepts(function: Callable[[], None], refusals: type | tuple[type, ...]) -> bool:

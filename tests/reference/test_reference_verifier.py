@@ -448,6 +448,6 @@ def test_nothing_else_is_imported() -> None:
 def test_the_reference_is_short() -> None:
     files = list((ROOT / "zkinfer" / "reference").glob("*.py"))
     lengths = [len(file.read_text().splitlines()) for file in files]
-    assert sum(lengths) < 1600
+    assert sum(lengths) < 1700
     assert max(lengths) < 400
     assert all("assert " not in file.read_text() for file in files)

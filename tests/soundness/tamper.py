@@ -44,6 +44,7 @@ from tests.soundness.fields import (
     record_fields,
 )
 from tests.soundness.labelled import labelled
+from tests.soundness.summed import summed
 from zkinfer import container, reference
 from zkinfer.backends import transparent
 from zkinfer.certificate import Seeds
@@ -114,6 +115,7 @@ class Subject:
         self.data = committed(graph, records)
         self.record_proof = prove_record(self.record_proving_key, self.data, 1, CONTEXT)
         self.labelled = labelled(CONTEXT)
+        self.spread, self.errors = summed(CONTEXT), summed(CONTEXT, "finer")
         self.chained = chained(CONTEXT)
         self.hidden = tamper_hidden.HiddenRecord()
         self.hand = hand_circuit.honest(columns_log2=4, context=CONTEXT)
@@ -424,6 +426,8 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     if field == "labels":
         other = subject.record_key, subject.record_proof
         return tamper_accuracy.given(subject.labelled, other, mutation)
+    if field == "targets":
+        return tamper_accuracy.targets(subject.errors, subject.spread, mutation)
     if field == "outputs":
         return tamper_outputs.given(subject.chained, (subject.key, subject.proof), mutation)
     key = subject.other_key if field == "key" else subject.key
@@ -445,6 +449,14 @@ def _call(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
     typed = isinstance(context, bytes) and isinstance(proof, zkinfer.Proof)
     return package, ours if typed else None
+
+
+def _evaluation(subject: Subject, _: str, mutation: str) -> tuple[Run, Run]:
+    """Other parts of an evaluation than there are."""
+    if mutation == "of no statistic":
+        known = subject.record_key, subject.record_proof, subject.data.commitment
+        return tamper_accuracy.of_no_statistic(*known)
+    return tamper_accuracy.parts(subject.labelled, mutation)
 
 
 def _call_with_data(subject: Subject, mutation: str) -> tuple[Run, Run]:
@@ -678,12 +690,16 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "record": _record,
     "accuracy": lambda subject, *row: tamper_accuracy.part(subject.labelled, *row),
     "accuracy key": lambda subject, *row: tamper_accuracy.key(subject.labelled, *row),
+    "summary": lambda subject, *row: tamper_accuracy.part(subject.spread, *row),
+    "summary key": lambda subject, *row: tamper_accuracy.key(subject.spread, *row),
+    "error": lambda subject, *row: tamper_accuracy.part(subject.errors, *row),
+    "error key": lambda subject, *row: tamper_accuracy.key(subject.errors, *row),
     "outputs": lambda subject, *row: tamper_outputs.outputs(subject.chained, *row),
     "outputs key": lambda subject, *row: tamper_outputs.key(subject.chained, *row),
     "link": lambda subject, *row: tamper_outputs.link(subject.chained, *row),
     "hidden record": lambda subject, *row: tamper_hidden.part(subject.hidden, *row),
     "hidden record's key": lambda subject, *row: tamper_hidden.key(subject.hidden, *row),
-    "evaluation": lambda subject, _, edit: tamper_accuracy.parts(subject.labelled, edit),
+    "evaluation": _evaluation,
     "data commitment file": _data_file,
     "data commitment": _data,
     "data opening": _opening,

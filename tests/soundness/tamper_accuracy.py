@@ -1,5 +1,5 @@
-"""The rows of tamper.csv about accuracy: what is changed in a part, in what is given with it, and
-in the parts of an evaluation.
+"""The rows of tamper.csv about accuracy, summaries and errors: what is changed in a part, in what
+is given with it, and in the parts of an evaluation.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,17 @@ import numpy as np
 import zkinfer
 from tests.soundness.edits import graph_edited, joined
 from tests.soundness.labelled import TRUE, Labelled
+from tests.soundness.summed import FINER, Summed, numbers_at
+from tests.soundness.summed import TRUE as TARGETS
 from zkinfer import container, reference
 from zkinfer.data import DataCommitment
 from zkinfer.keys import VerifyingKey
 
 CONTEXT = b"context"
 Runs = tuple[Callable[[], object], Callable[[], object] | None]
+
+ONE = {"squares": np.array([1, 0])}
+"""What is added to what is shown, where that is no number."""
 
 NUMBERS = {
     "apart": (0, 1, 3),
@@ -27,11 +32,12 @@ NUMBERS = {
 }
 
 
-def part(known: Labelled, field: str, mutation: str) -> Runs:
+def part(known: Labelled | Summed, field: str, mutation: str) -> Runs:
     """A part with something else in it."""
     proof, (data, labels) = known.parts[0], known.public
     assert proof.records is not None
-    counted, right = proof.public_values
+    counted, *shown = proof.public_values
+    listed = data.rows_of(range(4))
     flipped = bytes([proof.records.digest[0] ^ 1]) + proof.records.digest[1:]
     if field == "numbers":
         names = replace(proof.records, numbers=NUMBERS[mutation])
@@ -39,17 +45,19 @@ def part(known: Labelled, field: str, mutation: str) -> Runs:
         names = {
             "data": replace(proof.records, digest=flipped),
             "labels": replace(proof.records, labels=flipped),
-            "no labels": replace(proof.records, labels=b"", rows=data.rows_of(range(4))),
+            "no labels": replace(proof.records, labels=b"", rows=listed),
+            "rows": replace(proof.records, labels=b"", rows=listed),
         }.get(field, proof.records)
-    values = {
-        "counted": (counted ^ np.array([0, 0, 0, 1]), right),
-        "right": (counted, right + 1),
-    }.get(field, proof.public_values)
-    changed = replace(proof, records=names, public_values=values)
+    if field == "counted":
+        counted = counted * 0 if mutation == "none" else counted ^ np.array([0, 0, 0, 1])
+    for place, (name, _) in enumerate(known.key.graph.shown[1:]):
+        if name == field:
+            shown[place] = shown[place] + ONE.get(field, 1)
+    changed = replace(proof, records=names, public_values=(counted, *shown))
     return _verdicts(known.key.verifying_key, changed, data, labels)
 
 
-def key(known: Labelled, field: str, mutation: str) -> Runs:
+def key(known: Labelled | Summed, field: str, mutation: str) -> Runs:
     """The key with another graph."""
     names = (section.name for section in container.VERIFYING_KEY.sections)
     data = known.key.verifying_key.to_bytes()
@@ -57,6 +65,26 @@ def key(known: Labelled, field: str, mutation: str) -> Runs:
     parts["graph"] = graph_edited(parts["graph"], field, mutation)
     made = joined(container.VERIFYING_KEY, parts)
     return lambda: VerifyingKey.from_bytes(made), lambda: reference.read_key(made)
+
+
+def targets(known: Summed, spread: Summed, mutation: str) -> Runs:
+    """Other targets beside an honest part, which says that it is about these. spread: without."""
+    (data, mine), proof = known.public, known.parts[0]
+    key: VerifyingKey = known.key.verifying_key
+    given: DataCommitment | None = {
+        "none": lambda: None,
+        "another scale": lambda: numbers_at(FINER.scale + 1, TARGETS["finer"]).commitment,
+        "one fewer": lambda: numbers_at(FINER.scale, TARGETS["finer"][:-1]).commitment,
+        "for a summary": lambda: mine,
+        "no data for a summary": lambda: None,
+    }[mutation]()
+    if "summary" in mutation:
+        key, proof = spread.key.verifying_key, spread.parts[0]
+    elif given is not None and proof.records is not None:
+        proof = replace(proof, records=replace(proof.records, labels=given.digest_bytes))
+    if mutation == "no data for a summary":
+        return _verdicts(key, proof, None, None)
+    return _verdicts(key, proof, data, given)
 
 
 def given(known: Labelled, record: tuple[VerifyingKey, zkinfer.Proof], mutation: str) -> Runs:
@@ -81,6 +109,15 @@ def given(known: Labelled, record: tuple[VerifyingKey, zkinfer.Proof], mutation:
         proof = replace(proof, records=names)
     package, ours = _verdicts(verifying_key, proof, *told)
     return package, None if told[0] is None else ours
+
+
+def of_no_statistic(key: VerifyingKey, proof: zkinfer.Proof, data: DataCommitment) -> Runs:
+    """A proof about records in place of parts."""
+
+    def package() -> None:
+        zkinfer.verify_evaluation(key, [proof], data=data, context=CONTEXT)
+
+    return package, None
 
 
 def parts(known: Labelled, mutation: str) -> Runs:

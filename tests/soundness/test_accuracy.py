@@ -4,14 +4,14 @@ verdict on parts refuses what no part shows.
 The network is a matrix and a label; some of its labels are those of the data, some are not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from artifacts import committed, key_openings
-from signs import few_signs
 
 import zkinfer
 from tests.soundness.labelled import (
@@ -40,13 +40,9 @@ from zkinfer.data import DataCommitment, DataOpening
 from zkinfer.keys import ProvingKey, make_keys
 from zkinfer.lower import lower, solve, true_labels
 
+pytestmark = pytest.mark.usefixtures("signs")
+
 FORGED = "the closing equations do not hold"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def signs() -> Iterator[None]:
-    with few_signs():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +109,7 @@ def refused(
 
 
 def records(
-    key: ProvingKey, data: DataOpening, labels: DataOpening, numbers: Sequence[int]
+    key: ProvingKey, data: DataOpening, labels: DataOpening | None, numbers: Sequence[int]
 ) -> Records:
     columns = key.verifying_key.native_circuit.columns
     return read_records(key.graph, data, labels, numbers, columns)
@@ -233,7 +229,7 @@ def test_other_data(
 def test_padding_with_easy_records(
     key: ProvingKey, data: DataOpening, labels: DataOpening, parts: list[zkinfer.Proof]
 ) -> None:
-    """What fills the last part does not count, and cannot be made to."""
+    """What fills the last part does not count, and cannot be made to; left-out ones are named."""
     args, last = (data.commitment, labels.commitment), parts[-1]
     assert last.records is not None
     assert last.records.numbers == (8, 9)
@@ -253,7 +249,7 @@ def test_padding_with_easy_records(
         ((8, 9, 9, 9), ("follow one another",)),
         ((8, 9, 0, 1), ("follow one another",)),
         ((0, 0, 0, 0), ("follow one another",)),
-        ((8, 9, 10, 11), ("there is no record", "counts other records")),
+        ((8, 9, 10, 11), ("there is no record", "no record of that number")),
         (tuple(range(5)), ("is about 1 to 4 records", "too many")),
         ((8,), ("counts other records",)),
         ((9,), ("counts other records",)),
@@ -266,6 +262,69 @@ def test_padding_with_easy_records(
     inputs = told.inputs["x0"].copy()
     inputs[2:] = INPUTS[easy]["x0"]
     refused(key, forged(key, told, {"x0": inputs}, {}), *args, FORGED)
+
+
+WIDE = [{"x0": each["x0"] + 40 * (number in (0, 5, 9))} for number, each in enumerate(INPUTS)]
+"""Records of which three leave the network's domain."""
+
+
+def test_records_that_leave_the_domain_are_left_out(
+    key: ProvingKey, labels: DataOpening, tmp_path: Path
+) -> None:
+    """They do not count as right, and verdicts name them."""
+    wide = committed(GRAPH, WIDE)
+    with pytest.raises(zkinfer.UsageError, match="record 0 leaves the network's domain"):
+        zkinfer.prove(key, data=wide, record=0, labels=labels)
+    files = zkinfer.evaluate(key, tmp_path, data=wide, labels=labels)
+    parts = [zkinfer.Proof.load(file) for file in files]
+    whole = zkinfer.verify_evaluation(
+        key.verifying_key, parts, data=wide.commitment, labels=labels.commitment
+    )
+    inside = [number for number in range(RECORDS) if number not in (0, 5, 9)]
+    assert (whole.left_out, whole.records, whole.right) == ((0, 5, 9), RECORDS, right(inside))
+    assert whole.statement()["left_out"] == [0, 5, 9]
+    for start, proof in zip(STARTS, parts, strict=True):
+        mine = [number for number in inside if number in range(start, start + BATCH)]
+        args = wide.commitment, labels.commitment
+        assert verified(key, proof, *args) == (right(mine),) * 2
+        found = zkinfer.verify(key.verifying_key, proof, data=args[0], labels=args[1]).records
+        assert found is not None
+        assert {*found.numbers} - {*found.left_out} == {*mine}
+
+
+def test_none_of_a_part_is_inside(key: ProvingKey, labels: DataOpening, tmp_path: Path) -> None:
+    wide = committed(GRAPH, [{"x0": each["x0"] + 40 * (n > 7)} for n, each in enumerate(INPUTS)])
+    with pytest.raises(zkinfer.UsageError, match="records 8 to 9 all leave the network's domain"):
+        zkinfer.evaluate(key, tmp_path / "parts", data=wide, labels=labels)
+
+
+def test_leaving_out_what_could_count(
+    key: ProvingKey, data: DataOpening, labels: DataOpening
+) -> None:
+    """It is named, and takes a right one away; it cannot be kept quiet, nor lend its place."""
+    args, columns = (data.commitment, labels.commitment), key.verifying_key.native_circuit.columns
+    easy, hard = (
+        next(n for n in range(BATCH) if (MADE[n] == TRUE[n]) == same) for same in (True, False)
+    )
+    told = read_records(key.graph, data, labels, range(BATCH), columns, {hard})
+    proof = forged(key, told, {}, {})
+    assert verified(key, proof, *args) == (right(range(BATCH)),) * 2
+    found = zkinfer.verify(key.verifying_key, proof, data=args[0], labels=args[1]).records
+    assert found is not None
+    assert found.left_out == (hard,)
+    counted, shown = proof.public_values
+    for other in ([1, 1, 1, 1], np.roll(counted, 1)):
+        refused(key, replace(proof, public_values=(np.array(other), shown)), *args, FORGED)
+    nothing = replace(proof, public_values=(counted * 0, shown))
+    refused(key, nothing, *args, "counts other records")
+    inputs = told.inputs["x0"].copy()
+    inputs[hard] = INPUTS[hard]["x0"]
+    refused(key, forged(key, told, {"x0": inputs}, {}), *args, FORGED)
+    without = read_records(key.graph, data, labels, range(BATCH), columns, {easy})
+    fewer = forged(key, without, {}, {})
+    assert verified(key, fewer, *args) == (right(range(BATCH)) - 1,) * 2
+    everything = {f"{OUTPUT}/counted": np.ones(BATCH, np.int64)}
+    refused(key, forged(key, without, everything, {}), *args, FORGED)
 
 
 @pytest.mark.parametrize("step", [1, -1])

@@ -3,14 +3,13 @@
 The network is the perceptron, hidden but for its input, which is a record.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from artifacts import committed, forged_record, prove_record
 from networks import Net, cases
-from signs import few_signs
 
 import zkinfer
 from tests.soundness.test_lies import added
@@ -25,16 +24,12 @@ from zkinfer.lower import lower, solve
 from zkinfer.proof import RecordNames
 from zkinfer.reference import ristretto
 
+pytestmark = pytest.mark.usefixtures("signs")
+
 CASE = cases()["perceptron"]
 GRAPH = replace(CASE.graph, input_mode="committed")
 RECORDS = [CASE.random(seed)[1] for seed in range(4)]
 FORGED = "the closing equations do not hold"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def signs() -> Iterator[None]:
-    with few_signs():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """Attacks on a confusion matrix; what it shares with accuracy is attacked in test_accuracy.py."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from signs import few_signs
+from artifacts import committed
 
 import zkinfer
 from tests.networks import Net
@@ -29,15 +28,12 @@ from zkinfer import reference
 from zkinfer.circuit.check import check
 from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import FixedGraph
+from zkinfer.keys import make_keys
 from zkinfer.lower import lower, solve, true_labels
 
+pytestmark = pytest.mark.usefixtures("signs")
+
 GRAPH = network(mode="confusion")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def signs() -> Iterator[None]:
-    with few_signs():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +147,20 @@ def test_it_counts_those_that_count() -> None:
                 np.add.at(expected, (true[:count], MADE[:count]), 1)
                 np.testing.assert_array_equal(segments[Segment.PUBLIC][1], expected)
                 assert check(circuit, segments) == []
+
+
+def test_one_record() -> None:
+    """A key without a batch, by both verifiers."""
+    key = make_keys(network(1, "confusion"), WEIGHTS)
+    data, labels = committed(GRAPH, INPUTS), zkinfer.commit(TRUE)[1]
+    proof = zkinfer.prove(key, data=data, record=1, labels=labels)
+    given = data.commitment, labels.commitment
+    found = zkinfer.verify(key.verifying_key, proof, data=given[0], labels=given[1])
+    np.testing.assert_array_equal(found.confusion, matrix([1]))
+    ours = [reference.read_data(each.to_bytes()) for each in given]
+    read = reference.read_key(key.verifying_key.to_bytes())
+    said = reference.verify(read, reference.read_proof(proof.to_bytes()), b"", *ours)
+    assert said["confusion"] == matrix([1]).tolist()
 
 
 def of_classes(count: int) -> FixedGraph:

@@ -18,6 +18,7 @@ import zkinfer
 from tests import artifacts, hidden_records, networks
 from tests.listening import Noting
 from tests.soundness.labelled import labelled
+from tests.soundness.summed import summed
 from zkinfer import reference
 from zkinfer.data import DataOpening
 from zkinfer.keys import ProvingKey, make_keys
@@ -67,6 +68,10 @@ def about_data() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof, tuple[DataOpe
     yield "hidden_records", key, proof, (data,)
     known = labelled(b"the last part")
     yield "accuracy", known.key, known.parts[-1], (known.data, known.labels)
+    spread = summed(b"the last part")
+    yield "summary", spread.key, spread.parts[-1], (spread.data,)
+    errors = summed(b"the last part", "finer")
+    yield "error", errors.key, errors.parts[-1], (errors.data, errors.labels)
 
 
 def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Proof]:
@@ -78,7 +83,7 @@ def _proved(case: networks.Case, context: bytes) -> tuple[ProvingKey, zkinfer.Pr
 def vector(key: bytes, proof: bytes, data: bytes = b"", labels: bytes = b"") -> dict[str, Any]:
     """Key and proof, and what a verifier finds on the way, as the reference verifier does.
 
-    data: the data commitment, of a proof about records. labels: that to labels, of one of accuracy.
+    data: the data commitment, of a proof about records. labels: that to labels or targets.
     """
     runs: list[Noting] = []
 

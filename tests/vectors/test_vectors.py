@@ -46,6 +46,9 @@ def test_the_package_accepts_a_vector(name: str) -> None:
     }
     verified = zkinfer.verify(key, proof, context=bytes.fromhex(statement["context"]), **given)
     assert verified.right == statement.get("right")
+    if verified.summary is not None:
+        assert verified.summary.document().items() <= statement.items()
+    assert (verified.summary is None) == ("summary" not in statement)
     if verified.records is not None:
         assert statement.get("records", []) == list(verified.records.numbers)
         assert statement.get("hidden_records", 0) == verified.records.hidden
@@ -62,10 +65,11 @@ def test_the_package_accepts_a_vector(name: str) -> None:
 
 
 def test_the_vectors_are_those_of_the_generator() -> None:
-    about_data = {"committed_input", "hidden_records", "accuracy"}
+    about_data = {"committed_input", "hidden_records", "accuracy", "summary", "error"}
     assert {name for name, _, _ in vectors()} | about_data == set(NAMES)
     assert "data" in load("committed_input")
     assert "labels" in load("accuracy")
+    assert "labels" in load("error")
     assert "outputs_digest" in load("committed_output")["statement"]
     assert set(OPS) < set(NAMES)
     assert sum((FOLDER / f"{name}.json").stat().st_size for name in NAMES) < 80_000 * len(NAMES)

@@ -14,11 +14,15 @@ from listening import Listening, Programmed
 from signs import few_signs
 
 import zkinfer
+from tests.soundness.labelled import labelled
+from tests.soundness.summed import summed
 from tests.zero_knowledge.simulator import CHALLENGE, simulate
 from tests.zero_knowledge.test_freshness import assert_unrelated, elements, runs
 from tests.zero_knowledge.test_secrets import Secret
 from zkinfer import container, reference
+from zkinfer.fixed import LABELLED
 from zkinfer.keys import ProvingKey, make_keys
+from zkinfer.reference.data import record_rows
 from zkinfer.reference.errors import FormatError
 
 CASE = networks.cases()["perceptron"]
@@ -58,6 +62,29 @@ def test_proofs_about_a_record_can_be_made_without_it(key: ProvingKey) -> None:
             Listening(read, proof).run()
         with pytest.raises(reference.VerificationError, match=REFUSED):
             reference.verify(read, proof, b"context")
+
+
+@pytest.mark.parametrize("mode", ["accuracy", "confusion", "summary", "finer"])
+def test_statistics_can_be_proved_without_records(mode: str) -> None:
+    """The simulator is given what a part shows in all, and the rows of records and labels."""
+    known = labelled(mode=mode) if mode in LABELLED else summed(mode=mode)
+    read = reference.read_key(known.key.verifying_key.to_bytes())
+    honest = reference.read_proof(known.parts[-1].to_bytes())
+    public = [each and reference.read_data(each.to_bytes()) for each in known.public]
+    about = replace(honest, rows=record_rows(read, honest, *public))
+    proof, challenge = simulate(read, honest.public, b"", about=about)
+    assert len(proof.body) == len(honest.body)
+    Programmed(read, proof, {CHALLENGE: (challenge,)}).run()
+    (shape, values), *more = honest.public[1:]
+    told = [honest.public[0], (shape, (values[0] + 1, *values[1:])), *more]
+    with pytest.raises(FormatError, match=REFUSED):
+        Programmed(read, replace(proof, public=told), {CHALLENGE: (challenge,)}).run()
+    again = zkinfer.prove(
+        known.key, data=known.data, record=known.parts[-1].records.numbers, labels=known.labels
+    )
+    parts = [sections(container.PROOF, each.to_bytes()) for each in (known.parts[-1], again)]
+    assert {name for name in parts[0] if parts[0][name] != parts[1][name]} == {"body"}
+    assert_unrelated([part["body"] for part in parts])
 
 
 def test_proofs_about_one_record_share_nothing_but_the_statement(key: ProvingKey) -> None:

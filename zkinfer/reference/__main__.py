@@ -46,10 +46,10 @@ def main() -> int:
                 parser.error("the key is not about data")
             return _pairing(read, arguments)
         key, data = read_key(read), None
-        if key.graph.counts != (arguments.labels is not None) or key.graph.counts > (
-            arguments.data is not None
-        ):
-            parser.error("labels are for proofs of accuracy, with --data: --labels FILE")
+        if key.graph.compares != (arguments.labels is not None):
+            parser.error("labels are for proofs of accuracy, confusion and error: --labels FILE")
+        if key.graph.counts and arguments.data is None:
+            parser.error("records count among their data: --data FILE")
         labels = arguments.labels and read_data(arguments.labels.read_bytes())
         if key.graph.modes["input_mode"] == "committed":
             if (arguments.data is None) != arguments.any_data:

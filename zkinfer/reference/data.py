@@ -104,8 +104,8 @@ def record_rows(
     """The rows that the proof is about, as these data list them; those of hidden records are its
     own.
 
-    labels: of the records, for a proof of accuracy. Raises FormatError unless the proof names
-    records of these data, at the key's scales.
+    labels: of the records, or their targets, for a proof that compares. Raises FormatError unless
+    the proof names records of these data, at the key's scales.
     """
     demand(proof.digests[0] == data.digest, "the proof is about other data")
     names = key.graph.inputs
@@ -121,14 +121,25 @@ def record_rows(
         fits = len(proof.rows) == each * key.graph.batch
         demand(fits, "the records of the data have other rows")
         return proof.rows
-    filled = [*proof.numbers, *[proof.numbers[-1]] * (key.graph.batch - len(proof.numbers))]
+    known = max(proof.numbers) < len(data.records)
+    demand(known, "the data have no record of that number")
+    filled = list(proof.numbers)
+    if key.graph.counts:
+        counted = proof.public[0][1]
+        nearest = counted.index(1)
+        filled = []
+        for place, counts in enumerate(counted):
+            nearest = place if counts else nearest
+            filled.append(proof.numbers[nearest])
     rows = _by_tensor(data, filled)
     if labels is None:
-        demand(proof.rows == rows, "the records of the data have other rows")
+        fits = key.graph.counts or proof.rows == rows
+        demand(fits, "the records of the data have other rows")
         return rows
     demand(proof.digests[1:] == (labels.digest,), "the proof is about other labels")
     fits = len(labels.tensors) == 1 and labels.tensors[0].shape in ((), (1,))
-    demand(fits and labels.tensors[0].scales == [0], "the labels are no whole numbers, one each")
+    fits = fits and labels.tensors[0].scales == [key.graph.target_scale or 0]
+    demand(fits, "the labels are no whole numbers, one each, or the targets have another scale")
     demand(len(labels.records) == len(data.records), "there are other labels than records")
     return rows + _by_tensor(labels, filled)
 
@@ -157,7 +168,6 @@ def output_rows(data: DataCommitment) -> tuple[bytes, ...]:
 
 def _by_tensor(data: DataCommitment, numbers: list[int]) -> tuple[bytes, ...]:
     """The rows of the first tensor of all these records, then those of the next one."""
-    demand(all(n < len(data.records) for n in numbers), "the data have no record of that number")
     rows: list[bytes] = []
     start = 0
     for tensor in data.tensors:

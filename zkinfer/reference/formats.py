@@ -36,7 +36,7 @@ class Proof:
     """A proof; public has shape and values of each public tensor but tensor 0.
 
     Of a proof about records: numbers are theirs, digests those of the data and of the labels that
-    it names, rows are the records', where it names no labels. hidden: how many records it does not
+    it names, rows are the records', where they do not count. hidden: how many records it does not
     name; their rows are fresh ones. Of one whose outputs are committed: outputs are their rows.
     """
 
@@ -108,14 +108,14 @@ def read_proof(data: bytes) -> Proof:
         return Proof(key_digest, context, tensors, body, outputs=outputs)
     reader = Reader(named, "the proof's list of records")
     count, said = reader.uint(4), reader.uint(1)
-    demand(1 <= count <= 2**14 and said <= 2, "the proof names no records, or too many")
+    demand(1 <= count <= 2**14 and said <= 3, "the proof names no records, or too many")
     labelled, hidden = said == 1, count if said == 2 else 0
     digests = tuple(reader.take(32) for _ in range(1 + labelled))
     numbers = tuple(reader.uint(8) for _ in range(count - hidden))
     rest = len(named) - reader.position
     rows = tuple(reader.take(32) for _ in range(rest // 32))
     reader.end()
-    demand(bool(rows) != bool(labelled), "the proof has no rows of its records, or needs none")
+    demand(bool(rows) == (said in (0, 2)), "the proof has no rows of its records, or needs none")
     return Proof(key_digest, context, tensors, body, numbers, digests, rows, hidden, outputs)
 
 

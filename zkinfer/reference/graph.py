@@ -12,7 +12,7 @@ from zkinfer.reference.errors import FormatError, demand
 
 MODES: dict[str, tuple[str, ...]] = {
     "input_mode": ("hidden", "public", "committed"),
-    "output_mode": ("public", "label", "committed", "accuracy", "confusion"),
+    "output_mode": ("public", "label", "committed", "accuracy", "confusion", "summary", "error"),
     "weights_mode": ("hidden", "public"),
 }
 
@@ -22,7 +22,7 @@ class Graph:
 
     def __init__(self, document: Any) -> None:
         members = {"inputs", "weights", "nodes", "outputs", *MODES}
-        fits = set(document) - {"batch", "tables", "classes", "record_mode"} == members
+        fits = set(document) - {"batch", "tables", "classes", "record_mode", "target"} == members
         demand(fits, "the key's graph has other members")
         self.batch: int = document.get("batch", 1)
         fits = type(self.batch) is int and 1 <= self.batch <= 2**14
@@ -54,15 +54,23 @@ class Graph:
                 demand(fits, f"input {name} has other columns than its shape says")
                 self.columns[name] = axis, scales
         mode = self.modes["output_mode"]
-        self.counts = mode in ("accuracy", "confusion")
+        self.sums = mode in ("summary", "error")
+        self.counts = mode in ("accuracy", "confusion") or self.sums
+        self.compares = self.counts and mode != "summary"
         self.classes = 0  # of a confusion matrix, as the circuit has it
         self.commits = mode == "committed"
         fits = self.modes["input_mode"] == "committed" and not self.counts
         demand(fits or not self.hides, "the key is about hidden records of nothing, or counts them")
-        self.labels = self.outputs if mode == "label" or self.counts else []
+        self.labels = self.outputs if mode == "label" or (self.counts and not self.sums) else []
         fits = len(self.outputs) == 1 and self.modes["input_mode"] == "committed"
-        fits = fits and document["outputs"][0][1] == []
-        demand(fits or not self.counts, "the key is about labels of something else")
+        shape = document["outputs"][0][1]
+        fits = fits and (math.prod(shape) == 1 if self.sums else shape == [])
+        fits = fits and self.outputs[0] not in self.columns
+        demand(fits or not self.counts, "the key counts something else than one number a record")
+        demand(("target" in document) == (mode == "error"), "the key has a target, or needs one")
+        self.target_scale: int | None = None
+        if mode == "error":
+            self._add_target(*document["target"])
         self.bounds: dict[str, tuple[int, int]] = {}  # of committed outputs
         for name, shape, scale, kind, *bounds in document["outputs"]:
             expected = "label" if name in self.labels else "real"
@@ -78,12 +86,15 @@ class Graph:
         shown_outputs = [] if self.commits else self.outputs
         self.public = [*shown, *shown_outputs]  # the circuit's public tensors but tensor 0
         if self.counts:
-            self.public = ["counted", {"accuracy": "right"}.get(mode, mode)]
+            spread = ["sum", "squares", "lowest", "highest"]
+            shown_counts = spread if self.sums else [{"accuracy": "right"}.get(mode, mode)]
+            self.public = ["counted", *shown_counts]
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of a public tensor, which has a first axis of the inputs in a batch."""
         if name in self.public[1:] and self.counts:
-            return () if name == "right" else (self.classes, self.classes)
+            shapes = {"squares": (2,), "confusion": (self.classes, self.classes)}
+            return shapes.get(name, ())
         (shape, _) = ((), 0) if self.counts else self.types[name]
         return shape if self.batch == 1 else (self.batch, *shape)
 
@@ -93,6 +104,18 @@ class Graph:
         axis, columns = self.columns.get(name, (0, [scale] * math.prod(shape[:1])))
         inner = math.prod(shape[axis + 1 :])
         return [s for s in columns for _ in range(inner)] * math.prod(shape[:axis])
+
+    @property
+    def summed_scale(self) -> int:
+        """Of the numbers that are summed up: outputs, or outputs less targets."""
+        (_, scale) = self.types[self.outputs[0]]
+        return scale if self.target_scale is None else max(scale, self.target_scale)
+
+    def _add_target(self, scale: int, low: int, high: int) -> None:
+        whole = all(type(number) is int for number in (scale, low, high))
+        fits = whole and abs(scale) <= 256 and -(2**62) < low <= high < 2**62
+        demand(fits, "the key's target has no scale and bounds")
+        self.target_scale = scale
 
     def _add(self, name: str, shape: list[int], scale: int) -> None:
         fits = all(type(number) is int for number in (*shape, scale)) and abs(scale) <= 256

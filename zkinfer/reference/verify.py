@@ -1,5 +1,7 @@
 """A key, a proof and a context: what the proof establishes."""
 
+import math
+from fractions import Fraction
 from typing import Any
 
 from zkinfer.reference.argument import Argument
@@ -58,9 +60,9 @@ def verify(
     """What a valid proof establishes. Raises VerificationError.
 
     data: what a proof's records must be of; without it they may be of any, unless they are hidden.
-    labels: of the records, which a proof of accuracy needs, and no other. outputs: what committed
-    outputs must be committed to by; without it that may be any. The members are those of
-    `zkinfer verify --json` and `not_checked`; the context stays bytes.
+    labels: of the records, or targets, which a proof that compares needs, and no other. outputs:
+    what committed outputs must be committed to by; without it that may be any. The members are
+    those of `zkinfer verify --json` and `not_checked`; the context stays bytes.
     """
     try:
         committed = _outputs(key, proof, outputs)
@@ -81,7 +83,14 @@ def verify(
         verdict["data_digest"] = proof.digests[0].hex()
         verdict["data_checked"] = data is not None
     if key.graph.counts:
+        pairs = zip(proof.numbers, proof.public[0][1], strict=False)
+        left_out = [number for number, counts in pairs if not counts]
+        verdict |= {"left_out": left_out} if left_out else {}
+    if key.graph.compares:
         verdict["labels_digest"] = proof.digests[1].hex()
+    if key.graph.sums:
+        verdict |= _summary(key, proof)
+    elif key.graph.counts:
         shape, counted = proof.public[1]
         verdict["right"] = sum(counted[:: key.graph.classes + 1])
         if shape:
@@ -127,9 +136,8 @@ def _check(
     demand(recorded or data is None, "the key is not about data")
     if recorded:
         _check_names(key, proof)
-    counts = key.graph.counts
-    fits = counts == (labels is not None) and (data is not None or not counts)
-    demand(fits, "labels are missing, or given")
+    demand(key.graph.compares == (labels is not None), "labels are missing, or given")
+    demand(data is not None or not key.graph.counts, "the data of records that count are missing")
     demand(data is not None or not key.graph.hides, "the data of hidden records are missing")
     opened = proof.rows if data is None else record_rows(key, proof, data, labels)
     segments = key.circuit.bound(COMMITTED)
@@ -150,12 +158,32 @@ def _check_names(key: VerifyingKey, proof: Proof) -> None:
     count, batch = proof.hidden or len(proof.numbers), key.graph.batch
     fits = key.graph.hides == (proof.hidden > 0)
     demand(fits, "the proof hides which records it is about, or needs to")
-    demand(len(proof.digests) == 1 + key.graph.counts, "the proof names labels, or needs to")
+    demand(len(proof.digests) == 1 + key.graph.compares, "the proof names labels, or needs to")
+    fits = key.graph.counts != bool(proof.rows)
+    demand(fits, "the proof lists rows of its records, or needs to")
     if not key.graph.counts:
         demand(count == batch, "the proof names another number of records than a batch")
         return
     first = proof.numbers[0]
     fits = count <= batch and proof.numbers == tuple(range(first, first + count))
     demand(fits, "the records do not follow one another, or are too many")
-    counted = (1,) * count + (0,) * (batch - count)
-    demand(proof.public[0][1] == counted, "the proof counts other records than it names")
+    counted = proof.public[0][1]
+    fits = 1 in counted[:count] and not any(counted[count:])
+    demand(fits, "the proof counts other records than it names")
+
+
+def _summary(key: VerifyingKey, proof: Proof) -> dict[str, Any]:
+    """What follows from the sums of the integers of m numbers, all of them v / 2^scale."""
+    count, scale = sum(proof.public[0][1]), key.graph.summed_scale
+    (total,), (first, second), (lowest,), (highest,) = (values for _, values in proof.public[1:])
+    squares, unit = first + (second << 62), Fraction(1, 2) ** scale
+    mean, mean_square = unit * total / count, unit**2 * squares / count
+    exact = {"mean": mean, "variance": mean_square - mean**2, "mean_square": mean_square}
+    exact |= {"lowest": unit * lowest, "highest": unit * highest}
+    exact["largest"] = max(abs(exact["lowest"]), abs(exact["highest"]))
+    numbers = {name: float(number) for name, number in exact.items()}
+    root = {"root_mean_square": math.sqrt(numbers["mean_square"])}
+    fixed = {"scale": scale, "sum": total, "squares": squares}
+    fixed |= {"lowest": lowest, "highest": highest}
+    of = {"of": "errors" if key.graph.compares else "outputs"}
+    return {"summary": of | numbers | root, "summary_fixed": fixed}

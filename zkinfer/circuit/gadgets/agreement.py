@@ -17,16 +17,15 @@ from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.nonlinear import sign_bit
 from zkinfer.circuit.layout import Segment
-from zkinfer.circuit.value import Integers, Interval, Value
+from zkinfer.circuit.value import Interval, Value
 
 
-def count_equal(b: Builder, path: str, x: Value, y: Value, counted: Integers | None) -> None:
-    """Publishes which of the numbers count, `path/counted`, and how many of these are equal.
+def count_equal(b: Builder, path: str, x: Value, y: Value, counts: Value) -> None:
+    """Publishes how many of the numbers that count are equal.
 
-    x, y: of one shape, without parts. counted: 0 or 1, int64 of the shape while solving, else None.
+    x, y, counts: of one shape, without parts.
     """
     shape = x.shape
-    counts = b.public(f"{path}/counted", shape, 0, 1, counted)
     x, y, counts = b.aligned(path, x, y, counts)
     difference = linear.add(x, linear.scale(y, -1))
     below = sign_bit(b, f"{path}/below", difference)

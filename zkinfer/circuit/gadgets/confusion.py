@@ -15,17 +15,14 @@ from zkinfer.circuit import linear
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
 from zkinfer.circuit.gadgets.contraction import contract
-from zkinfer.circuit.value import Integers, Value
+from zkinfer.circuit.value import Value
 
 
-def count_pairs(
-    b: Builder, path: str, x: Value, y: Value, classes: int, counted: Integers | None
-) -> None:
-    """Publishes which of the labels count, `path/counted`, and the matrix, `path/confusion`.
+def count_pairs(b: Builder, path: str, x: Value, y: Value, counts: Value, classes: int) -> None:
+    """Publishes the matrix, `path/confusion`.
 
-    x, y: labels [n], without parts. counted: 0 or 1, int64 [n] while solving, else None.
+    x, y: labels [n], without parts. counts: which of them count, likewise.
     """
-    counts = b.public(f"{path}/counted", x.shape, 0, 1, counted)
     x, y, counts = b.aligned(path, x, y, counts)
     p, total, number = _one_hot(b, f"{path}/first", x, None, classes)
     b.equal(f"{path}/first/choice", total, linear.constant(1, total))
