@@ -25,7 +25,7 @@ from zkinfer.inputs import by_name
 from zkinfer.keys import BACKENDS, ProvingKey, VerifyingKey, make_keys, make_pairing_keys
 from zkinfer.lower import Witness, lower, solve
 from zkinfer.ops.tensor import FixedTensor
-from zkinfer.pairing.costs import check_rows, pairing_costs
+from zkinfer.pairing.costs import check_size, pairing_costs
 from zkinfer.pairing.forest import spelt_out
 from zkinfer.pairing.keys import Prover as PairingProver
 from zkinfer.pairing.keys import check_supported, choose_ranges
@@ -236,7 +236,7 @@ def draft(
     graph, constants = spelt_out(quantized.graph, quantized.weights)
     check_supported(graph)
     ranges = choose_ranges(graph, weight_ranges)
-    check_rows(pairing_costs(graph, ranges))
+    check_size(pairing_costs(graph, ranges))
     made = Draft(graph, constants, ranges)
     report("writing the report")
     listed = {"inputs in a proof": batch, "constraint rows": made.rows}
@@ -286,7 +286,7 @@ def estimate(
     spelt, _ = spelt_out(graph, quantized.weights)
     check_supported(spelt)
     paired = pairing_costs(spelt, choose_ranges(spelt, weight_ranges))
-    check_rows(paired)
+    check_size(paired)
     return PairingEstimate(spelt, expected, factor(), samples, paired)
 
 

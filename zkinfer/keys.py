@@ -278,6 +278,11 @@ def make_pairing_keys(
     insecure = zkey is None
     zkey = groth16.setup(r1cs) if zkey is None else zkey
     known = groth16.read_setup(zkey, r1cs)
+    if not insecure and not known.contributions:
+        raise FormatError(
+            "this setup records no contribution: it is one for development, or its ceremony was not "
+            "finished (`snarkjs zkey contribute`)"
+        )
     setup = pairing_keys.Setup(insecure, ranges, known.verifying_key)
     hidden = graph.weights_mode == "hidden"
     blinding = pairing_keys.random_blinding() if hidden else 0

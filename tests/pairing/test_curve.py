@@ -56,7 +56,7 @@ def test_the_generators_are_encoded_as_arkworks_does() -> None:
 
 
 @given(SCALARS)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_points_of_g1_round_trip(scalar: int) -> None:
     point, negative = g1(scalar), g1(R - scalar)
     assert decode_g1(encode_g1(point), "P") == checked_g1(point, "P") == point
@@ -87,7 +87,7 @@ EDGES = st.sampled_from([Q - 1, Q, Q + 1, 2**254 - 1]).map(lambda x: x.to_bytes(
 
 
 @given(st.binary(min_size=G1_SIZE, max_size=G1_SIZE) | SMALL | FLAGGED | EDGES)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_bytes_that_are_read_are_the_encoding_of_what_is_read(data: bytes) -> None:
     if is_read(lambda d: decode_g1_or_infinity(d, "P"), data):
         assert encode_g1(decode_g1_or_infinity(data, "P")) == data

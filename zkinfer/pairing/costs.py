@@ -22,6 +22,9 @@ from zkinfer.lower import lower
 MOST_ROWS = 1 << 20
 """More take too much time and memory to make."""
 
+MOST_SIGNALS = 131_000
+"""Public signals and weights; each has a point in the verifying key."""
+
 SETUP = {"calls": 0.05, "domain": 4.0e-5, "wires": 6.0e-5}
 """Seconds to make a setup."""
 
@@ -82,9 +85,14 @@ def pairing_costs(graph: FixedGraph, ranges: Ranges) -> PairingCosts:
     )
 
 
-def check_rows(costs: PairingCosts) -> None:
-    """Raises UnsupportedModelError for more rows than are made."""
-    total = costs.counts["rows"]
+def check_size(costs: PairingCosts) -> None:
+    """Raises UnsupportedModelError for more rows, or more signals, than are made."""
+    total, signals = costs.counts["rows"], costs.counts["public"] + costs.counts["weights"]
+    if signals > MOST_SIGNALS:
+        raise UnsupportedModelError(
+            f"{signals:,} public values and weights, each of which is a signal of the backend "
+            f"groth16; at most {MOST_SIGNALS:,} are supported; use --backend transparent"
+        )
     if total > MOST_ROWS:
         most = ", ".join(f"{name} ({count:,})" for name, count in list(costs.rows.items())[:3])
         raise UnsupportedModelError(
