@@ -280,8 +280,8 @@ def make_pairing_keys(
     known = groth16.read_setup(zkey, r1cs)
     if not insecure and not known.contributions:
         raise FormatError(
-            "this setup records no contribution: it is one for development, or its ceremony was not "
-            "finished (`snarkjs zkey contribute`)"
+            "this setup records no contribution: it is one for development, or its ceremony was "
+            "not finished (`snarkjs zkey contribute`)"
         )
     setup = pairing_keys.Setup(insecure, ranges, known.verifying_key)
     hidden = graph.weights_mode == "hidden"

@@ -1,5 +1,7 @@
 """What is too large for the pairing backend is refused before any work, with what to do."""
 
+from itertools import pairwise
+
 import numpy as np
 import onnx
 import pytest
@@ -12,7 +14,7 @@ def dense(*widths: int) -> onnx.ModelProto:
     """An MLP with ReLU."""
     rng = np.random.default_rng(0)
     nodes, constants, x = [], [], "x"
-    for layer, (wide, narrow) in enumerate(zip(widths, widths[1:], strict=False)):
+    for layer, (wide, narrow) in enumerate(pairwise(widths)):
         array = rng.normal(size=(wide, narrow)).astype(np.float32) / wide**0.5
         constants.append(numpy_helper.from_array(array, f"w{layer}"))
         nodes.append(helper.make_node("MatMul", [x, f"w{layer}"], [f"y{layer}"]))
@@ -29,7 +31,7 @@ def dense(*widths: int) -> onnx.ModelProto:
 
 def test_many_weights_are_refused() -> None:
     samples = np.random.default_rng(1).uniform(-1, 1, (8, 400)).astype(np.float32)
-    with pytest.raises(zkinfer.UnsupportedModelError, match="signal.*--backend transparent"):
+    with pytest.raises(zkinfer.UnsupportedModelError, match=r"signal.*--backend transparent"):
         zkinfer.draft(dense(400, 400), calibration=samples, weight_ranges="unchecked")
 
 
