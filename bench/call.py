@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 import zkinfer
+from zkinfer.certified_keys import accept_certificate, certify
 from zkinfer.circuit.layout import Segment
 from zkinfer.fixed import quantize_input
 from zkinfer.inputs import by_name, read_input
-from zkinfer.keys import accept_certificate, certify
 from zkinfer.lower import lower, solve
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         start = time.perf_counter()
         proof = zkinfer.prove(key, x)
         proves.append(time.perf_counter() - start)
-        steps.append(dict(key.prover.timings))
+        steps.append(dict(key.prover.native.timings))
         start = time.perf_counter()
         solve(key.graph, key.weights, inputs, plan=key.plan)
         solves.append(time.perf_counter() - start)

@@ -60,7 +60,7 @@ def main() -> None:
                 zkinfer.verify(key, proof, data=data)
 
             proving, verifying_time = (median(call, arguments.repeat) for call in (prove, verify))
-            share = key.prover.timings.get("membership", 0.0)
+            share = key.prover.native.timings.get("membership", 0.0)
             print(
                 f"| {count:,} | {mode} | {proving:.1f} ms | {1e3 * share:.1f} ms | "
                 f"{verifying_time:.1f} ms | {len(proof.to_bytes()) / 1024:.1f} KiB |",

@@ -20,6 +20,7 @@ import zkinfer
 from tests.fuzz.targets import VECTOR
 from tests.networks import cases
 from tests.onnx_models import model, node
+from tests.pairing.make_vector import VECTOR as PAIRING
 from tests.properties.choices import Rejected, seeded
 from tests.properties.draw_bodies import BODIES
 from tests.properties.draw_classical import CLASSICAL
@@ -78,6 +79,8 @@ def keys() -> Iterator[tuple[str, bytes]]:
     for name in WHOLE:
         vector = json.loads((VECTORS / f"{name}.json").read_text(encoding="ascii"))
         yield f"whole_{name}", bytes.fromhex(vector["key"])
+    pairing = json.loads(PAIRING.read_text(encoding="ascii"))
+    yield "whole_groth16", bytes.fromhex(pairing["key"])
 
 
 def _bare(graph: bytes) -> bytes:

@@ -21,18 +21,13 @@ from tests.artifacts import reseal
 from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.certificate import Seeds, certificate_circuit
+from zkinfer.certified_keys import POINT_SIZE, commit_weights
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Binding, Segment
 from zkinfer.describe import describe, describe_key
 from zkinfer.errors import FormatError, ZkinferError
 from zkinfer.fixed import FixedGraph
-from zkinfer.keys import (
-    POINT_SIZE,
-    commit_weights,
-    key_digest,
-    pack_weights,
-    unpack_weights,
-)
+from zkinfer.keys import key_digest, pack_weights, unpack_weights
 from zkinfer.lower import lower
 from zkinfer.onnx_import import load
 from zkinfer.soundness import logarithms
@@ -167,7 +162,7 @@ def _sealed(data: bytes) -> bytes:
 
 
 def _rebuilt(data: bytes) -> bytes | None:
-    """The key with what follows from its graph put in: its circuit, as many rows as it needs,
+    """A transparent key with what follows from its graph put in: circuit, as many rows as it needs,
     public weights and the commitments to them, the certificate's circuit, the length of the rest.
 
     None if its graph has no circuit.
@@ -175,6 +170,8 @@ def _rebuilt(data: bytes) -> bytes | None:
     try:
         parts = container.read(container.VERIFYING_KEY, data)
         backend, graph_json, _, rows, weights, certificate = parts
+        if backend != transparent.NAME.encode():
+            return data
         graph = FixedGraph.from_json(graph_json)
         circuit = lower(graph)
         encoded = circuit.to_bytes()

@@ -11,8 +11,9 @@ from networks import Net
 import zkinfer
 from tests.robustness.case import MODELS, Case
 from zkinfer import FormatError, Proof, ProvingKey, VerificationError, VerifyingKey, container
+from zkinfer.certified_keys import certify
 from zkinfer.fixed import quantize_input
-from zkinfer.keys import certify, key_digest, make_keys
+from zkinfer.keys import key_digest, make_keys
 from zkinfer.lower import lower
 
 
@@ -146,7 +147,7 @@ def test_proving_keys_hold_no_verifying_key_that_was_not_accepted(case: Case) ->
     changed = (parts | {"public weights": bytes(packed)}).values()
     key = container.write(container.VERIFYING_KEY, list(changed))
     with pytest.raises(FormatError, match="not to its public weights"):
-        ProvingKey.from_bytes(container.write(container.PROVING_KEY, (key, b"", b"")))
+        ProvingKey.from_bytes(container.write(container.PROVING_KEY, (key, b"", b"", b"")))
 
 
 def test_verdicts_tell_keys_apart_that_differ_in_scales_only() -> None:
