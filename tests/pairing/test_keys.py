@@ -1,8 +1,12 @@
 """Keys and proofs of the pairing backend, as zkinfer makes and takes them, and attacks on both."""
 
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -268,3 +272,28 @@ def test_data_that_are_committed_to_are_refused(mode: dict[str, str]) -> None:
     case = CASES["perceptron"]
     with pytest.raises(zkinfer.UnsupportedModelError, match="committed data"):
         make_pairing_keys(replace(case.graph, **mode), case.random(0)[0], Ranges.CHECKED)
+
+
+def test_circuits_are_the_same_in_every_process() -> None:
+    """Whatever the seed of Python's hashes is: a setup is one of these very rows."""
+    script = (
+        "import hashlib, networks\n"
+        "from zkinfer.circuit.target import Ranges\n"
+        "from zkinfer.pairing.wiring import Wiring\n"
+        "for name in ('convolutional network', 'gather', 'perceptron'):\n"
+        "    graph = networks.cases()[name].graph\n"
+        "    for ranges in (Ranges.CHECKED, Ranges.UNCHECKED):\n"
+        "        print(hashlib.sha3_256(Wiring.of(graph, ranges).r1cs()).hexdigest())\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert len(said[0].splitlines()) == 6
+    assert said[0] == said[1]
