@@ -38,7 +38,7 @@ class Draft:
 
     def r1cs(self) -> bytes:
         """The circuit as a .r1cs file, for a setup."""
-        return wiring(self.graph, self.ranges).r1cs()
+        return wiring(self.graph, self.ranges).r1cs
 
     @property
     def rows(self) -> int:

@@ -274,7 +274,7 @@ def make_pairing_keys(
     """
     pairing_keys.check_supported(graph)
     wires = pairing_keys.wiring(graph, ranges)
-    r1cs = wires.r1cs()
+    r1cs = wires.r1cs
     insecure = zkey is None
     zkey = groth16.setup(r1cs) if zkey is None else zkey
     known = groth16.read_setup(zkey, r1cs)

@@ -283,7 +283,7 @@ def test_circuits_are_the_same_in_every_process() -> None:
         "for name in ('convolutional network', 'gather', 'perceptron'):\n"
         "    graph = networks.cases()[name].graph\n"
         "    for ranges in (Ranges.CHECKED, Ranges.UNCHECKED):\n"
-        "        print(hashlib.sha3_256(Wiring.of(graph, ranges).r1cs()).hexdigest())\n"
+        "        print(hashlib.sha3_256(Wiring.of(graph, ranges).r1cs).hexdigest())\n"
     )
     said = [
         subprocess.run(

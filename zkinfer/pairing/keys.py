@@ -262,7 +262,7 @@ def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: b
     if len(blinds) != 32 or blinding >= R:
         raise FormatError("the blinding of this proving key is no element of the field")
     wires = wiring(key.graph, stated.ranges)
-    known = groth16.read_setup(setup, wires.r1cs())
+    known = groth16.read_setup(setup, wires.r1cs)
     if known.verifying_key != stated.verifying_key:
         raise FormatError("the setup in this proving key is not that of its verifying key")
     scalars = wires.scalars(weights, blinding)

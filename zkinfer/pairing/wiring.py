@@ -64,12 +64,9 @@ class Wiring:
         read = {e for row in self.system.rows for side in (row.a, row.b, row.c) for e in side}
         return np.array(sorted(e for e in read if e >= self.system.named), np.int64)
 
+    @cached_property
     def r1cs(self) -> bytes:
         """The rows as a .r1cs file."""
-        return self._r1cs
-
-    @cached_property
-    def _r1cs(self) -> bytes:
         wires = np.zeros(self.system.entries + len(self.system.made), np.int64)
         named = np.arange(1, self.system.named)
         wires[named] = named + _CONTEXT_WIRES
