@@ -8,6 +8,7 @@ in every run: long runs look for more (tests/properties/run.py).
 import compileall
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,11 @@ import pytest
 from hypothesis import settings
 
 PACKAGE = Path(__file__).resolve().parents[1] / "zkinfer"
+
+_LIMIT = sys.getrecursionlimit()
+import py_ecc  # noqa: E402, F401
+
+sys.setrecursionlimit(_LIMIT)  # which py_ecc lifts, so that deep recursion would break the process
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 settings.register_profile("repeatable", derandomize=True)

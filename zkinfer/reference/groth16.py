@@ -2,19 +2,24 @@
 
 Of the files of the reference this one alone needs more than the standard library: py_ecc, which
 has the curve's groups and its pairing. Points are py_ecc's: projective, of order r where they were
-read here. Nothing takes constant time: a verifier has no secrets.
+read here. Nothing takes constant time: a verifier has no secrets. py_ecc lifts Python's limit on
+recursion, which is put back: without it JSON that is nested deeply breaks the process.
 """
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from py_ecc import optimized_bn128 as bn
-
 from zkinfer.reference.errors import VerificationError, demand
 from zkinfer.reference.reader import Reader
+
+_limit = sys.getrecursionlimit()
+from py_ecc import optimized_bn128 as bn  # noqa: E402
+
+sys.setrecursionlimit(_limit)
 
 Q = bn.field_modulus
 R = bn.curve_order
