@@ -114,13 +114,13 @@ def install(tools: Path, *packages: str) -> Path:
 
 
 def compiled(mlp: Mlp, programs: Path, folder: Path) -> dict[str, Any]:
-    """Compiles the circuit with circom into folder: network.r1cs, network.sym and its program.
+    """Compiles the circuit with circom into folder: network.r1cs and its program.
 
     programs: of npm. Returns seconds and the number of constraints.
     """
     shutil.copyfile(PROGRAMS / "mlp.circom", folder / "mlp.circom")
     (folder / "network.circom").write_text(mlp.circom())
-    words = [programs / "circom2", "network.circom", "--r1cs", "--sym", "--wasm", "--O2"]
+    words = [programs / "circom2", "network.circom", "--r1cs", "--wasm", "--O2"]
     log = folder / "circom.log"
     seconds, _ = timed(["sh", "-c", f'cd "{folder}" && "$@" >{log}', "sh", *words])
     counts = re.findall(r"linear constraints: (\d+)", log.read_text())

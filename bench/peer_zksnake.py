@@ -38,7 +38,6 @@ def main() -> None:
         program = folder / "network_js" / "network.wasm"
         timed([programs / "snarkjs", "wtns", "calculate", program, inputs, witness])
         words = [python, PROGRAMS / "by_zksnake.py", folder / "network.r1cs", witness]
-        words += [folder / "network.sym", str(mlp.widths[-1])]
         done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no message"]

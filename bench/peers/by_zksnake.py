@@ -1,6 +1,6 @@
 """Sets up, proves and verifies with zksnake, which the Python that runs this has: times as JSON.
 
-python bench/peers/by_zksnake.py CIRCUIT.r1cs WITNESS.wtns CIRCUIT.sym OUTPUTS
+python bench/peers/by_zksnake.py CIRCUIT.r1cs WITNESS.wtns
 """
 
 import json
@@ -14,19 +14,22 @@ from typing import Any
 
 from zksnake.arithmetization import R1CS
 from zksnake.groth16 import Groth16
+from zksnake.parser import R1CSReader
 
 ELEMENT = 32
 
 
 def main() -> None:
     """Times the calls."""
-    r1cs, witness, sym, outputs = sys.argv[1:]
-    circuit = R1CS.from_file(r1cs, sym)
+    r1cs, witness = sys.argv[1:]
+    circuit = R1CS.from_file(r1cs)
+    circuit.compile()
     system = Groth16(circuit)
     found: dict[str, Any] = {}
     found["setup"], _ = timed(system.setup)
-    values = read_witness(Path(witness).read_bytes())
-    public, private = values[: 1 + int(outputs)], values[1 + int(outputs) :]
+    names = map(str, R1CSReader(r1cs).read()["wires"])
+    named = dict(zip(names, read_witness(Path(witness).read_bytes()), strict=True))
+    public, private = circuit.generate_witness(named)
     found["prove"], proof = timed(lambda: system.prove(public, private))
     found["verify"], valid = timed(lambda: system.verify(proof, public))
     if not valid:
