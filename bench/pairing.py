@@ -126,7 +126,8 @@ def main() -> None:
                 figures = by_peer(peer, folder, MODELS[name].layers, tools)
                 others.append({"model": MODELS[name].title, "peer": PEERS[peer], **figures})
                 print(others[-1], file=sys.stderr, flush=True)
-    text = page(rows, others, given.repeat)
+    words = ["FOLDER" if Path(word) == given.peers else word for word in sys.argv[1:]]
+    text = page(rows, others, given.repeat, words)
     print(text)
     if given.write:
         (HERE / "pairing.md").write_text(text)
@@ -200,8 +201,13 @@ def ran(step: str, *command: str | Path) -> tuple[float, str]:
     return time.perf_counter() - start, done.stdout
 
 
-def page(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]], repeat: int) -> str:
-    """The whole page."""
+def page(
+    rows: Sequence[dict[str, Any]],
+    others: Sequence[dict[str, Any]],
+    repeat: int,
+    words: Sequence[str],
+) -> str:
+    """The whole page. words: those of the command line."""
     done = [row for row in rows if "failed" not in row]
     failed = [f"- {row['model']}: {row['failed']}" for row in rows if "failed" in row]
     times = [
@@ -235,7 +241,7 @@ def page(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]], repea
     ]
     parts = [
         "# The pairing backend",
-        f"`python {shlex.join(['bench/pairing.py', *sys.argv[1:]])}`, median of {repeat} calls. "
+        f"`python {shlex.join(['bench/pairing.py', *words])}`, median of {repeat} calls. "
         f"Commit {commit()}. {machine()}.",
         "Hidden weights and hidden input. Compile is a process, with a setup on this machine, and "
         "setup is that setup alone. A prove process loads the key; peak memory is its. Calls have "
