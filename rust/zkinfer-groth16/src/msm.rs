@@ -57,7 +57,7 @@ impl Digits {
         let cost = |bits: &usize| {
             let sums =
                 lengths.iter().map(|(length, count)| count.saturating_mul(places(*length, *bits)));
-            sums.sum::<usize>().saturating_add(BUCKET * places(longest, *bits) << (bits - 1))
+            sums.sum::<usize>().saturating_add((BUCKET * places(longest, *bits)) << (bits - 1))
         };
         let bits = (2..=WIDEST).min_by_key(cost).unwrap_or(WIDEST);
         let places = places(longest, bits);
