@@ -188,8 +188,12 @@ def groth16_check_opening(
 def groth16_model_key(vk: bytes, n_pub: int, commitment: bytes) -> bytes:
     """The key of the model that was committed to: that of an ordinary circuit of n_pub values."""
 
-def groth16_verify(model_key: bytes, public: bytes, proof: bytes) -> None:
-    """Returns when the proof of the public values, 32 bytes each, little-endian, is valid.
+class Groth16Verifier:
+    """A model's key, ready to verify. Raises RefusedError when it is no key, or proves nothing."""
 
-    Raises RefusedError when it is not, and for any malformed argument.
-    """
+    def __init__(self, model_key: bytes) -> None: ...
+    def verify(self, public: bytes, proof: bytes) -> None:
+        """Returns when the proof of the public values, 32 bytes each, little-endian, is valid.
+
+        Raises RefusedError when it is not, and for any malformed argument.
+        """

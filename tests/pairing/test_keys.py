@@ -153,7 +153,7 @@ def test_a_commitment_that_nobody_can_open_proves_anything_and_is_refused(key: P
     b = affine2(bn.add(projective2(points.beta), projective2(points.delta)))
     forged = encode_proof(Proof(affine(a), b, affine(a)))
     model = groth16.model_key(setup, public, commitment)
-    groth16.verify(model, signals(digest, b"here", claimed), forged)
+    groth16.verify(groth16.read_model(model), signals(digest, b"here", claimed), forged)
     for certificate in (honest.certificate, b"", bytes(len(honest.certificate))):
         with pytest.raises(FormatError, match="can be opened"):
             VerifyingKey(graph, honest.circuit, commitment, None, certificate, groth16.NAME)

@@ -5,17 +5,19 @@ not shown: a key has their commitment D = sum_i w_i IC_i + b IC_b, b uniform, in
 """
 
 from zkinfer import _core
-from zkinfer._core import Groth16Setup, RefusedError
+from zkinfer._core import Groth16Setup, Groth16Verifier, RefusedError
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "NAME",
     "Groth16Setup",
+    "Groth16Verifier",
     "check_opening",
     "commit",
     "model_key",
     "open_commitment",
     "prove",
+    "read_model",
     "read_setup",
     "setup",
     "verify",
@@ -88,9 +90,17 @@ def prove(known: Groth16Setup, assignment: bytes) -> bytes:
         raise UsageError(f"no proof is released: {error}") from error
 
 
-def verify(model: bytes, public: bytes, proof: bytes) -> None:
+def read_model(model: bytes) -> Groth16Verifier:
+    """A model's key, ready to verify. Raises FormatError."""
+    try:
+        return Groth16Verifier(model)
+    except RefusedError as error:
+        raise FormatError(f"the model's key is not acceptable: {error}") from error
+
+
+def verify(model: Groth16Verifier, public: bytes, proof: bytes) -> None:
     """Returns if a proof is valid under a model's key. Raises VerificationError."""
     try:
-        _core.groth16_verify(model, public, proof)
+        model.verify(public, proof)
     except RefusedError as error:
         raise VerificationError(str(error)) from error

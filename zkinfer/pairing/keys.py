@@ -163,9 +163,9 @@ def wiring(graph: FixedGraph, ranges: Ranges) -> Wiring:
 
 @dataclass(frozen=True)
 class Verifier:
-    """Checks proofs. model: the verifying key of the model. digest: that of zkinfer's key."""
+    """Checks proofs. model: as the native module holds its key. digest: that of zkinfer's key."""
 
-    model: bytes
+    model: groth16.Groth16Verifier
     digest: bytes
 
     def verify(
@@ -250,7 +250,8 @@ def verifier(key: Stated) -> Verifier:
     """With an accepted key."""
     setup = Setup.from_bytes(key.circuit)
     public = public_signals(key.graph)
-    return Verifier(groth16.model_key(setup.verifying_key, public, key.rows), key.key_digest)
+    model = groth16.model_key(setup.verifying_key, public, key.rows)
+    return Verifier(groth16.read_model(model), key.key_digest)
 
 
 def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes) -> Prover:

@@ -9,8 +9,10 @@
 //! Every byte string ends in acceptance or in a typed [`error::Error`]; the lints of this crate
 //! exclude indexing, unwrapping, panics and lossy casts.
 
+pub mod batch;
 pub mod error;
 pub mod field;
+pub mod fold;
 pub mod key;
 pub mod msm;
 pub mod opening;

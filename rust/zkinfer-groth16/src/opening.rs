@@ -20,15 +20,15 @@
 
 use crate::error::Error;
 use crate::field::{BYTES, Scalar, from_bytes, from_wide, to_bytes};
+use crate::fold::fold;
 use crate::key::Key;
-use crate::msm::{msm, normalize};
+use crate::msm::msm;
 use crate::points::{compress, decompress};
 use crate::random::Randomness;
 use crate::stop::go_on;
-use ark_bn254::{G1Affine, G1Projective, g1};
+use ark_bn254::{G1Affine, g1};
 use ark_ec::CurveGroup;
 use ark_ff::{Field, Zero};
-use rayon::prelude::*;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 use sha3::{Digest, Sha3_256, Shake256};
 use std::sync::atomic::AtomicBool;
@@ -62,6 +62,9 @@ impl Transcript {
         Some(from_wide(&bytes)).filter(|challenge| !challenge.is_zero())
     }
 }
+
+/// The blocks of bases that are folded at a time: sums over all of them are cheaper at first.
+const BLOCKS: usize = 4;
 
 const ZERO: Error = Error::Rejected("a challenge of the opening is zero");
 
@@ -98,25 +101,36 @@ pub fn open(
     z = Zeroizing::new(
         z.iter().copied().chain(std::iter::repeat(Scalar::zero())).take(size).collect(),
     );
-    while g.len() > 1 {
+    // G is the sum of the blocks of g, one for each factor, times these.
+    let mut factors = vec![Scalar::ONE];
+    while z.len() > 1 {
         go_on(stop)?;
-        let half = g.len() / 2;
-        let Some(((z0, z1), (g0, g1))) = z.split_at_checked(half).zip(g.split_at_checked(half))
-        else {
-            break;
-        };
-        let (l, r) = (msm(g1, z0).into_affine(), msm(g0, z1).into_affine());
+        let Some((z0, z1)) = z.split_at_checked(z.len() / 2) else { break };
+        let none = vec![Scalar::zero(); z0.len()];
+        let l = msm(&g, &multiples(&factors, &none, z0)).into_affine();
+        let r = msm(&g, &multiples(&factors, z1, &none)).into_affine();
         [l, r].iter().for_each(|point| bytes.extend(compress(point)));
         transcript.round(&l, &r);
         let c = transcript.challenge().ok_or(ZERO)?;
-        let folded: Vec<G1Projective> =
-            g0.par_iter().zip(g1).map(|(g0, g1)| G1Projective::from(*g0) * c + g1).collect();
         z = Zeroizing::new(z0.iter().zip(z1).map(|(z0, z1)| c * z1 + z0).collect());
-        g = normalize(&folded);
+        factors = factors.iter().flat_map(|factor| [*factor * c, *factor]).collect();
+        if factors.len() == BLOCKS {
+            g = fold(&g, &factors);
+            factors = vec![Scalar::ONE];
+        }
     }
     z.iter().for_each(|z| bytes.extend(to_bytes(z)));
     check(key, public, &commitment, seed, &bytes)?;
     Ok(bytes)
+}
+
+/// Each factor times the scalars of both halves, factor by factor.
+fn multiples(factors: &[Scalar], first: &[Scalar], second: &[Scalar]) -> Zeroizing<Vec<Scalar>> {
+    let multiples = |factor: &Scalar| {
+        let factor = *factor;
+        first.iter().chain(second).map(move |z| factor * z)
+    };
+    Zeroizing::new(factors.iter().flat_map(multiples).collect())
 }
 
 /// Checks that a commitment opens.

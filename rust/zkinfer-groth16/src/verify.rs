@@ -56,28 +56,67 @@ impl Proof {
     }
 }
 
-/// Verifies a proof of public values.
+/// A key, with what verifying takes of it alone.
+pub struct Verifier {
+    /// The points of the one and of each public value.
+    ic: Vec<G1Affine>,
+    /// The Miller loop of -alpha and beta.
+    base: MillerLoopOutput<Bn254>,
+    gamma: Lines,
+    delta: Lines,
+}
+
+/// A point of G2 by the lines of its Miller loop.
+type Lines = <Bn254 as Pairing>::G2Prepared;
+
+impl Verifier {
+    /// Of a key.
+    pub fn new(key: &Key) -> Self {
+        Verifier {
+            ic: key.ic.clone(),
+            base: Bn254::miller_loop(-key.alpha, key.beta),
+            gamma: key.gamma.into(),
+            delta: key.delta.into(),
+        }
+    }
+
+    /// Verifies a proof of public values.
+    ///
+    /// # Errors
+    /// [`Error::Statement`] when their number is not the key's, [`Error::Rejected`] when the
+    /// equation does not hold.
+    pub fn verify(&self, public: &[Scalar], proof: &Proof) -> Result<(), Error> {
+        let (first, points) = match self.ic.split_first() {
+            Some((first, points)) if points.len() == public.len() => (first, points),
+            _ => {
+                let (want, got) = (self.ic.len().saturating_sub(1), public.len());
+                return Err(Error::Statement(format!(
+                    "the key takes {want} public values, not {got}"
+                )));
+            }
+        };
+        let (left, right) = rayon::join(
+            || Bn254::miller_loop(proof.a, proof.b),
+            || {
+                let sum = (msm(points, public) + first).into_affine();
+                let lines = [self.gamma.clone(), self.delta.clone()];
+                Bn254::multi_miller_loop([-sum, -proof.c], lines)
+            },
+        );
+        let loops = MillerLoopOutput(self.base.0 * left.0 * right.0);
+        let product = Bn254::final_exponentiation(loops);
+        if product.is_some_and(|product| product.is_zero()) {
+            Ok(())
+        } else {
+            Err(Error::Rejected("the pairing equation"))
+        }
+    }
+}
+
+/// Verifies a proof of public values, once for a key.
 ///
 /// # Errors
-/// [`Error::Statement`] when their number is not the key's, [`Error::Rejected`] when the equation
-/// does not hold.
+/// As [`Verifier::verify`] has them.
 pub fn verify(key: &Key, public: &[Scalar], proof: &Proof) -> Result<(), Error> {
-    let (first, points) = match key.ic.split_first() {
-        Some((first, points)) if points.len() == public.len() => (first, points),
-        _ => {
-            let (want, got) = (key.ic.len().saturating_sub(1), public.len());
-            return Err(Error::Statement(format!("the key takes {want} public values, not {got}")));
-        }
-    };
-    let sum = (msm(points, public) + first).into_affine();
-    let (left, right) = rayon::join(
-        || Bn254::multi_miller_loop([proof.a, -key.alpha], [proof.b, key.beta]),
-        || Bn254::multi_miller_loop([-sum, -proof.c], [key.gamma, key.delta]),
-    );
-    let product = Bn254::final_exponentiation(MillerLoopOutput(left.0 * right.0));
-    if product.is_some_and(|product| product.is_zero()) {
-        Ok(())
-    } else {
-        Err(Error::Rejected("the pairing equation"))
-    }
+    Verifier::new(key).verify(public, proof)
 }

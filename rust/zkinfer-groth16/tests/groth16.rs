@@ -15,7 +15,7 @@ use zkinfer_groth16::points::{compress, decompress};
 use zkinfer_groth16::prove::prove;
 use zkinfer_groth16::r1cs::R1cs;
 use zkinfer_groth16::setup::generate;
-use zkinfer_groth16::verify::{Proof, verify};
+use zkinfer_groth16::verify::{Proof, Verifier, verify};
 use zkinfer_groth16::zkey::Zkey;
 
 /// Nobody gives up here.
@@ -155,14 +155,17 @@ fn what_holds_is_proved_and_nothing_else() {
         assert_ne!(prove(&setup, &case.assignment, &GO).unwrap(), proof, "nothing is drawn");
 
         // Other public values, each alone, and another number of them.
+        let verifier = Verifier::new(&model);
+        assert_eq!(verifier.verify(case.values(), &proof), Ok(()));
         for index in 0..case.public {
             let mut values = case.values().to_vec();
             values[index] += Fr::ONE;
-            let refused = verify(&model, &values, &proof);
+            let refused = verifier.verify(&values, &proof);
             assert_eq!(refused, Err(Error::Rejected("the pairing equation")));
         }
         let more = [case.values(), &[Fr::ZERO]].concat();
-        assert!(matches!(verify(&model, &more, &proof), Err(Error::Statement(_))));
+        assert!(matches!(verifier.verify(&more, &proof), Err(Error::Statement(_))));
+        assert_eq!(verifier.verify(case.values(), &proof), Ok(()));
 
         // Other weights, each alone: another model.
         for index in 0..case.weights().len() {

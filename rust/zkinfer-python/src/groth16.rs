@@ -14,7 +14,7 @@ use zkinfer_groth16::key::{Key, read_commitment};
 use zkinfer_groth16::points::compress;
 use zkinfer_groth16::r1cs::R1cs;
 use zkinfer_groth16::sections::Source;
-use zkinfer_groth16::verify::{self, Proof};
+use zkinfer_groth16::verify::{Proof, Verifier};
 use zkinfer_groth16::zkey::Zkey;
 use zkinfer_groth16::{opening, prove, setup};
 
@@ -173,19 +173,26 @@ fn groth16_model_key<'py>(
     Ok(PyBytes::new(py, &key))
 }
 
-/// Returns when the proof of the public values is valid.
-#[pyfunction]
-fn groth16_verify(
-    py: Python<'_>,
-    model_key: Vec<u8>,
-    public: Vec<u8>,
-    proof: Vec<u8>,
-) -> PyResult<()> {
-    run(py, move |_| {
-        let public = scalars(&public, "the public values")?;
-        let (key, proof) = rayon::join(|| Key::read(&model_key), || Proof::read(&proof));
-        verify::verify(&key?, &public, &proof?)
-    })
+/// A model's key, ready to verify.
+#[pyclass(frozen)]
+struct Groth16Verifier(Arc<Verifier>);
+
+#[pymethods]
+impl Groth16Verifier {
+    #[new]
+    fn new(py: Python<'_>, model_key: Vec<u8>) -> PyResult<Self> {
+        let verifier = run(py, move |_| Ok(Verifier::new(&Key::read(&model_key)?)))?;
+        Ok(Groth16Verifier(Arc::new(verifier)))
+    }
+
+    /// Returns when the proof of the public values is valid.
+    fn verify(&self, py: Python<'_>, public: Vec<u8>, proof: Vec<u8>) -> PyResult<()> {
+        let verifier = Arc::clone(&self.0);
+        run(py, move |_| {
+            let public = scalars(&public, "the public values")?;
+            verifier.verify(&public, &Proof::read(&proof)?)
+        })
+    }
 }
 
 fn weights(bytes: &[u8]) -> PyResult<Zeroizing<Vec<Scalar>>> {
@@ -195,11 +202,11 @@ fn weights(bytes: &[u8]) -> PyResult<Zeroizing<Vec<Scalar>>> {
 /// Adds all this to the module.
 pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Groth16Setup>()?;
+    module.add_class::<Groth16Verifier>()?;
     module.add_function(wrap_pyfunction!(groth16_setup, module)?)?;
     module.add_function(wrap_pyfunction!(groth16_prove, module)?)?;
     module.add_function(wrap_pyfunction!(groth16_commit, module)?)?;
     module.add_function(wrap_pyfunction!(groth16_open, module)?)?;
     module.add_function(wrap_pyfunction!(groth16_check_opening, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_model_key, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_verify, module)?)
+    module.add_function(wrap_pyfunction!(groth16_model_key, module)?)
 }
