@@ -5,7 +5,7 @@ from collections import Counter
 from tests.properties import check_pairing, draw_fixed
 from tests.properties.choices import seeded
 
-CASES = 120
+CASES = 60
 
 
 def test_rows_of_drawn_graphs_agree() -> None:

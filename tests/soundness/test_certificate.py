@@ -8,7 +8,7 @@ import pytest
 from artifacts import sections
 from networks import Net, cases
 
-from zkinfer import FormatError, UsageError, VerifyingKey, certificate, container, keys
+from zkinfer import FormatError, UsageError, VerifyingKey, certificate, certified_keys, container
 from zkinfer.backends import transparent
 from zkinfer.certificate import (
     DIGIT,
@@ -243,7 +243,9 @@ def test_weights_that_make_a_sum_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
         make_keys(graph, weights)
     honest = draw(graph)
     monkeypatch.setattr(
-        keys, "project", lambda graph, matrix, seeds: project(graph, matrix_of(graph), seeds)
+        certified_keys,
+        "project",
+        lambda graph, matrix, seeds: project(graph, matrix_of(graph), seeds),
     )
     with pytest.raises(FormatError, match="certificate is not valid"):
         make_keys(graph, honest | {"w0": weights["w0"]})
@@ -268,7 +270,7 @@ def test_signs_that_a_prover_likes_are_refused(monkeypatch: pytest.MonkeyPatch) 
     )
     monkeypatch.setattr(certificate, "K", 4)
     monkeypatch.setattr(certificate, "_CHALLENGE", 2)
-    monkeypatch.setattr(keys, "Seeds", Liked := type("Liked", (Seeds,), {}))
+    monkeypatch.setattr(certified_keys, "Seeds", Liked := type("Liked", (Seeds,), {}))
     monkeypatch.setattr(Liked, "of", classmethod(lambda cls, *_: Seeds(zeros, zeros, zeros)))
     encoded = make_keys(graph, weights).verifying_key.to_bytes()
     monkeypatch.undo()
@@ -303,7 +305,7 @@ def test_a_certificate_of_another_layout_or_with_a_block_left_out(
         return dataclasses.replace(made, blocks=made.blocks[:-1])
 
     for cheat in (wider, shorter):
-        monkeypatch.setattr(keys, "certificate_circuit", cheat)
+        monkeypatch.setattr(certified_keys, "certificate_circuit", cheat)
         try:
             encoded = make_keys(graph, weights).verifying_key.to_bytes()
         except FormatError:
