@@ -6,7 +6,7 @@ made of. Trees are spelt out, as keys have them.
 
 import numpy as np
 import pytest
-from networks import Case, cases
+from networks import Case, Net, cases
 
 from tests.pairing_rows import Rows
 from tests.soundness.test_lies import UNREAD, added, single_lies
@@ -70,6 +70,22 @@ def test_a_bit_that_is_none_is_named() -> None:
     _, z = rows.solved(weights, inputs, lies=lie)
     failing, _ = rows.unsatisfied(z)
     assert "rescale0/digits/boolean" in failing
+
+
+def test_one_bias_takes_in_the_sums_of_two_products() -> None:
+    net = Net()
+    x, y = net.input(1, 6), net.input(1, 6)
+    w, bias, v = net.weight(6, 3), net.weight(3), net.weight(6, 3)
+    first = net.node("matmul", x, w, bias, name="first")
+    second = net.node("matmul", y, v, name="second")
+    total = net.node("add", first, second, shift_a=0, shift_b=0)
+    case = Case("two products and a bias", net.graph(net.requantize(total)))
+    rows = Rows(case.graph, Ranges.UNCHECKED)
+    taken = {entry: len(products) for entry, products in rows.few.absorbed.items()}
+    assert list(taken.values()) == [6, 6, 6], taken
+    for seed in range(4):
+        _, z = rows.solved(*case.random(seed))
+        assert rows.unsatisfied(z) == ([], False)
 
 
 def test_a_pair_that_is_no_product_is_refused() -> None:

@@ -141,7 +141,8 @@ class _Pairs:
             for number in pair.rows:
                 self._rows[number] = None
         for weight, by_total in absorbed.items():
-            self._absorbed[weight] = tuple(next(iter(by_total.values())))
+            known = self._absorbed.get(weight, ())  # of other products in the same sums
+            self._absorbed[weight] = (*known, *next(iter(by_total.values())))
 
     def result(self) -> RankOne:
         """The rows."""
