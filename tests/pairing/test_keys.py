@@ -252,6 +252,9 @@ def test_public_weights_are_those_of_the_commitment() -> None:
     wrong = {name: array ^ 1 for name, array in vk.weights.items()}
     with pytest.raises(FormatError, match="public weights"):
         VerifyingKey(vk.graph, vk.circuit, vk.rows, wrong, b"", groth16.NAME)
+    loose = bytes([3]) + vk.circuit[1:]
+    with pytest.raises(FormatError, match="may be anything"):
+        VerifyingKey(vk.graph, loose, vk.rows, vk.weights, b"", groth16.NAME)
     with pytest.raises(FormatError, match="certificate of public weights"):
         VerifyingKey(vk.graph, vk.circuit, vk.rows, vk.weights, b"x", groth16.NAME)
 

@@ -29,10 +29,10 @@ from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.target import PAIRING, Ranges, Target
 from zkinfer.errors import FormatError, UnsupportedModelError, UsageError, VerificationError
 from zkinfer.fixed import FixedGraph, refusing
-from zkinfer.pairing.costs import pairing_costs
+from zkinfer.pairing.costs import check_size, pairing_costs
 from zkinfer.pairing.curve import G1_SIZE, G2_SIZE, R
 from zkinfer.pairing.groth16 import context_element
-from zkinfer.pairing.wiring import Wiring, elements
+from zkinfer.pairing.wiring import Wiring, as_they_are, elements
 
 Integers = npt.NDArray[np.int64]
 
@@ -140,8 +140,9 @@ def accept(key: Stated) -> None:
         raise FormatError("this verifying key has a certificate of public weights")
     if key.weights is None:
         raise FormatError("this verifying key does not list its public weights")
-    with refusing():
-        scalars = wiring(graph, setup.ranges).scalars(key.weights, 0)
+    if setup.ranges is Ranges.UNCHECKED:
+        raise FormatError("this verifying key says that its public weights may be anything")
+    scalars = as_they_are(graph, key.weights).tobytes() + bytes(32)
     if key.rows != groth16.commit(setup.verifying_key, public, scalars):
         raise FormatError("this verifying key's commitment is not to its public weights")
 
@@ -157,7 +158,11 @@ def _wiring(graph_json: bytes, ranges: Ranges) -> Wiring:
 
 
 def wiring(graph: FixedGraph, ranges: Ranges) -> Wiring:
-    """The rows of a graph; the last ones asked for are kept."""
+    """The rows of a graph; the last ones asked for are kept.
+
+    Raises UnsupportedModelError, also for more of them than are made.
+    """
+    check_size(pairing_costs(graph, ranges))
     return _wiring(graph.to_json(), ranges)
 
 

@@ -99,13 +99,15 @@ class Wiring:
 
         weights: int64 arrays of the graph's shapes, by name.
         """
-        z = np.zeros(self.system.entries, np.int64)
-        arrays = weight_arrays(self.graph, weights)
-        first = 1 + self.system.public
-        z[0] = 1
-        z[first : self.system.named] = _flat(arrays)
-        committed = self.system.extended(z)[first : self.system.named]
-        return elements(committed).tobytes() + blinding.to_bytes(32, "little")
+        if not self.system.absorbed:
+            committed = as_they_are(self.graph, weights)
+        else:
+            first = 1 + self.system.public
+            z = np.zeros(self.system.entries, np.int64)
+            z[0] = 1
+            z[first : self.system.named] = _flat(weight_arrays(self.graph, weights))
+            committed = elements(self.system.extended(z)[first : self.system.named])
+        return committed.tobytes() + blinding.to_bytes(32, "little")
 
     def assignment(
         self,
@@ -133,6 +135,13 @@ class Wiring:
                 known[self._private].tobytes(),
             ]
         )
+
+
+def as_they_are(graph: FixedGraph, weights: Mapping[str, Integers]) -> Blocks:
+    """The weights modulo r, in the order of the rows: what is committed to where they take in no
+    products.
+    """
+    return elements(_flat(weight_arrays(graph, weights)))
 
 
 def elements(integers: Entries) -> Blocks:
