@@ -58,7 +58,9 @@ def test_a_setup_for_development(zkinfer: Run, model: Path, tmp_path: Path) -> N
     refused = zkinfer(*verifying)
     assert refused.code == 2
     assert "--insecure-setup" in refused.message
-    taken = zkinfer(*verifying, "--insecure-setup", "--json")
+    page = tmp_path / "verdict.html"
+    taken = zkinfer(*verifying, "--insecure-setup", "--json", "--html", str(page))
+    assert "whose owner can prove anything" in page.read_text()
     assert taken.code == 0, taken.err
     said = json.loads(taken.out)
     assert said["valid"]
