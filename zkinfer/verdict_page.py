@@ -55,7 +55,7 @@ def render_verdict(verified: Verified, graph: FixedGraph, command: str) -> str:
             f"<p class='warn'>Not counted, by the choice of whoever proved it: "
             f"{_numbered(records.left_out)}.</p>"
         )
-    said += [f"<p class='warn'>Not shown: {escape(caveat)}.</p>" for caveat in verified.caveats]
+    said += [f"<p class='warn'>Note: {escape(caveat)}.</p>" for caveat in verified.caveats]
     parts = [
         "<h1>The proof is valid</h1>",
         *said,

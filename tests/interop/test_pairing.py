@@ -16,8 +16,8 @@ from tests.interop.support import Run
 from tests.node import answers
 from tests.pairing.verifiers import compiled
 
-POWER = 9
-"""2^9 rows: those of the model below, and of its public signals."""
+POWER = 8
+"""2^8 rows: those of the model below, and of its public signals."""
 
 
 @pytest.fixture(scope="module")
