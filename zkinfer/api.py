@@ -235,9 +235,7 @@ def draft(
     quantized = replace(quantized, graph=_stated(quantized.graph, output, batch, "public", None))
     graph, constants = spelt_out(quantized.graph, quantized.weights)
     check_supported(graph)
-    ranges = choose_ranges(graph, weight_ranges)
-    check_size(pairing_costs(graph, ranges))
-    made = Draft(graph, constants, ranges)
+    made = Draft(graph, constants, choose_ranges(graph, weight_ranges))
     report("writing the report")
     listed = {"inputs in a proof": batch, "constraint rows": made.rows}
     return Drafted(made, source.report(quantized, listed))

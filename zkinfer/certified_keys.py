@@ -44,7 +44,7 @@ def accept(key: Stated) -> None:
     certificate is valid or the rows commit to the public weights.
     """
     circuit = accept_circuit(key.graph, key.circuit, key.rows)
-    native = transparent.parse_circuit(key.circuit)  # within the native module's limits too
+    native = key.native_circuit  # within the native module's limits too
     if key.graph.weights_mode == "hidden":
         accept_certificate(key, circuit)
         return
@@ -103,9 +103,8 @@ class Prover:
 
 def verifier(key: Stated) -> Verifier:
     """With an accepted key."""
-    native = transparent.parse_circuit(key.circuit)
     rows = _by_segment(key.graph, key.rows)
-    return Verifier(transparent.make_verifier(native, rows, key.key_digest))
+    return Verifier(transparent.make_verifier(key.native_circuit, rows, key.key_digest))
 
 
 def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes) -> Prover:
@@ -118,8 +117,8 @@ def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: b
         raise FormatError(
             f"this proving key has {len(blinds)} bytes of blindings, {len(key.rows)} expected"
         )
-    native = transparent.parse_circuit(key.circuit)
-    return Prover(transparent.make_prover(native, opened(key, weights, blinds), key.key_digest))
+    known = opened(key, weights, blinds)
+    return Prover(transparent.make_prover(key.native_circuit, known, key.key_digest))
 
 
 def opened(
@@ -132,7 +131,7 @@ def opened(
 
 def sizes(key: Stated) -> dict[str, Any]:
     """As JSON has it."""
-    circuit = transparent.parse_circuit(key.circuit)
+    circuit = key.native_circuit
     return {
         "bytes": len(key.circuit),
         "constraints": circuit.constraints,

@@ -5,6 +5,7 @@ ZoKrates and contracts read them.
 """
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,7 +133,7 @@ def _import_proof(arguments: argparse.Namespace) -> list[str]:
     key = VerifyingKey.load(arguments.file)
     if key.backend != groth16.NAME:
         raise UsageError(f"{arguments.file} is a key of the backend {key.backend}, not of groth16")
-    context = check_context(arguments.context.encode())
+    context = check_context(os.fsencode(arguments.context))
     read = read_file(arguments.proof, _LARGEST_JSON, "proof of snarkjs")
     values = read_file(arguments.public, _LARGEST_JSON, "list of public signals")
     body = encode_proof(snarkjs.read_proof(read))
@@ -200,7 +201,7 @@ def _of_proving_key(key: "ProvingKey", arguments: argparse.Namespace) -> _Writer
 
         if arguments.input is None:
             raise UsageError("the values of wires are those for an input: name its file too")
-        context = arguments.context.encode()
+        context = os.fsencode(arguments.context)
         return write_wtns(assignment(key, read_input(arguments.input), context=context))
 
     return {**_of_circuit(draft), "zkey": lambda: key.setup, "wtns": assigned}

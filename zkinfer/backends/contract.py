@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.backends.transparent import Data, Hidden, Opened
+from zkinfer.backends.transparent import Circuit, Data, Hidden, Opened
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.target import Target
 from zkinfer.fixed import FixedGraph
@@ -38,6 +38,10 @@ class Stated(Protocol):
     @property
     def circuit(self) -> bytes:
         """How the backend knows its rows."""
+
+    @property
+    def native_circuit(self) -> Circuit:
+        """The circuit as the native module holds it, of a transparent key."""
 
     @property
     def rows(self) -> bytes:

@@ -154,7 +154,9 @@ def target(key: Stated) -> Target:
 
 @lru_cache(maxsize=4)
 def _wiring(graph_json: bytes, ranges: Ranges) -> Wiring:
-    return Wiring.of(FixedGraph.from_json(graph_json), ranges)
+    graph = FixedGraph.from_json(graph_json)
+    check_size(pairing_costs(graph, ranges))
+    return Wiring.of(graph, ranges)
 
 
 def wiring(graph: FixedGraph, ranges: Ranges) -> Wiring:
@@ -162,7 +164,6 @@ def wiring(graph: FixedGraph, ranges: Ranges) -> Wiring:
 
     Raises UnsupportedModelError, also for more of them than are made.
     """
-    check_size(pairing_costs(graph, ranges))
     return _wiring(graph.to_json(), ranges)
 
 
