@@ -15,7 +15,7 @@ onnxruntime's, in its types.
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +58,22 @@ class Oracle:
         return dict(zip(names, self._session.run(names, feeds), strict=True))
 
 
-def main() -> None:
-    """Compares all inputs."""
-    key_path, model_path, inputs_path = map(Path, sys.argv[1:])
+def given(
+    paths: Sequence[str],
+) -> tuple[zkinfer.ProvingKey, list[Outputs], list[tuple[Outputs, Outputs]]]:
+    """The key, the inputs, and what `compared` finds. paths: of the key, the model, the inputs."""
+    key_path, model_path, inputs_path = map(Path, paths)
     key = zkinfer.ProvingKey.load(key_path)
     oracle = Oracle(upgraded(read(model_path)))
     with np.load(inputs_path) as stacked:
         rows = zip(*stacked.values(), strict=True)
         samples = [dict(zip(stacked, row, strict=True)) for row in rows]
-    pairs = list(compared(key, oracle, samples))
+    return key, samples, list(compared(key, oracle, samples))
+
+
+def main() -> None:
+    """Compares all inputs."""
+    key, samples, pairs = given(sys.argv[1:])
     figures = {name: judged([(a[name], b[name]) for a, b in pairs]) for name in key.graph.outputs}
     labels = {name for _, theirs in pairs for name, a in theirs.items() if a.dtype.kind in "iu"}
     sizes = {

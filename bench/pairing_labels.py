@@ -10,26 +10,15 @@ are not the same.
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-from fidelity import Oracle, Outputs, compared
-
-import zkinfer
-from zkinfer.onnx_import import read, upgraded
+from fidelity import Outputs, given
 
 
 def main() -> None:
     """Compares all inputs."""
-    key_path, model_path, inputs_path = map(Path, sys.argv[1:])
-    key = zkinfer.ProvingKey.load(key_path)
-    oracle = Oracle(upgraded(read(model_path)))
-    with np.load(inputs_path) as stacked:
-        rows = zip(*stacked.values(), strict=True)
-        samples = [dict(zip(stacked, row, strict=True)) for row in rows]
-    pairs = list(compared(key, oracle, samples))
+    _, samples, pairs = given(sys.argv[1:])
     same = sum(agree(ours, theirs) for ours, theirs in pairs)
     print(json.dumps({"inputs": len(samples), "refused": len(samples) - len(pairs), "same": same}))
 

@@ -76,15 +76,11 @@ class Compiled:
         All four are written or none. Raises UsageError if one exists, unless forced.
         """
         check_folder(folder, force=force)
-        target = Path(folder)
-        files = [
-            NewFile(target / PROVING_KEY_FILE, self.proving_key.to_bytes(), SECRET_MODE),
-            NewFile(target / VERIFYING_KEY_FILE, self.verifying_key.to_bytes()),
-            NewFile(target / REPORT_JSON_FILE, self.report.to_json().encode()),
-            NewFile(target / REPORT_HTML_FILE, self.report.to_html().encode()),
+        keys = [
+            NewFile(Path(folder) / PROVING_KEY_FILE, self.proving_key.to_bytes(), SECRET_MODE),
+            NewFile(Path(folder) / VERIFYING_KEY_FILE, self.verifying_key.to_bytes()),
         ]
-        with made_folder(target):
-            write_files(files)
+        _write(Path(folder), keys, self.report)
 
 
 @dataclass(frozen=True)
@@ -100,13 +96,18 @@ class Drafted:
         Raises UsageError if one exists, unless forced.
         """
         check_folder(folder, force=force)
-        files = [
-            NewFile(Path(folder) / DRAFT_FILE, self.draft.to_bytes(), SECRET_MODE),
-            NewFile(Path(folder) / REPORT_JSON_FILE, self.report.to_json().encode()),
-            NewFile(Path(folder) / REPORT_HTML_FILE, self.report.to_html().encode()),
-        ]
-        with made_folder(Path(folder)):
-            write_files(files)
+        draft = NewFile(Path(folder) / DRAFT_FILE, self.draft.to_bytes(), SECRET_MODE)
+        _write(Path(folder), [draft], self.report)
+
+
+def _write(folder: Path, files: Sequence[NewFile], report: "FidelityReport") -> None:
+    """Writes files and the report into a folder, all or none."""
+    reports = [
+        NewFile(folder / REPORT_JSON_FILE, report.to_json().encode()),
+        NewFile(folder / REPORT_HTML_FILE, report.to_html().encode()),
+    ]
+    with made_folder(folder):
+        write_files([*files, *reports])
 
 
 COMPILE_STAGES = 4
