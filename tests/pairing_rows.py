@@ -8,7 +8,7 @@ import numpy as np
 from zkinfer.circuit.circuit import Circuit, Defines
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.pairs import paired
-from zkinfer.circuit.rank_one import RankOne, entries, places, rank_one
+from zkinfer.circuit.rank_one import RankOne, entries, rank_one
 from zkinfer.circuit.simplify import simplified
 from zkinfer.circuit.target import PAIRING, Ranges
 from zkinfer.fixed import FixedGraph
@@ -45,18 +45,11 @@ class Rows:
         for entry, *sides in reversed(self.few.replaced):
             a, b, c = (sum(k * known[e] for e, k in side.items()) for side in sides)
             known[entry] = (a * b + c) % modulus
-        stored, _ = places(self.circuit)
-        for block in self.circuit.blocks:
-            if block.defines == Defines.PRODUCT:
-                place = stored[block.c[0].tensor].start
-                size = int(np.prod(self.circuit.tensors[block.c[0].tensor].extents))
-                for row in self.named.rows:
-                    if row.path == block.path and len(row.c) == 1:
-                        ((entry, _),) = row.c.items()
-                        if place <= entry < place + size:
-                            a, b = (
-                                sum(k * known[e] for e, k in side.items())
-                                for side in (row.a, row.b)
-                            )
-                            known[entry] = a * b % modulus
+        blocks = self.circuit.blocks
+        making = {block.path for block in blocks if block.defines == Defines.PRODUCT}
+        for row in self.named.rows:
+            if row.path in making:
+                (entry,) = row.c
+                a, b = (sum(k * known[e] for e, k in side.items()) for side in (row.a, row.b))
+                known[entry] = a * b % modulus
         return known[: self.named.entries]

@@ -2,10 +2,13 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod common;
+
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine, g2};
 use ark_ec::short_weierstrass::SWCurveConfig;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
+use common::Draw;
 use std::sync::atomic::AtomicBool;
 use zkinfer_groth16::error::Error;
 use zkinfer_groth16::field::{order, to_bytes};
@@ -22,22 +25,7 @@ use zkinfer_groth16::zkey::Zkey;
 static GO: AtomicBool = AtomicBool::new(false);
 static STOP: AtomicBool = AtomicBool::new(true);
 
-/// A stream of numbers that a seed determines (SplitMix64).
-struct Draw(u64);
-
 impl Draw {
-    fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.word() % bound as u64) as usize
-    }
-
     /// One of the small integers, of both signs, or any element.
     fn scalar(&mut self) -> Fr {
         match self.below(3) {

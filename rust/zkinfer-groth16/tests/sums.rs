@@ -2,31 +2,19 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+mod common;
+
 use ark_bn254::{Fr, G1Affine, g1, g2};
 use ark_ec::short_weierstrass::{Affine, Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, PrimeField};
+use common::Draw;
 use zkinfer_groth16::batch::add;
 use zkinfer_groth16::fold::fold;
 use zkinfer_groth16::msm::msm;
 use zkinfer_groth16::points::Curve;
 
-/// A stream of numbers that a seed determines (SplitMix64).
-struct Draw(u64);
-
 impl Draw {
-    fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.word() % bound as u64) as usize
-    }
-
     /// One of 0, 1 and -1, near a power of two or half of the order, of any length, or any element.
     fn scalar(&mut self) -> Fr {
         let any = (0..4).fold(Fr::ZERO, |sum, _| sum * Fr::from(u64::MAX) + Fr::from(self.word()));
