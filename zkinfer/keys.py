@@ -107,12 +107,12 @@ class VerifyingKey:
         """The key's digest in hex."""
         return self.key_digest.hex()
 
-    @property
+    @cached_property
     def circuit_digest(self) -> str:
         """SHA3-256 in hex of what the backend knows the circuit by."""
         return hashlib.sha3_256(self.circuit).hexdigest()
 
-    @property
+    @cached_property
     def model_commitment(self) -> str:
         """SHA3-256 of the commitment to the weights in hex."""
         return hashlib.sha3_256(_MODEL_LABEL + self.rows).hexdigest()
