@@ -56,3 +56,18 @@ def test_an_exported_model_is_proved(name: str) -> None:
                 np.testing.assert_allclose(got, wanted, atol=1.5e-3 * sizes[output])
             if not number:
                 np.testing.assert_array_equal(verified.outputs_fixed[output], arrays[output])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name.endswith("_classifier")])
+def test_its_label_alone_is_shown(name: str) -> None:
+    """A label that the model has itself is the one that is proved, whatever else it puts out."""
+    model, x = upgraded(read(MODELS[name])), rows_of(name)
+    with few_signs():
+        key = zkinfer.compile(MODELS[name], calibration=x[::2], output="label").proving_key
+    (source,) = (value.name for value in model.graph.input)
+    (output,) = key.graph.outputs
+    assert output in {value.name for value in model.graph.output}
+    for row in x[1::2]:
+        ours = evaluate(key.graph, key.weights, quantize_input(key.graph, {source: row[None]}))
+        label, *_ = run(session(model), {source: row[None]})
+        assert [ours[output]] == label.ravel().tolist()

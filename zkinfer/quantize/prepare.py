@@ -30,22 +30,30 @@ def prepare(graph: Graph, output_mode: str, *, hidden: bool) -> Graph:
 
 def label_name(graph: Graph) -> str:
     """The output that a label is stated of: of several one that is a label, if there is any."""
-    labels = {
-        name
-        for node in graph.nodes
-        if LAYERS[node.op].entries is Entries.PLACE
-        for name in node.outputs
-    }
-    return next((name for name in graph.outputs if name in labels), graph.outputs[0])
+    return (*_labels(graph), *graph.outputs)[0]
+
+
+def _labels(graph: Graph) -> tuple[str, ...]:
+    """The outputs that are places of largest entries, in whatever shape."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+
+    def is_label(name: str) -> bool:
+        while name in makers and LAYERS[makers[name].op].entries is Entries.MOVED:
+            name = makers[name].inputs[0]
+        return name in makers and LAYERS[makers[name].op].entries is Entries.PLACE
+
+    return tuple(filter(is_label, graph.outputs))
 
 
 def _scores(graph: Graph) -> Graph:
-    """The graph that ends in the scores of one sample, which all of its outputs stand for."""
-    scores = {_before_heads(graph, name) for name in graph.outputs}
+    """The graph that ends in the scores of one sample, which all of its outputs stand for, or those
+    that are labels, if there are any.
+    """
+    scores = {_before_heads(graph, name) for name in _labels(graph) or graph.outputs}
     if len(scores) != 1:
         raise UsageError(
             "a label needs a model with one output, or with several that stand for the same "
-            f"scores; this one has {', '.join(graph.outputs)}"
+            f"scores, or with one that is a label; this one has {', '.join(graph.outputs)}"
         )
     (name,) = scores
     shape = graph.shape(name)
@@ -63,14 +71,14 @@ def _scores(graph: Graph) -> Graph:
 def _before_heads(graph: Graph, name: str) -> str:
     """The scores that an output stands for; places that a head reads are scores themselves."""
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    output = name
+    ordered = False
     while name in makers and (head := LAYERS[makers[name].op].head) is not None:
-        if name != output and LAYERS[makers[name].op].entries is Entries.PLACE:
+        if ordered and LAYERS[makers[name].op].entries is Entries.PLACE:
             break
         axis, before = head.axis(makers[name].attrs), makers[name].inputs[0]
         if axis is None and not _is_vector(graph, before):
             break
-        name = before
+        name, ordered = before, ordered or axis is not None
         if axis is not None and graph.shape(name)[axis] != math.prod(graph.shape(name)):
             raise UsageError(_not_one_vector(graph, name))
     return name

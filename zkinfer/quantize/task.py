@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +17,9 @@ from zkinfer.quantize.formats import MARGIN, Format, exponent
 Floats = npt.NDArray[np.float64]
 Ranges = Mapping[str, tuple[float, float]]
 
-RANKED_PRODUCTS = 10**6
-"""Most multiplications to make what is ranked finer for: distances to some rows, not deep networks.
+RANKED_PRODUCTS, SCORED_PRODUCTS = 10**6, 10**5
+"""Most multiplications to make what is ranked finer for, and what a label's scores follow from:
+distances to some rows, and classical models; not deep networks.
 """
 
 
@@ -30,7 +31,8 @@ class Task:
     readers: how many nodes and outputs read a tensor. reader: one node that does. shown: the
     tensors whose values reach an output unchanged. decided: the tensors that follow from
     comparisons, whose errors on samples say little of those on other data. ranked: those, constants
-    and inputs among them, whose order makes places, of which just the same is to be said.
+    and inputs among them, whose order makes places or the label, of which just the same is to be
+    said.
     """
 
     graph: Graph
@@ -70,14 +72,19 @@ def make_task(graph: Graph, names: tuple[str, ...], output_mode: str, *, hidden:
     for node in graph.nodes:
         if LAYERS[node.op].compared or decided.intersection(node.inputs):
             decided.update(node.outputs)
-    sets = frozenset(shown), frozenset(decided), _ranked(graph)
+    ranked = _ranked(graph, (), RANKED_PRODUCTS)
+    if output_mode == "label":
+        ranked |= _ranked(graph, graph.outputs, SCORED_PRODUCTS)
+    sets = frozenset(shown), frozenset(decided), ranked
     return Task(graph, names, output_mode, hidden, readers, reader, *sets)
 
 
-def _ranked(graph: Graph) -> frozenset[str]:
-    """What numbers that are ranked are made of; nothing where that is a large part to compute."""
-    ranked: set[str] = set()
-    work = 0
+def _ranked(graph: Graph, scores: Sequence[str], most: int) -> frozenset[str]:
+    """What numbers that are ranked are made of; nothing where that takes more multiplications.
+
+    scores: tensors that are ranked besides those that make places.
+    """
+    ranked, work = set(scores), 0
     for node in reversed(graph.nodes):
         if LAYERS[node.op].entries is Entries.PLACE:
             ranked.update(node.inputs[:1])
@@ -86,7 +93,7 @@ def _ranked(graph: Graph) -> frozenset[str]:
             work += products(graph, node)
     kinds = {name: graph.tensors[name].kind for name in ranked}
     found = {name for name, kind in kinds.items() if isinstance(kind, Real)}
-    return frozenset(found if work <= RANKED_PRODUCTS else ())
+    return frozenset(found if work <= most else ())
 
 
 def products(graph: Graph, node: Node) -> int:
