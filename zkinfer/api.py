@@ -33,7 +33,7 @@ from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
 from zkinfer.source import Source
-from zkinfer.speed import factor
+from zkinfer.speed import this_machine
 
 if TYPE_CHECKING:
     from zkinfer.report import Report as FidelityReport
@@ -281,12 +281,12 @@ def estimate(
     graph = _stated(quantized.graph, output, batch, record, target)
     expected = costs(graph, lower(graph))
     if backend != groth16.NAME:
-        return Estimate(graph, expected, factor(), samples)
+        return Estimate(graph, expected, this_machine(), samples)
     spelt, _ = spelt_out(graph, quantized.weights)
     check_supported(spelt)
     paired = pairing_costs(spelt, choose_ranges(spelt, weight_ranges))
     check_size(paired)
-    return PairingEstimate(spelt, expected, factor(), samples, paired)
+    return PairingEstimate(spelt, expected, this_machine(), samples, paired)
 
 
 def prove(

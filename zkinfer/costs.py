@@ -2,9 +2,10 @@
 
 A proof's body has a point for each committed row that it sends, and with C columns, 2^r constraint
 rows and 2^z entries of the witness, all padded, C + 21 + 2 r + 2 z + 4 log2(C) more elements of 32
-bytes. Times are sums of counts, each times what one costs. The coefficients are fitted to the
-models of bench/run.py on two cores of a common server; `zkinfer.speed` says how another machine
-compares, and bench/results.md how close they are.
+bytes. Times are sums of counts, each times what one costs; an argument works on segments that are
+padded to powers of two. The coefficients are fitted to the models of bench/run.py on two cores of a
+common server; `zkinfer.speed` says how another machine compares, and bench/results.md how close
+they are.
 """
 
 import math
@@ -26,23 +27,23 @@ FRAME = 115
 """Bytes of a container, of names and digests, about."""
 
 PROVING = {
-    "calls": 4.3e-3,
-    "bits": 1.0e-7,
-    "integers": 6.6e-7,
-    "sketch": 5.5e-6,
-    "weights": 4.5e-8,
-    "nodes": 1.3e-4,
-    "blocks": 6.5e-4,
+    "calls": 1.7e-3,
+    "padded": 1.8e-8,
+    "bits": 2.8e-8,
+    "integers": 1.8e-7,
+    "sketch": 2.3e-6,
+    "nodes": 3.7e-5,
+    "blocks": 3.5e-4,
 }
 """Seconds of a prove call with the key loaded."""
 
 VERIFYING = {
-    "calls": 2.3e-3,
-    "sent rows": 1.25e-5,
-    "rows of weights": 4.5e-6,
-    "columns": 2.6e-7,
-    "blocks": 6.0e-5,
-    "public": 4.8e-7,
+    "calls": 1.4e-3,
+    "sent rows": 3.3e-6,
+    "rows of weights": 1.3e-6,
+    "columns": 2.3e-6,
+    "public": 1.6e-7,
+    "rows": 4.6e-9,
 }
 """Seconds of a verify call with the key loaded."""
 
@@ -99,6 +100,7 @@ def costs(graph: FixedGraph, circuit: Circuit) -> Costs:
         "rows": circuit.rows,
         "columns": circuit.columns,
         "sent rows": _sent(circuit),
+        "padded": sum(_padded(circuit)),
         "nodes": len(graph.nodes),
         "blocks": len(circuit.blocks),
     }
@@ -148,10 +150,14 @@ def _sent(circuit: Circuit) -> int:
 def _body(circuit: Circuit) -> int:
     """The bytes of a proof's body."""
     columns = circuit.columns
-    padded = (max(_power(circuit.entries(s)), columns) for s in circuit.segments)
-    sizes = (_power(circuit.rows), _power(sum(padded)), columns, columns)
+    sizes = (_power(circuit.rows), _power(sum(_padded(circuit))), columns, columns)
     logarithms = sum(size.bit_length() - 1 for size in sizes)
     return ELEMENT * (_sent(circuit) + columns + 21 + 2 * logarithms)
+
+
+def _padded(circuit: Circuit) -> list[int]:
+    """The entries of each segment, with those that fill it up."""
+    return [max(_power(circuit.entries(s)), circuit.columns) for s in circuit.segments]
 
 
 def _power(count: int) -> int:
@@ -198,7 +204,8 @@ def _layers(graph: FixedGraph, circuit: Circuit) -> tuple[Layer, ...]:
     }
     for tensor in circuit.tensors:
         if tensor.segment in names:
-            of(tensor.path)[names[tensor.segment]] += math.prod(tensor.extents)
+            entries = math.prod(tensor.extents)
+            of(tensor.path).update({names[tensor.segment]: entries, "padded": entries})
     for block in circuit.blocks:
         of(block.path).update({"rows": math.prod(block.extents), "blocks": 1})
     times = {name: _sum(PROVING, counter) for name, counter in found.items()}

@@ -10,6 +10,7 @@ from zkinfer.costs import Costs, Layer
 from zkinfer.errors import UsageError
 from zkinfer.fixed import FixedGraph
 from zkinfer.pairing.costs import PROOF, PairingCosts
+from zkinfer.speed import Speed
 from zkinfer.visibility import who_sees_what
 
 LISTED = 10
@@ -23,13 +24,13 @@ SPARE = 0.9
 class Estimate:
     """The costs of proofs of a model, and what they show.
 
-    costs: its times are those of a call on the machine that they are fitted to; factor: how many
-    times as long it takes on this one. samples: what widths were chosen on, in words.
+    costs: its times are those of a call on the machine that they are fitted to. speed: this
+    machine's, against that. samples: what widths were chosen on, in words.
     """
 
     graph: FixedGraph
     costs: Costs
-    factor: float
+    speed: Speed
     samples: str
 
     @property
@@ -39,8 +40,8 @@ class Estimate:
         return {
             "samples": self.samples,
             "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
-            "prove_seconds": _digits(costs.prove * self.factor),
-            "verify_seconds": _digits(costs.verify * self.factor),
+            "prove_seconds": _digits(costs.prove * self.speed.proving),
+            "verify_seconds": _digits(costs.verify * self.speed.verifying),
             "prove_memory_bytes": costs.memory,
             "proof_bytes": costs.proof,
             "verifying_key_bytes": costs.verifying_key,
@@ -75,8 +76,8 @@ class Estimate:
         """Lines for a person."""
         costs, counts = self.costs, self.costs.counts
         lines = [
-            f"prove          {_seconds(costs.prove * self.factor)} a call",
-            f"verify         {_seconds(costs.verify * self.factor)} a call",
+            f"prove          {_seconds(costs.prove * self.speed.proving)} a call",
+            f"verify         {_seconds(costs.verify * self.speed.verifying)} a call",
             f"memory         {_bytes(costs.memory)} to prove",
             f"proof          {_bytes(costs.proof)}",
             f"verifying key  {_bytes(costs.verifying_key)}",
@@ -110,14 +111,14 @@ class PairingEstimate(Estimate):
         return {
             "samples": self.samples,
             "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
-            "setup_seconds": _digits(costs.setup * self.factor),
-            "prove_seconds": _digits(costs.prove * self.factor),
-            "verify_seconds": _digits(costs.verify * self.factor),
+            "setup_seconds": _digits(costs.setup * self.speed.proving),
+            "prove_seconds": _digits(costs.prove * self.speed.proving),
+            "verify_seconds": _digits(costs.verify * self.speed.verifying),
             "prove_memory_bytes": costs.memory,
             "proof_bytes": PROOF,
             "verifying_key_bytes": costs.verifying_key,
             "proving_key_bytes": costs.proving_key,
-            "transparent_prove_seconds": _digits(self.costs.prove * self.factor),
+            "transparent_prove_seconds": _digits(self.costs.prove * self.speed.proving),
             "circuit": {
                 "constraint_rows": counts["rows"],
                 "public_signals": counts["public"],
@@ -131,10 +132,10 @@ class PairingEstimate(Estimate):
         """Lines for a person."""
         costs, counts = self.pairing, self.pairing.counts
         lines = [
-            f"setup          {_seconds(costs.setup * self.factor)}, once",
-            f"prove          {_seconds(costs.prove * self.factor)} a call "
-            f"({_seconds(self.costs.prove * self.factor)} with --backend transparent)",
-            f"verify         {_seconds(costs.verify * self.factor)} a call",
+            f"setup          {_seconds(costs.setup * self.speed.proving)}, once",
+            f"prove          {_seconds(costs.prove * self.speed.proving)} a call "
+            f"({_seconds(self.costs.prove * self.speed.proving)} with --backend transparent)",
+            f"verify         {_seconds(costs.verify * self.speed.verifying)} a call",
             f"memory         {_bytes(costs.memory)} to prove",
             f"proof          {PROOF} bytes",
             f"verifying key  {_bytes(costs.verifying_key)}",

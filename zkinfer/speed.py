@@ -1,78 +1,109 @@
-"""How fast this machine proves, against the one that the coefficients of `zkinfer.costs` are for.
+"""How fast this machine proves and verifies, against the one that `zkinfer.costs` is fitted to.
 
-One product of matrices is proved a few times: the best time over what its counts say is the
-factor. It is kept in the user's cache folder, for this version of zkinfer and this processor. What
-only finds these out is loaded there, as proving and verifying load this module too.
+One small network is proved and verified again and again for a second: the best times over those of
+that machine are the factors. They are kept in the user's cache folder, for this version of zkinfer
+and this processor. What only finds these out is loaded there, as proving and verifying load this
+module too.
 """
 
 import json
 import os
 import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from zkinfer.costs import costs
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.keys import make_keys
-from zkinfer.lower import lower, solve
+from zkinfer.lower import solve
 
-RUNS = 5
-SIZE = 128
+RUNS, SECONDS = 5, 1.0
+"""Fewest runs, and how long they go on."""
+
+SIZE = 96
 
 
-def factor() -> float:
-    """How many times as long as on that machine proofs take on this one, measured or remembered."""
-    import platform
+@dataclass(frozen=True)
+class Speed:
+    """How many times as long as on that machine proving and verifying take."""
+
+    proving: float
+    verifying: float
+
+
+BEST = Speed(0.0455, 0.0051)
+"""Seconds of the small network there."""
+
+
+def this_machine() -> Speed:
+    """The speed of the machine that it runs on, measured or remembered."""
     from importlib import metadata
 
-    machine = [metadata.version("zkinfer"), platform.node(), platform.processor(), os.cpu_count()]
+    machine = [metadata.version("zkinfer"), *_processor()]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
     path = folder / "speed.json"
-    try:
+    with suppress(OSError, ValueError, TypeError, KeyError):  # it is measured again
         known = json.loads(path.read_bytes())
-        if known["machine"] == machine and known["factor"] > 0:
-            return float(known["factor"])
-    except (OSError, ValueError, TypeError, KeyError):
-        pass  # it is measured again
+        found = Speed(float(known["proving"]), float(known["verifying"]))
+        if known["machine"] == machine and min(found.proving, found.verifying) > 0:
+            return found
     found = measured()
-    try:
+    with suppress(OSError):  # it is measured again the next time
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"machine": machine, "factor": found}))
-    except OSError:
-        pass  # it is measured again the next time
+        path.write_text(json.dumps({"machine": machine, **asdict(found)}))
     return found
 
 
-def measured() -> float:
-    """The factor by measurement, which takes a second."""
+def _processor() -> list[object]:
+    """The machine's name, its processor's as Linux knows it, and the number of its cores."""
+    import platform
+
+    named: list[str] = []
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return [platform.node(), *named[:1], os.cpu_count()]
+
+
+def measured() -> Speed:
+    """By measurement, which takes a second."""
     graph = _graph()
     rng = np.random.default_rng(0)
-    x, w = (rng.integers(-128, 128, (SIZE, SIZE)) for _ in range(2))
-    key = make_keys(graph, {"w": w})
-    times = []
-    for _ in range(RUNS):
+    shapes = {name: graph.tensors[name].shape for name in ("x", "w", "v")}
+    x, w, v = (rng.integers(-128, 128, shape) for shape in shapes.values())
+    key = make_keys(graph, {"w": w, "v": v})
+    proving: list[float] = []
+    verifying: list[float] = []
+    end = time.perf_counter() + SECONDS
+    while len(proving) < RUNS or time.perf_counter() < end:
         start = time.perf_counter()
         witness = solve(graph, key.weights, {"x": x}, plan=key.plan)
-        key.prover.prove(b"", witness.segments)
-        times.append(time.perf_counter() - start)
-    return min(times) / costs(graph, lower(graph)).prove
+        body = key.prover.prove(b"", witness.segments)
+        proved = time.perf_counter()
+        key.verifying_key.verifier.verify(b"", [witness.outputs["y"]], body)
+        proving.append(proved - start)
+        verifying.append(time.perf_counter() - proved)
+    return Speed(min(proving) / BEST.proving, min(verifying) / BEST.verifying)
 
 
 def _graph() -> FixedGraph:
-    """A product of two matrices, rounded."""
-    byte = FixedTensor((SIZE, SIZE), 0, -128, 127)
+    """Two products of matrices, rounded."""
     ends = {"low": -128, "high": 127, "low_saturates": True, "high_saturates": True}
+    byte = FixedTensor((SIZE, SIZE), 0, -128, 127)
     nodes = (
-        FixedNode("product", "matmul", ("x", "w"), ("product",), {}),
-        FixedNode("rounded", "requantize", ("product",), ("y",), {"shift": 12, **ends}),
+        FixedNode("first", "matmul", ("x", "w"), ("first",), {}),
+        FixedNode("hidden", "requantize", ("first",), ("hidden",), {"shift": 12, **ends}),
+        FixedNode("second", "matmul", ("hidden", "v"), ("second",), {}),
+        FixedNode("y", "requantize", ("second",), ("y",), {"shift": 12, **ends}),
     )
     return FixedGraph(
         inputs=("x",),
-        weights=("w",),
+        weights=("w", "v"),
         nodes=nodes,
         outputs=("y",),
-        declared={"x": byte, "w": byte},
+        declared={"x": byte, "w": byte, "v": FixedTensor((SIZE, 1), 0, -128, 127)},
         input_mode="hidden",
         output_mode="public",
         weights_mode="public",

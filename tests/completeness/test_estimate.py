@@ -13,13 +13,14 @@ from zkinfer import api, speed
 from zkinfer.costs import costs
 from zkinfer.errors import UnsupportedModelError, UsageError
 from zkinfer.lower import lower
+from zkinfer.speed import Speed
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
 
 @pytest.fixture(autouse=True)
 def _known_speed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "factor", lambda: 2.0)
+    monkeypatch.setattr(api, "this_machine", lambda: Speed(2.0, 3.0))
 
 
 def test_sizes_with_public_weights() -> None:
@@ -73,15 +74,18 @@ def test_what_does_not_fit_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_speed_is_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever the file holds that it is remembered in."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    answers = iter((1.5, 2.5, 3.5))
+    first, second, third = (Speed(factor, 2 * factor) for factor in (1.5, 2.5, 3.5))
+    answers = iter((first, second, third))
     monkeypatch.setattr(speed, "measured", lambda: next(answers))
-    assert [speed.factor() for _ in range(2)] == [1.5, 1.5]
+    assert [speed.this_machine() for _ in range(2)] == [first, first]
     (path,) = (tmp_path / "zkinfer").iterdir()
     path.write_text('{"machine": 1}')
-    assert speed.factor() == 2.5
+    assert speed.this_machine() == second
     path.write_bytes(b"\xff")
-    assert speed.factor() == 3.5
+    assert speed.this_machine() == third
 
 
 def test_a_machine_has_a_speed() -> None:
-    assert 0.01 < speed.measured() < 1000
+    found = speed.measured()
+    assert min(found.proving, found.verifying) > 0.01
+    assert max(found.proving, found.verifying) < 1000
