@@ -162,3 +162,13 @@ def test_small_networks_with_random_weights_are_proved(name: str, tmp_path: Path
     (floats,) = onnxruntime.InferenceSession(path).run([output], x)
     (largest,) = (made["largest"] for made in keys.report.content["outputs"])
     assert np.abs(ours - floats).max() <= 2e-3 * largest
+
+
+def test_samples_may_be_stacked_inputs() -> None:
+    """Along the batch axis of the model, or along a new one."""
+    ((_, samples),) = np.load(MODELS / "digits_mlp_calibration.npz").items()
+    graphs = [
+        zkinfer.estimate(MODELS / "digits_mlp.onnx", calibration=stacked).graph
+        for stacked in (samples, samples[:, None])
+    ]
+    assert graphs[0].to_json() == graphs[1].to_json()

@@ -28,8 +28,8 @@ def stacked(graph: Graph, calibration: Mapping[str, npt.NDArray[Any]]) -> dict[s
     """Calibration data as [samples, shape of the input...].
 
     calibration: by input name; samples lie along axis 0, which is the input's own batch axis where
-    it has one. Raises UsageError for other names, shapes or types, for NaN and infinity, and for
-    fractions where the model takes integers.
+    it has one, or a new one before that. Raises UsageError for other names, shapes or types, for
+    NaN and infinity, and for fractions where the model takes integers.
     """
     if set(calibration) != set(graph.inputs):
         raise UsageError(
@@ -48,6 +48,8 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
         raise UsageError(f"calibration of input {name} has dtype {array.dtype}; expected numbers")
     batched = graph.batch_axis[name]
     batch, inner = (shape[0], shape[1:]) if batched else (1, shape)
+    if batched and array.shape[1:] == shape:
+        array = array.reshape(-1, *inner)
     fits = array.ndim == len(inner) + 1 and array.shape[1:] == inner
     if not fits or len(array) == 0 or len(array) % batch:
         samples = "samples" if batch == 1 else f"a multiple of {batch}"
