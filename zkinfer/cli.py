@@ -320,6 +320,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             labels=labels,
             outputs=outputs,
             any_data=arguments.any_data,
+            allow_left_out=arguments.allow_left_out,
             insecure_setup=arguments.insecure_setup,
         )
     if arguments.html:
@@ -332,6 +333,7 @@ def _verify(arguments: argparse.Namespace) -> None:
             + (["--labels", arguments.labels] if arguments.labels else [])
             + (["--outputs", arguments.outputs] if arguments.outputs else [])
             + (["--any-data"] if arguments.any_data else [])
+            + (["--allow-left-out"] if arguments.allow_left_out else [])
             + (["--insecure-setup"] if arguments.insecure_setup else [])
         )
         page = render_verdict(verified, key.graph, command)

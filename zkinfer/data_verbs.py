@@ -211,15 +211,23 @@ def verify_parts(
     if any((arguments.html, arguments.any_data, arguments.outputs)) or not arguments.data:
         raise UsageError(
             "a folder of parts is verified against data, and labels or targets where the key is "
-            "about them, with no option but --context and --json: --data X.commitment "
-            "[--labels Y.commitment]"
+            "about them, with no option but --context, --allow-left-out and --json: "
+            "--data X.commitment [--labels Y.commitment]"
         )
     key = VerifyingKey.load(arguments.key)
     data, labels = (
         path and DataCommitment.load(path) for path in (arguments.data, arguments.labels)
     )
     parts = map(load, parts_in(arguments.proof))
-    return verify_evaluation(key, parts, data=data, labels=labels, context=context).statement()
+    evaluated = verify_evaluation(
+        key,
+        parts,
+        data=data,
+        labels=labels,
+        context=context,
+        allow_left_out=arguments.allow_left_out,
+    )
+    return evaluated.statement()
 
 
 def reveal(arguments: argparse.Namespace) -> list[str]:
@@ -244,7 +252,7 @@ def verify_record(arguments: argparse.Namespace) -> dict[str, Any]:
     from zkinfer.data import DataCommitment, RevealedRecord
 
     others = (arguments.data, arguments.labels, arguments.outputs, arguments.context)
-    if any(others) or arguments.any_data or arguments.html:
+    if any((*others, arguments.any_data, arguments.allow_left_out, arguments.html)):
         raise UsageError(
             "a record is verified against its data commitment, with no option but --json"
         )

@@ -158,6 +158,7 @@ def verify_evaluation(
     data: DataCommitment,
     labels: DataCommitment | None = None,
     context: bytes = b"",
+    allow_left_out: bool = False,
 ) -> Evaluated:
     """Returns what parts establish of all records together, or raises VerificationError.
 
@@ -165,7 +166,14 @@ def verify_evaluation(
     """
     found: list[tuple[int, int, Verified]] = []
     for proof in parts:
-        verified = verify(verifying_key, proof, context=context, data=data, labels=labels)
+        verified = verify(
+            verifying_key,
+            proof,
+            context=context,
+            data=data,
+            labels=labels,
+            allow_left_out=allow_left_out,
+        )
         if verified.records is None or not verifying_key.graph.counts:
             raise UsageError("this key is about no statistic; verify its proofs one by one")
         found.append((verified.records.numbers[0], len(verified.records.numbers), verified))

@@ -177,6 +177,11 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
         "--any-data", action="store_true", help="take records of no matter which data"
     )
     parser.add_argument(
+        "--allow-left-out",
+        action="store_true",
+        help="take a summary, or errors, of the records that the prover did not leave out",
+    )
+    parser.add_argument(
         "--insecure-setup",
         action="store_true",
         help="take a key whose setup was made on one machine, for development",

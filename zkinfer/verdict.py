@@ -93,6 +93,7 @@ def verify(
     labels: DataCommitment | None = None,
     outputs: DataCommitment | None = None,
     any_data: bool = False,
+    allow_left_out: bool = False,
     insecure_setup: bool = False,
 ) -> Verified:
     """Returns what the proof establishes or raises VerificationError. It never returns a verdict.
@@ -102,8 +103,10 @@ def verify(
     compiled with output="accuracy", "confusion" or "error", the commitment to their labels or
     targets. outputs: for one compiled with output="committed", what the commitment to the outputs
     must be; without it, it may be any. any_data: whether records of no matter which data will do.
-    insecure_setup: whether a key will do whose maker can prove anything. Raises UsageError for
-    arguments of the wrong type, and where it must be told which data, or that such a key will do.
+    allow_left_out: whether a summary or errors will do of records that the prover chose, where that
+    leaves some out. insecure_setup: whether a key will do whose maker can prove anything. Raises
+    UsageError for arguments of the wrong type, and where it must be told which data, or that such a
+    key or statistic will do.
     """
     if not isinstance(verifying_key, VerifyingKey) or not isinstance(proof, Proof):
         raise UsageError(
@@ -148,6 +151,13 @@ def verify(
         rows=given,
         among=None if named is None else named.among,
     )
+    missing = () if counts is None or names is None else left_out(counts, names.numbers)
+    if missing and not graph.counts_labels and not allow_left_out:
+        raise UsageError(
+            f"the statistic leaves out {len(missing)} records, the first of them {missing[0]}, and "
+            "nothing shows that they are outside of the model's domain, as the prover says; say "
+            "--allow-left-out (in Python allow_left_out=True) to take it as that of the others"
+        )
     hides = graph.counts or commitment is not None
     shown = {} if hides else {name: public[name] for name in graph.outputs}
     inputs = {name: public[name] for name in graph.inputs if name in public and not graph.counts}
@@ -169,7 +179,7 @@ def verify(
             names.digest.hex(),
             names.labels.hex() or None,
             checked=data is not None,
-            left_out=() if counts is None else left_out(counts, names.numbers),
+            left_out=missing,
         ),
         commitment=commitment,
         right=right(public) if graph.counts else None,

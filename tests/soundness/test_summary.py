@@ -65,7 +65,9 @@ def known(mode: str) -> Summed:
 def by_both(known: Summed, proof: zkinfer.Proof) -> tuple[Summary, dict[str, Any]]:
     """What the package and the reference say."""
     data, labels = known.public
-    found = zkinfer.verify(known.key.verifying_key, proof, data=data, labels=labels)
+    found = zkinfer.verify(
+        known.key.verifying_key, proof, data=data, labels=labels, allow_left_out=True
+    )
     assert found.summary is not None
     return found.summary, referred(known, proof)
 
@@ -183,6 +185,9 @@ def test_an_end_that_is_left_out(known: Summed, mode: str) -> None:
         columns = known.key.verifying_key.native_circuit.columns
         told = read_records(known.key.graph, known.data, known.labels, range(BATCH), columns, {end})
         proof = test_accuracy.forged(known.key, told, {}, {})
+        given = dict(zip(("data", "labels"), known.public, strict=True))
+        with pytest.raises(zkinfer.UsageError, match=f"the first of them {end}.*--allow-left-out"):
+            zkinfer.verify(known.key.verifying_key, proof, **given)
         summary, said = by_both(known, proof)
         rest = [number for place, number in enumerate(found) if place != end]
         assert (summary.sum, summary.squares, summary.lowest, summary.highest) == sums(rest)
