@@ -255,3 +255,14 @@ def test_powers(exponent: float) -> None:
     nodes = [node("Abs", "x", "a"), node("Add", "a quarter", "p"), node("Pow", "p e")]
     constants = {"quarter": np.float32(0.25), "e": np.float32(exponent)}
     proved(model(nodes, {"x": [1, 4]}, constants), {"x": normal(24, 4)})
+
+
+def test_flags_keep_their_own_range() -> None:
+    """Whatever range is declared for the inputs: e^255 does not come up."""
+    nodes = [
+        node("Cast", "x", "f", to=TensorProto.FLOAT),
+        node("Exp", "f", "e"),
+        node("Mul", "e k"),
+    ]
+    made = model(nodes, {"x": [1, 4]}, {"k": normal(4)}, input_type=TensorProto.BOOL)
+    proved(made, {"x": RNG.random((8, 4)) < 0.5}, input_range=(0.0, 255.0))

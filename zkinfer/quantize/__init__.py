@@ -25,7 +25,7 @@ from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
 from zkinfer.quantize.copies import with_copies
 from zkinfer.quantize.diagnosis import diagnosis
-from zkinfer.quantize.domain import check_inside, check_range, domains
+from zkinfer.quantize.domain import Domain, check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
 from zkinfer.quantize.fold import fold
 from zkinfer.quantize.prepare import label_name, prepare
@@ -109,8 +109,8 @@ def quantize(
     fit, rest = (everything, []) if synthetic else samples.split(len(everything))
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
-    ranges = _ranges(task, known, fit, data_range if synthetic else None)
     known_domains = {**domains(task.graph, data, data_range), **given.domains}
+    ranges = _ranges(task, known, fit, known_domains if synthetic else None)
     search = Search(
         task=task,
         formats=formats(task, ranges, guaranteed=synthetic),
@@ -174,9 +174,10 @@ def _data(
 
 
 def _ranges(
-    task: Task, known: FloatRun, fit: list[int], guaranteed: tuple[float, float] | None
+    task: Task, known: FloatRun, fit: list[int], guaranteed: Mapping[str, Domain] | None
 ) -> dict[str, tuple[float, float]]:
-    """The least and greatest float value of each tensor: by the data, or for all of a range."""
+    """The least and greatest float value of each tensor: by the data, or on all of the domains."""
     if guaranteed is None:
         return known.ranges(fit)
-    return floats.intervals(task.graph, dict.fromkeys(task.graph.inputs, guaranteed))
+    ends = {name: (domain.low, domain.high) for name, domain in guaranteed.items()}
+    return floats.intervals(task.graph, ends)
