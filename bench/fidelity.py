@@ -77,8 +77,8 @@ def main() -> None:
     figures = {name: judged([(a[name], b[name]) for a, b in pairs]) for name in key.graph.outputs}
     labels = {name for _, theirs in pairs for name, a in theirs.items() if a.dtype.kind in "iu"}
     sizes = {
-        name: max((float(np.abs(theirs[name]).max()) for _, theirs in pairs), default=0.0)
-        for name in figures
+        name: max(float(np.abs(theirs[name]).max()) for _, theirs in pairs)
+        for name in (pairs[0][1] if pairs else ())
     }
     wrong = [theirs for ours, theirs in pairs if not same(ours, theirs, labels)]
     errors = [error for name, (_, error) in figures.items() if name not in labels]
