@@ -266,3 +266,15 @@ def test_flags_keep_their_own_range() -> None:
     ]
     made = model(nodes, {"x": [1, 4]}, {"k": normal(4)}, input_type=TensorProto.BOOL)
     proved(made, {"x": RNG.random((8, 4)) < 0.5}, input_range=(0.0, 255.0))
+
+
+@pytest.mark.parametrize("first", ["m", "x"])
+def test_exponentials_of_what_is_zero_on_the_data(first: str) -> None:
+    """A difference of equal numbers has wide bounds, on which e^x is beyond all numbers."""
+    nodes = [
+        node("ReduceMax", "x", "m", axes=[1], keepdims=1),
+        node("Sub", f"x {first}", "s"),
+        node("Exp", "s", "e"),
+        node("Add", "e x"),
+    ]
+    proved(model(nodes, {"x": [1, 1]}), {"x": 100 * normal(16, 1)})

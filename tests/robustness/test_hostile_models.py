@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from peak import peak
 
+from tests import onnx_models
 from tests.conformance.tiny import ints, make, node, weights
 from zkinfer import UnsupportedModelError, UsageError
 from zkinfer.onnx_import import load
@@ -76,6 +77,21 @@ def split_wrongly() -> onnx.ModelProto:
     return make(nodes, {"x": (6,)}, opset=18)
 
 
+def of_no_type() -> onnx.ModelProto:
+    """Behind a node that is refused an operator of ai.onnx.ml that reads what has no type, which
+    the onnx package does not bear.
+    """
+    ml, numbers = "ai.onnx.ml", [0.0, 1.0]
+    nodes = [
+        node("Mod", ["x", "x"], ["r"], fmod=1),
+        node("QuickGelu", ["r"], ["g"], domain="com.microsoft"),
+        node("Flatten", ["g"], ["f"]),
+        node("Binarizer", ["f"], ["b"], domain=ml, threshold=0.5),
+        node("LabelEncoder", ["b"], domain=ml, keys_floats=numbers, values_floats=numbers),
+    ]
+    return onnx_models.model(nodes, {"x": (1, 4)}, domains={ml: 3, "com.microsoft": 1})
+
+
 def no_graph() -> onnx.ModelProto:
     """An input that is no tensor, under a name of two lines."""
     model = make([node("Relu", ["x"])], {"x": (1,)})
@@ -138,6 +154,7 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
         "more entries",
     ),
     "many nodes of one name": (lambda: alike(300), ""),
+    "labels of what has no type": (of_no_type, "expected constant divisor"),
     "a split into more than it names": (split_wrongly, "has 2 outputs, expected 3"),
     "a name of two lines": (no_graph, r"its input a\?b"),
 }  # fmt: skip

@@ -1,6 +1,8 @@
 """How a function of one number becomes a fixed-point operator: a table, with lines between nodes.
 
-The table spans the bounds of the operand's integers, or of those of all that are like it. Its nodes
+The table spans the bounds of the operand's integers, or of those of all that are like it; where its
+values would be too large there to be told apart as the format of the function does, as those of exp
+soon are, only what calibration showed, beyond which values saturate. Its nodes
 are the fewest, a power of two steps apart, with which the lines are as close as the function's
 format tells numbers apart: half a step of it at most, if `MOST_NODES` are enough for that.
 
@@ -42,12 +44,28 @@ def tabulated(value: Callable[[Node], Value]) -> Emit:
     """The operator. value: the function of a node, the same object for equal ones."""
 
     def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-        x, output = b.fixed(node.inputs[0]), b.raw(node.outputs[0])
-        domain, scale = b.domain(node.inputs[0]), b.scale(node.outputs[0])
-        table(b, node.name, value(node), x, output, scale, domain)
+        source, output = node.inputs[0], b.raw(node.outputs[0])
+        x, domain, scale = b.fixed(source), b.domain(source), b.scale(node.outputs[0])
+        of = value(node)
+        if _table(of, b.tensor(x).scale, *domain, scale).scale < scale:
+            x, domain = _within(b, node.name, source, domain)
+        table(b, node.name, of, x, output, scale, domain)
         return (Emitted(output, raw=True),)
 
     return emit
+
+
+def _within(b: Emitter, node: str, source: str, domain: Domain) -> tuple[str, Domain]:
+    """A float tensor kept to what calibration showed, and the integers that this is."""
+    x, (ends, calibrated) = b.fixed(source), b.ends(source)
+    if not calibrated:
+        return x, domain
+    low, high = (math.ldexp(end, b.tensor(x).scale) for end in ends)
+    least = max(min(math.floor(low), domain[1] - 1), domain[0])
+    most = min(max(math.ceil(high), least + 1), domain[1])
+    name = b.derived(node, "/within")
+    rounding(b, name, x, name, shift=0, bounds=(least, most), saturates=(True, True))
+    return name, (least, most)
 
 
 def table(

@@ -128,10 +128,21 @@ def _known_inputs(body: Body, node: OnnxNode, known: Collection[str]) -> set[str
     return {inner for inner, outer in pairs if not outer or outer in known}
 
 
+def standard_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy without the operators of other domains: the onnx package's inference for some of them
+    ends the process where it does not know what they read.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    del copy.graph.node[:]
+    nodes = model.graph.node
+    copy.graph.node.extend(node for node in nodes if not canonical_domain(node.domain))
+    return copy
+
+
 def inferred_shapes(model: onnx.ModelProto, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
     """The shapes that the onnx package infers from the fixed inputs, where it finds them whole."""
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
+    fixed = standard_nodes(model)
     for value in fixed.graph.input:
         if value.name in inputs:
             tensor = value.type.tensor_type

@@ -81,7 +81,7 @@ def _of_opset_7(model: onnx.ModelProto) -> onnx.ModelProto:
 def _ranks(model: onnx.ModelProto) -> dict[str, int]:
     """How many axes tensors have, as far as the onnx package infers it."""
     try:
-        graph = shape_inference.infer_shapes(model).graph
+        graph = shape_inference.infer_shapes(models.standard_nodes(model)).graph
     except Exception:  # a bare error of its C++ part
         graph = model.graph
     ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
