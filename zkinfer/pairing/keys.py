@@ -32,7 +32,8 @@ from zkinfer.fixed import FixedGraph, refusing
 from zkinfer.pairing.costs import check_size, pairing_costs
 from zkinfer.pairing.curve import G1_SIZE, G2_SIZE, R
 from zkinfer.pairing.groth16 import context_element
-from zkinfer.pairing.wiring import Wiring, as_they_are, elements
+from zkinfer.pairing.r1cs import elements
+from zkinfer.pairing.wiring import Wiring, as_they_are
 
 Integers = npt.NDArray[np.int64]
 
