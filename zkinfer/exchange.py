@@ -171,13 +171,10 @@ def _writers(arguments: argparse.Namespace) -> tuple[str, _Writers]:
 
 def _model(key: "VerifyingKey") -> "Key":
     """The verifying key of the model, as every verifier of Groth16 takes it."""
-    from zkinfer.backends import groth16
     from zkinfer.pairing.groth16 import decode_key
-    from zkinfer.pairing.keys import Setup, public_signals
+    from zkinfer.pairing.keys import model_key
 
-    setup = Setup.from_bytes(key.circuit)
-    model = groth16.model_key(setup.verifying_key, public_signals(key.graph), key.rows)
-    return decode_key(model)
+    return decode_key(model_key(key).to_bytes())
 
 
 def _of_circuit(draft: "Draft") -> _Writers:

@@ -152,8 +152,9 @@ def test_a_commitment_that_nobody_can_open_proves_anything_and_is_refused(key: P
     a = bn.add(projective(points.alpha), bn.multiply(queried(key.setup, 1), element))
     b = affine2(bn.add(projective2(points.beta), projective2(points.delta)))
     forged = encode_proof(Proof(affine(a), b, affine(a)))
-    model = groth16.model_key(setup, public, commitment)
-    groth16.verify(groth16.read_model(model), signals(digest, b"here", claimed), forged)
+    model = groth16.model_key(groth16.read_key(setup), public, commitment)
+    verifier = groth16.Groth16Verifier(model)
+    groth16.verify(verifier, signals(digest, b"here", claimed), forged)
     for certificate in (honest.certificate, b"", bytes(len(honest.certificate))):
         with pytest.raises(FormatError, match="can be opened"):
             VerifyingKey(graph, honest.circuit, commitment, None, certificate, groth16.NAME)
@@ -185,7 +186,7 @@ def test_commitments_are_blinded(key: ProvingKey) -> None:
     """Small weights cannot be found by trying: the same ones have another commitment each time."""
     vk, setup = key.verifying_key, setup_of(key.verifying_key)
     wires = key.prover.wiring
-    plain = groth16.commit(setup, wires.public, wires.scalars(key.weights, 0))
+    plain = groth16.commit(groth16.read_key(setup), wires.public, wires.scalars(key.weights, 0))
     blinding = int.from_bytes(key.blinds, "little")
     assert plain != vk.rows
     assert blinding.bit_length() > 128
