@@ -59,13 +59,12 @@ class _Work:
     def __post_init__(self) -> None:
         self.modulus, self.named = self.system.modulus, self.system.named
         self.readers = _Readers(self.system)
-        variable = [
-            np.bincount(side.rows[side.entries != ONE], minlength=len(side)) > 0
-            for side in self.system.sides[:2]
-        ]
-        for number in np.flatnonzero(~np.logical_and(*variable)).tolist():
+        factors = self.system.sides[:2]
+        variable = [np.bincount(f.rows[f.entries != ONE], minlength=len(f)) for f in factors]
+        linear = np.flatnonzero(np.minimum(*variable) == 0)
+        for number in linear[sum(f.counts[linear] for f in factors) > 0].tolist():
             self._tidy(number)
-        self.linear = deque(sorted(self.linear, key=lambda n: len(self._row(n).c)))
+        self.linear = deque(sorted(linear.tolist(), key=lambda n: len(self._row(n).c)))
 
     def solve_linear(self) -> None:
         """Solves rows without products until none is left that can be."""

@@ -80,13 +80,18 @@ class Sparse:
 
     def row(self, number: int) -> Row:
         """One row."""
-        part = slice(self.starts[number], self.starts[number + 1])
-        return dict(zip(self.entries[part].tolist(), self.factors[part].tolist(), strict=True))
+        starts, entries, factors = self._lists
+        part = slice(starts[number], starts[number + 1])
+        return dict(zip(entries[part], factors[part], strict=True))
 
     def read(self, number: int) -> list[int]:
         """The entries of one row."""
-        found: list[int] = self.entries[self.starts[number] : self.starts[number + 1]].tolist()
-        return found
+        starts, entries, _ = self._lists
+        return entries[starts[number] : starts[number + 1]]
+
+    @cached_property
+    def _lists(self) -> tuple[list[int], list[int], list[int]]:
+        return self.starts.tolist(), self.entries.tolist(), self.factors.tolist()
 
     @cached_property
     def counts(self) -> Integers:

@@ -64,7 +64,7 @@ class Wiring:
         read = np.flatnonzero(np.bincount(read))
         return read[read >= self.system.named]
 
-    @cached_property
+    @property
     def r1cs(self) -> bytes:
         """The rows as a .r1cs file."""
         wires = np.zeros(self.system.entries + len(self.system.made), np.int64)
