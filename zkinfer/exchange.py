@@ -97,13 +97,18 @@ def _import_setup(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.api import PROVING_KEY_FILE, VERIFYING_KEY_FILE
     from zkinfer.drafts import Draft
     from zkinfer.files import SECRET_MODE, NewFile, check_free, made_folder, read_file, write_files
+    from zkinfer.progress import progress_bar
 
     folder = Path(arguments.out)
     paths = folder / PROVING_KEY_FILE, folder / VERIFYING_KEY_FILE
     for path in paths:
         check_free(path, lambda _: arguments.force)
     draft = Draft.load(arguments.file)
-    key = draft.finished(read_file(arguments.zkey, _LARGEST_SETUP, "setup"))
+    with progress_bar(2) as progress:
+        progress("reading the setup")
+        zkey = read_file(arguments.zkey, _LARGEST_SETUP, "setup")
+        progress("checking it and committing to the weights")
+        key = draft.finished(zkey)
     with made_folder(folder):
         write_files(
             [
@@ -145,7 +150,7 @@ def _import_proof(arguments: argparse.Namespace) -> list[str]:
 
 _LARGEST_SETUP = 8 << 30
 _LARGEST_JSON = 64 << 20
-_Writers = Mapping[str, Callable[[], bytes]]
+_Writers = Mapping[str, Callable[[], bytes | memoryview]]
 
 
 def _writers(arguments: argparse.Namespace) -> tuple[str, _Writers]:

@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,26 @@ def test_keys_are_read_as_they_are_written(key: ProvingKey, proof: zkinfer.Proof
     assert again.to_bytes() == key.to_bytes()
     verify(again.verifying_key, proof)
     verify(again.verifying_key, prove(again, CASES["perceptron"].random(0)[1], b"here"))
+
+
+def test_a_key_that_was_loaded_stays_what_it_is_when_its_file_is_replaced(
+    key: ProvingKey, tmp_path: Path
+) -> None:
+    path, inputs = tmp_path / "proving.key", CASES["perceptron"].random(0)[1]
+    key.save(path)
+    loaded = ProvingKey.load(path)
+    made(CASES["conv"]).save(path, force=True)
+    assert loaded.to_bytes() == key.to_bytes()
+    verify(key.verifying_key, prove(loaded, inputs, b"here"))
+
+
+def test_a_key_is_read_from_a_pipe(key: ProvingKey, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        written = threads.submit(pipe.write_bytes, key.to_bytes())
+        assert ProvingKey.load(pipe).to_bytes() == key.to_bytes()
+        written.result()
 
 
 def test_public_weights_are_those_of_the_commitment() -> None:

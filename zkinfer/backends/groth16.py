@@ -41,7 +41,7 @@ def setup(r1cs: bytes) -> bytes:
         raise UsageError(f"no setup is made: {error}") from error
 
 
-def read_setup(zkey: bytes, r1cs: bytes) -> Groth16Setup:
+def read_setup(zkey: bytes | memoryview, r1cs: bytes) -> Groth16Setup:
     """The setup of a circuit. Raises FormatError."""
     try:
         return Groth16Setup(zkey, r1cs)

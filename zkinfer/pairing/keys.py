@@ -263,7 +263,9 @@ def model_key(key: Stated) -> groth16.Groth16Key:
     return groth16.model_key(setup, public_signals(key.graph), key.rows)
 
 
-def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes) -> Prover:
+def prover(
+    key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes | memoryview
+) -> Prover:
     """blinds: the blinding, 32 bytes. setup: the .zkey. Raises FormatError when the setup is not
     the key's, or what is given does not open the commitment.
     """
