@@ -27,7 +27,7 @@ from zkinfer.backends import groth16  # noqa: E402
 from zkinfer.inputs import read_input  # noqa: E402
 from zkinfer.pairing import evm, solidity  # noqa: E402
 from zkinfer.pairing.groth16 import Key, Proof, decode_key, decode_proof  # noqa: E402
-from zkinfer.pairing.keys import Setup, public_signals, signals  # noqa: E402
+from zkinfer.pairing.keys import Setup, model_key, public_signals, signals  # noqa: E402
 from zkinfer.reference import read_proof  # noqa: E402
 from zkinfer.reference.graph import parse_graph  # noqa: E402
 from zkinfer.reference.pairing import PairingKey, verify_pairing  # noqa: E402
@@ -47,7 +47,7 @@ def main() -> None:
     found["verify"] = median(check, repeat)
     known = Setup.from_bytes(verifying.circuit)
     public = public_signals(verifying.graph)
-    model = groth16.model_key(known.verifying_key, public, verifying.rows)
+    model = model_key(verifying).to_bytes()
     found |= {"proof": len(proof.body), "standard_key": len(model), "public": public}
     found["reference"] = in_python(verifying, proof)
     values = signals(verifying.key_digest, proof.context, proof.public_values)

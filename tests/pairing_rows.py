@@ -47,7 +47,7 @@ class Rows:
             known[entry] = (a * b + c) % modulus
         blocks = self.circuit.blocks
         making = {block.path for block in blocks if block.defines == Defines.PRODUCT}
-        for row in self.named.rows:
+        for row in self.named:
             if row.path in making:
                 (entry,) = row.c
                 a, b = (sum(k * known[e] for e, k in side.items()) for side in (row.a, row.b))

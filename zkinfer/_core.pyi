@@ -158,8 +158,8 @@ class Groth16Setup:
         """Contributions of a ceremony that the file records; none in a setup for development."""
 
     @property
-    def verifying_key(self) -> bytes:
-        """alpha, beta, gamma, delta and the IC points, compressed."""
+    def key(self) -> Groth16Key:
+        """The setup's key."""
 
 def groth16_prove(setup: Groth16Setup, assignment: bytes) -> bytes:
     """A proof, 128 bytes, for an assignment of all wires, 32 bytes each, little-endian.
@@ -168,30 +168,38 @@ def groth16_prove(setup: Groth16Setup, assignment: bytes) -> bytes:
     when a proof made with this setup does not verify.
     """
 
-def groth16_commit(vk: bytes, n_pub: int, scalars: bytes) -> bytes:
-    """The commitment, 32 bytes, to weights and then a blinding, 32 bytes each, little-endian.
+class Groth16Key:
+    """A key, of a setup or a model, its points checked: alpha, beta, gamma, delta and the IC.
 
-    vk: the setup's key; n_pub: its public signals before the weights.
+    Raises RefusedError when the bytes, compressed points, are no key, or one that proves nothing.
     """
 
-def groth16_open(vk: bytes, n_pub: int, scalars: bytes, seed: bytes) -> bytes:
-    """A proof that the commitment to these scalars opens, bound to a seed of 32 bytes."""
+    def __init__(self, key: bytes) -> None: ...
+    def to_bytes(self) -> bytes:
+        """The points, compressed."""
 
-def groth16_check_opening(
-    vk: bytes, n_pub: int, commitment: bytes, seed: bytes, proof: bytes
-) -> None:
-    """Returns when the proof shows that the commitment opens.
+    def commit(self, n_pub: int, scalars: bytes) -> bytes:
+        """The commitment, 32 bytes, to weights and then a blinding, 32 bytes each, little-endian.
 
-    Raises RefusedError when it does not, and for any malformed argument.
-    """
+        n_pub: how many public signals there are before the weights.
+        """
 
-def groth16_model_key(vk: bytes, n_pub: int, commitment: bytes) -> bytes:
-    """The key of the model that was committed to: that of an ordinary circuit of n_pub values."""
+    def open(self, n_pub: int, scalars: bytes, seed: bytes) -> bytes:
+        """A proof that the commitment to these scalars opens, bound to a seed of 32 bytes."""
+
+    def check_opening(self, n_pub: int, commitment: bytes, seed: bytes, proof: bytes) -> None:
+        """Returns when the proof shows that the commitment opens.
+
+        Raises RefusedError when it does not, and for any malformed argument.
+        """
+
+    def model(self, n_pub: int, commitment: bytes) -> Groth16Key:
+        """The key of the model that was committed to, that of a circuit of n_pub values."""
 
 class Groth16Verifier:
-    """A model's key, ready to verify. Raises RefusedError when it is no key, or proves nothing."""
+    """A model's key, ready to verify."""
 
-    def __init__(self, model_key: bytes) -> None: ...
+    def __init__(self, model: Groth16Key) -> None: ...
     def verify(self, public: bytes, proof: bytes) -> None:
         """Returns when the proof of the public values, 32 bytes each, little-endian, is valid.
 

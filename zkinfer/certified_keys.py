@@ -107,7 +107,9 @@ def verifier(key: Stated) -> Verifier:
     return Verifier(transparent.make_verifier(key.native_circuit, rows, key.key_digest))
 
 
-def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes) -> Prover:
+def prover(
+    key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes | memoryview
+) -> Prover:
     """blinds: of the rows, 32 bytes each. Raises FormatError when they and the weights do not open
     the rows, and for a setup, of which there is none.
     """

@@ -14,6 +14,7 @@ import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from mmap import mmap
 
 from zkinfer.errors import FormatError
 
@@ -146,12 +147,12 @@ def identify(data: bytes) -> Kind | None:
     return next((kind for kind in KINDS if data[:MAGIC_SIZE] == kind.magic), None)
 
 
-def prefix(kind: Kind, parts: Sequence[bytes]) -> bytes:
+def prefix(kind: Kind, parts: Sequence[bytes | memoryview]) -> bytes:
     """Magic, version and the first sections of a kind; the key digest is taken over such bytes.
 
     Raises FormatError when a part is longer than its section's limit.
     """
-    pieces = [kind.magic, _VERSION.pack(kind.version)]
+    pieces: list[bytes | memoryview] = [kind.magic, _VERSION.pack(kind.version)]
     for section, part in zip(kind.sections, parts, strict=False):
         if len(part) > section.limit:
             raise FormatError(
@@ -163,7 +164,7 @@ def prefix(kind: Kind, parts: Sequence[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def write(kind: Kind, parts: Sequence[bytes]) -> bytes:
+def write(kind: Kind, parts: Sequence[bytes | memoryview]) -> bytes:
     """The container with one part for every section of the kind, in order."""
     if len(parts) != len(kind.sections):
         raise ValueError(f"a {kind.name} has {len(kind.sections)} sections, got {len(parts)}")
@@ -172,7 +173,12 @@ def write(kind: Kind, parts: Sequence[bytes]) -> bytes:
 
 
 def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
-    """The sections of a container, in order.
+    """The sections of a container, in order. Raises FormatError as `views` does."""
+    return tuple(map(bytes, views(kind, data)))
+
+
+def views(kind: Kind, data: bytes | mmap) -> tuple[memoryview, ...]:
+    """The sections of a container, in order, as views of it.
 
     Raises FormatError when the data is another kind of file, of another version, truncated,
     damaged, longer than a limit, or encoded in any way but the canonical one.
@@ -180,10 +186,10 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
     _check_frame(kind, data)
     view = memoryview(data)[:-CHECKSUM_SIZE]
     position = MAGIC_SIZE + _VERSION.size
-    parts: list[bytes] = []
+    parts: list[memoryview] = []
     for section in kind.sections:
         if section.optional and view[position : position + 1] != bytes([section.tag]):
-            parts.append(b"")
+            parts.append(view[:0])
             continue
         if len(view) - position < _SECTION.size:
             raise FormatError(f"this {kind.name} ends before its {section.name} section")
@@ -201,7 +207,7 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
             )
         if section.optional and not length:
             raise FormatError(f"this {kind.name} has an empty {section.name} section; it has none")
-        parts.append(bytes(view[position : position + length]))
+        parts.append(view[position : position + length])
         position += length
     if position != len(view):
         raise FormatError(
@@ -210,11 +216,11 @@ def read(kind: Kind, data: bytes) -> tuple[bytes, ...]:
     return tuple(parts)
 
 
-def _check_frame(kind: Kind, data: bytes) -> None:
+def _check_frame(kind: Kind, data: bytes | mmap) -> None:
     """Raises FormatError unless magic, version, length and checksum are right for the kind."""
-    if not isinstance(data, bytes):
+    if not isinstance(data, bytes | mmap):
         raise FormatError(f"a {kind.name} is read from bytes, got {type(data).__name__}")
-    found = identify(data)
+    found = identify(data[:MAGIC_SIZE])
     if found is not kind:
         was = f"a zkinfer {found.name}" if found else "no zkinfer file"
         raise FormatError(f"a {kind.name} was expected, but this is {was}")

@@ -43,7 +43,7 @@ class Draft:
     @property
     def rows(self) -> int:
         """How many rows the circuit has."""
-        return len(wiring(self.graph, self.ranges).system.rows)
+        return len(wiring(self.graph, self.ranges).system)
 
     def names(self) -> list[str]:
         """What each wire of the circuit is, from 1 on."""

@@ -97,13 +97,18 @@ def _import_setup(arguments: argparse.Namespace) -> list[str]:
     from zkinfer.api import PROVING_KEY_FILE, VERIFYING_KEY_FILE
     from zkinfer.drafts import Draft
     from zkinfer.files import SECRET_MODE, NewFile, check_free, made_folder, read_file, write_files
+    from zkinfer.progress import progress_bar
 
     folder = Path(arguments.out)
     paths = folder / PROVING_KEY_FILE, folder / VERIFYING_KEY_FILE
     for path in paths:
         check_free(path, lambda _: arguments.force)
     draft = Draft.load(arguments.file)
-    key = draft.finished(read_file(arguments.zkey, _LARGEST_SETUP, "setup"))
+    with progress_bar(2) as progress:
+        progress("reading the setup")
+        zkey = read_file(arguments.zkey, _LARGEST_SETUP, "setup")
+        progress("checking it and committing to the weights")
+        key = draft.finished(zkey)
     with made_folder(folder):
         write_files(
             [
@@ -145,7 +150,7 @@ def _import_proof(arguments: argparse.Namespace) -> list[str]:
 
 _LARGEST_SETUP = 8 << 30
 _LARGEST_JSON = 64 << 20
-_Writers = Mapping[str, Callable[[], bytes]]
+_Writers = Mapping[str, Callable[[], bytes | memoryview]]
 
 
 def _writers(arguments: argparse.Namespace) -> tuple[str, _Writers]:
@@ -171,13 +176,10 @@ def _writers(arguments: argparse.Namespace) -> tuple[str, _Writers]:
 
 def _model(key: "VerifyingKey") -> "Key":
     """The verifying key of the model, as every verifier of Groth16 takes it."""
-    from zkinfer.backends import groth16
     from zkinfer.pairing.groth16 import decode_key
-    from zkinfer.pairing.keys import Setup, public_signals
+    from zkinfer.pairing.keys import model_key
 
-    setup = Setup.from_bytes(key.circuit)
-    model = groth16.model_key(setup.verifying_key, public_signals(key.graph), key.rows)
-    return decode_key(model)
+    return decode_key(model_key(key).to_bytes())
 
 
 def _of_circuit(draft: "Draft") -> _Writers:

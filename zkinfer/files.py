@@ -7,13 +7,14 @@ command whose files they are.
 """
 
 import contextlib
+import mmap
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.interrupts import disarm, held_back, undone
@@ -22,6 +23,8 @@ PUBLIC_MODE = 0o644
 SECRET_MODE = 0o600
 
 StrPath = str | os.PathLike[str]
+C = TypeVar("C", bytes, bytes | mmap.mmap)
+D = TypeVar("D")
 T = TypeVar("T")
 
 
@@ -30,7 +33,7 @@ class NewFile:
     """A file to write: where, what, and its permission bits (0644 is narrowed by the umask)."""
 
     path: StrPath
-    data: bytes
+    data: bytes | memoryview
     mode: int = PUBLIC_MODE
 
 
@@ -39,6 +42,26 @@ def read_file(path: StrPath, limit: int, what: str) -> bytes:
 
     Raises UsageError when the file cannot be opened and FormatError when it is longer.
     """
+    return _content(path, limit, what, lambda file: file.read(limit + 1))
+
+
+def map_file(path: StrPath, limit: int, what: str) -> bytes | mmap.mmap:
+    """As `read_file`, but where that can be done the content is mapped into memory, not read.
+
+    It stays what it is when the file is replaced, as `write_files` does; a file that is shortened
+    in place ends the process that reads it.
+    """
+
+    def content(file: BinaryIO) -> bytes | mmap.mmap:
+        with contextlib.suppress(OSError, ValueError):  # of what is empty, a pipe or the like
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return file.read(limit + 1)
+
+    return _content(path, limit, what, content)
+
+
+def _content(path: StrPath, limit: int, what: str, take: Callable[[BinaryIO], C]) -> C:
+    """What is taken of a file of at most `limit` bytes. Raises as `read_file` does."""
     try:
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
@@ -46,7 +69,7 @@ def read_file(path: StrPath, limit: int, what: str) -> bytes:
                 raise FormatError(
                     f"{os.fspath(path)} has {status.st_size} bytes; a {what} has at most {limit}"
                 )
-            data = file.read(limit + 1)
+            data = take(file)
     except OSError as error:
         raise UsageError(f"cannot read the {what} {os.fspath(path)}: {reason(error)}") from error
     if len(data) > limit:
@@ -68,7 +91,11 @@ def load_file(path: StrPath, limit: int, what: str, parse: Callable[[bytes], T])
 
     Raises UsageError and FormatError as `read_file` does.
     """
-    data = read_file(path, limit, what)
+    return parsed(path, read_file(path, limit, what), parse)
+
+
+def parsed(path: StrPath, data: D, parse: Callable[[D], T]) -> T:
+    """What `parse` makes of a file's content; its FormatError gets the file's name."""
     try:
         return parse(data)
     except FormatError as error:
@@ -155,7 +182,7 @@ def _check_regular(target: Path) -> None:
         raise UsageError(f"{target} is not a plain file; name a file to create")
 
 
-def _write(path: str, data: bytes, mode: int) -> None:
+def _write(path: str, data: bytes | memoryview, mode: int) -> None:
     """Writes a file that does not exist yet and flushes it to the disk."""
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
     with open(handle, "wb") as file:

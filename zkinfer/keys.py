@@ -19,6 +19,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from mmap import mmap
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,16 @@ from zkinfer.certified_keys import certify, commit_weights
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.target import Ranges, Target
 from zkinfer.errors import FormatError
-from zkinfer.files import SECRET_MODE, NewFile, StrPath, check_free, load_file, write_files
+from zkinfer.files import (
+    SECRET_MODE,
+    NewFile,
+    StrPath,
+    check_free,
+    load_file,
+    map_file,
+    parsed,
+    write_files,
+)
 from zkinfer.fixed import FixedGraph, FixedTensor, refusing
 from zkinfer.lower import lower
 from zkinfer.pairing import keys as pairing_keys
@@ -185,7 +195,7 @@ class ProvingKey:
     verifying_key: VerifyingKey
     weights: Mapping[str, Integers]
     blinds: bytes
-    setup: bytes = b""
+    setup: bytes | memoryview = b""
 
     @property
     def graph(self) -> FixedGraph:
@@ -215,9 +225,13 @@ class ProvingKey:
         return container.write(container.PROVING_KEY, (key.to_bytes(), *secrets, self.setup))
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "ProvingKey":
-        """Reads a key, and accepts the verifying key in it. Raises FormatError."""
-        inner, packed, blinds, setup = container.read(container.PROVING_KEY, data)
+    def from_bytes(cls, data: bytes | mmap) -> "ProvingKey":
+        """Reads a key, and accepts the verifying key in it. Raises FormatError.
+
+        The setup is a view of the data.
+        """
+        *parts, setup = container.views(container.PROVING_KEY, data)
+        inner, packed, blinds = map(bytes, parts)
         key = VerifyingKey.from_bytes(inner)
         if key.weights is not None:
             if packed or blinds:
@@ -228,8 +242,8 @@ class ProvingKey:
     @classmethod
     def load(cls, path: StrPath) -> "ProvingKey":
         """Reads a file. Raises UsageError when it cannot be opened, FormatError otherwise."""
-        limit = container.PROVING_KEY.limit
-        return load_file(path, limit, "proving key", cls.from_bytes)
+        data = map_file(path, container.PROVING_KEY.limit, "proving key")
+        return parsed(path, data, cls.from_bytes)
 
     def save(self, path: StrPath, *, force: bool = False) -> None:
         """Writes a file that only its owner can read. Raises UsageError if it exists."""
@@ -283,16 +297,16 @@ def make_pairing_keys(
             "this setup records no contribution: it is one for development, or its ceremony was "
             "not finished (`snarkjs zkey contribute`)"
         )
-    setup = pairing_keys.Setup(insecure, ranges, known.verifying_key)
+    setup = pairing_keys.Setup(insecure, ranges, known.key.to_bytes())
     hidden = graph.weights_mode == "hidden"
     blinding = pairing_keys.random_blinding() if hidden else 0
     scalars = wires.scalars(weights, blinding)
-    commitment = groth16.commit(known.verifying_key, wires.public, scalars)
+    commitment = groth16.commit(known.key, wires.public, scalars)
     stated = (graph, setup.to_bytes(), commitment, None if hidden else weights)
     opening = b""
     if hidden:
         seed = key_digest(*stated, backend=groth16.NAME)
-        opening = groth16.open_commitment(known.verifying_key, wires.public, scalars, seed)
+        opening = groth16.open_commitment(known.key, wires.public, scalars, seed)
     key = VerifyingKey(*stated, opening, groth16.NAME)
     return ProvingKey(key, weights, blinding.to_bytes(32, "little"), zkey)
 

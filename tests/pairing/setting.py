@@ -7,6 +7,7 @@ y, the weights and the blinding b, of which only the first two are public values
 import dataclasses
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 from py_ecc import optimized_bn128 as bn
 
 from tests.node import answers
+from zkinfer.circuit.sparse import Sparse
 from zkinfer.pairing import snarkjs
 from zkinfer.pairing.curve import G1, G2, R
 from zkinfer.pairing.groth16 import Key, Proof, context_element
-from zkinfer.pairing.r1cs import R1cs, blocks, matrix, write_r1cs, write_wtns
+from zkinfer.pairing.r1cs import Matrix, R1cs, blocks, matrix, write_r1cs, write_wtns
 
 FEATURES = 3
 WEIGHTS = FEATURES + 1
@@ -82,10 +84,16 @@ def circuit() -> R1cs:
     return R1cs(
         WIRES,
         B,
-        matrix([{W + i: 1} for i in range(FEATURES)]),
-        matrix([{X + i: 1} for i in range(FEATURES)]),
-        matrix([*({PRODUCT + i: 1} for i in range(FEATURES - 1)), last]),
+        matrix_of([{W + i: 1} for i in range(FEATURES)]),
+        matrix_of([{X + i: 1} for i in range(FEATURES)]),
+        matrix_of([*({PRODUCT + i: 1} for i in range(FEATURES - 1)), last]),
     )
+
+
+def matrix_of(rows: Sequence[Mapping[int, int]]) -> Matrix:
+    """The matrix of rows {wire: coefficient}; zeros are left out."""
+    sparse = Sparse.of([{w: k for w, k in row.items() if k % R} for row in rows])
+    return matrix(sparse.starts, sparse.entries, sparse.factors)
 
 
 def assignment(weights: list[int], blinding: int, inputs: list[int], context: bytes) -> list[int]:

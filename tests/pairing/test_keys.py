@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -152,8 +153,9 @@ def test_a_commitment_that_nobody_can_open_proves_anything_and_is_refused(key: P
     a = bn.add(projective(points.alpha), bn.multiply(queried(key.setup, 1), element))
     b = affine2(bn.add(projective2(points.beta), projective2(points.delta)))
     forged = encode_proof(Proof(affine(a), b, affine(a)))
-    model = groth16.model_key(setup, public, commitment)
-    groth16.verify(groth16.read_model(model), signals(digest, b"here", claimed), forged)
+    model = groth16.model_key(groth16.read_key(setup), public, commitment)
+    verifier = groth16.Groth16Verifier(model)
+    groth16.verify(verifier, signals(digest, b"here", claimed), forged)
     for certificate in (honest.certificate, b"", bytes(len(honest.certificate))):
         with pytest.raises(FormatError, match="can be opened"):
             VerifyingKey(graph, honest.circuit, commitment, None, certificate, groth16.NAME)
@@ -185,7 +187,7 @@ def test_commitments_are_blinded(key: ProvingKey) -> None:
     """Small weights cannot be found by trying: the same ones have another commitment each time."""
     vk, setup = key.verifying_key, setup_of(key.verifying_key)
     wires = key.prover.wiring
-    plain = groth16.commit(setup, wires.public, wires.scalars(key.weights, 0))
+    plain = groth16.commit(groth16.read_key(setup), wires.public, wires.scalars(key.weights, 0))
     blinding = int.from_bytes(key.blinds, "little")
     assert plain != vk.rows
     assert blinding.bit_length() > 128
@@ -243,6 +245,26 @@ def test_keys_are_read_as_they_are_written(key: ProvingKey, proof: zkinfer.Proof
     assert again.to_bytes() == key.to_bytes()
     verify(again.verifying_key, proof)
     verify(again.verifying_key, prove(again, CASES["perceptron"].random(0)[1], b"here"))
+
+
+def test_a_key_that_was_loaded_stays_what_it_is_when_its_file_is_replaced(
+    key: ProvingKey, tmp_path: Path
+) -> None:
+    path, inputs = tmp_path / "proving.key", CASES["perceptron"].random(0)[1]
+    key.save(path)
+    loaded = ProvingKey.load(path)
+    made(CASES["conv"]).save(path, force=True)
+    assert loaded.to_bytes() == key.to_bytes()
+    verify(key.verifying_key, prove(loaded, inputs, b"here"))
+
+
+def test_a_key_is_read_from_a_pipe(key: ProvingKey, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        written = threads.submit(pipe.write_bytes, key.to_bytes())
+        assert ProvingKey.load(pipe).to_bytes() == key.to_bytes()
+        written.result()
 
 
 def test_public_weights_are_those_of_the_commitment() -> None:

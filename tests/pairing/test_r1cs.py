@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.node import answers
+from tests.pairing.setting import matrix_of
 from zkinfer.errors import FormatError
 from zkinfer.pairing.curve import R
 from zkinfer.pairing.r1cs import (
     Matrix,
     R1cs,
     blocks,
-    matrix,
     read_r1cs,
     read_wtns,
     write_r1cs,
@@ -48,7 +48,7 @@ def failing(values: list[int], a: dict[int, int], b: dict[int, int], c: dict[int
 
 
 def circuit_of(wires: int, public: int, rows: tuple[Rows, Rows, Rows]) -> R1cs:
-    return R1cs(wires, public, *map(matrix, rows))
+    return R1cs(wires, public, *map(matrix_of, rows))
 
 
 def rows_of(part: Matrix) -> Rows:
@@ -172,7 +172,7 @@ def test_matrices_that_are_none_are_not_written(
     place: str, starts: list[int], wires: list[int], coefficients: list[int]
 ) -> None:
     part = Matrix(np.array(starts), np.array(wires, np.uint32), blocks(coefficients))
-    good = matrix([{1: 1}])
+    good = matrix_of([{1: 1}])
     with pytest.raises(FormatError):
         write_r1cs(R1cs(4, 1, **{"a": good, "b": good, "c": good, place: part}))
 

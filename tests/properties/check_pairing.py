@@ -49,7 +49,7 @@ def _outcome(example: Example) -> str:
             rows = Rows(spelt, ranges)
         except UnsupportedModelError as error:
             return refusal(graph, str(error))
-        if len(rows.named.rows) > MOST_ROWS:
+        if len(rows.named) > MOST_ROWS:
             return "skipped: large"
         witness, z = rows.solved(known, inputs)
         for name, array in evaluate(graph, weights, inputs).items():

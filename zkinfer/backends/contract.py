@@ -115,7 +115,7 @@ class Backend(Protocol):
         """With an accepted key."""
 
     def prover(
-        self, key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes
+        self, key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes | memoryview
     ) -> Prover:
         """blinds: what opens the commitment besides the weights. setup: that of the circuit, or
         nothing. Raises FormatError when they do not open it.

@@ -4,12 +4,15 @@ Groth16 (eprint 2016/260) over BN254. Weights are public signals of the circuit 
 not shown: a key has their commitment D = sum_i w_i IC_i + b IC_b, b uniform, in its first point.
 """
 
+from functools import lru_cache
+
 from zkinfer import _core
-from zkinfer._core import Groth16Setup, Groth16Verifier, RefusedError
+from zkinfer._core import Groth16Key, Groth16Setup, Groth16Verifier, RefusedError
 from zkinfer.errors import FormatError, UsageError, VerificationError
 
 __all__ = [
     "NAME",
+    "Groth16Key",
     "Groth16Setup",
     "Groth16Verifier",
     "check_opening",
@@ -17,7 +20,7 @@ __all__ = [
     "model_key",
     "open_commitment",
     "prove",
-    "read_model",
+    "read_key",
     "read_setup",
     "setup",
     "verify",
@@ -38,7 +41,7 @@ def setup(r1cs: bytes) -> bytes:
         raise UsageError(f"no setup is made: {error}") from error
 
 
-def read_setup(zkey: bytes, r1cs: bytes) -> Groth16Setup:
+def read_setup(zkey: bytes | memoryview, r1cs: bytes) -> Groth16Setup:
     """The setup of a circuit. Raises FormatError."""
     try:
         return Groth16Setup(zkey, r1cs)
@@ -46,40 +49,52 @@ def read_setup(zkey: bytes, r1cs: bytes) -> Groth16Setup:
         raise FormatError(f"the setup is not acceptable: {error}") from error
 
 
-def commit(verifying_key: bytes, public: int, scalars: bytes) -> bytes:
+@lru_cache(maxsize=4)
+def read_key(data: bytes) -> Groth16Key:
+    """A setup's key; the last ones are kept, as reading takes a square root a point.
+
+    Raises FormatError.
+    """
+    try:
+        return Groth16Key(data)
+    except RefusedError as error:
+        raise FormatError(f"the setup's key is not acceptable: {error}") from error
+
+
+def commit(key: Groth16Key, public: int, scalars: bytes) -> bytes:
     """The commitment to what the signals behind the public ones are. Raises FormatError."""
     try:
-        return _core.groth16_commit(verifying_key, public, scalars)
+        return key.commit(public, scalars)
     except RefusedError as error:
         raise FormatError(f"the weights cannot be committed: {error}") from error
 
 
-def open_commitment(verifying_key: bytes, public: int, scalars: bytes, seed: bytes) -> bytes:
+def open_commitment(key: Groth16Key, public: int, scalars: bytes, seed: bytes) -> bytes:
     """A proof that somebody knows what a commitment is to. Raises FormatError."""
     try:
-        return _core.groth16_open(verifying_key, public, scalars, seed)
+        return key.open(public, scalars, seed)
     except RefusedError as error:
         raise FormatError(f"the commitment cannot be opened: {error}") from error
 
 
 def check_opening(
-    verifying_key: bytes, public: int, commitment: bytes, seed: bytes, proof: bytes
+    key: Groth16Key, public: int, commitment: bytes, seed: bytes, proof: bytes
 ) -> None:
     """Returns if it is such a proof. Raises FormatError."""
     try:
-        _core.groth16_check_opening(verifying_key, public, commitment, seed, proof)
+        key.check_opening(public, commitment, seed, proof)
     except RefusedError as error:
         raise FormatError(
             f"that the weights' commitment can be opened is not shown: {error}"
         ) from error
 
 
-def model_key(verifying_key: bytes, public: int, commitment: bytes) -> bytes:
-    """The verifying key of a model: of the setup's, with its commitment. Raises FormatError."""
+def model_key(key: Groth16Key, public: int, commitment: bytes) -> Groth16Key:
+    """The key of a model: the setup's, with the commitment. Raises FormatError."""
     try:
-        return _core.groth16_model_key(verifying_key, public, commitment)
+        return key.model(public, commitment)
     except RefusedError as error:
-        raise FormatError(f"the setup's key is not acceptable: {error}") from error
+        raise FormatError(f"the model's key is not acceptable: {error}") from error
 
 
 def prove(known: Groth16Setup, assignment: bytes) -> bytes:
@@ -88,14 +103,6 @@ def prove(known: Groth16Setup, assignment: bytes) -> bytes:
         return _core.groth16_prove(known, assignment)
     except RefusedError as error:
         raise UsageError(f"no proof is released: {error}") from error
-
-
-def read_model(model: bytes) -> Groth16Verifier:
-    """A model's key, ready to verify. Raises FormatError."""
-    try:
-        return Groth16Verifier(model)
-    except RefusedError as error:
-        raise FormatError(f"the model's key is not acceptable: {error}") from error
 
 
 def verify(model: Groth16Verifier, public: bytes, proof: bytes) -> None:

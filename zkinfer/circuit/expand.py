@@ -5,7 +5,7 @@ Slow and plain; for tests, for the checker, and for whoever wants R1CS that any 
 
 import math
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -102,7 +102,7 @@ def term_grid(
     term: Term, extents: Sequence[int], tables: Tables, modulus: int = MODULUS
 ) -> tuple[list[npt.NDArray[np.int64]], npt.NDArray[np.bool_], Objects]:
     """At every index of (rows, sums): the index read on each tensor axis, whether it lies inside
-    the tensor, and the coefficient modulo a prime.
+    the tensor, and the coefficient, the integer of least absolute value modulo a prime.
     """
     axes = term.rows + term.sums
     steps = tuple((axis.extent, axis.strides) for axis in axes)
@@ -113,6 +113,8 @@ def term_grid(
         if weights is not None:
             factor = _along(position, len(axes), np.array(weights, dtype=object))
             coefficient = coefficient * factor % modulus
+    half = modulus // 2
+    coefficient = (coefficient + half) % modulus - half
     return indices, inside, np.broadcast_to(coefficient, inside.shape)
 
 
@@ -164,32 +166,42 @@ class Place(NamedTuple):
 
 
 def block_rows(
-    circuit: Circuit,
-    block: Block,
-    terms: Sequence[Term],
-    places: Sequence[Place],
-    tables: Tables = (),
-    modulus: int = MODULUS,
+    circuit: Circuit, block: Block, terms: Sequence[Term], places: Sequence[Place], tables: Tables
 ) -> list[Row]:
     """One side of the rows of a block. places: of each tensor."""
     rows: list[Row] = [{} for _ in range(math.prod(block.extents))]
     for term in terms:
-        extents = circuit.tensors[term.tensor].extents
-        lies = places[term.tensor]
-        for row, column, coefficient in _entries(term, extents, lies, tables, modulus, len(rows)):
-            rows[row][column] = (rows[row].get(column, 0) + coefficient) % modulus
+        found = term_entries(circuit, term, places, tables)
+        for row, entry, coefficient in zip(*(part.tolist() for part in found), strict=True):
+            rows[row][entry] = (rows[row].get(entry, 0) + coefficient) % MODULUS
     return rows
 
 
-def _entries(
-    term: Term, extents: Sequence[int], lies: Place, tables: Tables, modulus: int, rows: int
-) -> Iterator[tuple[int, int, int]]:
+def term_entries(
+    circuit: Circuit,
+    term: Term,
+    places: Sequence[Place],
+    tables: Tables = (),
+    modulus: int = MODULUS,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Objects]:
+    """By entry that a term reads: the row of its block, the address, and the coefficient."""
+    addresses, inside, coefficients = term_reads(circuit, term, places, tables, modulus)
+    rows = np.arange(math.prod(axis.extent for axis in term.rows))
+    rows = rows.reshape([axis.extent for axis in term.rows] + [1] * len(term.sums))
+    return np.broadcast_to(rows, inside.shape)[inside], addresses[inside], coefficients[inside]
+
+
+def term_reads(
+    circuit: Circuit,
+    term: Term,
+    places: Sequence[Place],
+    tables: Tables = (),
+    modulus: int = MODULUS,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Objects]:
+    """At every index of (rows, sums): the address read, whether there is one, the coefficient."""
+    extents, lies = circuit.tensors[term.tensor].extents, places[term.tensor]
     indices, inside, coefficients = term_grid(term, extents, tables, modulus)
-    address = np.full(inside.shape, lies.start, dtype=np.int64)
+    addresses = np.full(inside.shape, lies.start, dtype=np.int64)
     for index, stride in zip(indices, lies.strides, strict=True):
-        address = address + index * stride
-    row = np.arange(rows).reshape(inside.shape[: len(term.rows)] + (1,) * len(term.sums))
-    row = np.broadcast_to(row, inside.shape)
-    yield from zip(
-        row[inside].tolist(), address[inside].tolist(), coefficients[inside].tolist(), strict=True
-    )
+        addresses = addresses + index * stride
+    return addresses, inside, coefficients

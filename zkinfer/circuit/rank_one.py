@@ -7,7 +7,7 @@ has a row x (x - 1) = 0. pairs.py and simplify.py say the same in fewer rows.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,15 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zkinfer.circuit.circuit import Circuit, Defines
-from zkinfer.circuit.expand import Place, block_rows, term_grid
+from zkinfer.circuit.expand import Place, term_entries, term_reads
 from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.sparse import Entries, Row, Sparse, narrowed, product
 from zkinfer.circuit.term import Term
 from zkinfer.circuit.value import Integers
-
-Entries = npt.NDArray[np.int64] | npt.NDArray[np.object_]
-
-Row = dict[int, int]
-"""A linear combination: by entry, its coefficient, which is not zero."""
 
 ONE = 0
 
@@ -47,30 +43,52 @@ class Replaced(NamedTuple):
     c: Row
 
 
-class Absorbed(NamedTuple):
-    """A product of two combinations of weights, times a factor."""
+@dataclass(frozen=True, eq=False)
+class Products:
+    """Products of combinations of entries, of which none is empty."""
 
-    factor: int
-    a: Row
-    b: Row
+    left: Sparse
+    right: Sparse
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    def of(self, z: Entries) -> Entries:
+        """One each, exact."""
+        return product(self.left.times(z), self.right.times(z))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Absorbed:
+    """What weights take in: sums, a row for each of them, over products of weights."""
+
+    weights: Integers
+    sums: Sparse
+    products: Products
+
+
+NO_PRODUCTS = Products(Sparse.of([]), Sparse.of([]))
+NOTHING = Absorbed(np.zeros(0, np.int64), Sparse.of([]), NO_PRODUCTS)
+
+
+@dataclass(frozen=True, eq=False)
 class RankOne:
     """Rows over entries: one, the public ones, the weights and the others, in this order.
 
+    paths: of each row, that of the block, or of the bits, that it comes from. sides: A, B and C.
     entries: how many a circuit has. made: the products that are further entries, behind those.
-    absorbed: by weight, what is added to it before it is an entry of these rows. replaced: what
+    absorbed: what is added to weights before they are entries of these rows. replaced: what
     entries are in terms of others, in the order in which they went.
     """
 
-    rows: list[Product]
+    paths: npt.NDArray[np.object_]
+    sides: tuple[Sparse, Sparse, Sparse]
     public: int
     weights: int
     entries: int
     modulus: int
-    made: tuple[tuple[Row, Row], ...] = ()
-    absorbed: Mapping[int, tuple[Absorbed, ...]] = field(default_factory=dict)
+    made: Products = NO_PRODUCTS
+    absorbed: Absorbed = NOTHING
     replaced: tuple[Replaced, ...] = ()
 
     @property
@@ -78,73 +96,45 @@ class RankOne:
         """How many entries come first that keep their places: one, the public, the weights."""
         return 1 + self.public + self.weights
 
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __iter__(self) -> Iterator[Product]:
+        return map(self.row, range(len(self)))
+
+    def row(self, number: int) -> Product:
+        """One row."""
+        a, b, c = (side.row(number) for side in self.sides)
+        return Product(self.paths[number], a, b, c)
+
+    @cached_property
+    def readers(self) -> Sparse:
+        """By entry the rows that read it, in the place of entries."""
+        rows = np.concatenate([side.rows for side in self.sides])
+        entries = np.concatenate([side.entries for side in self.sides])
+        ones = np.ones(len(rows), np.int64)
+        return Sparse.summed(self.entries + len(self.made), entries, rows, ones, self.modulus)
+
     def extended(self, z: Integers) -> Entries:
-        """All entries, from those of a circuit: int64, or integers of any size where that is too
-        small for one.
-        """
-        weights: Entries = z[: self.named].copy()
-        for weight, (factors, products) in self._absorbing.items():
-            total = int(weights[weight]) + int(factors.astype(object) @ products.of(z))
-            if abs(total) >= 2**63:
-                weights = weights.astype(object)
-            weights[weight] = total
-        return np.concatenate([weights, z[self.named :], self._making.of(z)])
+        """All entries, from those of a circuit, int64."""
+        first = self.absorbing(z[: self.named])
+        return np.concatenate([first, z[self.named :], self.made.of(z)])
 
-    @cached_property
-    def _making(self) -> "_Products":
-        return _Products(self.made)
-
-    @cached_property
-    def _absorbing(self) -> dict[int, tuple[Integers, "_Products"]]:
-        return {
-            weight: (
-                np.array([p.factor for p in products], np.int64),
-                _Products([(p.a, p.b) for p in products]),
-            )
-            for weight, products in self.absorbed.items()
-        }
+    def absorbing(self, first: Integers) -> Entries:
+        """The entries that keep their places, with what weights take in of the others."""
+        weights = self.absorbed.weights
+        taken = self.absorbed.sums.times(self.absorbed.products.of(first))
+        known = narrowed(first[weights].astype(object) + taken)
+        filled: Entries = narrowed(first) if known.dtype == np.int64 else first.astype(object)
+        filled[weights] = known
+        return filled
 
     def unsatisfied(self, z: Sequence[int]) -> Iterator[str]:
         """The paths of the rows that do not hold."""
-        for row in self.rows:
+        for row in self:
             a, b, c = (_dot(side, z) for side in (row.a, row.b, row.c))
             if (a * b - c) % self.modulus:
                 yield row.path
-
-
-class _Products:
-    """Products of combinations of entries, of which none is empty."""
-
-    def __init__(self, pairs: Sequence[tuple[Row, Row]]) -> None:
-        self._sides = [_combinations([pair[side] for pair in pairs]) for side in (0, 1)]
-
-    def of(self, z: Integers) -> Entries:
-        """One product each; of Python's integers if one may leave int64."""
-        sides = []
-        for entries, factors, starts in self._sides:
-            read = z[entries]
-            large = _large(np.abs(read.astype(np.float64)) * np.abs(factors), starts)
-            summands = read.astype(object) * factors if large else read * factors
-            sides.append(np.add.reduceat(summands, starts) if len(starts) else starts)
-        left, right = sides
-        if _large(np.abs(left.astype(np.float64)) * np.abs(right.astype(np.float64))):
-            left = left.astype(object)
-        return np.asarray(left * right)
-
-
-def _large(sizes: npt.NDArray[np.float64], starts: Integers | None = None) -> bool:
-    """Whether one of these, or of sums of them, may leave int64."""
-    if starts is not None and len(starts):
-        sizes = np.add.reduceat(sizes, starts)
-    return bool((sizes >= 2.0**62).any())
-
-
-def _combinations(rows: Sequence[Row]) -> tuple[Integers, Integers, Integers]:
-    """All entries, their coefficients, and where those of each row start."""
-    entries = np.array([entry for row in rows for entry in row], np.int64)
-    factors = np.array([k for row in rows for k in row.values()], np.int64)
-    lengths = np.array([len(row) for row in rows], np.int64)
-    return entries, factors, np.cumsum(lengths) - lengths
 
 
 def _dot(row: Row, z: Sequence[int]) -> int:
@@ -180,20 +170,42 @@ def places(circuit: Circuit) -> tuple[list[Place], dict[Segment, int]]:
 def rank_one(circuit: Circuit, modulus: int) -> RankOne:
     """All rows of a circuit without challenges, block by block, and then those of the bits."""
     lies, sizes = places(circuit)
-    rows = []
+    paths: list[str] = []
+    parts: list[tuple[Sparse, ...]] = []
     for block in circuit.blocks:
-        sides = [
-            block_rows(circuit, block, terms, lies, modulus=modulus)
-            for terms in (block.a, block.b, block.c)
-        ]
-        rows += [Product(block.path, *row) for row in zip(*sides, strict=True)]
+        count = math.prod(block.extents)
+        paths += [block.path] * count
+        sides = (block.a, block.b, block.c)
+        parts.append(tuple(_side(circuit, terms, lies, count, modulus) for terms in sides))
     for place, tensor in zip(lies, circuit.tensors, strict=True):
         if tensor.segment == Segment.BITS:
-            for entry in range(place.start, place.start + math.prod(tensor.extents)):
-                path = f"{tensor.path}/boolean"
-                rows.append(Product(path, {entry: 1}, {entry: 1, ONE: -1}, {}))
-    public = sizes[Segment.PUBLIC] - 1
-    return RankOne(rows, public, sizes[Segment.WEIGHTS], sum(sizes.values()), modulus)
+            count = math.prod(tensor.extents)
+            paths += [f"{tensor.path}/boolean"] * count
+            parts.append(_booleans(place.start + np.arange(count)))
+    a, b, c = (Sparse.stacked(side) for side in zip(*parts, strict=True))
+    public, weights = sizes[Segment.PUBLIC] - 1, sizes[Segment.WEIGHTS]
+    total = sum(sizes.values())
+    return RankOne(np.array(paths, object), (a, b, c), public, weights, total, modulus)
+
+
+def _side(
+    circuit: Circuit, terms: Sequence[Term], lies: Sequence[Place], count: int, modulus: int
+) -> Sparse:
+    """One side of the rows of a block."""
+    if not terms:
+        return Sparse.empty(count)
+    found = [term_entries(circuit, term, lies, (), modulus) for term in terms]
+    rows, read, factors = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Sparse.summed(count, rows, read, factors, modulus)
+
+
+def _booleans(bits: Integers) -> tuple[Sparse, ...]:
+    """The rows x (x - 1) = 0."""
+    ones, count = np.ones_like(bits), len(bits)
+    less = np.stack([bits, np.full_like(bits, ONE)], axis=1).ravel()
+    signs = np.stack([ones, -ones], axis=1).ravel()
+    b = Sparse(2 * np.arange(count + 1), less, signs)
+    return Sparse.reading(bits), b, Sparse.empty(count)
 
 
 def entries(circuit: Circuit, witness: Mapping[Segment, Sequence[Integers]]) -> Integers:
@@ -224,12 +236,8 @@ def _addresses(
     circuit: Circuit, term: Term, lies: Sequence[Place]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], Integers]:
     """By row and sum what a term reads, whether it does, and with which coefficient."""
-    extents, place = circuit.tensors[term.tensor].extents, lies[term.tensor]
-    indices, inside, coefficients = term_grid(term, extents, (), 1 << 62)
-    address = np.full(inside.shape, place.start, dtype=np.int64)
-    for index, step in zip(indices, place.strides, strict=True):
-        address = address + index * step
-    return np.where(inside, address, ONE), inside, coefficients.astype(np.int64)
+    addresses, inside, coefficients = term_reads(circuit, term, lies)
+    return np.where(inside, addresses, ONE), inside, coefficients.astype(np.int64)
 
 
 def _read(circuit: Circuit, terms: Sequence[Term], lies: Sequence[Place], z: Integers) -> Integers:

@@ -9,7 +9,13 @@ whatever the others are, says nothing, and neither does the row.
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from zkinfer.circuit.rank_one import ONE, Product, RankOne, Replaced, Row
+import numpy as np
+import numpy.typing as npt
+
+from zkinfer.circuit.rank_one import ONE, Product, RankOne, Replaced
+from zkinfer.circuit.sparse import Row, Sparse
+
+Hashes = npt.NDArray[np.uint64]
 
 MAX_FILL = 1 << 14
 """The most entries that replacing one may add to the rows; what adds more stays as it is."""
@@ -22,40 +28,51 @@ def simplified(system: RankOne) -> RankOne:
     while work.share_products():
         work.solve_linear()
     work.drop_unread()
-    rows = [row for row in work.rows if row is not None]
-    return replace(system, rows=rows, replaced=tuple(work.replaced))
+    return work.result()
+
+
+class _Readers(dict[int, set[int]]):
+    """By entry the rows that read it, as arrays have them until it is looked at."""
+
+    def __init__(self, system: RankOne) -> None:
+        super().__init__()
+        self._system = system
+
+    def __missing__(self, entry: int) -> set[int]:
+        self[entry] = set(self._system.readers.read(entry))
+        return self[entry]
 
 
 @dataclass
 class _Work:
-    """Rows that are being rewritten. readers: by entry that can go, the rows that read it."""
+    """Rows that are being rewritten. A row that says nothing is gone.
+
+    system: the rows as arrays. rows: those that were looked at since, as they are now. readers: by
+    entry that can go, the numbers of the rows that read it now.
+    """
 
     system: RankOne
-    rows: list[Product | None] = field(default_factory=list)
-    readers: dict[int, set[int]] = field(default_factory=dict)
+    rows: dict[int, Product] = field(default_factory=dict)
     linear: deque[int] = field(default_factory=deque)
     replaced: list[Replaced] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.modulus, self.named = self.system.modulus, self.system.named
-        for number, row in enumerate(self.system.rows):
-            sides = (self._small(side) for side in (row.a, row.b, row.c))
-            self.rows.append(Product(row.path, *sides))
-            self._note(number)
+        self.readers = _Readers(self.system)
+        factors = self.system.sides[:2]
+        variable = [np.bincount(f.rows[f.entries != ONE], minlength=len(f)) for f in factors]
+        linear = np.flatnonzero(np.minimum(*variable) == 0)
+        for number in linear[sum(f.counts[linear] for f in factors) > 0].tolist():
             self._tidy(number)
-        self.linear = deque(sorted(self.linear, key=lambda n: len(self._row(n).c)))
+        self.linear = deque(sorted(linear.tolist(), key=lambda n: len(self._row(n).c)))
 
     def solve_linear(self) -> None:
         """Solves rows without products until none is left that can be."""
         kept = []
         while self.linear:
             number = self.linear.popleft()
-            row = self.rows[number]
-            if row is None or row.a:
-                continue
-            if not row.c:
-                self.rows[number] = None
-            elif not self._solve(number, row.c):
+            row = self._row(number)
+            if not row.a and row.c and not self._solve(number, row.c):
                 kept.append(number)
         for number in kept:
             row = self._row(number)
@@ -64,10 +81,12 @@ class _Work:
 
     def share_products(self) -> bool:
         """Equates the products of rows with the same factors; whether there are any."""
+        self._settle()
         known: dict[tuple[frozenset[tuple[int, int]], ...], tuple[int, int]] = {}
         found = False
-        for number, row in enumerate(self.rows):
-            if row is None or row.b == {ONE: 1}:
+        for number in self._similar():
+            row = self._row(number)
+            if row.b == {ONE: 1}:
                 continue
             (a, s), (b, t) = self._monic(row.a), self._monic(row.b)
             key = tuple(sorted((a, b), key=hash))
@@ -85,12 +104,22 @@ class _Work:
             found = True
         return found
 
+    def _similar(self) -> list[int]:
+        """The rows whose factors read the same entries as another's, and perhaps some more."""
+        a, b, _ = self.system.sides
+        hashes = _mixed(_hashes(a)) + _mixed(_hashes(b))
+        _, same, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+        found: list[int] = np.flatnonzero((counts[same] > 1) & (a.counts > 0)).tolist()
+        return found
+
     def drop_unread(self) -> None:
         """Drops rows that can be satisfied by an entry which nothing else reads."""
-        waiting = deque(entry for entry, rows in self.readers.items() if len(rows) == 1)
+        self._settle()
+        once = np.flatnonzero(self.system.readers.counts == 1)
+        waiting = deque(once[once >= self.named].tolist())
         while waiting:
             entry = waiting.popleft()
-            rows = self.readers.get(entry, set())
+            rows = self.readers[entry]
             if len(rows) != 1:
                 continue
             (number,) = rows
@@ -102,9 +131,28 @@ class _Work:
             if free:
                 self.replaced.append(self._freed(entry, row))
             read = {*row.a, *row.b, *row.c}
-            self._forget(number)
-            self.rows[number] = None
-            waiting.extend(e for e in read if len(self.readers.get(e, ())) == 1)
+            self._drop(number)
+            waiting.extend(e for e in read if e >= self.named and len(self.readers[e]) == 1)
+
+    def result(self) -> RankOne:
+        """The rows that are left."""
+        self._settle()
+        left = np.flatnonzero(sum(side.counts for side in self.system.sides))
+        a, b, c = (side.take(left) for side in self.system.sides)
+        paths, replaced = self.system.paths[left], tuple(self.replaced)
+        return replace(self.system, paths=paths, sides=(a, b, c), replaced=replaced)
+
+    def _settle(self) -> None:
+        """Puts rows back among the arrays."""
+        where = np.arange(len(self.system))
+        where[list(self.rows)] = len(where) + np.arange(len(self.rows))
+        rows = [(row.a, row.b, row.c) for row in self.rows.values()]
+        a, b, c = (
+            Sparse.stacked([side, Sparse.of([row[number] for row in rows])]).take(where)
+            for number, side in enumerate(self.system.sides)
+        )
+        self.system = replace(self.system, sides=(a, b, c))
+        self.rows, self.readers = {}, _Readers(self.system)
 
     def _freed(self, entry: int, row: Product) -> Replaced:
         """What an entry is that a row without other readers of it makes."""
@@ -116,10 +164,13 @@ class _Work:
     # -- one row --------------------------------------------------------------------------------
 
     def _row(self, number: int) -> Product:
-        row = self.rows[number]
-        if row is None:
-            raise RuntimeError("a row that is gone was read")
-        return row
+        if number not in self.rows:
+            self.rows[number] = self.system.row(number)
+        return self.rows[number]
+
+    def _drop(self, number: int) -> None:
+        self._forget(number)
+        self.rows[number] = Product(self._row(number).path, {}, {}, {})
 
     def _solve(self, number: int, row: Row) -> bool:
         """Replaces an entry of a linear row everywhere else, if there is one that may go."""
@@ -134,13 +185,13 @@ class _Work:
         if best is None or best[0] > MAX_FILL:
             return False
         entry = best[2]
-        self._forget(number)
-        self.rows[number] = None
+        self._drop(number)
         k = row.pop(entry)
         factor = -k if k in (1, -1) else -pow(k, -1, self.modulus)
         value = {other: self._reduced(c * factor) for other, c in row.items()}
         self.replaced.append(Replaced(entry, {}, {}, value))
-        for reader in self.readers.pop(entry):
+        readers, self.readers[entry] = sorted(self.readers[entry]), set()
+        for reader in readers:
             self._replace(reader, entry, value)
         return True
 
@@ -158,7 +209,7 @@ class _Work:
                 else:
                     del side[other]
                     if not any(other in s for s in (row.a, row.b, row.c)):
-                        self.readers.get(other, set()).discard(number)
+                        self._unread(other, number)
         self._tidy(number)
 
     def _tidy(self, number: int) -> None:
@@ -191,14 +242,17 @@ class _Work:
 
     def _read(self, entry: int, number: int) -> None:
         if entry >= self.named:
-            self.readers.setdefault(entry, set()).add(number)
+            self.readers[entry].add(number)
+
+    def _unread(self, entry: int, number: int) -> None:
+        if entry >= self.named:
+            self.readers[entry].discard(number)
 
     def _forget(self, number: int) -> None:
         row = self._row(number)
         for side in (row.a, row.b, row.c):
             for entry in side:
-                if entry >= self.named:
-                    self.readers.get(entry, set()).discard(number)
+                self._unread(entry, number)
 
     def _small(self, side: Row) -> Row:
         reduced = ((entry, self._reduced(k)) for entry, k in side.items())
@@ -210,3 +264,16 @@ class _Work:
             return k
         k %= self.modulus
         return k if 2 * k < self.modulus else k - self.modulus
+
+
+def _hashes(side: Sparse) -> Hashes:
+    """Of each row, by the entries that it reads."""
+    terms = _mixed(np.concatenate([[0], side.entries]).astype(np.uint64))
+    return np.diff(np.cumsum(terms)[side.starts])
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """A permutation of 64 bits in which sums of few differ (SplitMix64, Steele et al., 2014)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        values = (values ^ (values >> np.uint64(shift))) * np.uint64(factor)
+    return values ^ (values >> np.uint64(31))

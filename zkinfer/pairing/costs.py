@@ -34,7 +34,7 @@ PROVING = {"calls": 0.01, "domain": 8.0e-6, "wires": 1.0e-5}
 VERIFYING = {"calls": 2.5e-3, "public": 6.0e-5}
 """Seconds of a verify call with the key loaded."""
 
-MEMORY = {"calls": 5.0e7, "domain": 300.0, "wires": 900.0, "rows": 3000.0}
+MEMORY = {"calls": 5.0e7, "domain": 300.0, "wires": 1100.0, "rows": 2300.0}
 """Bytes at the peak of a process that proves."""
 
 PROOF = 128

@@ -32,7 +32,8 @@ from zkinfer.fixed import FixedGraph, refusing
 from zkinfer.pairing.costs import check_size, pairing_costs
 from zkinfer.pairing.curve import G1_SIZE, G2_SIZE, R
 from zkinfer.pairing.groth16 import context_element
-from zkinfer.pairing.wiring import Wiring, as_they_are, elements
+from zkinfer.pairing.r1cs import elements
+from zkinfer.pairing.wiring import Wiring, as_they_are
 
 Integers = npt.NDArray[np.int64]
 
@@ -131,10 +132,9 @@ def accept(key: Stated) -> None:
             f"this key's setup has {found} points, {2 + public + weights} expected for "
             f"{public} public signals and {weights} weights"
         )
+    known = groth16.read_key(setup.verifying_key)
     if graph.weights_mode == "hidden":
-        groth16.check_opening(
-            setup.verifying_key, public, key.rows, key.key_digest, key.certificate
-        )
+        groth16.check_opening(known, public, key.rows, key.key_digest, key.certificate)
         return
     if key.certificate:
         raise FormatError("this verifying key has a certificate of public weights")
@@ -143,7 +143,7 @@ def accept(key: Stated) -> None:
     if setup.ranges is Ranges.UNCHECKED:
         raise FormatError("this verifying key says that its public weights may be anything")
     scalars = as_they_are(graph, key.weights).tobytes() + bytes(32)
-    if key.rows != groth16.commit(setup.verifying_key, public, scalars):
+    if key.rows != groth16.commit(known, public, scalars):
         raise FormatError("this verifying key's commitment is not to its public weights")
 
 
@@ -254,13 +254,18 @@ class Prover:
 
 def verifier(key: Stated) -> Verifier:
     """With an accepted key."""
-    setup = Setup.from_bytes(key.circuit)
-    public = public_signals(key.graph)
-    model = groth16.model_key(setup.verifying_key, public, key.rows)
-    return Verifier(groth16.read_model(model), key.key_digest)
+    return Verifier(groth16.Groth16Verifier(model_key(key)), key.key_digest)
 
 
-def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes) -> Prover:
+def model_key(key: Stated) -> groth16.Groth16Key:
+    """What other verifiers take, of an accepted key."""
+    setup = groth16.read_key(Setup.from_bytes(key.circuit).verifying_key)
+    return groth16.model_key(setup, public_signals(key.graph), key.rows)
+
+
+def prover(
+    key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: bytes | memoryview
+) -> Prover:
     """blinds: the blinding, 32 bytes. setup: the .zkey. Raises FormatError when the setup is not
     the key's, or what is given does not open the commitment.
     """
@@ -270,10 +275,10 @@ def prover(key: Stated, weights: Mapping[str, Integers], blinds: bytes, setup: b
         raise FormatError("the blinding of this proving key is no element of the field")
     wires = wiring(key.graph, stated.ranges)
     known = groth16.read_setup(setup, wires.r1cs)
-    if known.verifying_key != stated.verifying_key:
+    if known.key.to_bytes() != stated.verifying_key:
         raise FormatError("the setup in this proving key is not that of its verifying key")
     scalars = wires.scalars(weights, blinding)
-    if groth16.commit(stated.verifying_key, wires.public, scalars) != key.rows:
+    if groth16.commit(known.key, wires.public, scalars) != key.rows:
         raise FormatError("the weights in this proving key do not open the key's commitment")
     return Prover(known, wires, weights, blinding, key.key_digest)
 

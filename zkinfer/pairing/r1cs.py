@@ -6,7 +6,7 @@ signals. Sources: iden3's specification of the binary formats r1cs (version 1) a
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from zkinfer.pairing.curve import R
 Words = npt.NDArray[np.uint32]
 Blocks = npt.NDArray[np.uint8]
 """Integers below r, shape (n, 32): each little-endian."""
+
+Whole = npt.NDArray[np.int64] | npt.NDArray[np.object_]
+"""Integers, as Python's own where one does not fit 64 bits."""
 
 _FIELD = struct.pack("<I", 32) + R.to_bytes(32, "little")
 _HEADER = struct.Struct("<IIIIQI")
@@ -60,12 +63,29 @@ def blocks(values: Iterable[int]) -> Blocks:
     return np.frombuffer(data, np.uint8).reshape(-1, 32)
 
 
-def matrix(rows: Sequence[Mapping[int, int]]) -> Matrix:
-    """The matrix of rows {wire: coefficient}; coefficients are taken modulo r, zeros left out."""
-    terms = [sorted((w, c) for w, c in row.items() if c % R) for row in rows]
-    starts = np.cumsum([0, *map(len, terms)], dtype=np.int64)
-    wires = np.array([wire for row in terms for wire, _ in row], np.uint32)
-    return Matrix(starts, wires, blocks(value for row in terms for _, value in row))
+def elements(integers: Whole) -> Blocks:
+    """Integers modulo r: each in 32 bytes, little-endian."""
+    if integers.dtype == object:
+        return blocks(map(int, integers))
+    limbs = np.zeros((len(integers), 4), np.uint64)
+    negative = integers < 0
+    limbs[:, 0] = integers.view(np.uint64)
+    order = [R >> 64 * limb & (2**64 - 1) for limb in range(4)]
+    low = np.uint64(order[0]) + limbs[negative, 0]  # modulo 2^64: r - |x|
+    borrowed = low > order[0]
+    limbs[negative, 0] = low
+    limbs[negative, 1] = np.uint64(order[1]) - borrowed.astype(np.uint64)
+    limbs[negative, 2:] = np.array(order[2:], np.uint64)
+    return limbs.view(np.uint8)
+
+
+def matrix(starts: npt.NDArray[np.int64], wires: npt.NDArray[np.int64], factors: Whole) -> Matrix:
+    """The matrix whose row i has the terms starts[i] ... starts[i + 1] - 1, in any order.
+
+    wires, factors: of the terms; factors are taken modulo r, and none is zero there.
+    """
+    order = np.lexsort((wires, np.repeat(np.arange(len(starts) - 1), np.diff(starts))))
+    return Matrix(starts, wires[order].astype(np.uint32), elements(factors[order]))
 
 
 def write_r1cs(circuit: R1cs) -> bytes:

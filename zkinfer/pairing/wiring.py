@@ -17,14 +17,13 @@ import numpy.typing as npt
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.pairs import paired
-from zkinfer.circuit.rank_one import Entries, RankOne, Row, entries, places, rank_one
+from zkinfer.circuit.rank_one import RankOne, entries, places, rank_one
 from zkinfer.circuit.simplify import simplified
 from zkinfer.circuit.target import PAIRING, Ranges
 from zkinfer.circuit.value import Integers
 from zkinfer.fixed import FixedGraph
 from zkinfer.lower import lower, weight_arrays
-from zkinfer.pairing.curve import R
-from zkinfer.pairing.r1cs import Blocks, R1cs, blocks, matrix, write_r1cs
+from zkinfer.pairing.r1cs import Blocks, R1cs, elements, matrix, write_r1cs
 
 _CONTEXT_WIRES = _BLINDING_WIRES = 1
 
@@ -61,10 +60,11 @@ class Wiring:
     @cached_property
     def _private(self) -> Integers:
         """What rows read of the entries that have no place of their own, in order."""
-        read = {e for row in self.system.rows for side in (row.a, row.b, row.c) for e in side}
-        return np.array(sorted(e for e in read if e >= self.system.named), np.int64)
+        read = np.concatenate([side.entries for side in self.system.sides])
+        read = np.flatnonzero(np.bincount(read))
+        return read[read >= self.system.named]
 
-    @cached_property
+    @property
     def r1cs(self) -> bytes:
         """The rows as a .r1cs file."""
         wires = np.zeros(self.system.entries + len(self.system.made), np.int64)
@@ -72,14 +72,9 @@ class Wiring:
         wires[named] = named + _CONTEXT_WIRES
         first = 1 + self.public + self.hidden
         wires[self._private] = np.arange(first, first + len(self._private))
-        renamed = wires.tolist()
-
-        def of_wires(sides: Sequence[Row]) -> list[Row]:
-            return [{renamed[entry]: k for entry, k in side.items()} for side in sides]
-
-        rows = self.system.rows
-        sides = ([row.a for row in rows], [row.b for row in rows], [row.c for row in rows])
-        a, b, c = (matrix(of_wires(side)) for side in sides)
+        a, b, c = (
+            matrix(side.starts, wires[side.entries], side.factors) for side in self.system.sides
+        )
         return write_r1cs(R1cs(first + len(self._private), self.public + self.hidden, a, b, c))
 
     def names(self) -> list[str]:
@@ -99,14 +94,11 @@ class Wiring:
 
         weights: int64 arrays of the graph's shapes, by name.
         """
-        if not self.system.absorbed:
-            committed = as_they_are(self.graph, weights)
-        else:
-            first = 1 + self.system.public
-            z = np.zeros(self.system.entries, np.int64)
-            z[0] = 1
-            z[first : self.system.named] = _flat(weight_arrays(self.graph, weights))
-            committed = elements(self.system.extended(z)[first : self.system.named])
+        first = 1 + self.system.public
+        z = np.zeros(self.system.named, np.int64)
+        z[0] = 1
+        z[first:] = _flat(weight_arrays(self.graph, weights))
+        committed = elements(self.system.absorbing(z)[first:])
         return committed.tobytes() + blinding.to_bytes(32, "little")
 
     def assignment(
@@ -142,22 +134,6 @@ def as_they_are(graph: FixedGraph, weights: Mapping[str, Integers]) -> Blocks:
     products.
     """
     return elements(_flat(weight_arrays(graph, weights)))
-
-
-def elements(integers: Entries) -> Blocks:
-    """Integers modulo r: each in 32 bytes, little-endian."""
-    if integers.dtype == object:
-        return blocks(map(int, integers))
-    limbs = np.zeros((len(integers), 4), np.uint64)
-    negative = integers < 0
-    limbs[:, 0] = integers.view(np.uint64)
-    order = [R >> 64 * limb & (2**64 - 1) for limb in range(4)]
-    low = np.uint64(order[0]) + limbs[negative, 0]  # modulo 2^64: r - |x|
-    borrowed = low > order[0]
-    limbs[negative, 0] = low
-    limbs[negative, 1] = np.uint64(order[1]) - borrowed.astype(np.uint64)
-    limbs[negative, 2:] = np.array(order[2:], np.uint64)
-    return limbs.view(np.uint8)
 
 
 def _flat(arrays: Sequence[Integers]) -> npt.NDArray[np.int64]:

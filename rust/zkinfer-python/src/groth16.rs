@@ -93,11 +93,10 @@ impl Groth16Setup {
         })
     }
 
+    /// The setup's key.
     #[getter]
-    fn verifying_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let setup = Arc::clone(&self.setup);
-        let key = run(py, move |_| Ok(setup.key.to_bytes()))?;
-        Ok(PyBytes::new(py, &key))
+    fn key(&self) -> Groth16Key {
+        Groth16Key(Arc::new(self.setup.key.clone()))
     }
 }
 
@@ -114,63 +113,70 @@ fn groth16_prove<'py>(
     Ok(PyBytes::new(py, &proof.to_bytes()))
 }
 
-/// The commitment to weights and a blinding.
-#[pyfunction]
-fn groth16_commit<'py>(
-    py: Python<'py>,
-    vk: Vec<u8>,
-    n_pub: usize,
-    scalars: &[u8],
-) -> PyResult<Bound<'py, PyBytes>> {
-    let scalars = weights(scalars)?;
-    let commitment = run(py, move |_| Key::read(&vk)?.commit(n_pub, &scalars))?;
-    Ok(PyBytes::new(py, &compress(&commitment)))
-}
+/// A key that was read and checked: of a setup, or of a model.
+#[pyclass(frozen)]
+struct Groth16Key(Arc<Key>);
 
-/// A proof that the commitment to weights and a blinding opens.
-#[pyfunction]
-fn groth16_open<'py>(
-    py: Python<'py>,
-    vk: Vec<u8>,
-    n_pub: usize,
-    scalars: &[u8],
-    seed: &[u8],
-) -> PyResult<Bound<'py, PyBytes>> {
-    let (scalars, seed) = (weights(scalars)?, digest(seed)?);
-    let proof = run(py, move |stop| opening::open(&Key::read(&vk)?, n_pub, &scalars, &seed, stop))?;
-    Ok(PyBytes::new(py, &proof))
-}
+#[pymethods]
+impl Groth16Key {
+    #[new]
+    fn new(py: Python<'_>, key: Vec<u8>) -> PyResult<Self> {
+        run(py, move |_| Key::read(&key)).map(|key| Groth16Key(Arc::new(key)))
+    }
 
-/// Returns when the proof shows that the commitment opens.
-#[pyfunction]
-fn groth16_check_opening(
-    py: Python<'_>,
-    vk: Vec<u8>,
-    n_pub: usize,
-    commitment: Vec<u8>,
-    seed: &[u8],
-    proof: Vec<u8>,
-) -> PyResult<()> {
-    let seed = digest(seed)?;
-    run(py, move |_| {
-        let commitment = read_commitment(&commitment)?;
-        opening::check(&Key::read(&vk)?, n_pub, &commitment, &seed, &proof)
-    })
-}
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let key = Arc::clone(&self.0);
+        let bytes = run(py, move |_| Ok(key.to_bytes()))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
 
-/// The key of the model that a commitment belongs to.
-#[pyfunction]
-fn groth16_model_key<'py>(
-    py: Python<'py>,
-    vk: Vec<u8>,
-    n_pub: usize,
-    commitment: Vec<u8>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let key = run(py, move |_| {
-        let commitment = read_commitment(&commitment)?;
-        Ok(Key::read(&vk)?.model(n_pub, &commitment)?.to_bytes())
-    })?;
-    Ok(PyBytes::new(py, &key))
+    /// The commitment to weights and a blinding.
+    fn commit<'py>(
+        &self,
+        py: Python<'py>,
+        n_pub: usize,
+        scalars: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (key, scalars) = (Arc::clone(&self.0), weights(scalars)?);
+        let commitment = run(py, move |_| key.commit(n_pub, &scalars))?;
+        Ok(PyBytes::new(py, &compress(&commitment)))
+    }
+
+    /// A proof that the commitment to weights and a blinding opens.
+    fn open<'py>(
+        &self,
+        py: Python<'py>,
+        n_pub: usize,
+        scalars: &[u8],
+        seed: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (key, scalars, seed) = (Arc::clone(&self.0), weights(scalars)?, digest(seed)?);
+        let proof = run(py, move |stop| opening::open(&key, n_pub, &scalars, &seed, stop))?;
+        Ok(PyBytes::new(py, &proof))
+    }
+
+    /// Returns when the proof shows that the commitment opens.
+    fn check_opening(
+        &self,
+        py: Python<'_>,
+        n_pub: usize,
+        commitment: Vec<u8>,
+        seed: &[u8],
+        proof: Vec<u8>,
+    ) -> PyResult<()> {
+        let (key, seed) = (Arc::clone(&self.0), digest(seed)?);
+        run(py, move |_| {
+            let commitment = read_commitment(&commitment)?;
+            opening::check(&key, n_pub, &commitment, &seed, &proof)
+        })
+    }
+
+    /// The key of the model that a commitment belongs to.
+    fn model(&self, py: Python<'_>, n_pub: usize, commitment: Vec<u8>) -> PyResult<Self> {
+        let key = Arc::clone(&self.0);
+        let model = run(py, move |_| key.model(n_pub, &read_commitment(&commitment)?))?;
+        Ok(Groth16Key(Arc::new(model)))
+    }
 }
 
 /// A model's key, ready to verify.
@@ -180,8 +186,9 @@ struct Groth16Verifier(Arc<Verifier>);
 #[pymethods]
 impl Groth16Verifier {
     #[new]
-    fn new(py: Python<'_>, model_key: Vec<u8>) -> PyResult<Self> {
-        let verifier = run(py, move |_| Ok(Verifier::new(&Key::read(&model_key)?)))?;
+    fn new(py: Python<'_>, model: &Groth16Key) -> PyResult<Self> {
+        let key = Arc::clone(&model.0);
+        let verifier = run(py, move |_| Ok(Verifier::new(&key)))?;
         Ok(Groth16Verifier(Arc::new(verifier)))
     }
 
@@ -201,12 +208,9 @@ fn weights(bytes: &[u8]) -> PyResult<Zeroizing<Vec<Scalar>>> {
 
 /// Adds all this to the module.
 pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Groth16Key>()?;
     module.add_class::<Groth16Setup>()?;
     module.add_class::<Groth16Verifier>()?;
     module.add_function(wrap_pyfunction!(groth16_setup, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_prove, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_commit, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_open, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_check_opening, module)?)?;
-    module.add_function(wrap_pyfunction!(groth16_model_key, module)?)
+    module.add_function(wrap_pyfunction!(groth16_prove, module)?)
 }
