@@ -33,7 +33,7 @@ from zkinfer.progress import Report
 from zkinfer.proof import Proof, check_context
 from zkinfer.saturation import check_saturation
 from zkinfer.source import Source
-from zkinfer.speed import factor
+from zkinfer.speed import factor, pairing_factor
 
 if TYPE_CHECKING:
     from zkinfer.report import Report as FidelityReport
@@ -282,11 +282,18 @@ def estimate(
     expected = costs(graph, lower(graph))
     if backend != groth16.NAME:
         return Estimate(graph, expected, factor(), samples)
-    spelt, _ = spelt_out(graph, quantized.weights)
+    try:
+        spelt, _ = spelt_out(graph, quantized.weights)
+    except UnsupportedModelError as error:
+        if calibration is not None or input_range is not None:
+            raise
+        raise UsageError(
+            f"with widths chosen on random inputs {error}; give calibration data (--calibration)"
+        ) from error
     check_supported(spelt)
     paired = pairing_costs(spelt, choose_ranges(spelt, weight_ranges))
     check_size(paired)
-    return PairingEstimate(spelt, expected, factor(), samples, paired)
+    return PairingEstimate(spelt, expected, factor(), samples, paired, pairing_factor())
 
 
 def prove(

@@ -97,11 +97,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PairingEstimate(Estimate):
-    """The same for the pairing backend, of which `pairing` are the costs; `costs` are those of the
-    transparent one, to compare.
+    """The same for the pairing backend, of which `pairing` are the costs and `pairing_factor` says
+    how this machine compares; `costs` and `factor` are those of the transparent one, to compare.
     """
 
     pairing: PairingCosts
+    pairing_factor: float
 
     @property
     def content(self) -> dict[str, Any]:
@@ -110,9 +111,9 @@ class PairingEstimate(Estimate):
         return {
             "samples": self.samples,
             "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
-            "setup_seconds": _digits(costs.setup * self.factor),
-            "prove_seconds": _digits(costs.prove * self.factor),
-            "verify_seconds": _digits(costs.verify * self.factor),
+            "setup_seconds": _digits(costs.setup * self.pairing_factor),
+            "prove_seconds": _digits(costs.prove * self.pairing_factor),
+            "verify_seconds": _digits(costs.verify * self.pairing_factor),
             "prove_memory_bytes": costs.memory,
             "proof_bytes": PROOF,
             "verifying_key_bytes": costs.verifying_key,
@@ -131,10 +132,10 @@ class PairingEstimate(Estimate):
         """Lines for a person."""
         costs, counts = self.pairing, self.pairing.counts
         lines = [
-            f"setup          {_seconds(costs.setup * self.factor)}, once",
-            f"prove          {_seconds(costs.prove * self.factor)} a call "
+            f"setup          {_seconds(costs.setup * self.pairing_factor)}, once",
+            f"prove          {_seconds(costs.prove * self.pairing_factor)} a call "
             f"({_seconds(self.costs.prove * self.factor)} with --backend transparent)",
-            f"verify         {_seconds(costs.verify * self.factor)} a call",
+            f"verify         {_seconds(costs.verify * self.pairing_factor)} a call",
             f"memory         {_bytes(costs.memory)} to prove",
             f"proof          {PROOF} bytes",
             f"verifying key  {_bytes(costs.verifying_key)}",

@@ -1,44 +1,63 @@
-"""How fast this machine proves, against the one that the coefficients of `zkinfer.costs` are for.
+"""How fast this machine proves, against the one that the coefficients of costs are for.
 
-One product of matrices is proved a few times: the best time over what its counts say is the
-factor. It is kept in the user's cache folder, for this version of zkinfer and this processor. What
+For the transparent backend one product of matrices is proved a few times, and for the pairing
+backend the setup of a smaller one is made: the best time over what its counts say is the factor.
+Factors are kept in the user's cache folder, for this version of zkinfer and this processor. What
 only finds these out is loaded there, as proving and verifying load this module too.
 """
 
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from zkinfer.backends import groth16
+from zkinfer.circuit.target import Ranges
 from zkinfer.costs import costs
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.keys import make_keys
 from zkinfer.lower import lower, solve
+from zkinfer.pairing.costs import pairing_costs
+from zkinfer.pairing.wiring import Wiring
 
 RUNS = 5
 SIZE = 128
+PAIRING_SIZE = 6
 
 
 def factor() -> float:
     """How many times as long as on that machine proofs take on this one, measured or remembered."""
+    return _known("factor", measured)
+
+
+def pairing_factor() -> float:
+    """The same for the pairing backend."""
+    return _known("pairing_factor", pairing_measured)
+
+
+def _known(name: str, measure: Callable[[], float]) -> float:
+    """A factor by its name in the cache."""
     import platform
     from importlib import metadata
 
     machine = [metadata.version("zkinfer"), platform.node(), platform.processor(), os.cpu_count()]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zkinfer"
-    path = folder / "speed.json"
+    path, known = folder / "speed.json", {"machine": machine}
     try:
-        known = json.loads(path.read_bytes())
-        if known["machine"] == machine and known["factor"] > 0:
-            return float(known["factor"])
+        read = json.loads(path.read_bytes())
+        if read["machine"] == machine:
+            known = read
+            if known[name] > 0:
+                return float(known[name])
     except (OSError, ValueError, TypeError, KeyError):
         pass  # it is measured again
-    found = measured()
+    found = measure()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"machine": machine, "factor": found}))
+        path.write_text(json.dumps({**known, name: found}))
     except OSError:
         pass  # it is measured again the next time
     return found
@@ -46,7 +65,7 @@ def factor() -> float:
 
 def measured() -> float:
     """The factor by measurement, which takes a second."""
-    graph = _graph()
+    graph = _graph(SIZE)
     rng = np.random.default_rng(0)
     x, w = (rng.integers(-128, 128, (SIZE, SIZE)) for _ in range(2))
     key = make_keys(graph, {"w": w})
@@ -59,9 +78,21 @@ def measured() -> float:
     return min(times) / costs(graph, lower(graph)).prove
 
 
-def _graph() -> FixedGraph:
+def pairing_measured() -> float:
+    """The factor of the pairing backend by measurement, which takes a second."""
+    graph = _graph(PAIRING_SIZE)
+    r1cs = Wiring.of(graph, Ranges.CHECKED).r1cs
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        groth16.setup(r1cs)
+        times.append(time.perf_counter() - start)
+    return min(times) / pairing_costs(graph, Ranges.CHECKED).setup
+
+
+def _graph(size: int) -> FixedGraph:
     """A product of two matrices, rounded."""
-    byte = FixedTensor((SIZE, SIZE), 0, -128, 127)
+    byte = FixedTensor((size, size), 0, -128, 127)
     ends = {"low": -128, "high": 127, "low_saturates": True, "high_saturates": True}
     nodes = (
         FixedNode("product", "matmul", ("x", "w"), ("product",), {}),

@@ -71,11 +71,14 @@ def test_what_does_not_fit_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_speed_is_measured_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Whatever the file holds that it is remembered in."""
+    """For each backend, whatever the file holds that it is remembered in."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    answers = iter((1.5, 2.5, 3.5))
+    monkeypatch.setattr(speed, "pairing_measured", lambda: next(answers))
+    answers = iter((1.5, 0.5, 2.5, 3.5))
     monkeypatch.setattr(speed, "measured", lambda: next(answers))
     assert [speed.factor() for _ in range(2)] == [1.5, 1.5]
+    assert [speed.pairing_factor() for _ in range(2)] == [0.5, 0.5]
+    assert speed.factor() == 1.5
     (path,) = (tmp_path / "zkinfer").iterdir()
     path.write_text('{"machine": 1}')
     assert speed.factor() == 2.5
