@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from run import ROOT, commit, kib, machine, ms, table
+from run import ROOT, commit, kib, machine, ms, near, table
 
 sys.path.insert(0, str(ROOT))
 
@@ -36,6 +36,14 @@ HERE = Path(__file__).resolve().parent
 UNSEEN = 100
 """Inputs that compile does not see, on which labels are compared with onnxruntime's."""
 
+ESTIMATED = (
+    ("setup_seconds", "setup"),
+    ("prove_seconds", "prove"),
+    ("verify_seconds", "verify"),
+    ("prove_memory_bytes", "memory"),
+    ("verifying_key_bytes", "verifying"),
+    ("proving_key_bytes", "proving"),
+)
 SECONDS = 7200
 """At most, for each process; a peer's may have to make powers of tau first."""
 
@@ -93,6 +101,7 @@ MODELS: Mapping[str, Model] = {
         "cancer_gradient_boosting_classifier",
         UNCHECKED,
     ),
+    "lenet5": Model("LeNet-5, ranges unchecked", "lenet5", UNCHECKED),
 }
 
 
@@ -151,6 +160,8 @@ def measured(model: Model, folder: Path, given: argparse.Namespace) -> dict[str,
         found |= json.loads(ran("calls", *calls)[1].splitlines()[-1])
         comparing = (HERE / "pairing_labels.py", key, folder / "model.onnx", folder / "unseen.npz")
         found |= json.loads(ran("labels", sys.executable, *comparing)[1].splitlines()[-1])
+        estimating = ("estimate", *compiling[1:4], "--json", *groth16[:2], *model.options)
+        found["estimate"] = json.loads(ran("estimate", *program, *estimating)[1])
     except FailedError as error:
         return {"failed": str(error)}
     sizes = {name: (folder / f"{name}.key").stat().st_size for name in ("proving", "verifying")}
@@ -239,6 +250,15 @@ def page(
         )
         for row in done
     ]
+    estimates = [
+        (
+            row["model"],
+            f"{(rows := row['estimate']['circuit']['constraint_rows']):,} "
+            f"({rows / row['constraints']:.2f})",
+            *(near(row, *names) for names in ESTIMATED),
+        )
+        for row in done
+    ]
     parts = [
         "# The pairing backend",
         f"`python {shlex.join(['bench/pairing.py', *words])}`, median of {repeat} calls. "
@@ -260,6 +280,13 @@ def page(
             ("model", "public signals", "proof", "model's key", "verifying key", "proving key",
              "gas", "labels", "refused"),
             sizes,
+        ),
+        "What `estimate` says before any key, of the same calibration data; in parentheses over "
+        "what was measured: the setup alone, calls, the peak memory of the prove process, files.",
+        table(
+            ("model", "constraints", "setup", "prove", "verify", "memory", "verifying key",
+             "proving key"),
+            estimates,
         ),
         *(["Not the whole way:", "\n".join(failed)] if failed else []),
     ]  # fmt: skip

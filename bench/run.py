@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,13 @@ def measure_ezkl(folder: Path) -> dict[str, Any]:
     return measured
 
 
+def near(figures: Mapping[str, Any], estimated: str, name: str) -> str:
+    """An estimate of a figure, and what it is of what was measured."""
+    value = figures["estimate"][estimated]
+    shown = ms if estimated.endswith("seconds") else kib
+    return f"{shown(value)} ({value / figures[name]:.2f})"
+
+
 def machine() -> str:
     """The processor, cores and memory of this machine."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -215,11 +222,6 @@ def render(results: list[dict[str, Any]], peers: list[dict[str, Any]], repeat: i
         )
         for r in results
     ]
-
-    def near(r: dict[str, Any], estimated: str, name: str) -> str:
-        """An estimate, and what it is of what was measured."""
-        value = r["estimate"][estimated]
-        return f"{(ms if estimated.endswith('seconds') else kib)(value)} ({value / r[name]:.2f})"
 
     estimates = [(r["name"], *(near(r, *names) for names in ESTIMATED)) for r in results]
     parts = [

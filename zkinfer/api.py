@@ -282,7 +282,14 @@ def estimate(
     expected = costs(graph, lower(graph))
     if backend != groth16.NAME:
         return Estimate(graph, expected, this_machine(), samples)
-    spelt, _ = spelt_out(graph, quantized.weights)
+    try:
+        spelt, _ = spelt_out(graph, quantized.weights)
+    except UnsupportedModelError as error:
+        if calibration is not None or input_range is not None:
+            raise
+        raise UsageError(
+            f"with widths chosen on random inputs {error}; give calibration data (--calibration)"
+        ) from error
     check_supported(spelt)
     paired = pairing_costs(spelt, choose_ranges(spelt, weight_ranges))
     check_size(paired)

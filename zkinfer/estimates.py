@@ -111,9 +111,9 @@ class PairingEstimate(Estimate):
         return {
             "samples": self.samples,
             "who_sees_what": {row["what"]: row["status"] for row in who_sees_what(self.graph)},
-            "setup_seconds": _digits(costs.setup * self.speed.proving),
-            "prove_seconds": _digits(costs.prove * self.speed.proving),
-            "verify_seconds": _digits(costs.verify * self.speed.verifying),
+            "setup_seconds": _digits(costs.setup * self.speed.pairing),
+            "prove_seconds": _digits(costs.prove * self.speed.pairing),
+            "verify_seconds": _digits(costs.verify * self.speed.pairing),
             "prove_memory_bytes": costs.memory,
             "proof_bytes": PROOF,
             "verifying_key_bytes": costs.verifying_key,
@@ -132,10 +132,10 @@ class PairingEstimate(Estimate):
         """Lines for a person."""
         costs, counts = self.pairing, self.pairing.counts
         lines = [
-            f"setup          {_seconds(costs.setup * self.speed.proving)}, once",
-            f"prove          {_seconds(costs.prove * self.speed.proving)} a call "
+            f"setup          {_seconds(costs.setup * self.speed.pairing)}, once",
+            f"prove          {_seconds(costs.prove * self.speed.pairing)} a call "
             f"({_seconds(self.costs.prove * self.speed.proving)} with --backend transparent)",
-            f"verify         {_seconds(costs.verify * self.speed.verifying)} a call",
+            f"verify         {_seconds(costs.verify * self.speed.pairing)} a call",
             f"memory         {_bytes(costs.memory)} to prove",
             f"proof          {PROOF} bytes",
             f"verifying key  {_bytes(costs.verifying_key)}",

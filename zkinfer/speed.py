@@ -1,40 +1,46 @@
 """How fast this machine proves and verifies, against the one that `zkinfer.costs` is fitted to.
 
-One small network is proved and verified again and again for a second: the best times over those of
-that machine are the factors. They are kept in the user's cache folder, for this version of zkinfer
-and this processor. What only finds these out is loaded there, as proving and verifying load this
-module too.
+One small network is proved and verified again and again for a second, and for the pairing backend
+the setup of a smaller one is made: the best times over those of that machine are the factors. They
+are kept in the user's cache folder, for this version of zkinfer and this processor. What only finds
+these out is loaded there, as proving and verifying load this module too.
 """
 
 import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from zkinfer.backends import groth16
+from zkinfer.circuit.target import Ranges
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 from zkinfer.keys import make_keys
 from zkinfer.lower import solve
+from zkinfer.pairing.wiring import Wiring
 
 RUNS, SECONDS = 5, 1.0
 """Fewest runs, and how long they go on."""
 
-SIZE = 96
+SIZE, PAIRING_SIZE = 96, 6
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How many times as long as on that machine proving and verifying take."""
+    """How many times as long as on that machine proving and verifying take, and what the pairing
+    backend does.
+    """
 
     proving: float
     verifying: float
+    pairing: float
 
 
-BEST = Speed(0.0455, 0.0051)
-"""Seconds of the small network there."""
+BEST = Speed(0.0455, 0.0051, 0.143)
+"""Seconds of the small networks there."""
 
 
 def this_machine() -> Speed:
@@ -46,8 +52,8 @@ def this_machine() -> Speed:
     path = folder / "speed.json"
     with suppress(OSError, ValueError, TypeError, KeyError):  # it is measured again
         known = json.loads(path.read_bytes())
-        found = Speed(float(known["proving"]), float(known["verifying"]))
-        if known["machine"] == machine and min(found.proving, found.verifying) > 0:
+        found = Speed(*(float(known[name]) for name in ("proving", "verifying", "pairing")))
+        if known["machine"] == machine and min(astuple(found)) > 0:
             return found
     found = measured()
     with suppress(OSError):  # it is measured again the next time
@@ -69,7 +75,7 @@ def _processor() -> list[object]:
 
 def measured() -> Speed:
     """By measurement, which takes a second."""
-    graph = _graph()
+    graph = _graph(SIZE)
     rng = np.random.default_rng(0)
     shapes = {name: graph.tensors[name].shape for name in ("x", "w", "v")}
     x, w, v = (rng.integers(-128, 128, shape) for shape in shapes.values())
@@ -85,13 +91,20 @@ def measured() -> Speed:
         key.verifying_key.verifier.verify(b"", [witness.outputs["y"]], body)
         proving.append(proved - start)
         verifying.append(time.perf_counter() - proved)
-    return Speed(min(proving) / BEST.proving, min(verifying) / BEST.verifying)
+    r1cs = Wiring.of(_graph(PAIRING_SIZE), Ranges.CHECKED).r1cs
+    pairing = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        groth16.setup(r1cs)
+        pairing.append(time.perf_counter() - start)
+    best = zip((proving, verifying, pairing), astuple(BEST), strict=True)
+    return Speed(*(min(times) / known for times, known in best))
 
 
-def _graph() -> FixedGraph:
+def _graph(size: int) -> FixedGraph:
     """Two products of matrices, rounded."""
     ends = {"low": -128, "high": 127, "low_saturates": True, "high_saturates": True}
-    byte = FixedTensor((SIZE, SIZE), 0, -128, 127)
+    byte = FixedTensor((size, size), 0, -128, 127)
     nodes = (
         FixedNode("first", "matmul", ("x", "w"), ("first",), {}),
         FixedNode("hidden", "requantize", ("first",), ("hidden",), {"shift": 12, **ends}),
@@ -103,7 +116,7 @@ def _graph() -> FixedGraph:
         weights=("w", "v"),
         nodes=nodes,
         outputs=("y",),
-        declared={"x": byte, "w": byte, "v": FixedTensor((SIZE, 1), 0, -128, 127)},
+        declared={"x": byte, "w": byte, "v": FixedTensor((size, 1), 0, -128, 127)},
         input_mode="hidden",
         output_mode="public",
         weights_mode="public",

@@ -6,8 +6,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import GradientBoostingClassifier
 
 import zkinfer
+from zkinfer import api
+from zkinfer.keys import make_pairing_keys
+from zkinfer.speed import Speed
 
 
 def dense(*widths: int) -> onnx.ModelProto:
@@ -43,11 +48,25 @@ def test_ranges_that_more_than_double_the_circuit_have_to_be_chosen() -> None:
     assert drafted.draft.ranges.value == "unchecked"
 
 
-def test_an_estimate_says_what_it_takes() -> None:
+@pytest.mark.parametrize("ranges", ["checked", "unchecked"])
+def test_an_estimate_says_what_it_takes(ranges: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "this_machine", lambda: Speed(1.0, 1.0, 2.0))
     samples = np.random.default_rng(1).uniform(-1, 1, (8, 24)).astype(np.float32)
-    options = {"calibration": samples, "weight_ranges": "unchecked"}
+    options = {"calibration": samples, "weight_ranges": ranges}
     estimate = zkinfer.estimate(dense(24, 16, 4), backend="groth16", **options)
-    drafted = zkinfer.draft(dense(24, 16, 4), **options)
-    rows = estimate.content["circuit"]["constraint_rows"]
-    assert 0.8 < rows / drafted.draft.rows < 1.25
+    draft = zkinfer.draft(dense(24, 16, 4), **options).draft
+    key = make_pairing_keys(draft.graph, draft.weights, draft.ranges)
+    content, verifying = estimate.content, len(key.verifying_key.to_bytes())
+    rows = content["circuit"]["constraint_rows"]
+    assert rows == pytest.approx(draft.rows, rel=0.2)
+    assert content["verifying_key_bytes"] == pytest.approx(verifying, rel=0.05)
+    assert content["proving_key_bytes"] == pytest.approx(len(key.to_bytes()), rel=0.2)
+    assert content["setup_seconds"] == pytest.approx(2 * estimate.pairing.setup, rel=1e-2)
     assert "with --backend transparent" in str(estimate)
+
+
+def test_widths_of_random_inputs_that_do_not_fit_are_explained() -> None:
+    samples, labels = load_breast_cancer(return_X_y=True)
+    model = GradientBoostingClassifier(n_estimators=2).fit(samples, labels)
+    with pytest.raises(zkinfer.UsageError, match=r"random inputs.*--calibration"):
+        zkinfer.estimate(model, backend="groth16")

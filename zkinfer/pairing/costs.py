@@ -3,7 +3,9 @@
 Rows are counted before they are made fewer, but for products of matrices, which pairs halve (up to
 one in two for weights that rows keep small). A setup and a proof work on a domain: the least power
 of two above the rows and the public signals, of which each weight is one. The coefficients are
-fitted on two cores of a common server, as those of zkinfer.costs are.
+fitted to the models of bench/pairing.py, a small CNN and a forest, by what they take on one core of
+a common server; `zkinfer.speed` says how another machine compares, and bench/pairing.md how close
+they are.
 """
 
 import math
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from zkinfer.circuit.circuit import Circuit, Defines
 from zkinfer.circuit.layout import Segment, next_power
 from zkinfer.circuit.target import PAIRING, Ranges
-from zkinfer.costs import node_of, nodes_and_inputs
+from zkinfer.costs import FRAME, node_of, nodes_and_inputs
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph
 from zkinfer.lower import lower
@@ -25,20 +27,23 @@ MOST_ROWS = 1 << 20
 MOST_SIGNALS = 131_000
 """Public signals and weights; each has a point in the verifying key."""
 
-SETUP = {"calls": 0.05, "domain": 4.0e-5, "wires": 6.0e-5}
+SETUP = {"calls": 0.055, "domain": 5.0e-6, "rows": 6.6e-5, "weights": 4.0e-5}
 """Seconds to make a setup."""
 
-PROVING = {"calls": 0.01, "domain": 8.0e-6, "wires": 1.0e-5}
+PROVING = {"calls": 0.0125, "domain": 8.0e-6, "rows": 2.4e-6, "weights": 1.1e-6}
 """Seconds of a prove call with the key loaded."""
 
-VERIFYING = {"calls": 2.5e-3, "public": 6.0e-5}
+VERIFYING = {"calls": 1.7e-3, "public": 2.0e-5}
 """Seconds of a verify call with the key loaded."""
 
-MEMORY = {"calls": 5.0e7, "domain": 300.0, "wires": 1100.0, "rows": 2300.0}
+MEMORY = {"calls": 5.0e7, "domain": 300.0, "rows": 3400.0, "weights": 1100.0}
 """Bytes at the peak of a process that proves."""
 
+PROVING_KEY = {"domain": 64.0, "rows": 525.0, "weights": 460.0}
+"""Bytes of a proving key beside those of its verifying key."""
+
 PROOF = 128
-POINT = 64
+POINT = 32
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,19 @@ def pairing_costs(graph: FixedGraph, ranges: Ranges) -> PairingCosts:
         "rows": total,
         "public": public,
         "weights": weights,
-        "wires": total + public + weights,
         "domain": next_power(total + public + weights + 1),
     }
+    verifying_key = FRAME + len(graph.to_json()) + POINT * (public + weights + 8)
+    if graph.weights_mode == "hidden":
+        verifying_key += 2 * POINT * next_power(weights).bit_length()
     return PairingCosts(
         counts=counts,
         setup=_sum(SETUP, counts),
         prove=_sum(PROVING, counts),
         verify=_sum(VERIFYING, counts),
         memory=round(_sum(MEMORY, counts)),
-        verifying_key=len(graph.to_json()) + (POINT // 2) * (public + weights + 8),
-        proving_key=5 * POINT * counts["wires"] + POINT * counts["domain"] + 120 * total,
+        verifying_key=verifying_key,
+        proving_key=verifying_key + round(_sum(PROVING_KEY, counts)),
         rows=dict(rows.most_common()),
     )
 

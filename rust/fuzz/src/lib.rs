@@ -1,7 +1,7 @@
-//! What the fuzzers run: the readers of hostile bytes and the verifier, on any bytes.
+//! What the fuzzers run: the readers of hostile bytes and the verifiers, on any bytes.
 //!
 //! A target returns or panics. It panics if the code under test does, if that takes more memory than
-//! docs/formats.md allows, or if a proof is accepted that is not the honest one. Seeds and inputs
+//! docs/formats.md allows, or if something is accepted that is not what an honest prover made. Seeds and inputs
 //! that once did harm lie in `corpus/`, a folder a target; `seeds.py` writes the seeds.
 //!
 //! ```text
@@ -9,8 +9,10 @@
 //! ```
 
 mod memory;
+mod pairing;
 
 use memory::peak;
+pub use pairing::{opening, pairing, r1cs, setup};
 use std::sync::OnceLock;
 use zkinfer_verify::circuit::{Binding, Circuit};
 use zkinfer_verify::proof::Proof;
@@ -19,7 +21,7 @@ use zkinfer_verify::verify::{Statement, Verifier};
 
 /// Bytes that reading may take besides ten times the file.
 const READING: usize = 16 << 20;
-/// Bytes of memory for a byte of a circuit.
+/// Bytes of memory for a byte of a circuit, and of what pairing proofs are made with.
 const EXPANDED: usize = 64;
 /// Bytes that verifying may take besides that.
 const VERIFYING: usize = 512 << 20;

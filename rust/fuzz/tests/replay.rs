@@ -30,4 +30,8 @@ fn nothing_panics_or_takes_too_much_memory() {
     replay("circuit", zkinfer_fuzz::circuit, 48);
     replay("proof", zkinfer_fuzz::proof, 48);
     replay("verify", zkinfer_fuzz::verify, 3);
+    replay("r1cs", zkinfer_fuzz::r1cs, 48);
+    replay("setup", zkinfer_fuzz::setup, 48);
+    replay("opening", zkinfer_fuzz::opening, 48);
+    replay("pairing", zkinfer_fuzz::pairing, 24);
 }
