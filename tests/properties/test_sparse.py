@@ -29,8 +29,9 @@ def test_terms_add_up_in_the_order_in_which_entries_come(
     rows, entries = (np.array([term[i] for term in terms], np.int64) for i in (0, 1))
     factors = np.array([factor for *_, factor in terms], object)
     found = Sparse.summed(4, rows, entries, factors, R)
-    expected = [{e: least(k) for e, k in row.items() if k % R} for row in sums]
+    expected = [{e: least(k) for e, k in row.items()} for row in sums]
     assert [list(row.items()) for row in found] == [list(row.items()) for row in expected]
+    assert list(found.nonzero()) == [{e: k for e, k in row.items() if k} for row in expected]
 
 
 @given(ROWS, ROWS, st.data())

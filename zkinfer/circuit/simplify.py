@@ -39,7 +39,8 @@ class _Readers(dict[int, set[int]]):
         self._system = system
 
     def __missing__(self, entry: int) -> set[int]:
-        self[entry] = set(self._system.readers.read(entry))
+        # The order of a set, in which rows are rewritten, depends on that in which it is filled.
+        self[entry] = set(sorted(self._system.readers.read(entry)))
         return self[entry]
 
 
@@ -58,8 +59,10 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.modulus, self.named = self.system.modulus, self.system.named
+        a, b, c = (side.nonzero() for side in self.system.sides)
+        self.system = replace(self.system, sides=(a, b, c))
         self.readers = _Readers(self.system)
-        factors = self.system.sides[:2]
+        factors = (a, b)
         variable = [np.bincount(f.rows[f.entries != ONE], minlength=len(f)) for f in factors]
         linear = np.flatnonzero(np.minimum(*variable) == 0)
         for number in linear[sum(f.counts[linear] for f in factors) > 0].tolist():
@@ -190,7 +193,7 @@ class _Work:
         factor = -k if k in (1, -1) else -pow(k, -1, self.modulus)
         value = {other: self._reduced(c * factor) for other, c in row.items()}
         self.replaced.append(Replaced(entry, {}, {}, value))
-        readers, self.readers[entry] = sorted(self.readers[entry]), set()
+        readers, self.readers[entry] = self.readers[entry], set()
         for reader in readers:
             self._replace(reader, entry, value)
         return True

@@ -13,7 +13,7 @@ Entries = npt.NDArray[np.int64] | npt.NDArray[np.object_]
 """Integers, as Python's own where one does not fit 64 bits."""
 
 Row = dict[int, int]
-"""A linear combination: by entry, its coefficient, which is not zero."""
+"""A linear combination: by entry, its coefficient."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Sparse:
     """Linear combinations: row i has the terms starts[i] ... starts[i + 1] - 1.
 
     starts: int64 (rows + 1,). entries: int64 (terms,), no two of a row alike. factors: of these,
-    (terms,), none zero.
+    (terms,).
     """
 
     starts: Integers
@@ -32,7 +32,8 @@ class Sparse:
     def summed(
         cls, count: int, rows: Integers, entries: Integers, factors: Entries, modulus: int
     ) -> "Sparse":
-        """The rows that terms add up to, in any order: each has its entries as they first come.
+        """The rows that terms add up to, in any order: each has its entries as they first come,
+        those that cancel too.
 
         count: how many rows. rows, entries, factors: of the terms. modulus: a prime beyond 64 bits;
         sums are the integers of least absolute value that they are modulo it.
@@ -41,8 +42,7 @@ class Sparse:
         order = np.lexsort((entries, rows))
         starts = np.flatnonzero(changes(rows[order], entries[order]))
         sums = narrowed(_reduced(added(factors[order], starts), modulus))
-        kept = sums != 0
-        first, sums = order[starts][kept], sums[kept]
+        first = order[starts]
         order = np.lexsort((first, rows[first]))
         first = first[order]
         return cls(_starts(np.bincount(rows[first], minlength=count)), entries[first], sums[order])
@@ -116,12 +116,18 @@ class Sparse:
         starts = _starts(np.bincount(self.entries, minlength=count))
         return Sparse(starts, self.rows[order], self.factors[order])
 
+    def nonzero(self) -> "Sparse":
+        """The same rows without terms that are zero."""
+        kept = self.factors != 0
+        counts = np.bincount(self.rows[kept], minlength=len(self))
+        return Sparse(_starts(counts), self.entries[kept], self.factors[kept])
+
     def plus(self, other: "Sparse", modulus: int) -> "Sparse":
-        """Row by row the sums."""
+        """Row by row the sums, without terms that are zero."""
         pairs = ((self.rows, other.rows), (self.entries, other.entries))
         rows, entries = (np.concatenate(pair) for pair in pairs)
         factors = np.concatenate([self.factors, other.factors])
-        return Sparse.summed(len(self), rows, entries, factors, modulus)
+        return Sparse.summed(len(self), rows, entries, factors, modulus).nonzero()
 
     def times(self, z: Entries) -> Entries:
         """The combinations of values, by entry; no row is empty."""
