@@ -109,11 +109,12 @@ class RankOne:
 
     @cached_property
     def readers(self) -> Sparse:
-        """By entry the rows that read it, in the place of entries."""
+        """By entry the rows that read it, ascending, in the place of entries."""
         rows = np.concatenate([side.rows for side in self.sides])
         entries = np.concatenate([side.entries for side in self.sides])
-        ones = np.ones(len(rows), np.int64)
-        return Sparse.summed(self.entries + len(self.made), entries, rows, ones, self.modulus)
+        order, ones = np.argsort(rows, kind="stable"), np.ones(len(rows), np.int64)
+        total = self.entries + len(self.made)
+        return Sparse.summed(total, entries[order], rows[order], ones, self.modulus)
 
     def extended(self, z: Integers) -> Entries:
         """All entries, from those of a circuit, int64."""

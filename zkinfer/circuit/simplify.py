@@ -40,7 +40,7 @@ class _Readers(dict[int, set[int]]):
 
     def __missing__(self, entry: int) -> set[int]:
         # The order of a set, in which rows are rewritten, depends on that in which it is filled.
-        self[entry] = set(sorted(self._system.readers.read(entry)))
+        self[entry] = set(self._system.readers.read(entry))
         return self[entry]
 
 
