@@ -82,28 +82,43 @@ def _keys(d: Drawing, *shape: int) -> str:
 
 
 def attention(d: Drawing) -> None:
-    """Attention of 3 or 4 axes, with fewer heads of keys, and masks."""
+    """Attention of 3 or 4 axes, with fewer heads of keys, masks, caches and scores put out."""
     c = d.choices
     if d.version < 23:
         raise Rejected("an opset without it")
     groups, share, width, rows, columns = (c.integer(1, n) for n in (2, 3, 4, 5, 5))
+    past = c.integer(1, 4) if c.chance(40) else 0
     attrs: dict[str, Any] = {"is_causal": 1} if c.chance(40) else {}
     if c.chance(30):
         attrs["scale"] = c.one((0.5, 1.0))
     if c.chance(20):
         attrs["softcap"] = c.one((1.0, 20.0))
+    for side in ("left", "right"):
+        if d.version >= 25 and c.chance(40):
+            attrs[f"{side}_window_size"] = c.integer(0, 4)
+    if past and rows == 1:
+        columns = 1  # onnxruntime lets a single row see all others
     if c.chance(50):
         shapes = [(1, groups * share, rows, width), *[(1, groups, columns, width)] * 2]
     else:
         shapes = [(1, rows, groups * share * width), *[(1, columns, groups * width)] * 2]
         attrs |= {"q_num_heads": groups * share, "kv_num_heads": groups}
-    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:])]
+    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:]), ""]
     if c.chance(50):
-        mask: Array = d.numbers.random((rows, columns)) < 0.7
+        mask: Array = d.numbers.random((rows, past + columns)) < 0.7
         if c.chance(50):
             mask = np.where(mask, d.uniform(mask.shape, -1, 1), -np.inf).astype(d.dtype)
-        inputs.append(d.constant(mask))
-    d.emit("Attention", *inputs, **attrs)
+        inputs[3] = d.constant(mask)
+    outputs = 1
+    if past:
+        inputs += [_keys(d, 1, groups, past, width) for _ in range(2)]
+    elif d.version >= 24 and c.chance(30):
+        d.emit("Attention", *inputs, "", "", d.integers([c.integer(0, columns)]), **attrs)
+        return
+    if past or c.chance(30):
+        outputs = c.one((3, 4))
+        attrs["qk_matmul_output_mode"] = c.integer(0, 3)
+    d.emit_many("Attention", inputs, outputs, **attrs)
 
 
 def fused_attention(d: Drawing) -> None:

@@ -5,7 +5,9 @@ With queries Q [batch, heads, rows, width], keys K and values V [batch, heads, c
     softmax(scale Q K' + bias, without the entries that a mask takes out) V
 
 Where there are fewer heads of keys than of queries, each serves several that follow each other.
-Caches of earlier keys and values are refused.
+Keys and values of a cache come before the others, and all of them may be outputs. The scores that
+Attention puts out are onnxruntime's: in mode 0 they are not bent, as ONNX says too, though the
+evaluator of the onnx package bends them.
 """
 
 import math
@@ -17,8 +19,9 @@ import numpy as np
 
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
+from zkinfer.onnx_import.constants import Array
 from zkinfer.onnx_import.masking import ABSORBING
-from zkinfer.onnx_import.moves import end_to_end, permuted, reshaped, sliced
+from zkinfer.onnx_import.moves import end_to_end, fitted, permuted, reshaped, sliced
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -44,29 +47,36 @@ class _Scores:
 
 
 def attention(site: Site) -> None:
-    """Attention, of tensors with 3 or 4 axes, with a mask of booleans or floats."""
-    if any(site.has(index) for index in range(4, len(site.node.inputs))):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    """Attention, of tensors with 3 or 4 axes, with a mask of booleans or floats, and with a cache
+    of earlier keys and values, or one that all keys and values are in.
+    """
     flat = len(site.shape(0)) == 3
     heads = [int(site.attr(name, 0)) for name in ("q_num_heads", "kv_num_heads", "kv_num_heads")]
     q, k, v = (_by_head(site, site.operand(i), heads[i]) for i in range(3))
-    rows, columns, width = site.graph.shape(q)[2], *site.graph.shape(k)[2:]
+    rows = site.graph.shape(q)[2]
+    past, k, v = _cached(site, k, v, (4, 5))
+    columns, width = site.graph.shape(k)[2:]
     scores = _Scores(float(site.attr("scale", 1 / math.sqrt(width))), site.attr("softcap", 0.0))
-    if site.attr("is_causal", 0):
-        scores.closed += (_future(site, rows, columns),)
-    sides = (int(site.attr(name, -1)) for name in ("left_window_size", "right_window_size"))
-    left, right = (side if side >= 0 else rows + columns for side in sides)
-    if min(left, right) < rows + columns:
-        after = np.arange(columns) - np.arange(rows)[:, None]
-        scores.closed += (site.weight("window", (after < -left) | (after > right)),)
+    if past and site.has(6):
+        raise Refusal("expected past_key and past_value, or nonpad_kv_seqlen, got both")
+    _near(site, scores, rows, columns, past)
     if site.has(3):
-        if site.shape(3)[-1] != columns:
-            raise Refusal(f"expected a mask of {columns} columns, got the shape {site.shape(3)}")
-        _mask(site, scores)
-    y = _attended(site, q, k, v, scores)
+        _mask(site, scores, columns)
+    y, stages = _attended(site, q, k, v, scores)
     site.keep(_joined(site, y) if flat else y)
+    for index, present in enumerate((k, v), 1):
+        if site.uses_output(index):
+            site.keep(present, index)
+    if site.uses_output(3):
+        mode = int(site.attr("qk_matmul_output_mode", 0))
+        if not 0 <= mode < len(stages):
+            raise Refusal(f"expected a qk_matmul_output_mode from 0 to 3, got {mode}")
+        if mode == 2 and scores.closed:
+            raise Refusal(
+                "expected a qk_matmul_output_mode of 0, 1 or 3 with a mask that takes entries out, "
+                "whose scores are -infinity in mode 2"
+            )
+        site.keep(stages[mode], 3)
 
 
 def multi_head_attention(site: Site) -> None:
@@ -176,27 +186,89 @@ def _joined(site: Site, x: str) -> str:
     return reshaped(site, rowwise, (batch, rows, heads * width))
 
 
-def _future(site: Site, rows: int, columns: int) -> str:
-    """One where a column comes after a row."""
-    return site.weight("causal", np.triu(np.ones((rows, columns)), 1))
+def _cached(site: Site, k: str, v: str, places: tuple[int, int]) -> tuple[int, str, str]:
+    """How many keys and values by head are cached, and all of them, the cached ones first."""
+    if not any(map(site.has, places)):
+        return 0, k, v
+    if not all(map(site.has, places)):
+        raise Refusal("expected earlier keys and values, got one of both")
+    past = site.shape(places[0])
+    if any(len(site.shape(place)) != 4 for place in places):
+        raise Refusal(f"expected earlier keys and values of 4 axes, got {past}")
+    if not past[2]:
+        return 0, k, v
+    k, v = (
+        end_to_end(site, [site.operand(place), new], 2)
+        for place, new in zip(places, (k, v), strict=True)
+    )
+    return past[2], k, v
 
 
-def _mask(site: Site, scores: _Scores) -> None:
-    """Input 3: true for what stays, or what is added."""
+def _near(site: Site, scores: _Scores, rows: int, columns: int, past: int) -> None:
+    """Closes what is too far before or behind a row, or behind the last column in use.
+
+    Row i is at the place of column i + length - rows, where length counts the columns that are in
+    use: those of the cache and those of all rows, or what input 6 says of each sample.
+    """
+    left, right = (int(site.attr(f"{side}_window_size", -1)) for side in ("left", "right"))
+    if min(left, right) < -1:
+        raise Refusal(f"expected window sizes of -1 or more, got {left} and {right}")
+    if site.attr("is_causal", 0):
+        right = 0
+        if rows == 1 and 0 < past < columns - 1 and site.version < 25:
+            raise Refusal(
+                f"expected one new key for one row that is causal, got {columns - past}, all of "
+                "which onnxruntime lets it see, unlike ONNX"
+            )
+    place = np.arange(columns)
+    needed = place - np.arange(rows)[:, None] + rows  # of the length, for the column of a row
+    least = needed - right if right >= 0 else np.zeros_like(needed)
+    most = needed + left if left >= 0 else np.full_like(needed, columns + rows)
+    if not site.has(6):
+        length: Array = np.array(past + rows)
+    else:
+        batch = site.graph.shape(site.source(0))[0]
+        if site.shape(6) != (batch,):
+            raise Refusal(f"expected a nonpad_kv_seqlen for each sample, got {site.shape(6)}")
+        least = np.maximum(least, place + 1)
+        if not site.is_constant(6):
+            lengths = reshaped(site, site.source(6), (batch, 1, 1, 1))
+            bounds = site.weight("least", least)
+            scores.closed += (site.step("less", "behind", lengths, bounds),)
+            if left >= 0:
+                bounds = site.weight("most", most)
+                scores.closed += (site.step("less", "before", bounds, lengths),)
+            return
+        length = site.array(6, "lengths").reshape(batch, 1, 1, 1)
+    closed = (length < least) | (length > most)
+    if closed.any():
+        scores.closed += (site.weight("outside", closed),)
+
+
+def _mask(site: Site, scores: _Scores, columns: int) -> None:
+    """Input 3: true for what stays, or what is added; of columns that it lacks nothing stays."""
+    shape = site.shape(3)
+    lacking = columns - shape[-1]
+    if lacking < 0 or (lacking and shape[-1] == 1):
+        raise Refusal(f"expected a mask of {columns} columns, got the shape {shape}")
+    if lacking:
+        scores.closed += (site.weight("lacking", np.arange(columns) >= shape[-1]),)
+
+    def wide(x: str) -> str:
+        return fitted(site, x, (0,) * len(shape), (*(0,) * (len(shape) - 1), lacking))
+
     if site.is_constant(3):
         array = site.array(3, "mask")
-        if array.dtype == bool:
-            scores.closed += (site.weight("closed", ~array, 3),)
-            return
-        deep = array <= LOWEST
+        deep = ~array if array.dtype == bool else array <= LOWEST
         if deep.any():
-            scores.closed += (site.weight("closed", deep, 3),)
-        scores.biases += (site.weight("bias", np.where(deep, 0, array), 3),)
+            scores.closed += (wide(site.weight("closed", deep, 3)),)
+        if array.dtype != bool:
+            scores.biases += (wide(site.weight("bias", np.where(deep, 0, array), 3)),)
     elif isinstance(site.graph.type_of(site.source(3)).kind, Boolean):
         one = site.weight("one", np.ones(()))
-        scores.closed += (site.step("sub", "closed", one, site.source(3)),)
+        scores.closed += (wide(site.step("sub", "closed", one, site.source(3))),)
     else:
-        scores.biases += (site.operand(3),)
+        scores.biases += (wide(site.operand(3)),)
 
 
 def _three(site: Site, heads: int) -> list[str]:
@@ -242,7 +314,8 @@ def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
         scores.closed += (_closed(site, mask, (batch, rows, columns)),)
     if site.attr("unidirectional", 0):
         scores.closed = _with_future(site, scores, (rows, columns))
-    site.keep(_joined(site, _attended(site, q, k, v, scores)))
+    y, _ = _attended(site, q, k, v, scores)
+    site.keep(_joined(site, y))
 
 
 def _with_future(site: Site, scores: _Scores, shape: Shape) -> tuple[str, ...]:
@@ -291,8 +364,10 @@ def _closed(site: Site, place: int, extents: Shape) -> str:
     return site.step("sub", "closed", one, reshaped(site, site.source(place), wide))
 
 
-def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
-    """The values by their shares, [batch, heads, rows, width of the values]."""
+def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> tuple[str, list[str]]:
+    """The values by their shares, [batch, heads, rows, width of the values]; and the scores as they
+    are scaled, then bent, then with biases, and the shares, [batch, heads, rows, columns].
+    """
     batch, heads, rows, _ = site.graph.shape(q)
     _, groups, columns, width = site.graph.shape(k)
     if heads % groups or site.graph.shape(v)[:3] != (batch, groups, columns):
@@ -302,19 +377,26 @@ def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
         )
     together = (batch, groups, heads // groups * rows)
     turned = permuted(site, k, (0, 1, 3, 2))
-    s = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
-    s = reshaped(site, s, (batch, heads, rows, columns))
-    factor = finite(np.array(how.scale / (how.cap or 1.0)), "scale")
-    s = site.step("mul", "scaled", s, site.weight("scale", factor))
+    products = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
+    products = reshaped(site, products, (batch, heads, rows, columns))
+
+    def scaled(factor: float) -> str:
+        number = finite(np.array(factor), "scale")
+        return site.step("mul", "scaled", products, site.weight("scale", number))
+
+    s = scaled(how.scale)
+    stages = [s]
     if how.cap:
-        bent = site.step("function", "bent", s, function="tanh")
+        part = scaled(how.scale / how.cap)
+        bent = site.step("function", "bent", part, function="tanh")
         s = site.step("mul", "capped", bent, site.weight("cap", np.array(how.cap)))
+    stages.append(s)
     for bias in how.biases:
         s = site.step("add", "masked", s, bias)
     p = _shares(site, s, how)
-    p = reshaped(site, p, (*together, columns))
-    y = site.step("matmul", "attended", p, v)
-    return reshaped(site, y, (batch, heads, rows, site.graph.shape(v)[3]))
+    stages += [s, p]
+    y = site.step("matmul", "attended", reshaped(site, p, (*together, columns)), v)
+    return reshaped(site, y, (batch, heads, rows, site.graph.shape(v)[3])), stages
 
 
 def _shares(site: Site, s: str, how: _Scores) -> str:
