@@ -344,6 +344,62 @@ def test_multi_head_attention() -> None:
     attention(q, heads(rows=5), heads(rows=5), **whole)
 
 
+@pytest.mark.parametrize("hidden", [1, 2, 8])
+@pytest.mark.parametrize("unidirectional", [0, 1])
+def test_caches_of_fused_attention(hidden: int, unidirectional: int) -> None:
+    """Of both in one, [2, batch, heads, columns, width], or of keys and values."""
+    whole = {"domain": MICROSOFT, "num_heads": 2, "unidirectional": unidirectional}
+    kept, x = np.array([[1, 1, 0, 1, 0]], np.int32), normal(1, 3, 8)
+    packed = (x, normal(8, 24), normal(24))
+    both, keys, values = normal(2, 1, 2, 2, 4), heads(rows=2), heads(rows=2)
+    attention(*packed, None, both, hidden=min(hidden, 5), outputs=2, **whole)
+    attention(*packed, kept, both, hidden=min(hidden, 5), outputs=2, **whole)
+    three = {**whole, "op": "MultiHeadAttention", "hidden": hidden, "outputs": 3}
+    qkv = [normal(1, 3, 8) for _ in range(3)]
+    attention(*qkv, **three)
+    attention(*qkv, None, None, None, keys, values, **three)
+    attention(*qkv, normal(24), kept, normal(1, 2, 3, 5), keys, values, **three)
+
+
+@pytest.mark.parametrize("hidden", [1, 5])
+@pytest.mark.parametrize("past", [0, 2])
+def test_grouped_query_attention(hidden: int, past: int) -> None:
+    """Its only lengths are those of a cache that is full."""
+    whole = {"op": "GroupQueryAttention", "domain": MICROSOFT, "hidden": hidden, "outputs": 3}
+    whole |= {"num_heads": 4, "kv_num_heads": 2}
+    three = [normal(1, 3, 64), normal(1, 3, 32), normal(1, 3, 32)]
+    cache = [heads(2, past, 16), heads(2, past, 16)] if past else [None, None]
+    lengths = [np.array([past + 2], np.int32), np.array(past + 3, np.int32)]
+    angles = normal(6, 8)
+    tables = [np.cos(angles), np.sin(angles)]
+    attention(*three, *cache, *lengths, **whole)
+    attention(normal(1, 3, 128), None, None, *cache, *lengths, softcap=2.0, **whole)
+    for turned in range(2):
+        attention(*three, *cache, *lengths, *tables, do_rotary=1, rotary_interleaved=turned,
+                  local_window_size=2, **whole)  # fmt: skip
+    bias = normal(1, 4, 3, 3 + past)
+    attention(*three, *cache, *lengths, None, None, None, bias, scale=0.5, **whole)
+
+
+def test_fused_caches_that_are_refused() -> None:
+    x, lengths = normal(1, 3, 16), [np.array([2], np.int32), np.array(3, np.int32)]
+    group = {"op": "GroupQueryAttention", "domain": MICROSOFT, "num_heads": 2, "kv_num_heads": 2}
+    more, full = [np.array([3], np.int32), np.array(4, np.int32)], [x, x, x, None, None, *lengths]
+    for match, inputs, attrs in (
+        ("expected lengths of 3", [x, x, x, None, None, *more], {}),
+        ("expected constant seqlens_k", full, {"hidden": 6}),
+        ("3 rows of angles", [*full, normal(2, 4), normal(2, 4)], {"do_rotary": 1}),
+        ("at least 1, got 0", full, {"local_window_size": 0}),
+        ("no smooth_softmax", full, {"smooth_softmax": 1}),
+        ("nor sinks", [*full, *[None] * 4, normal(2)], {}),
+    ):
+        with pytest.raises(UnsupportedModelError, match=match):
+            attention(*inputs, **group, **attrs)
+    whole = {"op": "MultiHeadAttention", "domain": MICROSOFT, "num_heads": 2, "hidden": 2}
+    with pytest.raises(UnsupportedModelError, match="lets the last row see"):
+        attention(x, *[normal(1, 5, 16)] * 2, unidirectional=1, **whole)
+
+
 @pytest.mark.parametrize("depth", [1.0, 0.0, -math.inf, math.nan])
 def test_a_mask_of_no_depth(depth: float) -> None:
     with pytest.raises(UnsupportedModelError, match="finite and negative"):

@@ -5,7 +5,7 @@ With queries Q [batch, heads, rows, width], keys K and values V [batch, heads, c
     softmax(scale Q K' + bias, without the entries that a mask takes out) V
 
 Where there are fewer heads of keys than of queries, each serves several that follow each other.
-Keys and values of a cache come before the others, and all of them may be outputs. The scores that
+Keys and values of a cache, which is in use as a whole, come before the others, and all of them may be outputs. The scores that
 Attention puts out are onnxruntime's: in mode 0 they are not bent, as ONNX says too, though the
 evaluator of the onnx package bends them.
 """
@@ -64,9 +64,7 @@ def attention(site: Site) -> None:
         _mask(site, scores, columns)
     y, stages = _attended(site, q, k, v, scores)
     site.keep(_joined(site, y) if flat else y)
-    for index, present in enumerate((k, v), 1):
-        if site.uses_output(index):
-            site.keep(present, index)
+    _present(site, k, v)
     if site.uses_output(3):
         mode = int(site.attr("qk_matmul_output_mode", 0))
         if not 0 <= mode < len(stages):
@@ -80,25 +78,25 @@ def attention(site: Site) -> None:
 
 
 def multi_head_attention(site: Site) -> None:
-    """MultiHeadAttention of com.microsoft: of one to three tensors, with biases and masks."""
-    if any(site.has(index) for index in range(6, len(site.node.inputs))):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    """MultiHeadAttention of com.microsoft: of one to three tensors, with biases, masks, caches."""
+    if any(site.has(index) for index in range(8, len(site.node.inputs))):
+        raise Refusal("expected a cache that is all in use and no indices into it, got these")
+    if site.uses_output(3):
+        raise Refusal("expected only its first three outputs in use")
     heads = int(site.attr("num_heads", 0))
     parts = _three(site, heads)
     if site.has(3):
         widths = [math.prod(site.graph.shape(part)[1::2]) for part in parts]
         parts = _biased(site, parts, 3, widths)
-    _fused(site, parts, mask=4, bias=5)
+    past, k, v = _cached(site, parts[1], parts[2], (6, 7))
+    _fused(site, (parts[0], k, v), past, mask=4, bias=5)
+    _present(site, k, v)
 
 
 def packed_attention(site: Site) -> None:
     """Attention of com.microsoft: queries, keys and values are one product with a tensor."""
-    if any(site.has(index) for index in (4, 6)):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    if site.has(6):
+        raise Refusal("expected a cache that is all in use, got the length of its part in use")
     if site.attr("do_rotary", 0):
         raise Refusal("expected no rotary embedding inside, got do_rotary = 1")
     heads, total = int(site.attr("num_heads", 0)), site.shape(1)[-1]
@@ -111,7 +109,21 @@ def packed_attention(site: Site) -> None:
         _by_head(site, sliced(site, product, {2: (*pair, 1)}), heads)
         for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
     ]
-    _fused(site, parts, mask=3, bias=5)
+    past = 0
+    if site.has(4):
+        both = site.any_operand(4)
+        if len(site.shape(4)) != 5:
+            raise Refusal(f"expected earlier keys and values of 5 axes, got {site.shape(4)}")
+        _, batch, groups, past, width = site.shape(4)
+    if past:
+        for n in range(2):
+            one = sliced(site, both, {0: (n, n + 1, 1)})
+            earlier = reshaped(site, one, (batch, groups, past, width))
+            parts[n + 1] = end_to_end(site, [earlier, parts[n + 1]], 2)
+    _fused(site, parts, past, mask=3, bias=5)
+    if site.uses_output(1):
+        single = [reshaped(site, part, (1, *site.graph.shape(part))) for part in parts[1:]]
+        site.keep(end_to_end(site, single, 0), 1)
 
 
 def rotary_embedding(site: Site) -> None:
@@ -126,10 +138,66 @@ def rotary_embedding(site: Site) -> None:
     x = _by_head(site, x, heads)
     width = part or site.graph.shape(x)[3]
     cos, sin = (_angles(site, place, places[2]) for place in places[:2])
-    rotated = x if width == site.graph.shape(x)[3] else sliced(site, x, {3: (0, width, 1)})
-    rest = [] if rotated == x else [sliced(site, x, {3: (width, site.graph.shape(x)[3], 1)})]
-    batch, count, rows, _ = site.graph.shape(x)
-    interleaved = bool(site.attr("interleaved", 0))
+    y = _rotated(site, x, (cos, sin), width, interleaved=bool(site.attr("interleaved", 0)))
+    site.keep(_joined(site, y) if len(shape) == 3 else y)
+
+
+def grouped_query_attention(site: Site) -> None:
+    """GroupQueryAttention of com.microsoft, whose cache is full: with the new keys it is as long as
+    the constant lengths say.
+    """
+    if any(site.has(index) for index in (9, *range(11, len(site.node.inputs)))):
+        raise Refusal("expected neither positions nor sinks nor scales, got some")
+    if site.uses_output(3) or site.attr("smooth_softmax", 0) > 0:
+        raise Refusal("expected only its first three outputs in use, and no smooth_softmax")
+    heads = [int(site.attr(name, 0)) for name in ("num_heads", "kv_num_heads", "kv_num_heads")]
+    if site.has(1) and site.has(2):
+        q, k, v = (_by_head(site, site.operand(i), heads[i]) for i in range(3))
+    else:
+        packed = _by_head(site, site.operand(0), sum(heads))
+        ends = np.cumsum((0, *heads)).tolist()
+        q, k, v = (sliced(site, packed, {1: (*ends[n : n + 2], 1)}) for n in range(3))
+    rows, width = site.graph.shape(q)[2:]
+    past = site.shape(3)[2] if site.has(3) and len(site.shape(3)) == 4 else 0
+    lengths = {length + 1 for length in site.ints_at(5, "seqlens_k") or ()}
+    lengths.update(site.ints_at(6, "total_sequence_length") or ())
+    if lengths != {past + rows}:
+        raise Refusal(
+            f"expected lengths of {past + rows}, {past} of the cache and {rows} new ones, got "
+            f"{sorted(lengths)}"
+        )
+    if site.attr("do_rotary", 0):
+        tables = [site.floats(place, "angles") for place in (7, 8)]
+        if any(table.ndim != 2 or len(table) < past + rows for table in tables):
+            raise Refusal(f"expected {past + rows} rows of angles, got {tables[0].shape}")
+        angles = [site.weight("angles", table[past : past + rows]) for table in tables]
+        turned = bool(site.attr("rotary_interleaved", 0))
+        part = 2 * tables[0].shape[1]
+        q, k = (_rotated(site, x, angles, part, interleaved=turned) for x in (q, k))
+    past, k, v = _cached(site, k, v, (3, 4))
+    scale = float(site.attr("scale", 0.0)) or 1 / math.sqrt(width)
+    after = np.arange(past + rows) - np.arange(rows)[:, None] - past
+    window = int(site.attr("local_window_size", -1))
+    if window < -1 or window == 0:
+        raise Refusal(f"expected a local_window_size of -1 or at least 1, got {window}")
+    closed = (after > 0) | (after <= -(window if window > 0 else past + rows))
+    scores = _Scores(scale, site.attr("softcap", 0.0))
+    scores.closed = (site.weight("outside", closed),) if closed.any() else ()
+    scores.biases = (site.operand(10),) if site.has(10) else ()
+    y, _ = _attended(site, q, k, v, scores)
+    site.keep(_joined(site, y))
+    _present(site, k, v)
+
+
+def _rotated(site: Site, x: str, angles: Sequence[str], width: int, *, interleaved: bool) -> str:
+    """x [batch, heads, rows, entries], the pairs of its first entries turned by angles.
+
+    angles: their cosines and sines, [..., rows, width / 2].
+    """
+    cos, sin = angles
+    batch, count, rows, entries = site.graph.shape(x)
+    rotated = x if width == entries else sliced(site, x, {3: (0, width, 1)})
+    rest = [] if rotated == x else [sliced(site, x, {3: (width, entries, 1)})]
     pairs = (batch, count, rows, *((width // 2, 2) if interleaved else (2, width // 2)))
     axis = 4 if interleaved else 3
     split = reshaped(site, rotated, pairs)
@@ -142,8 +210,7 @@ def rotary_embedding(site: Site) -> None:
     both = (real, site.step("add", "imaginary", *imaginary))
     single = (batch, count, rows, *((width // 2, 1) if interleaved else (1, width // 2)))
     joined = end_to_end(site, [reshaped(site, y, single) for y in both], axis)
-    y = end_to_end(site, [reshaped(site, joined, (batch, count, rows, width)), *rest], 3)
-    site.keep(_joined(site, y) if len(shape) == 3 else y)
+    return end_to_end(site, [reshaped(site, joined, (batch, count, rows, width)), *rest], 3)
 
 
 def _angles(site: Site, place: int, positions: int) -> str:
@@ -202,6 +269,13 @@ def _cached(site: Site, k: str, v: str, places: tuple[int, int]) -> tuple[int, s
         for place, new in zip(places, (k, v), strict=True)
     )
     return past[2], k, v
+
+
+def _present(site: Site, k: str, v: str) -> None:
+    """All keys and values, as outputs 1 and 2."""
+    for index, present in enumerate((k, v), 1):
+        if site.uses_output(index):
+            site.keep(present, index)
 
 
 def _near(site: Site, scores: _Scores, rows: int, columns: int, past: int) -> None:
@@ -298,8 +372,10 @@ def _biased(site: Site, parts: Sequence[str], place: int, widths: Sequence[int])
     return biased
 
 
-def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
-    """What the operators of com.microsoft have in common. mask, bias: the inputs' places."""
+def _fused(site: Site, parts: Sequence[str], past: int, *, mask: int, bias: int) -> None:
+    """What the operators of com.microsoft have in common. past: how many of the keys and values are
+    cached. mask, bias: the inputs' places.
+    """
     q, k, v = parts
     batch, _, rows, width = site.graph.shape(q)
     columns = site.graph.shape(k)[2]
@@ -313,16 +389,20 @@ def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
     if site.has(mask):
         scores.closed += (_closed(site, mask, (batch, rows, columns)),)
     if site.attr("unidirectional", 0):
-        scores.closed = _with_future(site, scores, (rows, columns))
+        if columns > past + rows:
+            raise Refusal(
+                f"expected at most {rows} new keys for {rows} rows that are unidirectional, got "
+                f"{columns - past}, all of which onnxruntime lets the last row see"
+            )
+        scores.closed = _with_future(site, scores, np.triu(np.ones((rows, columns)), past + 1))
     y, _ = _attended(site, q, k, v, scores)
     site.keep(_joined(site, y))
 
 
-def _with_future(site: Site, scores: _Scores, shape: Shape) -> tuple[str, ...]:
-    """What is closed, and what comes after a row, which is taken down by LOWEST: deeper than by a
-    mask of less, so that it counts twice, and as deep as by a mask of as much.
+def _with_future(site: Site, scores: _Scores, future: Floats) -> tuple[str, ...]:
+    """What is closed, and what comes after a row, where future is one: that is taken down by
+    LOWEST, deeper than by a mask of less, so that it counts twice, and as deep as by one as deep.
     """
-    future = np.triu(np.ones(shape), 1)
     if not scores.closed or scores.beyond < -LOWEST:
         return (*scores.closed, site.weight("causal", 2 * future))
     (closed,) = scores.closed
@@ -445,6 +525,7 @@ CONVERTERS: Converters = {
     ("", "Attention"): attention,
     ("", "RotaryEmbedding"): rotary_embedding,
     (MICROSOFT_DOMAIN, "Attention"): packed_attention,
+    (MICROSOFT_DOMAIN, "GroupQueryAttention"): grouped_query_attention,
     (MICROSOFT_DOMAIN, "MultiHeadAttention"): multi_head_attention,
     (MICROSOFT_DOMAIN, "RotaryEmbedding"): rotary_embedding,
 }
