@@ -5,9 +5,9 @@ With queries Q [batch, heads, rows, width], keys K and values V [batch, heads, c
     softmax(scale Q K' + bias, without the entries that a mask takes out) V
 
 Where there are fewer heads of keys than of queries, each serves several that follow each other.
-Keys and values of a cache, which is in use as a whole, come before the others, and all of them may be outputs. The scores that
-Attention puts out are onnxruntime's: in mode 0 they are not bent, as ONNX says too, though the
-evaluator of the onnx package bends them.
+Keys and values of a cache, all of which is in use, come before the others, and all of them may be
+outputs. The scores that Attention puts out are onnxruntime's: in mode 0 they are not bent, as ONNX
+says too, though the evaluator of the onnx package bends them.
 """
 
 import math
