@@ -144,8 +144,8 @@ def check_places(scores: Floats, places: npt.NDArray[np.int64], axis: int | None
 
 
 def check_kinds(node: Node, graph: Graph) -> None:
-    """Entries that are moved keep their kind if it is one, and places are integers; of what is computed only
-    quantized numbers, whole ones beside quotients of them, and sums of products of both, are.
+    """Entries that are moved keep their kind if all have one, and places are integers; of what is
+    computed only quantized numbers, whole ones beside quotients, and sums of products of both, are.
     """
     sources = ("quantize_linear", "table", "integer_divide")
     narrow = any(other.op.endswith(sources) for other in graph.nodes)
