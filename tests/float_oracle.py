@@ -245,6 +245,7 @@ OPS: dict[str, Any] = {
     "sub": lambda attrs, a, b: a - b,
     "mul": lambda attrs, a, b: a * b,
     "divide": lambda attrs, a, b: a / b,
+    "integer_divide": lambda attrs, a, b: np.floor(a / b + 0.5),
     "less": lambda attrs, a, b: 0.0 + (a < b),
     "round": lambda attrs, x: np.floor(x) if attrs["down"] else np.round(x),
     "sqrt": lambda attrs, x: x**0.5,

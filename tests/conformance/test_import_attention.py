@@ -36,11 +36,13 @@ class Model:
         self.constants: dict[str, Array] = {}
 
     def add(self, op: str, *inputs: str | float, domain: str = "", **attrs: Any) -> str:
-        """A node; numbers among its inputs become constants in single precision."""
+        """A node, of one output or so many as `outputs` says, the first of which is named; numbers
+        among its inputs become constants in single precision.
+        """
         names = [name if isinstance(name, str) else self.constant(name) for name in inputs]
-        output = f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, names, [output], domain=domain, **attrs))
-        return output
+        outputs = [f"t{len(self.nodes)}", *(f"o{n}" for n in range(1, attrs.pop("outputs", 1)))]
+        self.nodes.append(helper.make_node(op, names, outputs, domain=domain, **attrs))
+        return outputs[0]
 
     def constant(self, value: Any) -> str:
         name = f"c{len(self.constants)}"
@@ -57,9 +59,12 @@ class Model:
             helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape)
             for n, a in self.inputs.items()
         ]
-        last = helper.make_tensor_value_info(self.nodes[-1].output[0], TensorProto.FLOAT, None)
+        made = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+            for name in self.nodes[-1].output
+        ]
         weights = [numpy_helper.from_array(a, n) for n, a in self.constants.items()]
-        graph = helper.make_graph(self.nodes, "g", infos, [last], weights)
+        graph = helper.make_graph(self.nodes, "g", infos, made, weights)
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid(MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
@@ -67,9 +72,9 @@ class Model:
         """The graph, which gives what onnxruntime gives on these inputs, or others by name."""
         proto, feeds = self.proto(), {**self.inputs, **others}
         graph = load(proto)
-        (name,) = graph.outputs
-        expected = run(proto, feeds)[name]
-        np.testing.assert_allclose(evaluate(graph, feeds)[name], expected, atol=tolerance)
+        expected, got = run(proto, feeds), evaluate(graph, feeds)
+        for name in graph.outputs:
+            np.testing.assert_allclose(got[name], expected[name], atol=tolerance)
         return graph
 
 
@@ -175,7 +180,7 @@ def test_booleans_are_inputs() -> None:
 def attention(*arrays: Array | None, op: str = "Attention", hidden: int = 3, **attrs: Any) -> Graph:
     """One node; the first inputs are hidden, the others are constants."""
     domain, tolerance = attrs.pop("domain", ""), attrs.pop("tolerance", 1e-5)
-    m = Model(17 if domain else 23)
+    m = Model(attrs.pop("opset", 17 if domain else 23))
     names = [
         "" if a is None else m.input(f"x{n}", a) if n < hidden else m.constant(a)
         for n, a in enumerate(arrays)
@@ -215,10 +220,73 @@ def test_attention_with_masks(hidden: int) -> None:
         attention(q, k, v, mask, is_causal=1)
 
 
-def test_attention_with_a_cache_is_refused() -> None:
-    x = heads()
-    with pytest.raises(UnsupportedModelError, match="expected no cache of keys and values"):
-        attention(x, x, x, None, x, x)
+@pytest.mark.parametrize("hidden", [1, 3, 6])
+@pytest.mark.parametrize("outputs", [1, 3, 4])
+def test_attention_with_a_cache(hidden: int, outputs: int) -> None:
+    """Keys and values of a cache come first; a row is as far behind its first column."""
+    q, k, v = heads(4), heads(rows=3), heads(rows=3, width=3)
+    keys, values = heads(rows=2), heads(rows=2, width=3)
+    whole = {"hidden": hidden, "outputs": outputs}
+    attention(q, k, v, None, keys, values, **whole)
+    for mode in range(2):
+        attention(q, k, v, KEPT, keys, values, is_causal=1, qk_matmul_output_mode=mode, **whole)
+    attention(q, k, v, normal(3, 5), keys, values, qk_matmul_output_mode=2, **whole)
+    attention(q, k, v, KEPT, keys, values, is_causal=1, qk_matmul_output_mode=3, **whole)
+    attention(q, k, v, None, keys[:, :, :0], values[:, :, :0], **{**whole, "hidden": 3})
+    sides = {"left_window_size": 2, "right_window_size": 1, "opset": 25}
+    attention(q, k, v, None, keys, values, **sides, **whole)
+    attention(normal(1, 3, 8), normal(1, 3, 4), normal(1, 3, 3), None, keys[:, :1], values[:, :1],
+              q_num_heads=2, kv_num_heads=1, is_causal=1, **whole)  # fmt: skip
+
+
+@pytest.mark.parametrize("hidden", [1, 3, 7])
+@pytest.mark.parametrize("lengths", [[5, 5], [0, 1], [2, 4], [3, 5]])
+def test_attention_of_columns_in_use(hidden: int, lengths: list[int]) -> None:
+    q, k, v = normal(2, 4, 3, 4), normal(2, 2, 5, 4), normal(2, 2, 5, 3)
+    counts = np.array(lengths)
+    whole = {"hidden": hidden, "opset": 25, "outputs": 1}
+    attention(q, k, v, None, None, None, counts, **whole)
+    attention(q, k, v, None, None, None, counts, is_causal=1, **whole)
+    attention(q, k, v, KEPT, None, None, counts, left_window_size=1, **whole)
+    attention(q, k, v, normal(3, 5), None, None, counts, right_window_size=1, **whole)
+
+
+@pytest.mark.parametrize("hidden", [3, 4])
+def test_a_mask_of_fewer_columns(hidden: int) -> None:
+    q, k, v = heads(), heads(rows=5), heads(rows=5)
+    attention(q, k, v, KEPT[:, :3], hidden=hidden)
+    attention(q, k, v, normal(3, 3), hidden=hidden)
+    for columns in (1, 6):
+        with pytest.raises(UnsupportedModelError, match="expected a mask of 5 columns"):
+            attention(q, k, v, normal(3, columns), hidden=hidden)
+
+
+def test_raw_scores_are_not_bent() -> None:
+    """As onnxruntime says; the evaluator of the onnx package bends those of mode 0 too."""
+    q, k, v = heads(rows=5), heads(rows=5), heads(rows=5)
+    bent = {"softcap": 0.5, "qk_matmul_output_mode": 0}
+    m = Model(23)
+    m.add("Attention", *(m.input(n, a) for n, a in zip("qkv", (q, k, v), strict=True)), **bent,
+          outputs=4)  # fmt: skip
+    graph = load(m.proto())
+    got = evaluate(graph, m.inputs)[graph.outputs[-1]]
+    np.testing.assert_allclose(got, q @ k.swapaxes(2, 3) / 2, atol=1e-5)
+
+
+def test_caches_that_are_refused() -> None:
+    q, x, one = heads(), heads(rows=5), heads(rows=1)
+    counts, whole = np.array([3]), {"hidden": 3, "opset": 24}
+    for match, inputs, attrs in (
+        ("one of both", (q, x, x, None, x), {}),
+        ("or nonpad_kv_seqlen, got both", (q, x, x, None, x, x, counts), {}),
+        ("for each sample", (q, x, x, None, None, None, np.array([3, 3])), {}),
+        ("-infinity in mode 2", (q, x, x), {"is_causal": 1, "qk_matmul_output_mode": 2}),
+        ("output_mode from 0 to 3", (q, x, x), {"qk_matmul_output_mode": 4}),
+        ("all of which onnxruntime lets it see", (one, x, x, None, x, x), {"is_causal": 1}),
+    ):
+        outputs = 1 if len(inputs) == 7 else 4
+        with pytest.raises(UnsupportedModelError, match=match):
+            attention(*inputs, **attrs, outputs=outputs, **whole)
 
 
 @pytest.mark.parametrize("hidden", [1, 4])
@@ -244,8 +312,10 @@ PADDING = ([[0, 0, 1, 1, 1], [1, 1, 0, 0, 1]], [[0, 0, 0, 0, 0], [0, 1, 0, 0, 1]
 @pytest.mark.parametrize("depth", [-1e4, -1e9, LOWEST])
 @pytest.mark.parametrize("hidden", [1, 5])
 def test_masks_that_leave_rows_nothing(hidden: int, depth: float, unidirectional: int) -> None:
-    """Of each sample's length, its start, or each entry; single precision rounds sums with them."""
-    x, w, b = normal(2, 5, 8), normal(8, 24), normal(24)
+    """Of each sample's length, its start, or each entry; single precision rounds sums with them,
+    to 64 beside 1e9.
+    """
+    x, w, b = normal(2, 5, 8), normal(8, 24) / 3, normal(24) / 3
     q, k, v = normal(2, 5, 8), normal(2, 5, 8), normal(2, 5, 8)
     attrs = {"num_heads": 2, "unidirectional": unidirectional, "mask_filter_value": depth}
     whole = {"domain": MICROSOFT, "hidden": hidden, "tolerance": 2e-3, **attrs}
@@ -272,6 +342,62 @@ def test_multi_head_attention() -> None:
     attention(k, k, v, b, kept, unidirectional=1, **whole)
     attention(q, k, v, None, kept, normal(1, 2, 3, 5), hidden=6, **whole)
     attention(q, heads(rows=5), heads(rows=5), **whole)
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 8])
+@pytest.mark.parametrize("unidirectional", [0, 1])
+def test_caches_of_fused_attention(hidden: int, unidirectional: int) -> None:
+    """Of both in one, [2, batch, heads, columns, width], or of keys and values."""
+    whole = {"domain": MICROSOFT, "num_heads": 2, "unidirectional": unidirectional}
+    kept, x = np.array([[1, 1, 0, 1, 0]], np.int32), normal(1, 3, 8)
+    packed = (x, normal(8, 24), normal(24))
+    both, keys, values = normal(2, 1, 2, 2, 4), heads(rows=2), heads(rows=2)
+    attention(*packed, None, both, hidden=min(hidden, 5), outputs=2, **whole)
+    attention(*packed, kept, both, hidden=min(hidden, 5), outputs=2, **whole)
+    three = {**whole, "op": "MultiHeadAttention", "hidden": hidden, "outputs": 3}
+    qkv = [normal(1, 3, 8) for _ in range(3)]
+    attention(*qkv, **three)
+    attention(*qkv, None, None, None, keys, values, **three)
+    attention(*qkv, normal(24), kept, normal(1, 2, 3, 5), keys, values, **three)
+
+
+@pytest.mark.parametrize("hidden", [1, 5])
+@pytest.mark.parametrize("past", [0, 2])
+def test_grouped_query_attention(hidden: int, past: int) -> None:
+    """Its only lengths are those of a cache that is full."""
+    whole = {"op": "GroupQueryAttention", "domain": MICROSOFT, "hidden": hidden, "outputs": 3}
+    whole |= {"num_heads": 4, "kv_num_heads": 2}
+    three = [normal(1, 3, 64), normal(1, 3, 32), normal(1, 3, 32)]
+    cache = [heads(2, past, 16), heads(2, past, 16)] if past else [None, None]
+    lengths = [np.array([past + 2], np.int32), np.array(past + 3, np.int32)]
+    angles = normal(6, 8)
+    tables = [np.cos(angles), np.sin(angles)]
+    attention(*three, *cache, *lengths, **whole)
+    attention(normal(1, 3, 128), None, None, *cache, *lengths, softcap=2.0, **whole)
+    for turned in range(2):
+        attention(*three, *cache, *lengths, *tables, do_rotary=1, rotary_interleaved=turned,
+                  local_window_size=2, **whole)  # fmt: skip
+    bias = normal(1, 4, 3, 3 + past)
+    attention(*three, *cache, *lengths, None, None, None, bias, scale=0.5, **whole)
+
+
+def test_fused_caches_that_are_refused() -> None:
+    x, lengths = normal(1, 3, 16), [np.array([2], np.int32), np.array(3, np.int32)]
+    group = {"op": "GroupQueryAttention", "domain": MICROSOFT, "num_heads": 2, "kv_num_heads": 2}
+    more, full = [np.array([3], np.int32), np.array(4, np.int32)], [x, x, x, None, None, *lengths]
+    for match, inputs, attrs in (
+        ("expected lengths of 3", [x, x, x, None, None, *more], {}),
+        ("expected constant seqlens_k", full, {"hidden": 6}),
+        ("3 rows of angles", [*full, normal(2, 4), normal(2, 4)], {"do_rotary": 1}),
+        ("at least 1, got 0", full, {"local_window_size": 0}),
+        ("no smooth_softmax", full, {"smooth_softmax": 1}),
+        ("nor sinks", [*full, *[None] * 4, normal(2)], {}),
+    ):
+        with pytest.raises(UnsupportedModelError, match=match):
+            attention(*inputs, **group, **attrs)
+    whole = {"op": "MultiHeadAttention", "domain": MICROSOFT, "num_heads": 2, "hidden": 2}
+    with pytest.raises(UnsupportedModelError, match="lets the last row see"):
+        attention(x, *[normal(1, 5, 16)] * 2, unidirectional=1, **whole)
 
 
 @pytest.mark.parametrize("depth", [1.0, 0.0, -math.inf, math.nan])

@@ -82,53 +82,107 @@ def _keys(d: Drawing, *shape: int) -> str:
 
 
 def attention(d: Drawing) -> None:
-    """Attention of 3 or 4 axes, with fewer heads of keys, and masks."""
+    """Attention of 3 or 4 axes, with fewer heads of keys, masks, caches and scores put out."""
     c = d.choices
     if d.version < 23:
         raise Rejected("an opset without it")
     groups, share, width, rows, columns = (c.integer(1, n) for n in (2, 3, 4, 5, 5))
+    past = c.integer(1, 4) if c.chance(40) else 0
     attrs: dict[str, Any] = {"is_causal": 1} if c.chance(40) else {}
     if c.chance(30):
         attrs["scale"] = c.one((0.5, 1.0))
     if c.chance(20):
         attrs["softcap"] = c.one((1.0, 20.0))
+    for side in ("left", "right"):
+        if d.version >= 25 and c.chance(40):
+            attrs[f"{side}_window_size"] = c.integer(0, 4)
+    if past and rows == 1:
+        columns = 1  # onnxruntime lets a single row see all others
     if c.chance(50):
         shapes = [(1, groups * share, rows, width), *[(1, groups, columns, width)] * 2]
     else:
         shapes = [(1, rows, groups * share * width), *[(1, columns, groups * width)] * 2]
         attrs |= {"q_num_heads": groups * share, "kv_num_heads": groups}
-    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:])]
+    inputs = [by_head(d, *shapes[0]).name, *(_keys(d, *shape) for shape in shapes[1:]), ""]
     if c.chance(50):
-        mask: Array = d.numbers.random((rows, columns)) < 0.7
+        mask: Array = d.numbers.random((rows, past + columns)) < 0.7
         if c.chance(50):
             mask = np.where(mask, d.uniform(mask.shape, -1, 1), -np.inf).astype(d.dtype)
-        inputs.append(d.constant(mask))
-    d.emit("Attention", *inputs, **attrs)
+        inputs[3] = d.constant(mask)
+    outputs = 1
+    if past:
+        inputs += [_keys(d, 1, groups, past, width) for _ in range(2)]
+    elif d.version >= 24 and c.chance(30):
+        d.emit("Attention", *inputs, "", "", d.integers([c.integer(0, columns)]), **attrs)
+        return
+    if past or c.chance(30):
+        outputs = c.one((3, 4))
+        attrs["qk_matmul_output_mode"] = c.integer(0, 3)
+    d.emit_many("Attention", inputs, outputs, **attrs)
 
 
 def fused_attention(d: Drawing) -> None:
-    """Attention and MultiHeadAttention of com.microsoft, with biases and masks of integers."""
+    """Attention and MultiHeadAttention of com.microsoft, with biases, masks of integers, caches."""
     c = d.choices
     heads, width, rows, columns = (c.integer(1, n) for n in (3, 4, 5, 5))
     total, attrs = heads * width, {"num_heads": heads}
     packed = c.chance(50)
     columns = rows if packed else columns
-    if c.chance(30) and packed:
+    if c.chance(30) and columns <= rows:  # else onnxruntime lets the last row see all others
         attrs["unidirectional"] = 1
-    kept: Array = d.numbers.random((1, columns)) < 0.7
+    past = c.integer(1, 4) if c.chance(30) else 0
+    kept: Array = d.numbers.random((1, past + columns)) < 0.7
+    kept[:, 0] = True  # beside a mask scores are rounded, which shows where nothing else is left
     if c.chance(30):
-        kept = d.numbers.integers(0, columns + 1, 2 if packed and c.chance(50) else 1)
+        kept = np.array([c.integer(past + 1, past + columns), c.integer(0, past)])
+        kept = kept if packed and c.chance(50) else kept[:1]
     mask = d.constant(kept.astype(np.int32))
     rest = [d.weight((3 * total,)), mask]
     if packed:
         x = by_head(d, 1, rows, total)
-        inputs = [x.name, d.matrix((total, 3 * total)), *rest[: c.integer(1, 2)]]
-        d.emit("Attention", *inputs, domain=MICROSOFT, **attrs)
+        inputs = [x.name, d.matrix((total, 3 * total)), *rest[: c.integer(1, 2)], ""][:4]
+        if past:
+            inputs.append(_keys(d, 2, 1, heads, past, width))
+        d.emit_many("Attention", inputs, 1 + bool(past), domain=MICROSOFT, **attrs)
         return
     inputs = [by_head(d, 1, rows, total).name]
     inputs += [_keys(d, 1, columns, total) for _ in range(2)]
     inputs += rest[: c.integer(0, 2)]
-    d.emit("MultiHeadAttention", *inputs, domain=MICROSOFT, **attrs)
+    if past:
+        inputs += [""] * (6 - len(inputs))
+        inputs += [_keys(d, 1, heads, past, width) for _ in range(2)]
+    outputs = 3 if past or c.chance(20) else 1
+    d.emit_many("MultiHeadAttention", inputs, outputs, domain=MICROSOFT, **attrs)
+
+
+def grouped_attention(d: Drawing) -> None:
+    """GroupQueryAttention of com.microsoft, turned or not, with a cache that is full."""
+    c = d.choices
+    if d.dtype != np.float32:
+        raise Rejected("doubles")
+    groups, share, rows = (c.integer(1, n) for n in (2, 2, 4))
+    past, width = c.integer(0, 4), c.one((8, 16))
+    total, attrs = past + rows, {"num_heads": groups * share, "kv_num_heads": groups}
+    if c.chance(30):
+        attrs["softcap"] = c.one((1.0, 20.0))
+    if c.chance(30):
+        attrs["local_window_size"] = c.integer(1, 4)
+    if c.chance(30):
+        inputs = [by_head(d, 1, rows, (share + 2) * groups * width).name, "", ""]
+    else:
+        inputs = [by_head(d, 1, rows, groups * share * width).name]
+        inputs += [_keys(d, 1, rows, groups * width) for _ in range(2)]
+    inputs += [_keys(d, 1, groups, past, width) if past else "" for _ in range(2)]
+    inputs.append(d.integers([total - 1], np.int32))
+    inputs.append(d.constant(np.array(total, np.int32)))
+    if width == 16 and c.chance(60):
+        attrs |= {"do_rotary": 1, "rotary_interleaved": c.integer(0, 1)}
+        angles = d.uniform((total + 2, 8), -3, 3)
+        inputs += [d.constant(turn(angles).astype(d.dtype)) for turn in (np.cos, np.sin)]
+    if c.chance(30):
+        inputs += [""] * (10 - len(inputs))
+        inputs.append(d.constant(d.uniform((1, 1, rows, total), -1, 1)))
+    d.emit_many("GroupQueryAttention", inputs, 3, domain=MICROSOFT, **attrs)
 
 
 def rotary(d: Drawing) -> None:
@@ -230,6 +284,7 @@ ATTENTION: dict[str, Callable[[Drawing], None]] = {
     "masks": masks,
     "attention": attention,
     "fused_attention": fused_attention,
+    "grouped_attention": grouped_attention,
     "rotary": rotary,
     "embedded": embedded,
     "spelt_out_functions": spelt_out,

@@ -127,7 +127,7 @@ def _ends(d: Drawing) -> tuple[str, str]:
 
 
 def counted(d: Drawing) -> None:
-    """Sums and products of integers, which truth values are cast to."""
+    """Sums, products, quotients and remainders of integers, which truth values are cast to."""
     c = d.choices
     if d.version < 13:
         raise Rejected("opsets before the axes of a sum are an input")
@@ -135,17 +135,40 @@ def counted(d: Drawing) -> None:
     whole = d.emit("Cast", compared(d).name, to=kind)
     if not whole.rank:
         raise Rejected("a scalar")
-    for _ in range(c.integer(1, 3)):
-        op = c.one(("Add", "Mul", "Sub", "Max", "Min", "CumSum", "ReduceSum", "Neg", "Abs"))
+    for _ in range(c.integer(1, 4)):
+        op = c.one(
+            ("Add", "Mul", "Sub", "Max", "Min", "CumSum", "ReduceSum", "Neg", "Abs", "Div", "Mod")
+        )
         if op in ("CumSum", "ReduceSum"):
             axis = c.integer(0, whole.rank - 1)
             whole = d.emit(op, whole.name, d.constant(np.full(1 if op[0] == "R" else (), axis)))
         elif op in ("Neg", "Abs"):
             whole = d.emit(op, whole.name)
+        elif op in ("Div", "Mod"):
+            whole = _quotient(d, op, whole)
         else:
             other = d.constant(d.numbers.integers(-3, 4, whole.shape[-1:]).astype(dtype))
             whole = d.emit(op, *c.shuffled([whole.name, c.one((other, whole.name))]))
     number(d, whole)
+
+
+def _quotient(d: Drawing, op: str, whole: Tensor) -> Tensor:
+    """A quotient or remainder of larger integers, by constants or by others of either sign."""
+    c = d.choices
+    dtype, shape = whole.value.dtype, whole.shape[-1:]
+    more = (d.numbers.integers(-99, 100, shape).astype(dtype) for _ in range(2))
+    large = whole
+    for step, other in zip(("Mul", "Add"), more, strict=True):
+        large = d.emit(step, large.name, d.constant(other))
+    sign = c.one((1, -1))
+    sizes = d.numbers.integers(1, c.one((3, 9, 40)), shape).astype(dtype)
+    signs = d.numbers.choice([-1, 1], shape) if c.chance(30) else sign
+    by = d.constant((sizes * signs).astype(dtype))
+    if c.chance(30):
+        above = d.emit("Add", d.emit("Abs", whole.name).name, d.constant(sizes))
+        by = d.emit("Mul", above.name, d.constant(np.array(sign, dtype))).name
+    attrs = {"fmod": 1} if op == "Mod" and c.chance(30) else {}
+    return d.emit(op, large.name, by, **attrs)
 
 
 def extremes(d: Drawing) -> None:

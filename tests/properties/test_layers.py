@@ -144,12 +144,14 @@ def check_places(scores: Floats, places: npt.NDArray[np.int64], axis: int | None
 
 
 def check_kinds(node: Node, graph: Graph) -> None:
-    """Entries that are moved keep their kind, and places are integers; of what is computed only
-    quantized numbers, and sums of products of them, are.
+    """Entries that are moved keep their kind if all have one, and places are integers; of what is
+    computed only quantized numbers, whole ones beside quotients, and sums of products of both, are.
     """
-    narrow = any(other.op.endswith(("quantize_linear", "table")) for other in graph.nodes)
+    sources = ("quantize_linear", "table", "integer_divide")
+    narrow = any(other.op.endswith(sources) for other in graph.nodes)
     entries = LAYERS[node.op].entries
-    integers = all(isinstance(graph.tensors[name].kind, Integer) for name in node.inputs)
+    kinds = {graph.tensors[name].kind for name in node.inputs}
+    integers = len(kinds) == 1 and isinstance(*kinds, Integer)
     kept = entries is Entries.MOVED and integers
     some = entries is Entries.LARGEST and integers
     for name in node.outputs:

@@ -5,7 +5,9 @@ With queries Q [batch, heads, rows, width], keys K and values V [batch, heads, c
     softmax(scale Q K' + bias, without the entries that a mask takes out) V
 
 Where there are fewer heads of keys than of queries, each serves several that follow each other.
-Caches of earlier keys and values are refused.
+Keys and values of a cache, all of which is in use, come before the others, and all of them may be
+outputs. The scores that Attention puts out are onnxruntime's: in mode 0 they are not bent, as ONNX
+says too, though the evaluator of the onnx package bends them.
 """
 
 import math
@@ -17,8 +19,9 @@ import numpy as np
 
 from zkinfer.graph import Boolean
 from zkinfer.onnx_import.builder import Converters, Floats, Site, finite
+from zkinfer.onnx_import.constants import Array
 from zkinfer.onnx_import.masking import ABSORBING
-from zkinfer.onnx_import.moves import end_to_end, permuted, reshaped, sliced
+from zkinfer.onnx_import.moves import end_to_end, fitted, permuted, reshaped, sliced
 from zkinfer.onnx_import.node import MICROSOFT_DOMAIN, Refusal
 from zkinfer.onnx_import.shapes import Shape
 
@@ -44,51 +47,56 @@ class _Scores:
 
 
 def attention(site: Site) -> None:
-    """Attention, of tensors with 3 or 4 axes, with a mask of booleans or floats."""
-    if any(site.has(index) for index in range(4, len(site.node.inputs))):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    """Attention, of tensors with 3 or 4 axes, with a mask of booleans or floats, and with a cache
+    of earlier keys and values, or one that all keys and values are in.
+    """
     flat = len(site.shape(0)) == 3
     heads = [int(site.attr(name, 0)) for name in ("q_num_heads", "kv_num_heads", "kv_num_heads")]
     q, k, v = (_by_head(site, site.operand(i), heads[i]) for i in range(3))
-    rows, columns, width = site.graph.shape(q)[2], *site.graph.shape(k)[2:]
+    rows = site.graph.shape(q)[2]
+    past, k, v = _cached(site, k, v, (4, 5))
+    columns, width = site.graph.shape(k)[2:]
     scores = _Scores(float(site.attr("scale", 1 / math.sqrt(width))), site.attr("softcap", 0.0))
-    if site.attr("is_causal", 0):
-        scores.closed += (_future(site, rows, columns),)
-    sides = (int(site.attr(name, -1)) for name in ("left_window_size", "right_window_size"))
-    left, right = (side if side >= 0 else rows + columns for side in sides)
-    if min(left, right) < rows + columns:
-        after = np.arange(columns) - np.arange(rows)[:, None]
-        scores.closed += (site.weight("window", (after < -left) | (after > right)),)
+    if past and site.has(6):
+        raise Refusal("expected past_key and past_value, or nonpad_kv_seqlen, got both")
+    _near(site, scores, rows, columns, past)
     if site.has(3):
-        if site.shape(3)[-1] != columns:
-            raise Refusal(f"expected a mask of {columns} columns, got the shape {site.shape(3)}")
-        _mask(site, scores)
-    y = _attended(site, q, k, v, scores)
+        _mask(site, scores, columns)
+    y, stages = _attended(site, q, k, v, scores)
     site.keep(_joined(site, y) if flat else y)
+    _present(site, k, v)
+    if site.uses_output(3):
+        mode = int(site.attr("qk_matmul_output_mode", 0))
+        if not 0 <= mode < len(stages):
+            raise Refusal(f"expected a qk_matmul_output_mode from 0 to 3, got {mode}")
+        if mode == 2 and scores.closed:
+            raise Refusal(
+                "expected a qk_matmul_output_mode of 0, 1 or 3 with a mask that takes entries out, "
+                "whose scores are -infinity in mode 2"
+            )
+        site.keep(stages[mode], 3)
 
 
 def multi_head_attention(site: Site) -> None:
-    """MultiHeadAttention of com.microsoft: of one to three tensors, with biases and masks."""
-    if any(site.has(index) for index in range(6, len(site.node.inputs))):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    """MultiHeadAttention of com.microsoft: of one to three tensors, with biases, masks, caches."""
+    if any(site.has(index) for index in range(8, len(site.node.inputs))):
+        raise Refusal("expected a cache that is all in use and no indices into it, got these")
+    if site.uses_output(3):
+        raise Refusal("expected only its first three outputs in use")
     heads = int(site.attr("num_heads", 0))
     parts = _three(site, heads)
     if site.has(3):
         widths = [math.prod(site.graph.shape(part)[1::2]) for part in parts]
         parts = _biased(site, parts, 3, widths)
-    _fused(site, parts, mask=4, bias=5)
+    past, k, v = _cached(site, parts[1], parts[2], (6, 7))
+    _fused(site, (parts[0], k, v), past, mask=4, bias=5)
+    _present(site, k, v)
 
 
 def packed_attention(site: Site) -> None:
     """Attention of com.microsoft: queries, keys and values are one product with a tensor."""
-    if any(site.has(index) for index in (4, 6)):
-        raise Refusal("expected no cache of keys and values, got one")
-    if any(site.uses_output(index) for index in range(1, len(site.node.outputs))):
-        raise Refusal("expected only its first output in use")
+    if site.has(6):
+        raise Refusal("expected a cache that is all in use, got the length of its part in use")
     if site.attr("do_rotary", 0):
         raise Refusal("expected no rotary embedding inside, got do_rotary = 1")
     heads, total = int(site.attr("num_heads", 0)), site.shape(1)[-1]
@@ -101,7 +109,21 @@ def packed_attention(site: Site) -> None:
         _by_head(site, sliced(site, product, {2: (*pair, 1)}), heads)
         for pair in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
     ]
-    _fused(site, parts, mask=3, bias=5)
+    past = 0
+    if site.has(4):
+        both = site.any_operand(4)
+        if len(site.shape(4)) != 5:
+            raise Refusal(f"expected earlier keys and values of 5 axes, got {site.shape(4)}")
+        _, batch, groups, past, width = site.shape(4)
+    if past:
+        for n in range(2):
+            one = sliced(site, both, {0: (n, n + 1, 1)})
+            earlier = reshaped(site, one, (batch, groups, past, width))
+            parts[n + 1] = end_to_end(site, [earlier, parts[n + 1]], 2)
+    _fused(site, parts, past, mask=3, bias=5)
+    if site.uses_output(1):
+        single = [reshaped(site, part, (1, *site.graph.shape(part))) for part in parts[1:]]
+        site.keep(end_to_end(site, single, 0), 1)
 
 
 def rotary_embedding(site: Site) -> None:
@@ -116,10 +138,66 @@ def rotary_embedding(site: Site) -> None:
     x = _by_head(site, x, heads)
     width = part or site.graph.shape(x)[3]
     cos, sin = (_angles(site, place, places[2]) for place in places[:2])
-    rotated = x if width == site.graph.shape(x)[3] else sliced(site, x, {3: (0, width, 1)})
-    rest = [] if rotated == x else [sliced(site, x, {3: (width, site.graph.shape(x)[3], 1)})]
-    batch, count, rows, _ = site.graph.shape(x)
-    interleaved = bool(site.attr("interleaved", 0))
+    y = _rotated(site, x, (cos, sin), width, interleaved=bool(site.attr("interleaved", 0)))
+    site.keep(_joined(site, y) if len(shape) == 3 else y)
+
+
+def grouped_query_attention(site: Site) -> None:
+    """GroupQueryAttention of com.microsoft, whose cache is full: with the new keys it is as long as
+    the constant lengths say.
+    """
+    if any(site.has(index) for index in (9, *range(11, len(site.node.inputs)))):
+        raise Refusal("expected neither positions nor sinks nor scales, got some")
+    if site.uses_output(3) or site.attr("smooth_softmax", 0) > 0:
+        raise Refusal("expected only its first three outputs in use, and no smooth_softmax")
+    heads = [int(site.attr(name, 0)) for name in ("num_heads", "kv_num_heads", "kv_num_heads")]
+    if site.has(1) and site.has(2):
+        q, k, v = (_by_head(site, site.operand(i), heads[i]) for i in range(3))
+    else:
+        packed = _by_head(site, site.operand(0), sum(heads))
+        ends = np.cumsum((0, *heads)).tolist()
+        q, k, v = (sliced(site, packed, {1: (*ends[n : n + 2], 1)}) for n in range(3))
+    rows, width = site.graph.shape(q)[2:]
+    past = site.shape(3)[2] if site.has(3) and len(site.shape(3)) == 4 else 0
+    lengths = {length + 1 for length in site.ints_at(5, "seqlens_k") or ()}
+    lengths.update(site.ints_at(6, "total_sequence_length") or ())
+    if lengths != {past + rows}:
+        raise Refusal(
+            f"expected lengths of {past + rows}, {past} of the cache and {rows} new ones, got "
+            f"{sorted(lengths)}"
+        )
+    if site.attr("do_rotary", 0):
+        tables = [site.floats(place, "angles") for place in (7, 8)]
+        if any(table.ndim != 2 or len(table) < past + rows for table in tables):
+            raise Refusal(f"expected {past + rows} rows of angles, got {tables[0].shape}")
+        angles = [site.weight("angles", table[past : past + rows]) for table in tables]
+        turned = bool(site.attr("rotary_interleaved", 0))
+        part = 2 * tables[0].shape[1]
+        q, k = (_rotated(site, x, angles, part, interleaved=turned) for x in (q, k))
+    past, k, v = _cached(site, k, v, (3, 4))
+    scale = float(site.attr("scale", 0.0)) or 1 / math.sqrt(width)
+    after = np.arange(past + rows) - np.arange(rows)[:, None] - past
+    window = int(site.attr("local_window_size", -1))
+    if window < -1 or window == 0:
+        raise Refusal(f"expected a local_window_size of -1 or at least 1, got {window}")
+    closed = (after > 0) | (after <= -(window if window > 0 else past + rows))
+    scores = _Scores(scale, site.attr("softcap", 0.0))
+    scores.closed = (site.weight("outside", closed),) if closed.any() else ()
+    scores.biases = (site.operand(10),) if site.has(10) else ()
+    y, _ = _attended(site, q, k, v, scores)
+    site.keep(_joined(site, y))
+    _present(site, k, v)
+
+
+def _rotated(site: Site, x: str, angles: Sequence[str], width: int, *, interleaved: bool) -> str:
+    """x [batch, heads, rows, entries], the pairs of its first entries turned by angles.
+
+    angles: their cosines and sines, [..., rows, width / 2].
+    """
+    cos, sin = angles
+    batch, count, rows, entries = site.graph.shape(x)
+    rotated = x if width == entries else sliced(site, x, {3: (0, width, 1)})
+    rest = [] if rotated == x else [sliced(site, x, {3: (width, entries, 1)})]
     pairs = (batch, count, rows, *((width // 2, 2) if interleaved else (2, width // 2)))
     axis = 4 if interleaved else 3
     split = reshaped(site, rotated, pairs)
@@ -132,8 +210,7 @@ def rotary_embedding(site: Site) -> None:
     both = (real, site.step("add", "imaginary", *imaginary))
     single = (batch, count, rows, *((width // 2, 1) if interleaved else (1, width // 2)))
     joined = end_to_end(site, [reshaped(site, y, single) for y in both], axis)
-    y = end_to_end(site, [reshaped(site, joined, (batch, count, rows, width)), *rest], 3)
-    site.keep(_joined(site, y) if len(shape) == 3 else y)
+    return end_to_end(site, [reshaped(site, joined, (batch, count, rows, width)), *rest], 3)
 
 
 def _angles(site: Site, place: int, positions: int) -> str:
@@ -176,27 +253,96 @@ def _joined(site: Site, x: str) -> str:
     return reshaped(site, rowwise, (batch, rows, heads * width))
 
 
-def _future(site: Site, rows: int, columns: int) -> str:
-    """One where a column comes after a row."""
-    return site.weight("causal", np.triu(np.ones((rows, columns)), 1))
+def _cached(site: Site, k: str, v: str, places: tuple[int, int]) -> tuple[int, str, str]:
+    """How many keys and values by head are cached, and all of them, the cached ones first."""
+    if not any(map(site.has, places)):
+        return 0, k, v
+    if not all(map(site.has, places)):
+        raise Refusal("expected earlier keys and values, got one of both")
+    past = site.shape(places[0])
+    if any(len(site.shape(place)) != 4 for place in places):
+        raise Refusal(f"expected earlier keys and values of 4 axes, got {past}")
+    if not past[2]:
+        return 0, k, v
+    k, v = (
+        end_to_end(site, [site.operand(place), new], 2)
+        for place, new in zip(places, (k, v), strict=True)
+    )
+    return past[2], k, v
 
 
-def _mask(site: Site, scores: _Scores) -> None:
-    """Input 3: true for what stays, or what is added."""
+def _present(site: Site, k: str, v: str) -> None:
+    """All keys and values, as outputs 1 and 2."""
+    for index, present in enumerate((k, v), 1):
+        if site.uses_output(index):
+            site.keep(present, index)
+
+
+def _near(site: Site, scores: _Scores, rows: int, columns: int, past: int) -> None:
+    """Closes what is too far before or behind a row, or behind the last column in use.
+
+    Row i is at the place of column i + length - rows, where length counts the columns that are in
+    use: those of the cache and those of all rows, or what input 6 says of each sample.
+    """
+    left, right = (int(site.attr(f"{side}_window_size", -1)) for side in ("left", "right"))
+    if min(left, right) < -1:
+        raise Refusal(f"expected window sizes of -1 or more, got {left} and {right}")
+    if site.attr("is_causal", 0):
+        right = 0
+        if rows == 1 and 0 < past < columns - 1 and site.version < 25:
+            raise Refusal(
+                f"expected one new key for one row that is causal, got {columns - past}, all of "
+                "which onnxruntime lets it see, unlike ONNX"
+            )
+    place = np.arange(columns)
+    needed = place - np.arange(rows)[:, None] + rows  # of the length, for the column of a row
+    least = needed - right if right >= 0 else np.zeros_like(needed)
+    most = needed + left if left >= 0 else np.full_like(needed, columns + rows)
+    if not site.has(6):
+        length: Array = np.array(past + rows)
+    else:
+        batch = site.graph.shape(site.source(0))[0]
+        if site.shape(6) != (batch,):
+            raise Refusal(f"expected a nonpad_kv_seqlen for each sample, got {site.shape(6)}")
+        least = np.maximum(least, place + 1)
+        if not site.is_constant(6):
+            lengths = reshaped(site, site.source(6), (batch, 1, 1, 1))
+            bounds = site.weight("least", least)
+            scores.closed += (site.step("less", "behind", lengths, bounds),)
+            if left >= 0:
+                bounds = site.weight("most", most)
+                scores.closed += (site.step("less", "before", bounds, lengths),)
+            return
+        length = site.array(6, "lengths").reshape(batch, 1, 1, 1)
+    closed = (length < least) | (length > most)
+    if closed.any():
+        scores.closed += (site.weight("outside", closed),)
+
+
+def _mask(site: Site, scores: _Scores, columns: int) -> None:
+    """Input 3: true for what stays, or what is added; of columns that it lacks nothing stays."""
+    shape = site.shape(3)
+    lacking = columns - shape[-1]
+    if lacking < 0 or (lacking and shape[-1] == 1):
+        raise Refusal(f"expected a mask of {columns} columns, got the shape {shape}")
+    if lacking:
+        scores.closed += (site.weight("lacking", np.arange(columns) >= shape[-1]),)
+
+    def wide(x: str) -> str:
+        return fitted(site, x, (0,) * len(shape), (*(0,) * (len(shape) - 1), lacking))
+
     if site.is_constant(3):
         array = site.array(3, "mask")
-        if array.dtype == bool:
-            scores.closed += (site.weight("closed", ~array, 3),)
-            return
-        deep = array <= LOWEST
+        deep = ~array if array.dtype == bool else array <= LOWEST
         if deep.any():
-            scores.closed += (site.weight("closed", deep, 3),)
-        scores.biases += (site.weight("bias", np.where(deep, 0, array), 3),)
+            scores.closed += (wide(site.weight("closed", deep, 3)),)
+        if array.dtype != bool:
+            scores.biases += (wide(site.weight("bias", np.where(deep, 0, array), 3)),)
     elif isinstance(site.graph.type_of(site.source(3)).kind, Boolean):
         one = site.weight("one", np.ones(()))
-        scores.closed += (site.step("sub", "closed", one, site.source(3)),)
+        scores.closed += (wide(site.step("sub", "closed", one, site.source(3))),)
     else:
-        scores.biases += (site.operand(3),)
+        scores.biases += (wide(site.operand(3)),)
 
 
 def _three(site: Site, heads: int) -> list[str]:
@@ -226,8 +372,10 @@ def _biased(site: Site, parts: Sequence[str], place: int, widths: Sequence[int])
     return biased
 
 
-def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
-    """What the operators of com.microsoft have in common. mask, bias: the inputs' places."""
+def _fused(site: Site, parts: Sequence[str], past: int, *, mask: int, bias: int) -> None:
+    """What the operators of com.microsoft have in common. past: how many of the keys and values are
+    cached. mask, bias: the inputs' places.
+    """
     q, k, v = parts
     batch, _, rows, width = site.graph.shape(q)
     columns = site.graph.shape(k)[2]
@@ -241,15 +389,20 @@ def _fused(site: Site, parts: Sequence[str], *, mask: int, bias: int) -> None:
     if site.has(mask):
         scores.closed += (_closed(site, mask, (batch, rows, columns)),)
     if site.attr("unidirectional", 0):
-        scores.closed = _with_future(site, scores, (rows, columns))
-    site.keep(_joined(site, _attended(site, q, k, v, scores)))
+        if columns > past + rows:
+            raise Refusal(
+                f"expected at most {rows} new keys for {rows} rows that are unidirectional, got "
+                f"{columns - past}, all of which onnxruntime lets the last row see"
+            )
+        scores.closed = _with_future(site, scores, np.triu(np.ones((rows, columns)), past + 1))
+    y, _ = _attended(site, q, k, v, scores)
+    site.keep(_joined(site, y))
 
 
-def _with_future(site: Site, scores: _Scores, shape: Shape) -> tuple[str, ...]:
-    """What is closed, and what comes after a row, which is taken down by LOWEST: deeper than by a
-    mask of less, so that it counts twice, and as deep as by a mask of as much.
+def _with_future(site: Site, scores: _Scores, future: Floats) -> tuple[str, ...]:
+    """What is closed, and what comes after a row, where future is one: that is taken down by
+    LOWEST, deeper than by a mask of less, so that it counts twice, and as deep as by one as deep.
     """
-    future = np.triu(np.ones(shape), 1)
     if not scores.closed or scores.beyond < -LOWEST:
         return (*scores.closed, site.weight("causal", 2 * future))
     (closed,) = scores.closed
@@ -291,8 +444,10 @@ def _closed(site: Site, place: int, extents: Shape) -> str:
     return site.step("sub", "closed", one, reshaped(site, site.source(place), wide))
 
 
-def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
-    """The values by their shares, [batch, heads, rows, width of the values]."""
+def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> tuple[str, list[str]]:
+    """The values by their shares, [batch, heads, rows, width of the values]; and the scores as they
+    are scaled, then bent, then with biases, and the shares, [batch, heads, rows, columns].
+    """
     batch, heads, rows, _ = site.graph.shape(q)
     _, groups, columns, width = site.graph.shape(k)
     if heads % groups or site.graph.shape(v)[:3] != (batch, groups, columns):
@@ -302,19 +457,26 @@ def _attended(site: Site, q: str, k: str, v: str, how: _Scores) -> str:
         )
     together = (batch, groups, heads // groups * rows)
     turned = permuted(site, k, (0, 1, 3, 2))
-    s = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
-    s = reshaped(site, s, (batch, heads, rows, columns))
-    factor = finite(np.array(how.scale / (how.cap or 1.0)), "scale")
-    s = site.step("mul", "scaled", s, site.weight("scale", factor))
+    products = site.step("matmul", "scores", reshaped(site, q, (*together, width)), turned)
+    products = reshaped(site, products, (batch, heads, rows, columns))
+
+    def scaled(factor: float) -> str:
+        number = finite(np.array(factor), "scale")
+        return site.step("mul", "scaled", products, site.weight("scale", number))
+
+    s = scaled(how.scale)
+    stages = [s]
     if how.cap:
-        bent = site.step("function", "bent", s, function="tanh")
+        part = scaled(how.scale / how.cap)
+        bent = site.step("function", "bent", part, function="tanh")
         s = site.step("mul", "capped", bent, site.weight("cap", np.array(how.cap)))
+    stages.append(s)
     for bias in how.biases:
         s = site.step("add", "masked", s, bias)
     p = _shares(site, s, how)
-    p = reshaped(site, p, (*together, columns))
-    y = site.step("matmul", "attended", p, v)
-    return reshaped(site, y, (batch, heads, rows, site.graph.shape(v)[3]))
+    stages += [s, p]
+    y = site.step("matmul", "attended", reshaped(site, p, (*together, columns)), v)
+    return reshaped(site, y, (batch, heads, rows, site.graph.shape(v)[3])), stages
 
 
 def _shares(site: Site, s: str, how: _Scores) -> str:
@@ -363,6 +525,7 @@ CONVERTERS: Converters = {
     ("", "Attention"): attention,
     ("", "RotaryEmbedding"): rotary_embedding,
     (MICROSOFT_DOMAIN, "Attention"): packed_attention,
+    (MICROSOFT_DOMAIN, "GroupQueryAttention"): grouped_query_attention,
     (MICROSOFT_DOMAIN, "MultiHeadAttention"): multi_head_attention,
     (MICROSOFT_DOMAIN, "RotaryEmbedding"): rotary_embedding,
 }

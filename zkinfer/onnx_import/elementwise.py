@@ -29,20 +29,6 @@ def mul(site: Site) -> None:
     site.finish("mul", site.operand(0), site.operand(1))
 
 
-def div(site: Site) -> None:
-    """Div: a product with the reciprocal of a constant, else a quotient."""
-    if not site.is_constant(1):
-        site.finish("divide", site.operand(0), site.operand(1))
-        return
-    x = site.operand(0)
-    divisor = site.floats(1, "divisor")
-    if not divisor.all():
-        raise Refusal(f"expected a divisor other than zero, got zeros in {site.node.inputs[1]}")
-    with np.errstate(over="ignore"):
-        reciprocal = finite(1 / divisor, f"1 / {site.node.inputs[1]}")
-    site.finish("mul", x, site.weight("reciprocal", reciprocal, 1))
-
-
 def neg(site: Site) -> None:
     """Neg."""
     site.finish("neg", site.operand(0))
@@ -141,7 +127,6 @@ CONVERTERS: Converters = {
     ("", "Abs"): abs_,
     ("", "Add"): add,
     ("", "Clip"): clip,
-    ("", "Div"): div,
     ("", "Dropout"): dropout,
     ("", "Identity"): identity,
     ("", "LeakyRelu"): leaky_relu,

@@ -14,6 +14,7 @@ from zkinfer.onnx_import.builder import Builder, Unfinished, finite
 from zkinfer.onnx_import.chains import recognized
 from zkinfer.onnx_import.constants import Allowance, initializers
 from zkinfer.onnx_import.convert import Conversion
+from zkinfer.onnx_import.division import exact
 from zkinfer.onnx_import.fuse import fuse
 from zkinfer.onnx_import.grown import grown
 from zkinfer.onnx_import.inputs import (
@@ -125,6 +126,7 @@ def _finish(
     except Refusal as refusal:
         raise Problems(refused=[str(refusal)]).error() from refusal
     nodes = shifted(nodes, outputs, builder)
+    exact(nodes, builder)
     nodes = absorb(fuse(nodes, outputs, builder), outputs, builder)
     read_names = {name for node in nodes for name in node.inputs}
     constants = {name: array for name, array in builder.weights.items() if name in read_names}

@@ -10,6 +10,7 @@ from zkinfer.graph import Boolean, Integer
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Entries
 from zkinfer.onnx_import.builder import Builder, Converters, Site
+from zkinfer.onnx_import.division import truncated
 from zkinfer.onnx_import.inputs import FLOAT_TYPES, INT_TYPES, is_narrow, type_name
 from zkinfer.onnx_import.masking import infinite_marks
 from zkinfer.onnx_import.moves import expanded
@@ -167,28 +168,6 @@ def round_(site: Site) -> None:
     site.finish("round", site.operand(0), down=False)
 
 
-def mod(site: Site) -> None:
-    """Mod of floats by a constant: x - c trunc(x / c), with the sign of x."""
-    divisor = site.floats(1, "divisor")
-    if not site.attr("fmod", 0):
-        raise Refusal("expected fmod, the remainder of floats, got that of integers")
-    if not divisor.all():
-        raise Refusal(f"expected a divisor other than zero, got zeros in {site.node.inputs[1]}")
-    x = site.operand(0)
-    size = site.weight("size", abs(divisor), 1)
-    quotient = site.step("mul", "quotient", x, site.weight("inverse", 1 / abs(divisor), 1))
-    site.finish("sub", x, site.step("mul", "multiple", _truncated(site, quotient), size))
-
-
-def _truncated(site: Site, x: str) -> str:
-    """x without its fraction: floor(max(x, 0)) - floor(max(-x, 0))."""
-    parts = []
-    for name, source in (("above", x), ("below", site.step("neg", "opposite", x))):
-        part = site.step("relu", name, source)
-        parts.append(site.step("round", f"{name}/whole", part, down=True))
-    return site.step("sub", "whole", *parts)
-
-
 def cast(site: Site) -> None:
     """Cast: between floats, and from integers to them, nothing to do; to integers the fraction is
     dropped; to truth values whether a number is other than 0.
@@ -200,7 +179,7 @@ def cast(site: Site) -> None:
         zero = site.weight("zero", np.zeros(()))
         _truth(site, _differ(site, site.any_operand(0), zero))
     elif target in INT_TYPES:
-        _result(site, source if site.is_integral(0) else _truncated(site, source))
+        _result(site, source if site.is_integral(0) else truncated(site, source))
         limits = np.iinfo(helper.tensor_dtype_to_np_dtype(target))
         low, high = int(limits.min), int(limits.max)
         _check_range(site, target, low, high)
@@ -282,7 +261,6 @@ CONVERTERS: Converters = {
     ("", "IsNaN"): is_nan,
     ("", "Less"): less,
     ("", "LessOrEqual"): less_or_equal,
-    ("", "Mod"): mod,
     ("", "Not"): not_,
     ("", "Or"): or_,
     ("", "Round"): round_,

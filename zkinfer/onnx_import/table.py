@@ -7,6 +7,7 @@ from zkinfer.onnx_import import (
     control,
     convolution,
     distances,
+    division,
     einsum,
     elementwise,
     embedding,
@@ -45,6 +46,7 @@ CONVERTERS: Converters = {
     **control.CONVERTERS,
     **convolution.CONVERTERS,
     **distances.CONVERTERS,
+    **division.CONVERTERS,
     **einsum.CONVERTERS,
     **elementwise.CONVERTERS,
     **embedding.CONVERTERS,
@@ -79,8 +81,8 @@ FOLDED = ("Constant", "ConstantOfShape", *sorted(OF_SHAPE))
 
 WHOLE = frozenset(
     (
-        "Abs", "Add", "Clip", "CumSum", "Max", "Min", "Mul", "Neg", "ReduceMax", "ReduceMin",
-        "ReduceSum", "Relu", "Sign", "Sub",
+        "Abs", "Add", "Clip", "CumSum", "Div", "Max", "Min", "Mod", "Mul", "Neg", "ReduceMax",
+        "ReduceMin", "ReduceSum", "Relu", "Sign", "Sub",
     )
 )  # fmt: skip
 """Standard operators that take integers too: what they compute of whole numbers is whole."""
