@@ -307,7 +307,6 @@ NOT_FOUND: Mapping[tuple[str, str], str] = {
     ("interpolate without lines", "interpolate/row/high/choice"): (
         "no two of its rows, and not none, have numbers whose sum is an input"
     ),
-    ("sqrt of a product", "sqrt/bits/boolean"): "rounded away; `sqrt` has it too",
     ("a sum of products that is pooled", "max_pool/bits/boolean"): POOLED,
 }
 """By network and path, or how it begins, for which rows no lie is found when they are removed."""
@@ -316,11 +315,12 @@ LONG = {
     "a state step by step",
     "convolutional network",
     "divide by weights",
+    "sqrt of a product",
     "two look-ups in one table",
 }
 """Networks that take long, all of whose blocks others have too."""
 
-EACH = ("neg", "is_negative", "a tree of one step")
+EACH = ("neg", "a tree of one step")
 """Networks of which every single row is needed. Others have rows that some others imply: of the
 digits of a result the flag for one side, for example, cannot be but 0 or 1 if the rest are bits.
 """
