@@ -297,7 +297,7 @@ def spelt(case: Case) -> Case:
 
 IMPLIED = "that one of one bit is 1 is said by the choice alone"
 ROUNDED = "what is looked up is rounded away; `interpolate` has these blocks too"
-POOLED = "of maxima that are not stored; those of `max_pool` are"
+POOLED = "lies are about maxima that are stored, as those of `max_pool` are, which has it too"
 NOT_FOUND: Mapping[tuple[str, str], str] = {
     ("gather", "gather/row/low/bits/boolean"): IMPLIED,
     ("gather from activations", "gather/row/low/bits/boolean"): IMPLIED,
@@ -321,8 +321,8 @@ LONG = {
 """Networks that take long, all of whose blocks others have too."""
 
 EACH = ("neg", "a tree of one step")
-"""Networks of which every single row is needed. Others have rows that some others imply: of the
-digits of a result the flag for one side, for example, cannot be but 0 or 1 if the rest are bits.
+"""Networks for every single row of which a lie is found. That is not so in general: some rows are
+implied by others, as `IMPLIED` says, and some lies would have to be about many entries at once.
 """
 
 
