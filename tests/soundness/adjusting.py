@@ -75,26 +75,6 @@ class Adjustable:
             wanted = [n for n in {*read, *wanted} - set(removed) if self.wrong(n, z)]
         return None
 
-    def moved(
-        self,
-        z: list[int],
-        entry: int,
-        removed: Collection[int],
-        movable: Callable[[int], bool],
-    ) -> list[int] | None:
-        """From an assignment for which all rows hold, one with another value of an entry for which
-        all but those removed do, if one is found.
-        """
-        wanted = [number for number in self.readers[entry] if number not in removed]
-        equations = self._equations(z, wanted, removed, lambda e: e == entry or movable(e))
-        change = None if equations is None else _solved([({entry: 1}, 2), *equations], self.modulus)
-        if change is None:
-            return None
-        z = [(value + change.get(e, 0)) % self.modulus for e, value in enumerate(z)]
-        read = {number for e in change for number in self.readers[e]} - set(removed)
-        wanted = [number for number in read if self.wrong(number, z)]
-        return self.adjusted(z, wanted, removed, lambda e: e != entry and movable(e))
-
     def _equations(
         self,
         z: Sequence[int],

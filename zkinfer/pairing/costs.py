@@ -33,7 +33,7 @@ SETUP = {"calls": 0.055, "domain": 5.0e-6, "rows": 6.6e-5, "weights": 4.0e-5}
 PROVING = {"calls": 0.0125, "domain": 8.0e-6, "rows": 2.4e-6, "weights": 1.1e-6}
 """Seconds of a prove call with the key loaded."""
 
-VERIFYING = {"calls": 1.7e-3, "public": 2.0e-5}
+VERIFYING = {"calls": 1.9e-3, "public": 1.5e-6}
 """Seconds of a verify call with the key loaded."""
 
 MEMORY = {"calls": 5.0e7, "domain": 300.0, "rows": 3400.0, "weights": 1100.0}
