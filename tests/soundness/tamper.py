@@ -456,6 +456,8 @@ def _evaluation(subject: Subject, _: str, mutation: str) -> tuple[Run, Run]:
     if mutation == "of no statistic":
         known = subject.record_key, subject.record_proof, subject.data.commitment
         return tamper_accuracy.of_no_statistic(*known)
+    if mutation == "of a summary that leaves one out":
+        return tamper_accuracy.leaving_one_out(subject.spread)
     return tamper_accuracy.parts(subject.labelled, mutation)
 
 

@@ -13,7 +13,9 @@ from tests.soundness.edits import graph_edited, joined
 from tests.soundness.labelled import TRUE, Labelled
 from tests.soundness.summed import FINER, Summed, numbers_at
 from tests.soundness.summed import TRUE as TARGETS
+from tests.soundness.test_accuracy import forged
 from zkinfer import container, reference
+from zkinfer.committed_input import read_records
 from zkinfer.data import DataCommitment
 from zkinfer.keys import VerifyingKey
 
@@ -118,6 +120,14 @@ def of_no_statistic(key: VerifyingKey, proof: zkinfer.Proof, data: DataCommitmen
         zkinfer.verify_evaluation(key, [proof], data=data, context=CONTEXT)
 
     return package, None
+
+
+def leaving_one_out(known: Summed) -> Runs:
+    """A part of a summary whose prover leaves a record out, bound to no context."""
+    columns = known.key.verifying_key.native_circuit.columns
+    told = read_records(known.key.graph, known.data, known.labels, range(4), columns, {2})
+    proof, (data, _) = forged(known.key, told, {}, {}), known.public
+    return lambda: zkinfer.verify_evaluation(known.key.verifying_key, [proof], data=data), None
 
 
 def parts(known: Labelled, mutation: str) -> Runs:

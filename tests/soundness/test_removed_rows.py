@@ -63,13 +63,13 @@ class Paired:
 
     @cached_property
     def adjustable(self) -> Adjustable:
-        return Adjustable(self.rows.named.rows, self.modulus)
+        return Adjustable(list(self.rows.named), self.modulus)
 
     @cached_property
     def numbers(self) -> Mapping[str, list[int]]:
         """The rows of each path."""
         found: dict[str, list[int]] = {}
-        for number, row in enumerate(self.rows.named.rows):
+        for number, row in enumerate(self.rows.named):
             found.setdefault(row.path, []).append(number)
         return found
 
@@ -358,7 +358,7 @@ def test_each_row_is_needed(name: str) -> None:
     """Of all rows, and of the same in fewer rows, which proofs are made of."""
     system = system_of(name)
     fewer = system.rows.few
-    few, needed = Adjustable(fewer.rows, system.modulus), set()
+    few, needed = Adjustable(list(fewer), system.modulus), set()
     for path, numbers in system.numbers.items():
         for number in numbers:
             alone = Alone(system.case, system.rows, path, number)
@@ -366,12 +366,12 @@ def test_each_row_is_needed(name: str) -> None:
             assert z is not None, path
             assert list(system.rows.named.unsatisfied(z)) == [path]
             known = fewer.extended(np.array(z, dtype=object)).tolist()
-            failing = [row for row in range(len(fewer.rows)) if few.wrong(row, known)]
+            failing = [row for row in range(len(fewer)) if few.wrong(row, known)]
             if not failing:  # what they do not read may be anything
                 restored = system.rows.restored(np.array(z, dtype=object))
                 assert list(system.rows.named.unsatisfied(restored)) == []
             needed |= set(failing) if len(failing) == 1 else set()
-    assert needed == set(range(len(fewer.rows)))
+    assert needed == set(range(len(fewer)))
 
 
 def test_what_is_not_found_is_there() -> None:

@@ -39,7 +39,7 @@ class Secret:
     floats: list[np.ndarray]
 
     def needles(self) -> Iterator[tuple[str, bytes]]:
-        """Every telling run of 8 bytes and more, with its type.
+        """Every telling run of 8 bytes and more, with each type that holds it.
 
         Of integers 4 at least, three of them different and not zero: a circuit has small integers
         of its own. Of floats as many as make 8 bytes, none of them zero.
@@ -47,7 +47,7 @@ class Secret:
         for kind in INTEGERS:
             count = max(4, 8 // np.dtype(kind).itemsize)
             for values in windows(self.integers, count):
-                if telling(values):
+                if telling(values) and np.array_equal(values.astype(kind), values):
                     yield kind, values.astype(kind).tobytes()
         for kind in FLOATS:
             for values in windows(self.floats, 8 // np.dtype(kind).itemsize):

@@ -4,6 +4,8 @@ A linear row, one without a product, is solved for one of the entries that are n
 weights, which is then replaced where it is read: row and entry are gone. Rows with the same factors
 are shared: their products are equal. An entry that one row alone reads, and of which there is one
 whatever the others are, says nothing, and neither does the row.
+
+All is done in the order of numbers: whoever lowers a network again has the rows of its setup.
 """
 
 from collections import deque
@@ -85,15 +87,14 @@ class _Work:
     def share_products(self) -> bool:
         """Equates the products of rows with the same factors; whether there are any."""
         self._settle()
-        known: dict[tuple[frozenset[tuple[int, int]], ...], tuple[int, int]] = {}
+        known: dict[frozenset[frozenset[tuple[int, int]]], tuple[int, int]] = {}
         found = False
         for number in self._similar():
             row = self._row(number)
             if row.b == {ONE: 1}:
                 continue
             (a, s), (b, t) = self._monic(row.a), self._monic(row.b)
-            key = tuple(sorted((a, b), key=hash))
-            other, scale = known.setdefault(key, (number, s * t))
+            other, scale = known.setdefault(frozenset((a, b)), (number, s * t))
             if other == number:
                 continue
             # s t = u v w with the factors' product w, so that scale c = s t c', c' the other's
@@ -133,7 +134,7 @@ class _Work:
                 continue
             if free:
                 self.replaced.append(self._freed(entry, row))
-            read = {*row.a, *row.b, *row.c}
+            read = sorted({*row.a, *row.b, *row.c})
             self._drop(number)
             waiting.extend(e for e in read if e >= self.named and len(self.readers[e]) == 1)
 
@@ -194,7 +195,7 @@ class _Work:
         value = {other: self._reduced(c * factor) for other, c in row.items()}
         self.replaced.append(Replaced(entry, {}, {}, value))
         readers, self.readers[entry] = self.readers[entry], set()
-        for reader in readers:
+        for reader in sorted(readers):
             self._replace(reader, entry, value)
         return True
 
