@@ -13,6 +13,9 @@ from zkinfer.layers.contract import Emitter, Floats
 from zkinfer.layers.emitting import EXACT, filled, rounding, step
 from zkinfer.layers.tabulated import table
 
+FINER = 20
+"""Bits by which distances may be finer than exponentials."""
+
 
 def last(b: Emitter, name: str, x: str, axis: int) -> str:
     """Fixed-point x with an axis moved to the end."""
@@ -34,16 +37,17 @@ def exponentials(b: Emitter, name: str, x: str, scale: int) -> tuple[str, str, s
     """The distances, the exponentials and their sum along the last axis, [..., 1].
 
     scale: of the last two. Distances beyond which the exponential is less than half a step count as
-    the least of these.
+    the least of these; they are rounded where they are far finer than the exponentials.
     """
     e, total = (b.derived(name, end) for end in ("/exponentials", "/total"))
     d = step(b, name, "/distances", "distances", x)
     tensor = b.tensor(d)
-    end = vanishing(tensor.scale, scale)
+    shift = max(tensor.scale - scale - FINER, 0)
+    end = vanishing(tensor.scale - shift, scale)
     near = d
-    if tensor.high > 2 * end:
+    if shift or tensor.high > 2 * end:
         near = b.derived(name, "/near")
-        rounding(b, near, d, near, shift=0, bounds=(0, end), saturates=EXACT)
+        rounding(b, near, d, near, shift=shift, bounds=(0, end), saturates=EXACT)
     raw = b.derived(e, "/raw")
     table(b, raw, _falling, near, raw, scale)
     shift = b.tensor(raw).scale - scale
