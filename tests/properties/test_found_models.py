@@ -278,3 +278,14 @@ def test_exponentials_of_what_is_zero_on_the_data(first: str) -> None:
         node("Add", "e x"),
     ]
     proved(model(nodes, {"x": [1, 1]}), {"x": 100 * normal(16, 1)})
+
+
+def test_a_label_of_several_places() -> None:
+    """In another shape they are scores."""
+    nodes = [node("ArgMax", "x", "i", axis=1, keepdims=0), node("Cast", "i", "f", to=1)]
+    made = model([*nodes, node("Reshape", "f row")], {"x": [1, 4, 3]}, {"row": np.array([3])})
+    samples = normal(16, 4, 3)
+    keys = zkinfer.compile(made, calibration=samples, output="label")
+    proof = zkinfer.prove(keys.proving_key, samples[:1])
+    (label,) = zkinfer.verify(keys.verifying_key, proof).outputs.values()
+    assert label.reshape(()) == samples[0].argmax(axis=0).argmax()

@@ -34,10 +34,12 @@ def label_name(graph: Graph) -> str:
 
 
 def _labels(graph: Graph) -> tuple[str, ...]:
-    """The outputs that are places of largest entries, in whatever shape."""
+    """The outputs that are the place of a largest entry, one number in whatever shape."""
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
 
     def is_label(name: str) -> bool:
+        if math.prod(graph.shape(name)) > 1:
+            return False
         while name in makers and LAYERS[makers[name].op].entries is Entries.MOVED:
             name = makers[name].inputs[0]
         return name in makers and LAYERS[makers[name].op].entries is Entries.PLACE
@@ -69,11 +71,14 @@ def _scores(graph: Graph) -> Graph:
 
 
 def _before_heads(graph: Graph, name: str) -> str:
-    """The scores that an output stands for; places that a head reads are scores themselves."""
+    """The scores that an output stands for; places that a head reads, and several of them in
+    another shape, are scores themselves.
+    """
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    ordered = False
+    output, ordered = name, False
     while name in makers and (head := LAYERS[makers[name].op].head) is not None:
-        if ordered and LAYERS[makers[name].op].entries is Entries.PLACE:
+        several = name != output and math.prod(graph.shape(name)) > 1
+        if LAYERS[makers[name].op].entries is Entries.PLACE and (ordered or several):
             break
         axis, before = head.axis(makers[name].attrs), makers[name].inputs[0]
         if axis is None and not _is_vector(graph, before):
