@@ -17,7 +17,7 @@ MAX_ERROR = 1e-3
 REFUSALS = {
     "no widths": r"no widths (up to \d+ bits )?reach a largest error",
     "integers too wide": r"its integers could take \d+ bits|does not fit 62 bits|differ too much|"
-    r"a sum of both needs more than the 62 bits",
+    r"a sum of both needs more than the 62 bits|more than the field holds",
     "numbers below those of float32": r"come in steps of 2\^-\d+; supported are steps",
     "circuit too large": r"the circuit takes more than \d+ bytes",
     "too many axes": r"of \d+ axes; at most|do not align",
