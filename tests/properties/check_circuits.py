@@ -176,6 +176,10 @@ def judge(drawn: Drawn, rows: Rows, body: bytes, name: str, *, expected: bool) -
         ]
         if drawn.certificate or len(points) > 1:
             public = [array.reshape(-1).tolist() for array in drawn.segments[Segment.PUBLIC]]
+            for tensor, values in zip(circuit.public[1:], public, strict=True):
+                low, high = tensor.bounds
+                if not all(low <= value <= high for value in values):
+                    raise VerificationError("what is public is checked before the argument")
             argument = Argument(circuit, points, DIGEST, drawn.context, public)
             argument.kind = b"certificate" if drawn.certificate else b"proof"
             argument.run(body)
