@@ -5,6 +5,7 @@ Seeds keep the names of their vectors; whatever else lies in the corpora stays.
 
 import json
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from zkinfer import container
 from zkinfer.backends import groth16
 from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.layout import Segment, Tensor
+from zkinfer.circuit.sparse import Sparse
 from zkinfer.circuit.term import Axis, Projection, Term
 from zkinfer.keys import VerifyingKey
-from zkinfer.pairing.keys import Setup, public_signals, signals
-from zkinfer.pairing.r1cs import R1cs, blocks, matrix, write_r1cs
+from zkinfer.pairing.keys import Setup, model_key, public_signals, signals
+from zkinfer.pairing.r1cs import Matrix, R1cs, blocks, matrix, write_r1cs
 from zkinfer.proof import Proof
 
 FUZZ = Path(__file__).resolve().parent
@@ -66,7 +68,13 @@ a byte, and in a table.
 """
 
 
-_PRODUCT = R1cs(7, 4, *map(matrix, ([{3: 1}, {6: 1}], [{5: 1}, {6: 1}], [{6: 1}, {2: 1, 4: -1}])))
+def _matrix(rows: Sequence[Mapping[int, int]]) -> Matrix:
+    sparse = Sparse.of(rows)
+    return matrix(sparse.starts, sparse.entries, sparse.factors)
+
+
+_SIDES = [{3: 1}, {6: 1}], [{5: 1}, {6: 1}], [{6: 1}, {2: 1, 4: -1}]
+_PRODUCT = R1cs(7, 4, *(_matrix(side) for side in _SIDES))
 """(w x)^2 = y - b, of the wires one, context, y, w, b, x, w x: all but the last two are signals."""
 
 _VALUES = (1, 17, 36 + 5, 2, 5, 3, 6)
@@ -74,8 +82,8 @@ _VALUES = (1, 17, 36 + 5, 2, 5, 3, 6)
 
 RANK_ONE = {
     "product": _PRODUCT,
-    "all_public": R1cs(20, 19, *(matrix([{wire: wire + 1 for wire in range(20)}]),) * 3),
-    "empty_rows": R1cs(2, 1, *(matrix([{}] * 30),) * 3),
+    "all_public": R1cs(20, 19, *(_matrix([{wire: wire + 1 for wire in range(20)}]),) * 3),
+    "empty_rows": R1cs(2, 1, *(_matrix([{}] * 30),) * 3),
 }
 """Circuits of pairing proofs: one that has a proof, and those of many signals and rows for their
 size.
@@ -122,8 +130,7 @@ def _pairing() -> None:
     case = _sized(setup) + struct.pack("<I", public) + key.rows + key.key_digest + key.certificate
     _write("opening", "perceptron", case)
     values = signals(key.key_digest, proof.context, proof.public_values)
-    model = groth16.model_key(setup, public, key.rows)
-    _write("pairing", "perceptron", _sized(model) + values + proof.body)
+    _write("pairing", "perceptron", _sized(model_key(key).to_bytes()) + values + proof.body)
 
 
 def _sized(part: bytes) -> bytes:
