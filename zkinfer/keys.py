@@ -297,16 +297,17 @@ def make_pairing_keys(
             "this setup records no contribution: it is one for development, or its ceremony was "
             "not finished (`snarkjs zkey contribute`)"
         )
-    setup = pairing_keys.Setup(insecure, ranges, known.key.to_bytes())
+    own = known.key
+    setup = pairing_keys.Setup(insecure, ranges, own.to_bytes())
     hidden = graph.weights_mode == "hidden"
     blinding = pairing_keys.random_blinding() if hidden else 0
     scalars = wires.scalars(weights, blinding)
-    commitment = groth16.commit(known.key, wires.public, scalars)
+    commitment = groth16.commit(own, wires.public, scalars)
     stated = (graph, setup.to_bytes(), commitment, None if hidden else weights)
     opening = b""
     if hidden:
         seed = key_digest(*stated, backend=groth16.NAME)
-        opening = groth16.open_commitment(known.key, wires.public, scalars, seed)
+        opening = groth16.open_commitment(own, wires.public, scalars, seed)
     key = VerifyingKey(*stated, opening, groth16.NAME)
     return ProvingKey(key, weights, blinding.to_bytes(32, "little"), zkey)
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from zkinfer.circuit.rank_one import Product, Row
+from zkinfer.circuit.rank_one import Product, Row, dot
 from zkinfer.circuit.value import Integers
 
 STEPS = 6
@@ -48,7 +48,7 @@ class Adjustable:
     def wrong(self, number: int, z: Sequence[int]) -> int:
         """By how much a row does not hold."""
         row = self.rows[number]
-        return (_dot(row.a, z) * _dot(row.b, z) - _dot(row.c, z)) % self.modulus
+        return (dot(row.a, z) * dot(row.b, z) - dot(row.c, z)) % self.modulus
 
     def adjusted(
         self,
@@ -89,7 +89,7 @@ class Adjustable:
         while waiting:
             number = waiting.pop()
             row, wrong = self.rows[number], self.wrong(number, z)
-            a, b = _dot(row.a, z), _dot(row.b, z)
+            a, b = dot(row.a, z), dot(row.b, z)
             slopes: Row = {}
             for side, factor in ((row.a, b), (row.b, a), (row.c, -1)):
                 for entry, k in side.items():
@@ -144,7 +144,3 @@ def _flat(rows: Sequence[Row], modulus: int) -> tuple[Integers, Integers, Intege
     small = [(k + half) % modulus - half for row in rows for k in row.values()]
     factors, lengths = np.array(small, np.int64), np.array([len(row) for row in rows], np.int64)
     return entries, factors, np.cumsum(lengths) - lengths, (lengths > 0).astype(np.int64)
-
-
-def _dot(row: Row, z: Sequence[int]) -> int:
-    return sum(k * z[entry] for entry, k in row.items())

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from zkinfer.circuit.circuit import Block, Circuit
 from zkinfer.circuit.layout import next_power, place, strides, used_entries
+from zkinfer.circuit.sparse import Row
 from zkinfer.circuit.term import (
     MODULUS,
     Axis,
@@ -27,7 +28,6 @@ from zkinfer.circuit.term import (
 
 Objects = npt.NDArray[np.object_]
 Tables = Sequence[Sequence[int]]
-Row = dict[int, int]
 
 
 @dataclass(frozen=True)

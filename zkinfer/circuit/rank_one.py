@@ -133,12 +133,13 @@ class RankOne:
     def unsatisfied(self, z: Sequence[int]) -> Iterator[str]:
         """The paths of the rows that do not hold."""
         for row in self:
-            a, b, c = (_dot(side, z) for side in (row.a, row.b, row.c))
+            a, b, c = (dot(side, z) for side in (row.a, row.b, row.c))
             if (a * b - c) % self.modulus:
                 yield row.path
 
 
-def _dot(row: Row, z: Sequence[int]) -> int:
+def dot(row: Row, z: Sequence[int]) -> int:
+    """A combination of values, by entry."""
     return sum(k * z[entry] for entry, k in row.items())
 
 

@@ -2,9 +2,9 @@
 
 The table spans the bounds of the operand's integers, or of those of all that are like it; where its
 values would be too large there to be told apart as the format of the function does, as those of exp
-soon are, only what calibration showed, beyond which values saturate. Its nodes
-are the fewest, a power of two steps apart, with which the lines are as close as the function's
-format tells numbers apart: half a step of it at most, if `MOST_NODES` are enough for that.
+soon are, only what calibration showed, beyond which values saturate. Its nodes are the fewest, a
+power of two steps apart, with which the lines are as close as the function's format tells numbers
+apart: half a step of it at most, if `MOST_NODES` are enough for that.
 
 If they are not, and the function is a line of slope 0 or 1 beyond some l or h, as sigmoid and GELU
 are, the table spans l to h only, and what is beyond is exact: with slopes a and b

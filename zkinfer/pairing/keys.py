@@ -275,10 +275,11 @@ def prover(
         raise FormatError("the blinding of this proving key is no element of the field")
     wires = wiring(key.graph, stated.ranges)
     known = groth16.read_setup(setup, wires.r1cs)
-    if known.key.to_bytes() != stated.verifying_key:
+    own = known.key
+    if own.to_bytes() != stated.verifying_key:
         raise FormatError("the setup in this proving key is not that of its verifying key")
     scalars = wires.scalars(weights, blinding)
-    if groth16.commit(known.key, wires.public, scalars) != key.rows:
+    if groth16.commit(own, wires.public, scalars) != key.rows:
         raise FormatError("the weights in this proving key do not open the key's commitment")
     return Prover(known, wires, weights, blinding, key.key_digest)
 
