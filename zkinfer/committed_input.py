@@ -308,7 +308,7 @@ def _labels(graph: FixedGraph, labels: DataOpening, numbers: Sequence[int]) -> I
     array: Integers = np.stack([labels.record(number)[0].reshape(()) for number in numbers])
     last = graph.tensors[graph.outputs[0]].high
     target = FixedTensor((), 0, 0, last) if graph.target is None else graph.target
-    encoding = Encoding.of(target, None)
+    encoding = Encoding.of(target)
     outside = encoding.outside(array)
     if outside.any():
         place = int(outside.argmax())

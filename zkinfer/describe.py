@@ -10,7 +10,7 @@ from zkinfer import container
 from zkinfer.backends import transparent
 from zkinfer.data import DataCommitment, DataOpening, RevealedRecord
 from zkinfer.drafts import Draft
-from zkinfer.encoding import Encoding
+from zkinfer.encoding import Encoding, Quantization
 from zkinfer.errors import FormatError
 from zkinfer.files import StrPath, load_file
 from zkinfer.fixed import FixedGraph
@@ -63,7 +63,7 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
         "batch": graph.batch,
         "inputs": _tensors(graph, graph.inputs),
         "outputs": _tensors(graph, graph.outputs),
-        **({} if graph.target is None else {"target": _tensor(Encoding.of(graph.target, None))}),
+        **({} if graph.target is None else {"target": _tensor(Encoding.of(graph.target))}),
         "weights": {
             "tensors": len(graph.weights),
             "numbers": sum(math.prod(graph.tensors[name].shape) for name in graph.weights),
@@ -77,15 +77,17 @@ def describe_key(kind: str, size: int, key: VerifyingKey) -> dict[str, Any]:
 def _tensors(graph: FixedGraph, names: Sequence[str]) -> dict[str, Any]:
     """Shape, scale and range, as integers and as the numbers that they stand for.
 
-    Of an input by column lists of scales and ranges, and their axis.
+    Of an input by column lists of scales and ranges, and their axis; of a quantized input the scale
+    and the zero point of its QuantizeLinear.
     """
     described: dict[str, Any] = {}
     for name in names:
-        columns = graph.columns.get(name)
+        columns, quantized = graph.columns.get(name), graph.quantized.get(name)
         described[name] = {
             "shape": list(graph.tensors[name].shape),
             **({} if columns is None else {"columns_axis": columns.axis}),
             **_tensor(graph.encoding(name)),
+            **({} if quantized is None else {"quantize_linear": _quantization(quantized)}),
             **({"classes": list(graph.classes[name])} if name in graph.classes else {}),
         }
     return described
@@ -100,6 +102,10 @@ def _describe_draft(size: int, draft: Draft) -> dict[str, Any]:
         "outputs": _tensors(draft.graph, draft.graph.outputs),
         "weight_ranges": draft.ranges.value,
     }
+
+
+def _quantization(quantization: Quantization) -> dict[str, float]:
+    return {"scale": float(quantization.scale), "zero_point": quantization.zero_point}
 
 
 def _tensor(encoding: Encoding) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class DataTensor:
         if self.axis is not None:
             return Encoding.of(FixedTensor(self.shape, 0, 0, 0), columns)
         high = lows[0] + (1 << self.bits) - 1
-        return Encoding.of(FixedTensor(self.shape, self.scales[0], lows[0], high), None)
+        return Encoding.of(FixedTensor(self.shape, self.scales[0], lows[0], high))
 
     @property
     def kind(self) -> np.dtype[np.signedinteger[Any]]:

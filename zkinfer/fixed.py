@@ -9,14 +9,24 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer import summary
-from zkinfer.encoding import LIMIT, MAX_BITS, MAX_COLUMNS, Columns, Encoding
+from zkinfer.encoding import (
+    EXPONENTS,
+    LIMIT,
+    MANTISSA_BITS,
+    MAX_BITS,
+    MAX_COLUMNS,
+    MAX_QUANTIZED,
+    Columns,
+    Encoding,
+    Quantization,
+)
 from zkinfer.errors import FormatError, UsageError
 from zkinfer.ops import OPS
 from zkinfer.ops.contract import TABLE
@@ -77,10 +87,11 @@ class FixedGraph:
 
     weights: names, in the order of their tensors in the circuit. tensors: every tensor by name;
     those that nodes make are derived. columns: the inputs that have a scale and a domain by column.
-    classes: of outputs that are numbers of classes, from 0 on, what these are called. batch: how
-    many inputs a proof is about; tensors are those of one. record_mode: whether a proof says which
-    records of committed data its inputs are. target: in output mode "error" what each record's
-    target, another number that is committed to, is like.
+    quantized: the inputs that are what a QuantizeLinear makes of numbers. classes: of outputs that
+    are numbers of classes, from 0 on, what these are called. batch: how many inputs a proof is
+    about; tensors are those of one. record_mode: whether a proof says which records of committed
+    data its inputs are. target: in output mode "error" what each record's target, another number
+    that is committed to, is like.
     Raises FormatError when the parts do not fit together.
     """
 
@@ -93,6 +104,7 @@ class FixedGraph:
     output_mode: str
     weights_mode: str
     columns: Mapping[str, Columns] = field(default_factory=dict)
+    quantized: Mapping[str, Quantization] = field(default_factory=dict)
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     batch: int = 1
     record_mode: str = "public"
@@ -122,6 +134,11 @@ class FixedGraph:
         _check(set(self.columns) <= set(self.inputs), "columns of what is no input")
         for name, columns in self.columns.items():
             _check_columns(name, columns, self.declared[name])
+        fits = set(self.quantized) <= set(self.inputs) - set(self.columns)
+        fits = fits and not (self.quantized and self.input_mode == "committed")
+        _check(fits, "a quantization of what is no input, or one by column, or committed")
+        for name, quantization in self.quantized.items():
+            _check_quantization(name, quantization, self.declared[name])
         tensors: dict[str, FixedTensor] = {}
         for name in names:
             tensors[name] = _checked(f"tensor {name}", self.declared[name])
@@ -209,17 +226,14 @@ class FixedGraph:
 
     def encoding(self, name: str) -> Encoding:
         """What the integers of a tensor stand for."""
-        return Encoding.of(self.tensors[name], self.columns.get(name))
+        return Encoding.of(self.tensors[name], self.columns.get(name), self.quantized.get(name))
 
     def to_json(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, ASCII."""
 
         def listed(names: Sequence[str]) -> list[list[Any]]:
-            tensors = [(name, self.declared[name], self.columns.get(name)) for name in names]
-            return [
-                [name, list(t.shape), t.scale, *((t.low, t.high) if c is None else _members(c))]
-                for name, t, c in tensors
-            ]
+            tensors = [(name, self.declared[name]) for name in names]
+            return [[name, list(t.shape), t.scale, *_members(self, name)] for name, t in tensors]
 
         t, tables = self.target, dict[Any, int]()
         nodes = [
@@ -357,6 +371,16 @@ def _check_columns(name: str, columns: Columns, tensor: FixedTensor) -> None:
     _check(fits, f"input {name}: columns with other bounds than it has")
 
 
+def _check_quantization(name: str, quantization: Quantization, tensor: FixedTensor) -> None:
+    numbers = (quantization.zero_point, tensor.low, tensor.high)
+    fits = tensor.scale == 0 and max(map(abs, numbers)) <= MAX_QUANTIZED
+    _check(fits, f"input {name}: quantized integers beyond the limits, or of a scale")
+    mantissa, exponent = quantization.mantissa, quantization.exponent
+    fits = mantissa > 0 and mantissa.bit_length() == MANTISSA_BITS and exponent in EXPONENTS
+    fits = fits and float(quantization.scale) == math.ldexp(mantissa, -exponent)
+    _check(fits, f"input {name}: quantized by no scale of float32")
+
+
 def _check_classes(name: str, classes: Sequence[str], tensor: FixedTensor) -> None:
     for text in classes:
         _check_name(text)
@@ -408,13 +432,15 @@ def _graph(document: Any) -> FixedGraph:
     inputs = [_input(entry) for entry in _list(document["inputs"])]
     weights = [_declaration(_list(entry)) for entry in _list(document["weights"])]
     declared = [(name, tensor) for name, tensor, _ in inputs] + weights
+    coded = {name: coding for name, _, coding in inputs if coding is not None}
     return FixedGraph(
         inputs=tuple(name for name, _, _ in inputs),
         weights=tuple(name for name, _ in weights),
         nodes=tuple(_node(entry, tables) for entry in _list(document["nodes"])),
         outputs=tuple(_output(entry)[0] for entry in _list(document["outputs"])),
         declared=dict(declared),
-        columns={name: columns for name, _, columns in inputs if columns is not None},
+        columns={name: c for name, c in coded.items() if isinstance(c, Columns)},
+        quantized={name: c for name, c in coded.items() if isinstance(c, Quantization)},
         classes={name: tuple(map(_text, _list(listed))) for name, listed in classes.items()},
         batch=document.get("batch", 1),
         record_mode=_text(document.get("record_mode", "public")),
@@ -449,9 +475,15 @@ def _target(entry: Any) -> FixedTensor:
     return FixedTensor((), *entry)
 
 
-def _input(entry: Any) -> tuple[str, FixedTensor, Columns | None]:
-    """An input of one scale, or one by column, which has seven members."""
+def _input(entry: Any) -> tuple[str, FixedTensor, Columns | Quantization | None]:
+    """An input of one scale, a quantized one, of six members, or one by column, of seven."""
     fields = _list(entry)
+    if len(fields) == 6:
+        *declaration, quantization = fields
+        name, tensor = _declaration(declaration)
+        fits = len(_list(quantization)) == 3 and _is_kind(tuple(quantization), "ints")
+        _check(fits, f"input {name} is not quantized by three integers")
+        return name, tensor, Quantization(*quantization)
     if len(fields) != 7:
         return *_declaration(fields), None
     name, shape, scale, axis, *lists, bits = fields
@@ -465,9 +497,13 @@ def _input(entry: Any) -> tuple[str, FixedTensor, Columns | None]:
     return _text(name), columns.tensor(_tuple(shape), scale), columns
 
 
-def _members(columns: Columns) -> list[Any]:
-    """What an input by column says after its scale."""
-    return [columns.axis, list(columns.scales), list(columns.lows), columns.bits]
+def _members(graph: FixedGraph, name: str) -> list[Any]:
+    """What a declaration says after the scale."""
+    if name in graph.columns:
+        columns = graph.columns[name]
+        return [columns.axis, list(columns.scales), list(columns.lows), columns.bits]
+    bounds = [graph.declared[name].low, graph.declared[name].high]
+    return [*bounds, *([list(astuple(q))] if (q := graph.quantized.get(name)) else [])]
 
 
 def _type(graph: FixedGraph, name: str) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from zkinfer.encoding import Quantization
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Node
 from zkinfer.ops.tensor import FixedTensor
@@ -233,6 +234,7 @@ class Layer:
     constants make up for it.
     within: by their places, the whole numbers that operands have to be within.
     compared: the places of operands whose numbers are compared with constants as they are.
+    quantization: how operand 0 is quantized, by one scale, if that is all there is to the output.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -250,3 +252,4 @@ class Layer:
     fold: Callable[[Attrs, Sequence[Divided]], Folded | None]
     within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}
     compared: tuple[int, ...] = ()
+    quantization: Callable[[Attrs], Quantization | None] = lambda _: None

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from zkinfer.encoding import Quantization
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import (
@@ -57,6 +58,12 @@ def _rounded(
 
 def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
     return ((attrs["low"], attrs["high"]),)
+
+
+def _quantization(attrs: Attrs) -> Quantization | None:
+    if not attrs["divides"] or len(attrs["scales"]) != 1:
+        return None
+    return Quantization.of(attrs["scales"][0], attrs["zeros"][0])
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
@@ -177,4 +184,5 @@ LAYER = Layer(
     weighted=None,
     emit=_emit,
     fold=rules.whole,
+    quantization=_quantization,
 )

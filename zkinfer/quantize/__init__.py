@@ -29,6 +29,7 @@ from zkinfer.quantize.domain import Domain, check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
 from zkinfer.quantize.fold import fold
 from zkinfer.quantize.prepare import label_name, prepare
+from zkinfer.quantize.quantized_inputs import Restored, begun_behind, quantized_inputs
 from zkinfer.quantize.result import (
     Fidelity,
     LayerFidelity,
@@ -89,6 +90,9 @@ def quantize(
     names = (label_name(graph),) if output_mode == "label" else graph.outputs
     graph = prepare(graph, output_mode, hidden=hidden)
     data, data_range = _data(graph, calibration, input_range)
+    behind = {} if input_mode == "committed" else quantized_inputs(graph)
+    graph, oracle = begun_behind(graph, behind), Restored(oracle, behind)
+    data.update({name: each.integers(data[name]) for name, each in behind.items()})
     given = committed(graph, committed_data or {}, data)
     if given.table and data_range is not None:
         raise UsageError("data that are committed to by column need calibration data, not a range")
@@ -109,7 +113,8 @@ def quantize(
     fit, rest = (everything, []) if synthetic else samples.split(len(everything))
     fitted, wanted = (samples.at(part, fit) if rest else part for part in (data, reference))
     magnitude = {name: float(np.abs(array).max()) for name, array in wanted.items()}
-    known_domains = {**domains(task.graph, data, data_range), **given.domains}
+    whole = {name: each.domain for name, each in behind.items()}
+    known_domains = {**domains(task.graph, data, data_range), **given.domains, **whole}
     ranges = _ranges(task, known, fit, known_domains if synthetic else None)
     search = Search(
         task=task,
@@ -144,7 +149,8 @@ def quantize(
                 fitted=measured,
                 held_out=held_out,
             )
-            return Quantized(built.graph, built.weights, fidelity)
+            taken = {name: each.quantization for name, each in behind.items()}
+            return Quantized(replace(built.graph, quantized=taken), built.weights, fidelity)
         chosen = sorted({*chosen, *worst})
     raise UsageError(
         f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}: "

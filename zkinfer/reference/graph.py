@@ -6,6 +6,7 @@ follow from the nodes is not checked here, no more than that the circuit does.
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from zkinfer.reference.errors import FormatError, demand
@@ -45,9 +46,12 @@ class Graph:
         demand(fits, "the key's graph has no inputs or outputs, or outputs that it does not make")
         self.types: dict[str, tuple[tuple[int, ...], int]] = {}
         self.columns: dict[str, tuple[int, list[int]]] = {}  # an axis, and the scales along it
+        self.quantized: dict[str, tuple[int, int, int]] = {}  # mantissa, exponent, zero point
         for name, shape, scale, *domain in document["inputs"]:
             self._add(name, shape, scale)
-            if len(domain) != 2:
+            if len(domain) == 3:
+                self._add_quantized(name, scale, *domain[2])
+            elif len(domain) != 2:
                 axis, scales, _, _ = domain
                 fits = axis in range(len(shape)) and len(scales) == shape[axis]
                 fits = fits and all(type(s) is int and abs(s) <= 256 for s in scales)
@@ -98,6 +102,14 @@ class Graph:
         (shape, _) = ((), 0) if self.counts else self.types[name]
         return shape if self.batch == 1 else (self.batch, *shape)
 
+    def numbers(self, name: str, values: Sequence[int]) -> list[float]:
+        """What a tensor's integers stand for, in row-major order, of all inputs in a batch."""
+        if name in self.quantized:
+            mantissa, exponent, zero_point = self.quantized[name]
+            return [math.ldexp(float((v - zero_point) * mantissa), -exponent) for v in values]
+        scaled = zip(values, self.scales(name) * self.batch, strict=True)
+        return [math.ldexp(float(v), -s) for v, s in scaled]
+
     def scales(self, name: str) -> list[int]:
         """Of the entries of a tensor in row-major order: v of scale s stands for v / 2^s."""
         shape, scale = self.types[name]
@@ -110,6 +122,15 @@ class Graph:
         """Of the numbers that are summed up: outputs, or outputs less targets."""
         (_, scale) = self.types[self.outputs[0]]
         return scale if self.target_scale is None else max(scale, self.target_scale)
+
+    def _add_quantized(self, name: str, scale: int, *numbers: int) -> None:
+        """An input that is what a QuantizeLinear makes of numbers."""
+        mantissa, exponent, zero_point = numbers
+        fits = all(type(number) is int for number in numbers) and scale == 0
+        fits = fits and 2**23 <= mantissa < 2**24 and -104 <= exponent <= 172
+        fits = fits and abs(zero_point) <= 2**16 and self.modes["input_mode"] != "committed"
+        demand(fits, f"input {name} is quantized by no scale and zero point")
+        self.quantized[name] = mantissa, exponent, zero_point
 
     def _add_target(self, scale: int, low: int, high: int) -> None:
         whole = all(type(number) is int for number in (scale, low, high))

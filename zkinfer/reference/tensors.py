@@ -1,6 +1,5 @@
 """Public values as the numbers that they stand for, in nested lists."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,9 +16,7 @@ def tensors(graph: Graph, public: Shown, member: str, names: Sequence[str]) -> d
         shape, values = public[name]
         integers[name] = numbers[name] = nested(shape, iter(values))
         if name not in graph.labels:
-            scales = graph.scales(name) * graph.batch
-            scaled = zip(values, scales, strict=True)
-            numbers[name] = nested(shape, (math.ldexp(float(v), -s) for v, s in scaled))
+            numbers[name] = nested(shape, iter(graph.numbers(name, values)))
     return {member: numbers, f"{member}_fixed": integers}
 
 
