@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zkinfer.encoding import Columns
+from zkinfer.encoding import Columns, Quantization
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
 
 Integers = npt.NDArray[np.int64]
@@ -23,6 +23,7 @@ class Net:
         self.weights: list[str] = []
         self.nodes: list[FixedNode] = []
         self.columns: dict[str, Columns] = {}
+        self.quantized: dict[str, Quantization] = {}
 
     def table(self, *shape: int, axis: int, lows: Sequence[int], bits: int) -> str:
         """An input by column, at a scale of 2 that the columns' own begin with."""
@@ -30,6 +31,12 @@ class Net:
         tensor = columns.tensor(shape, 2)
         name = self._declare("x", self.inputs, shape, tensor.low, tensor.high, tensor.scale)
         self.columns[name] = columns
+        return name
+
+    def quantized_input(self, *shape: int, scale: float, zero_point: int) -> str:
+        """An input that is what a QuantizeLinear makes of numbers."""
+        name = self._declare("x", self.inputs, shape, 0, 255, 0)
+        self.quantized[name] = Quantization.of(scale, zero_point)
         return name
 
     def input(self, *shape: int, low: int = -8, high: int = 7, scale: int = 0) -> str:
@@ -78,6 +85,7 @@ class Net:
             outputs=outputs,
             declared=self.declared,
             columns=self.columns,
+            quantized=self.quantized,
             input_mode=inputs,
             output_mode=output,
             weights_mode="hidden",
@@ -141,6 +149,9 @@ def _linear() -> Mapping[str, FixedGraph]:
         net = Net()
         x = net.table(2, 3, axis=1, lows=(0, -8, 5), bits=4)
         made[f"{mode} input by column"] = net.graph(net.node("neg", x), inputs=mode)
+        net = Net()
+        x = net.quantized_input(2, 3, scale=0.3, zero_point=7)
+        made[f"{mode} quantized input"] = net.graph(net.node("neg", x), inputs=mode)
     net = Net()
     x = net.input(2, 3, 5)
     made["reduce_sum"] = net.graph(

@@ -28,6 +28,8 @@ DECLARATION = ("name", "shape", "scale", "low", "high")
 """What the members of a tensor's declaration in a graph are called in the table."""
 COLUMNS = (*DECLARATION[:3], "axis", "scales", "lows", "bits")
 """The same of an input by column."""
+QUANTIZED = (*DECLARATION, "quantization")
+"""The same of a quantized input."""
 OUTPUT = ("name", "shape", "scale", "kind", "low", "high")
 """The same of an output, which has the last two if it is committed to."""
 
@@ -111,7 +113,8 @@ def graph_edited(data: bytes, field: str, mutation: str) -> bytes:
     for step in steps:
         at = at[int(step) if isinstance(at, list) else step]
     members = OUTPUT if steps[:1] == ["outputs"] else DECLARATION
-    members = COLUMNS if isinstance(at, list) and len(at) == len(COLUMNS) else members
+    if steps[:1] == ["inputs"] and isinstance(at, list):
+        members = {len(listed): listed for listed in (COLUMNS, QUANTIZED)}.get(len(at), members)
     if isinstance(at, list) and last in members:
         last = str(members.index(last))
     _edit(at, int(last) if isinstance(at, list) else last, mutation)

@@ -106,6 +106,10 @@ class Subject:
         proving_key = make_keys(table.graph, {})
         self.table_key = proving_key.verifying_key
         self.table_proof = prove(proving_key, table.random(3)[1], CONTEXT)
+        quantized = cases()["public quantized input"]
+        proving_key = make_keys(quantized.graph, {})
+        self.quantized_key = proving_key.verifying_key
+        self.quantized_proof = prove(proving_key, quantized.random(3)[1], CONTEXT)
         case = cases()["perceptron"]
         self.third_key = make_keys(case.graph, case.random(3)[0]).verifying_key
         graph = replace(cases()["hidden input by column"].graph, input_mode="committed")
@@ -310,6 +314,11 @@ def _graph(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
 
 def _table(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
     return _changed_key(subject.table_key, subject.table_proof, f"graph:inputs/0/{field}", mutation)
+
+
+def _quantized(subject: Subject, field: str, mutation: str) -> tuple[Run, Run]:
+    path = f"graph:{field}" if field == "input_mode" else f"graph:inputs/0/{field}"
+    return _changed_key(subject.quantized_key, subject.quantized_proof, path, mutation)
 
 
 def _changed_key(
@@ -711,6 +720,7 @@ PARTS: dict[str, Callable[[Subject, str, str], tuple[Run, Run]]] = {
     "key with public weights": _public_key,
     "graph": _graph,
     "input by column": _table,
+    "quantized input": _quantized,
     "certificate": _certificate,
     "proving key": _proving_key,
     "proving key with public weights": _public_proving_key,

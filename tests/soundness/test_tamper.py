@@ -17,7 +17,7 @@ from listening import certificate_parts
 from signs import few_signs
 
 from tests.soundness.checks import native_checks, package_checks, reference_checks, says
-from tests.soundness.edits import COLUMNS, DECLARATION, OUTPUT, joined
+from tests.soundness.edits import COLUMNS, DECLARATION, OUTPUT, QUANTIZED, joined
 from tests.soundness.fields import (
     BODY,
     body_fields,
@@ -202,6 +202,7 @@ def test_every_member_of_a_graph_has_rows(subject: Subject) -> None:
     assert {f"outputs/0/{name}" for name in OUTPUT[:4]} <= fields_of("graph")
     assert {f"outputs/0/{name}" for name in OUTPUT[4:]} <= fields_of("outputs key")
     assert set(COLUMNS) - set(DECLARATION) <= fields_of("input by column")
+    assert set(QUANTIZED) - set(DECLARATION) <= fields_of("quantized input")
     for name in ("name", "op", "inputs", "outputs", "attrs"):
         assert f"nodes/0/{name}" in fields_of("graph")
 

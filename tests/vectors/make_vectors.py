@@ -37,6 +37,7 @@ def vectors() -> Iterator[tuple[str, ProvingKey, zkinfer.Proof]]:
         yield (op, *_proved(cases[op], b""))
     perceptron = cases["perceptron"]
     yield ("public_input", *_proved(perceptron, b"claim 17"))
+    yield ("quantized_input", *_proved(cases["public quantized input"], b"in steps"))
     shown = replace(perceptron.graph, weights_mode="public")
     yield ("public_weights", *_proved(networks.Case("public weights", shown), bytes(range(256))))
     batch = replace(perceptron.graph, batch=3)
