@@ -52,7 +52,7 @@ impl<'a> Boolean<'a> {
 }
 
 /// For each byte value except 0, the sum of `eq(point_{>=first}, y)` over the places y where it stands.
-pub fn histogram(bytes: &[u8], eq: &SplitEq, first: usize) -> Vec<Scalar> {
+fn histogram(bytes: &[u8], eq: &SplitEq, first: usize) -> Vec<Scalar> {
     let (low, high) = eq.from(first);
     let zero = || vec![Scalar::default(); 256];
     let blocks: Vec<&[u8]> = bytes.chunks(low.len()).collect();

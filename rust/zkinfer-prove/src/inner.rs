@@ -1,20 +1,21 @@
 //! The inner sum-check of `sum_y M(y) z~(y)`, segment by segment.
 //!
-//! A segment's first `depth` rounds work on integers: on a tensor M is a sum of classes
-//! `rest(i) last(k)`, so the round polynomials need only `S(k) = sum_i rest(i) z(i, k)`, one
-//! addition per entry (per byte for bits). Afterwards M and z are dense tables, `2^depth` times
-//! shorter, and are folded as usual. Small tensors go densely from the start.
+//! A tensor's first `depth` rounds work on integers: on it M is a sum of classes `rest(i) last(k)`,
+//! so the round polynomials need only `S(k) = sum_i rest(i) z(i, k)`, one addition per entry (per
+//! byte for bits). Afterwards M and z are dense tables, `2^depth` times shorter, and are folded as
+//! usual. The claim about bits is one more class. Tensors of less depth than others of their segment
+//! lie in stretches until all are dense; small tensors go densely from the start.
 
-use crate::boolean::histogram;
 use crate::matrix::Matrix;
 use crate::messages::{Messages, Opening};
-use crate::structured::{Structured, Sums, bit_sums};
+use crate::structured::Structured;
 use crate::wide::ScalarSum;
 use crate::witness::{Data, Witness, aligned_last, for_addresses, last, parallel_sum};
 use crate::zerocheck::{SplitEq, fold, pair};
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use zkinfer_verify::circuit::{Binding, Circuit, Grid, log2};
 use zkinfer_verify::proof::Encoding;
 use zkinfer_verify::scalar::{Scalar, eq_table};
@@ -28,25 +29,41 @@ pub struct BitClaim<'a> {
     pub point: &'a [Scalar],
     /// `eq(s, .)`.
     pub eq: SplitEq,
-    /// The padded bits, eight to a byte.
-    pub bytes: &'a [u8],
 }
 
-/// A dense stretch of addresses.
+/// A dense stretch of addresses at the current level.
 struct Dense {
     start: usize,
     matrix: Vec<Scalar>,
     entries: Vec<Scalar>,
 }
 
+impl Dense {
+    /// Adds the claim about bits, `factor omega eq(point_{>=level}, y)`, at some addresses.
+    fn add_eq(&mut self, at: Range<usize>, claim: Option<(&BitClaim<'_>, Scalar)>, level: usize) {
+        let Some((claim, factor)) = claim else { return };
+        let (low, high) = claim.eq.from(level);
+        let factor = claim.omega * factor;
+        let slots = &mut self.matrix[at.start - self.start..at.end - self.start];
+        slots.par_iter_mut().with_min_len(1024).enumerate().for_each(|(i, slot)| {
+            let y = at.start + i;
+            *slot += factor * low[y % low.len()] * high[y / low.len()];
+        });
+    }
+}
+
+/// A segment. Stretches hold the whole of M, the claim about bits included.
 struct Part<'a> {
     size: usize,
     start: usize,
+    /// That of the deepest tensors: after as many rounds there is one dense table for all.
     depth: usize,
     structured: Vec<Structured<'a>>,
-    bit_claim: Option<(&'a BitClaim<'a>, Sums)>,
-    /// Before `depth` rounds: stretches between structured tensors. After: one for the segment.
-    dense: Vec<Dense>,
+    /// The claim about bits, and the factor that the fixed coordinates have in it.
+    claim: Option<(&'a BitClaim<'a>, Scalar)>,
+    /// Where tensors of less depth lie, in multiples of `2^depth` addresses, and their tables, once
+    /// there are any.
+    stretches: Vec<(Range<usize>, Option<Dense>)>,
     bound: Vec<Scalar>,
 }
 
@@ -122,68 +139,60 @@ impl<'a> Part<'a> {
         bit_claim: &'a BitClaim<'a>,
     ) -> Self {
         let place = &circuit.segments[segment];
-        let is_bits = place.binding == Binding::Bits;
-        let members: Vec<_> = witness.segment(circuit, segment).collect();
-        let grids: Vec<&Grid> = members.iter().map(|(_, grid, _)| *grid).collect();
-        let depth = depth(place.binding, &grids, log2(place.padded));
-        let chunk = 1usize << depth;
-        let mut structured = Vec::new();
-        let mut stretches: Vec<Dense> = Vec::new();
-        for (index, grid, data) in members {
+        let claim = (place.binding == Binding::Bits).then_some(bit_claim);
+        let (mut structured, mut plain) = (Vec::new(), Vec::new());
+        for (index, grid, data) in witness.segment(circuit, segment) {
             let matrix = matrices[index].take().unwrap_or(Matrix::Classes(Vec::new()));
-            match matrix {
-                Matrix::Classes(classes)
-                    if depth > 0 && aligned_last(grid) >= depth && grid.extents.len() > 1 =>
-                {
-                    structured.push((grid, data, classes));
+            match (matrix, depth(place.binding, grid, log2(place.padded))) {
+                (Matrix::Classes(classes), depth) if depth > 0 => {
+                    structured.push((grid, data, classes, depth));
                 }
-                matrix => add_dense(&mut stretches, grid, data, matrix, chunk),
+                (matrix, _) => plain.push((grid, data, matrix)),
             }
         }
-        if is_bits {
-            for stretch in &mut stretches {
-                if depth == 0 {
-                    stretch.matrix.resize(place.padded, Scalar::default());
-                }
-                add_eq(stretch, bit_claim, 0);
-            }
-        }
-        let structured = structured
+        let deepest = structured.iter().map(|(_, _, _, depth)| *depth).max().unwrap_or(0);
+        let structured: Vec<Structured<'_>> = structured
             .into_par_iter()
-            .map(|(grid, data, classes)| Structured::new(grid, data, classes))
+            .map(|(grid, data, classes, depth)| Structured::new(grid, data, classes, claim, depth))
             .collect();
-        let covered = |stretches: &[Dense]| -> Vec<std::ops::Range<usize>> {
-            stretches.iter().map(|s| s.start / chunk..(s.start + s.entries.len()) / chunk).collect()
-        };
-        let bit_claim = (is_bits && depth > 0)
-            .then(|| (bit_claim, claim_sums(bit_claim, depth, &covered(&stretches))));
-        Part {
+        let shallow = structured.iter().filter(|t| t.depth < deepest).map(|t| t.grid);
+        let mut ranges: Vec<Range<usize>> =
+            plain.iter().map(|(grid, ..)| *grid).chain(shallow).map(addresses).collect();
+        if deepest == 0 {
+            let length = if claim.is_some() { place.padded } else { 0 };
+            ranges.push(0..length);
+        }
+        let mut part = Part {
             size: place.padded,
             start: place.start,
-            depth,
+            depth: deepest,
             structured,
-            bit_claim,
-            dense: stretches,
+            claim: claim.map(|claim| (claim, Scalar::ONE)),
+            stretches: joined(ranges, deepest).into_iter().map(|range| (range, None)).collect(),
             bound: Vec::new(),
+        };
+        if claim.is_some() && deepest == 0 {
+            part.stretch(0);
         }
+        for (grid, data, matrix) in plain {
+            add_dense(part.stretch(grid.offset), grid, data, &matrix);
+        }
+        part
     }
 
     fn coefficients(&self) -> (Scalar, Scalar) {
         let mut sums = (Scalar::default(), Scalar::default());
-        if self.bound.len() < self.depth {
-            let classes = self.structured.iter().flat_map(|tensor| &tensor.sums);
-            for class in classes.chain(self.bit_claim.iter().map(|(_, sums)| sums)) {
-                add(&mut sums, class.coefficients());
-            }
+        for class in self.structured.iter().flat_map(|tensor| &tensor.sums) {
+            add(&mut sums, class.coefficients());
         }
-        for dense in &self.dense {
+        for dense in self.stretches.iter().filter_map(|(_, dense)| dense.as_ref()) {
             add(&mut sums, dense_coefficients(&dense.matrix, &dense.entries));
         }
         sums
     }
 
     fn bind(&mut self, r: Scalar) {
-        for dense in &mut self.dense {
+        for dense in self.stretches.iter_mut().filter_map(|(_, dense)| dense.as_mut()) {
             dense.matrix = fold(&dense.matrix, r);
             dense.entries = fold(&dense.entries, r);
             dense.start /= 2;
@@ -191,58 +200,90 @@ impl<'a> Part<'a> {
         if self.bound.len() >= self.depth {
             return;
         }
+        if let Some((claim, factor)) = &mut self.claim {
+            let s = claim.point[self.bound.len()];
+            *factor *= Scalar::ONE - s - r + (s * r).double();
+        }
         self.bound.push(r);
-        let classes = self.structured.iter_mut().flat_map(|tensor| &mut tensor.sums);
-        for class in classes.chain(self.bit_claim.iter_mut().map(|(_, sums)| sums)) {
+        for class in self.structured.iter_mut().flat_map(|tensor| &mut tensor.sums) {
             class.bind(r);
         }
         if self.bound.len() == self.depth {
+            self.unite();
+        } else {
             self.deposit();
         }
     }
 
-    /// The end of the integer rounds: one dense table for the segment.
+    /// The stretch with an address. A new one has the claim about bits where no tensor has integer
+    /// rounds.
+    fn stretch(&mut self, address: usize) -> &mut Dense {
+        let (level, claim) = (self.bound.len(), self.claim);
+        let place = self.stretches.partition_point(|(range, _)| range.end <= address);
+        let (range, dense) = &mut self.stretches[place];
+        let structured = self.structured.iter().map(|tensor| addresses(tensor.grid));
+        dense.get_or_insert_with(|| {
+            let start = range.start >> level;
+            let zeros = vec![Scalar::default(); range.len() >> level];
+            let mut made = Dense { start, matrix: zeros.clone(), entries: zeros };
+            let mut next = start;
+            let inside = structured.filter(|own| range.contains(&own.start));
+            for own in inside.chain(std::iter::once(range.end..range.end)) {
+                made.add_eq(next..own.start >> level, claim, level);
+                next = own.end >> level;
+            }
+            made
+        })
+    }
+
+    /// The end of the integer rounds of the tensors with so many, in stretches.
     fn deposit(&mut self) {
-        let chunk = 1usize << self.depth;
-        let structured_end = self.structured.iter().filter_map(|t| t.grid.end()).max().unwrap_or(0);
-        let dense_end = self.dense.iter().map(|d| d.start + d.entries.len()).max().unwrap_or(0);
-        let length = (structured_end / chunk).max(dense_end).max(1);
+        let (level, claim) = (self.bound.len(), self.claim);
+        let ready = self.structured.iter().filter(|tensor| tensor.depth == level);
+        let ready: Vec<Range<usize>> = ready.map(|tensor| addresses(tensor.grid)).collect();
+        for range in ready {
+            let own = range.start >> level..range.end >> level;
+            self.stretch(range.start).add_eq(own, claim, level);
+        }
+        let weights = eq_table(&self.bound);
+        let (ready, deeper) = std::mem::take(&mut self.structured)
+            .into_iter()
+            .partition::<Vec<_>, _>(|tensor| tensor.depth == level);
+        self.structured = deeper;
+        for tensor in ready {
+            let dense = self.stretch(tensor.grid.offset);
+            tensor.deposit(&weights, dense.start, &mut dense.matrix, &mut dense.entries);
+        }
+    }
+
+    /// The end of all integer rounds: one dense table for the segment.
+    fn unite(&mut self) {
+        let level = self.depth;
+        let ends = self.structured.iter().map(|tensor| addresses(tensor.grid).end);
+        let ends = ends.chain(self.stretches.iter().map(|(range, _)| range.end));
+        let length = (ends.max().unwrap_or(0) >> level).max(1);
         // The claim about bits reaches into padding, which folds with its neighbours.
-        let reach = if self.bit_claim.is_some() { self.size / chunk } else { length };
+        let reach = if self.claim.is_some() { self.size >> level } else { length };
         let mut all = Dense {
             start: 0,
             matrix: vec![Scalar::default(); reach],
             entries: vec![Scalar::default(); length],
         };
-        if let Some((claim, _)) = &self.bit_claim {
-            add_eq(&mut all, claim, self.depth);
-            let bound = &self.bound;
-            let factor: Scalar = claim
-                .point
-                .iter()
-                .zip(bound)
-                .map(|(s, r)| Scalar::ONE - s - r + (*s * r).double())
-                .product();
-            all.matrix.par_iter_mut().with_min_len(1024).for_each(|m| *m *= factor);
-        }
+        all.add_eq(0..reach, self.claim, level);
         let weights = eq_table(&self.bound);
-        for tensor in &self.structured {
-            tensor.deposit(&weights, self.depth, &mut all.matrix, &mut all.entries);
+        for tensor in std::mem::take(&mut self.structured) {
+            tensor.deposit(&weights, 0, &mut all.matrix, &mut all.entries);
         }
-        for dense in &self.dense {
-            for (i, (m, z)) in dense.matrix.iter().zip(&dense.entries).enumerate() {
-                // Stretches hold the whole of M, the claim about bits included.
-                all.matrix[dense.start + i] = *m;
-                all.entries[dense.start + i] = *z;
-            }
+        for dense in self.stretches.iter().filter_map(|(_, dense)| dense.as_ref()) {
+            all.matrix[dense.start..][..dense.matrix.len()].copy_from_slice(&dense.matrix);
+            all.entries[dense.start..][..dense.entries.len()].copy_from_slice(&dense.entries);
         }
-        self.dense = vec![all];
-        self.structured.clear();
-        self.bit_claim = None;
+        self.stretches = vec![(0..self.size, Some(all))];
     }
 
     fn value(&self) -> (Scalar, Scalar) {
-        self.dense.first().map_or((Scalar::default(), Scalar::default()), |dense| {
+        let dense = self.stretches.first().and_then(|(_, dense)| dense.as_ref());
+        dense.map_or((Scalar::default(), Scalar::default()), |dense| {
             (pair(&dense.matrix, 0).0, pair(&dense.entries, 0).0)
         })
     }
@@ -253,95 +294,63 @@ fn add(sums: &mut (Scalar, Scalar), other: (Scalar, Scalar)) {
     sums.1 += other.1;
 }
 
-/// The depth that costs least: an entry of a dense table costs some thirty times one integer step.
-fn depth(binding: Binding, grids: &[&Grid], variables: usize) -> usize {
-    let candidates: &[usize] = match binding {
-        Binding::Bits => &[0, 3, 4, 5, 6],
-        Binding::Committed | Binding::Sent => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-        Binding::Public | Binding::Sketch => &[0],
-    };
-    let cost = |depth: usize| -> usize {
-        grids
-            .iter()
-            .map(|grid| {
-                let entries = grid.extents[0] * grid.inner();
-                if aligned_last(grid) < depth {
-                    return 32 * entries;
-                }
-                ((32 * entries) >> depth) + if depth > 0 { entries } else { 0 }
-            })
-            .sum()
-    };
-    let usable = candidates.iter().copied().filter(|depth| *depth <= variables);
-    usable.min_by_key(|depth| cost(*depth)).unwrap_or(0)
+/// The addresses of a tensor, its padding included.
+fn addresses(grid: &Grid) -> Range<usize> {
+    grid.offset..grid.end().unwrap_or(grid.offset)
 }
 
-/// Puts a tensor into the dense stretches, which begin and end at multiples of `chunk`.
-fn add_dense(
-    stretches: &mut Vec<Dense>,
-    grid: &Grid,
-    data: &Data<'_>,
-    matrix: Matrix,
-    chunk: usize,
-) {
-    let start = grid.offset / chunk * chunk;
-    let end = grid.end().unwrap_or(0).next_multiple_of(chunk);
-    let joins = stretches.last().is_some_and(|s| chunk == 1 || s.start + s.entries.len() >= start);
-    if !joins {
-        // Without integer rounds the one stretch is the segment.
-        let start = if chunk == 1 { 0 } else { start };
-        stretches.push(Dense { start, matrix: Vec::new(), entries: Vec::new() });
+/// The ranges in multiples of `2^depth` addresses, in order, those that share one joined.
+fn joined(mut ranges: Vec<Range<usize>>, depth: usize) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        let start = range.start >> depth << depth;
+        let end = range.end.next_multiple_of(1 << depth);
+        match joined.last_mut() {
+            // Without integer rounds the one stretch is the segment.
+            Some(last) if depth == 0 || start < last.end => last.end = last.end.max(end),
+            _ => joined.push(start..end),
+        }
     }
-    let Some(stretch) = stretches.last_mut() else { return };
-    let length = end - stretch.start;
-    stretch.matrix.resize(length.max(stretch.matrix.len()), Scalar::default());
-    stretch.entries.resize(length.max(stretch.entries.len()), Scalar::default());
+    joined
+}
+
+/// The integer rounds of a tensor; none if a dense table costs less, of which an entry costs some
+/// thirty times one integer step.
+fn depth(binding: Binding, grid: &Grid, variables: usize) -> usize {
+    let (least, most) = match binding {
+        Binding::Bits => (3, 6),
+        Binding::Committed | Binding::Sent => (1, 9),
+        Binding::Public | Binding::Sketch => return 0,
+    };
+    let depth = aligned_last(grid).min(variables).min(most);
+    let entries = addresses(grid).len();
+    // The sums of each bit over all values of a byte, for two classes.
+    let fixed = if binding == Binding::Bits { 200 << depth } else { 0 };
+    if depth < least || 32 * entries < (32 * entries >> depth) + entries + fixed {
+        return 0;
+    }
+    depth
+}
+
+/// Puts a tensor into a stretch.
+fn add_dense(stretch: &mut Dense, grid: &Grid, data: &Data<'_>, matrix: &Matrix) {
     let width = last(grid);
     let value = |position: usize| match data {
         Data::Integers(values) => Scalar::from(values[position]),
         Data::Scalars(values) => values[position],
         Data::Bits(values) => Scalar::from(values[position / width] >> (position % width) & 1),
     };
-    let weight = |position: usize| match &matrix {
+    let weight = |position: usize| match matrix {
         Matrix::Entries(entries) => entries[position],
         Matrix::Classes(classes) => {
             classes.iter().map(|c| c.rest[position / width] * c.last[position % width]).sum()
         }
     };
     for_addresses(grid, |position, address| {
-        stretch.matrix[address - stretch.start] = weight(position);
+        stretch.matrix[address - stretch.start] += weight(position);
         stretch.entries[address - stretch.start] = value(position);
     });
-}
-
-/// Adds `omega eq(point_{>=level}, y)` to a stretch at a level.
-fn add_eq(stretch: &mut Dense, claim: &BitClaim<'_>, level: usize) {
-    let (low, high) = claim.eq.from(level);
-    let start = stretch.start;
-    stretch.matrix.par_iter_mut().with_min_len(1024).enumerate().for_each(|(i, slot)| {
-        let y = start + i;
-        if let Some(high) = high.get(y / low.len()) {
-            *slot += claim.omega * low[y % low.len()] * high;
-        }
-    });
-}
-
-/// The claim about bits as a class over the low `depth` coordinates, without the stretches that
-/// carry it themselves.
-fn claim_sums(claim: &BitClaim<'_>, depth: usize, covered: &[std::ops::Range<usize>]) -> Sums {
-    let bytes_per_chunk = (1usize << depth) / 8;
-    let mut sums = Vec::with_capacity(1 << depth);
-    for position in 0..bytes_per_chunk {
-        let mut bytes: Vec<u8> =
-            claim.bytes.iter().skip(position).step_by(bytes_per_chunk).copied().collect();
-        for range in covered {
-            let end = range.end.min(bytes.len());
-            bytes[range.start.min(end)..end].fill(0);
-        }
-        sums.extend(bit_sums(&histogram(&bytes, &claim.eq, depth)));
-    }
-    let last = eq_table(&claim.point[..depth]).into_iter().map(|eq| eq * claim.omega).collect();
-    Sums { last, sums }
 }
 
 fn dense_coefficients(matrix: &[Scalar], entries: &[Scalar]) -> (Scalar, Scalar) {

@@ -413,8 +413,7 @@ impl Prover {
             .map(|(i, r)| matrix::on_tensor(circuit, i, r, &row_vectors, &powers, &challenges))
             .collect();
         clock.lap("matrix")?;
-        let bit_eq =
-            BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point), bytes: bits };
+        let bit_eq = BitClaim { omega, point: &bit_point, eq: SplitEq::new(&bit_point) };
         let (rounds, ry, last) =
             inner::prove(&mut messages, circuit, &witness, matrices, &bit_eq, claim);
         proof.inner = rounds;

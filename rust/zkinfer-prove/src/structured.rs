@@ -1,15 +1,17 @@
 //! Tensors in the integer rounds of the inner sum-check.
 //!
 //! Where M is `sum_c rest_c(i) last_c(k)`, a round that fixes a bit of k needs only the sums
-//! `S_c(k) = sum_i rest_c(i) z(i, k)`, and folds them as it folds `last_c`.
+//! `S_c(k) = sum_i rest_c(i) z(i, k)`, and folds them as it folds `last_c`. The claim about bits is
+//! such a class: a tensor's last axis is aligned, so `eq(s, y)` is a product over i and k.
 
+use crate::inner::BitClaim;
 use crate::matrix::Class;
 use crate::wide::{IntegerSum, ScalarSum};
 use crate::witness::{Data, for_addresses, last, mask, outer, parallel_sum, weighted_integers};
 use crate::zerocheck::{fold, pair};
 use rayon::prelude::*;
-use zkinfer_verify::circuit::Grid;
-use zkinfer_verify::scalar::Scalar;
+use zkinfer_verify::circuit::{Grid, log2};
+use zkinfer_verify::scalar::{Scalar, eq_table};
 
 /// A class together with its sums over the entries.
 pub struct Sums {
@@ -23,9 +25,11 @@ pub struct Sums {
 pub struct Structured<'a> {
     /// Its place.
     pub grid: &'a Grid,
+    /// How many rounds it has.
+    pub depth: usize,
     data: &'a Data<'a>,
     rests: Vec<Vec<Scalar>>,
-    /// One per class of M.
+    /// One per class of M, the claim about bits behind the others.
     pub sums: Vec<Sums>,
 }
 
@@ -49,56 +53,70 @@ impl Sums {
 }
 
 impl<'a> Structured<'a> {
-    /// Sums a tensor's entries under every class of M.
-    pub fn new(grid: &'a Grid, data: &'a Data<'a>, classes: Vec<Class>) -> Self {
+    /// Sums a tensor's entries under every class of M, and under the claim about bits.
+    pub fn new(
+        grid: &'a Grid,
+        data: &'a Data<'a>,
+        classes: Vec<Class>,
+        claim: Option<&BitClaim<'_>>,
+        depth: usize,
+    ) -> Self {
         let padded = last(grid).next_power_of_two();
-        let mut rests = Vec::with_capacity(classes.len());
-        let mut sums = Vec::with_capacity(classes.len());
-        for class in classes {
-            let mut last = class.last;
+        let summed = |rest: &[Scalar], mut last: Vec<Scalar>| {
             last.resize(padded, Scalar::default());
-            let mut values = entry_sums(grid, data, &class.rest);
-            values.resize(padded, Scalar::default());
-            sums.push(Sums { last, sums: values });
+            let mut sums = entry_sums(grid, data, rest);
+            sums.resize(padded, Scalar::default());
+            Sums { last, sums }
+        };
+        let (mut rests, mut sums) = (Vec::new(), Vec::new());
+        for class in classes {
+            sums.push(summed(&class.rest, class.last));
             rests.push(class.rest);
         }
-        Structured { grid, data, rests, sums }
+        if let Some(claim) = claim {
+            let fixed = log2(padded);
+            let (low, high) = claim.eq.from(fixed);
+            let at = |address: usize| low[address % low.len()] * high[address / low.len()];
+            let rest: Vec<_> = starts(grid).into_par_iter().map(|a| at(a >> fixed)).collect();
+            let last = eq_table(&claim.point[..fixed]).into_iter().map(|eq| eq * claim.omega);
+            sums.push(summed(&rest, last.collect()));
+        }
+        Structured { grid, depth, data, rests, sums }
     }
 
-    /// Adds M, and sets z, of the chunks of `2^depth` entries that the fixed coordinates fold;
-    /// `weights` is eq of these coordinates.
+    /// Adds M but for the claim about bits, and sets z, of the chunks of `2^depth` entries that the
+    /// fixed coordinates fold; `weights` is eq of these coordinates, `start` the first chunk of
+    /// both tables.
     pub fn deposit(
         &self,
         weights: &[Scalar],
-        depth: usize,
+        start: usize,
         all_matrix: &mut [Scalar],
         all_entries: &mut [Scalar],
     ) {
-        let chunks = last(self.grid).next_power_of_two() >> depth;
+        let chunks = last(self.grid).next_power_of_two() >> self.depth;
         let width = last(self.grid);
         let tables = byte_tables(weights);
-        let places = outer(self.grid);
-        let mut addresses = vec![0usize; places.extents.iter().product()];
-        for_addresses(&places, |i, address| addresses[i] = address >> depth);
-        let values: Vec<(Scalar, Scalar)> = addresses
-            .par_iter()
-            .enumerate()
+        let starts = starts(self.grid);
+        let values: Vec<(Scalar, Scalar)> = (0..starts.len())
+            .into_par_iter()
             .with_min_len(256)
-            .flat_map_iter(|(i, _)| {
+            .flat_map_iter(|i| {
                 let tables = &tables;
                 (0..chunks).map(move |p| {
                     let mut matrix = ScalarSum::default();
                     for (rest, sums) in self.rests.iter().zip(&self.sums) {
                         matrix.add(&rest[i], &sums.last[p]);
                     }
-                    (matrix.reduce(), self.entry(i, p, depth, width, weights, tables))
+                    (matrix.reduce(), self.entry(i, p, width, weights, tables))
                 })
             })
             .collect();
-        for (address, row) in addresses.iter().zip(values.chunks(chunks)) {
+        for (address, row) in starts.iter().zip(values.chunks(chunks)) {
+            let place = (address >> self.depth) - start;
             for (p, (m, z)) in row.iter().enumerate() {
-                all_matrix[address + p] += m;
-                all_entries[address + p] = *z;
+                all_matrix[place + p] += m;
+                all_entries[place + p] = *z;
             }
         }
     }
@@ -108,14 +126,13 @@ impl<'a> Structured<'a> {
         &self,
         i: usize,
         p: usize,
-        depth: usize,
         width: usize,
         weights: &[Scalar],
         tables: &[Vec<Scalar>],
     ) -> Scalar {
         // A chunk may begin, and end, in the padding behind the last true entry.
-        let first = (p << depth).min(width);
-        let count = (1usize << depth).min(width - first);
+        let first = (p << self.depth).min(width);
+        let count = (1usize << self.depth).min(width - first);
         match self.data {
             Data::Bits(values) => {
                 let bits = (values[i] as u64 & mask(width)).checked_shr(first as u32).unwrap_or(0);
@@ -190,14 +207,23 @@ fn entry_sums(grid: &Grid, data: &Data<'_>, rest: &[Scalar]) -> Vec<Scalar> {
 }
 
 /// For each of eight bits, the sum of a histogram over the byte values that have it.
-pub fn bit_sums(histogram: &[Scalar]) -> [Scalar; 8] {
+fn bit_sums(histogram: &[Scalar]) -> [Scalar; 8] {
+    let mut table = histogram.to_vec();
     let mut sums = [Scalar::default(); 8];
-    for (value, weight) in histogram.iter().enumerate().skip(1) {
-        for (k, sum) in sums.iter_mut().enumerate() {
-            if value >> k & 1 == 1 {
-                *sum += weight;
-            }
+    for (k, sum) in sums.iter_mut().enumerate().rev() {
+        let (without, with) = table.split_at_mut(1 << k);
+        for (below, above) in without.iter_mut().zip(with) {
+            *sum += *above;
+            *below += *above;
         }
     }
     sums
+}
+
+/// The address of each first entry along the last axis.
+fn starts(grid: &Grid) -> Vec<usize> {
+    let places = outer(grid);
+    let mut starts = vec![0; places.count()];
+    for_addresses(&places, |i, address| starts[i] = address);
+    starts
 }
