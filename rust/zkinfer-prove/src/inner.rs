@@ -318,19 +318,17 @@ fn joined(mut ranges: Vec<Range<usize>>, depth: usize) -> Vec<Range<usize>> {
 /// The integer rounds of a tensor; none if a dense table costs less, of which an entry costs some
 /// thirty times one integer step.
 fn depth(binding: Binding, grid: &Grid, variables: usize) -> usize {
-    let (least, most) = match binding {
-        Binding::Bits => (3, 6),
-        Binding::Committed | Binding::Sent => (1, 9),
-        Binding::Public | Binding::Sketch => return 0,
+    let most = match binding {
+        Binding::Bits => 6,
+        Binding::Committed | Binding::Sent => 9,
+        Binding::Public | Binding::Sketch => 0,
     };
     let depth = aligned_last(grid).min(variables).min(most);
     let entries = addresses(grid).len();
     // The sums of each bit over all values of a byte, for two classes.
-    let fixed = if binding == Binding::Bits { 200 << depth } else { 0 };
-    if depth < least || 32 * entries < (32 * entries >> depth) + entries + fixed {
-        return 0;
-    }
-    depth
+    let fixed = if binding == Binding::Bits { 200 << depth.max(3) } else { 0 };
+    let structured = (32 * entries >> depth) + entries + fixed;
+    if structured < 32 * entries { depth } else { 0 }
 }
 
 /// Puts a tensor into a stretch.

@@ -13,6 +13,9 @@ use rayon::prelude::*;
 use zkinfer_verify::circuit::{Grid, log2};
 use zkinfer_verify::scalar::{Scalar, eq_table};
 
+/// Rows that a thread takes at a time.
+const ROWS: usize = 512;
+
 /// A class together with its sums over the entries.
 pub struct Sums {
     /// Over the last axis, as far as it is fixed.
@@ -97,28 +100,30 @@ impl<'a> Structured<'a> {
         let chunks = last(self.grid).next_power_of_two() >> self.depth;
         let width = last(self.grid);
         let tables = byte_tables(weights);
-        let starts = starts(self.grid);
-        let values: Vec<(Scalar, Scalar)> = (0..starts.len())
-            .into_par_iter()
-            .with_min_len(256)
-            .flat_map_iter(|i| {
-                let tables = &tables;
-                (0..chunks).map(move |p| {
-                    let mut matrix = ScalarSum::default();
-                    for (rest, sums) in self.rests.iter().zip(&self.sums) {
-                        matrix.add(&rest[i], &sums.last[p]);
-                    }
-                    (matrix.reduce(), self.entry(i, p, width, weights, tables))
-                })
-            })
-            .collect();
-        for (address, row) in starts.iter().zip(values.chunks(chunks)) {
-            let place = (address >> self.depth) - start;
-            for (p, (m, z)) in row.iter().enumerate() {
-                all_matrix[place + p] += m;
-                all_entries[place + p] = *z;
-            }
+        let starts: Vec<usize> =
+            starts(self.grid).into_iter().map(|address| (address >> self.depth) - start).collect();
+        let (mut matrix, mut entries, mut next) = (all_matrix, all_entries, 0);
+        let mut jobs = Vec::new();
+        for (rows, starts) in (0..).step_by(ROWS).zip(starts.chunks(ROWS)) {
+            let (first, end) = (starts[0], starts[starts.len() - 1] + chunks);
+            let (m, later) = matrix[first - next..].split_at_mut(end - first);
+            let (z, rest) = entries[first - next..].split_at_mut(end - first);
+            jobs.push((rows, starts, m, z));
+            (matrix, entries, next) = (later, rest, end);
         }
+        jobs.into_par_iter().for_each(|(rows, starts, m, z)| {
+            for (i, place) in (rows..).zip(starts) {
+                for p in 0..chunks {
+                    let mut sum = ScalarSum::default();
+                    for (rest, sums) in self.rests.iter().zip(&self.sums) {
+                        sum.add(&rest[i], &sums.last[p]);
+                    }
+                    let at = place - starts[0] + p;
+                    m[at] += sum.reduce();
+                    z[at] = self.entry(i, p, width, weights, &tables);
+                }
+            }
+        });
     }
 
     /// `sum_k weights(k) z(i, p 2^depth + k)`.
@@ -158,10 +163,10 @@ impl<'a> Structured<'a> {
     }
 }
 
-/// For each byte of a chunk, the weighted sum of its bits for all 256 values.
+/// For each byte of a chunk, or what there is of one, the weighted sum of its bits for all values.
 fn byte_tables(weights: &[Scalar]) -> Vec<Vec<Scalar>> {
     weights
-        .chunks_exact(8)
+        .chunks(8)
         .map(|weights| {
             let mut table = vec![Scalar::default()];
             for weight in weights {
