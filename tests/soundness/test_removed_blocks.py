@@ -47,7 +47,7 @@ Forgery = tuple[Witness, Challenges, Lies]
 SHOWN = ("neg", "reshape", "reshape that fits", "transpose", "concat", "pad", "pad of one entry")
 SUMMED = {
     *(*SHOWN, "leaky_relu", "leaky_relu of positives"),
-    *("divide", "divide by weights", "divide of a constant"),
+    *("divide", "divide by weights", "divide of a constant", "hidden quantized input"),
     *("requantize with a range of no power of two", "requantize upwards only"),
 }
 """The cases whose output's bounds imply a range: that of the input, or of the result itself."""

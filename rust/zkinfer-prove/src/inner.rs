@@ -304,7 +304,7 @@ fn joined(mut ranges: Vec<Range<usize>>, depth: usize) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| range.start);
     let mut joined: Vec<Range<usize>> = Vec::new();
     for range in ranges {
-        let start = range.start >> depth << depth;
+        let start = (range.start >> depth) << depth;
         let end = range.end.next_multiple_of(1 << depth);
         match joined.last_mut() {
             // Without integer rounds the one stretch is the segment.
@@ -327,7 +327,7 @@ fn depth(binding: Binding, grid: &Grid, variables: usize) -> usize {
     let entries = addresses(grid).len();
     // The sums of each bit over all values of a byte, for two classes.
     let fixed = if binding == Binding::Bits { 200 << depth.max(3) } else { 0 };
-    let structured = (32 * entries >> depth) + entries + fixed;
+    let structured = ((32 * entries) >> depth) + entries + fixed;
     if structured < 32 * entries { depth } else { 0 }
 }
 
