@@ -42,6 +42,7 @@ NETWORKS = (
     "convolutional network",
     "max_pool with padding",
     "perceptron",
+    "public quantized input",
     "slice of a reshaped axis",
 )
 """Cases that are seeds besides one for every operator."""
