@@ -85,6 +85,11 @@ def promise(fidelity: Fidelity) -> list[str]:
     fitted, held_out, allowed = fidelity.fitted, fidelity.held_out, fidelity.max_error
     whose = "samples drawn from the input range" if fidelity.synthetic else "fitted samples"
     said = [_reached(fitted, whose)]
+    if fidelity.step:
+        said.append(
+            f"the model rounds its outputs to steps of {allowed:.2g} of the largest, and some are "
+            "off by one"
+        )
     if held_out is None and not fidelity.synthetic:
         said.append("too few samples to hold some out: how other inputs fare is not known")
     if held_out is not None:

@@ -235,6 +235,8 @@ class Layer:
     within: by their places, the whole numbers that operands have to be within.
     compared: the places of operands whose numbers are compared with constants as they are.
     quantization: how operand 0 is quantized, by one scale, if that is all there is to the output.
+    step: what the output's numbers are multiples of, up to an offset, as the model rounds them;
+    given that of operand 0.
     """
 
     shape: Callable[[Attrs, Sequence[Shape]], tuple[Shape, ...]]
@@ -253,3 +255,4 @@ class Layer:
     within: Callable[[Attrs, Sequence[Shape]], Mapping[int, Bounds]] = lambda *_: {}
     compared: tuple[int, ...] = ()
     quantization: Callable[[Attrs], Quantization | None] = lambda _: None
+    step: Callable[[Attrs, float | None], float | None] = lambda *_: None

@@ -78,4 +78,5 @@ LAYER = Layer(
     weighted=None,
     emit=_emit,
     fold=rules.whole,
+    step=lambda attrs, step: step and step * min(attrs["scales"]),
 )

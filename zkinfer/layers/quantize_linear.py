@@ -185,4 +185,5 @@ LAYER = Layer(
     emit=_emit,
     fold=rules.whole,
     quantization=_quantization,
+    step=lambda *_: 1.0,
 )

@@ -20,7 +20,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.layers.contract import TooWideError
-from zkinfer.quantize import floats, samples
+from zkinfer.quantize import floats, samples, steps
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
 from zkinfer.quantize.copies import with_copies
@@ -28,6 +28,8 @@ from zkinfer.quantize.diagnosis import diagnosis
 from zkinfer.quantize.domain import Domain, check_inside, check_range, domains
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
 from zkinfer.quantize.fold import fold
+from zkinfer.quantize.formats import Widths
+from zkinfer.quantize.network import Built
 from zkinfer.quantize.prepare import label_name, prepare
 from zkinfer.quantize.quantized_inputs import Restored, begun_behind, quantized_inputs
 from zkinfer.quantize.result import (
@@ -74,7 +76,8 @@ def quantize(
     calibration: by input name, samples stacked along the batch axis or a new first axis. Without
     them input_range must be given: ranges then follow from interval arithmetic, and fidelity is
     measured on samples drawn from the range. max_error: the largest output error over the largest
-    output. oracle: the float network, one sample at a time. committed_data: by input, what numbers
+    output; where the model rounds all outputs itself and nothing so close is found, one of their
+    steps. oracle: the float network, one sample at a time. committed_data: by input, what numbers
     are committed to, whose scales and domains the network then has.
 
     Raises UsageError for wrong options or data and when no widths meet max_error, and
@@ -128,34 +131,51 @@ def quantize(
         max_error=max_error,
         exact={**exact_bits(task.graph, table, known_domains), **given.bits},
     )
-    chosen = choose(task.graph, wanted)
-    for _ in range(ATTEMPTS):
-        try:
-            built, widths = search.find(chosen)
-        except TooWideError:
-            task = replace(task, ranked=frozenset())  # as fine as they can be without that
-            search = replace(search, task=task)
-            built, widths = search.find(chosen)
-        measured, worst = measure(task, built, data, fit, known, magnitude, oracle)
-        if measured.error <= max_error:
-            held_out = None
-            if rest:
-                held_out, _ = measure(task, built, data, rest, known, magnitude, oracle)
-            fidelity = Fidelity(
-                max_error=max_error,
-                synthetic=synthetic,
-                activation_bits=widths.activations,
-                weight_bits=widths.weights,
-                fitted=measured,
-                held_out=held_out,
-            )
-            taken = {name: each.quantization for name, each in behind.items()}
-            return Quantized(replace(built.graph, quantized=taken), built.weights, fidelity)
-        chosen = sorted({*chosen, *worst})
-    raise UsageError(
-        f"no widths reach a largest error of {max_error:g}; the best is {measured.error:.2g}: "
-        + diagnosis(task, run(built, fitted), fitted, measured.error)
+
+    def close(search: Search) -> tuple[Built, Widths, Measured]:
+        """The network that meets a search's target on all samples."""
+        chosen = choose(search.task.graph, wanted)
+        for _ in range(ATTEMPTS):
+            try:
+                built, widths = search.find(chosen)
+            except TooWideError:
+                unranked = replace(
+                    search.task, ranked=frozenset()
+                )  # as fine as they can be without
+                search = replace(search, task=unranked)
+                built, widths = search.find(chosen)
+            measured, worst = measure(search.task, built, data, fit, known, magnitude, oracle)
+            if measured.error <= search.max_error:
+                return built, widths, measured
+            chosen = sorted({*chosen, *worst})
+        raise UsageError(
+            f"no widths reach a largest error of {search.max_error:.3g}; the best is "
+            f"{measured.error:.2g}: "
+            + diagnosis(search.task, run(built, fitted), fitted, measured.error)
+        )
+
+    step = steps.step(task.graph, magnitude)
+    try:
+        built, widths, measured = close(search)
+    except UsageError:
+        if step <= max_error:
+            raise
+        search = replace(search, max_error=step, steps=True)
+        built, widths, measured = close(search)
+    held_out = None
+    if rest:
+        held_out, _ = measure(task, built, data, rest, known, magnitude, oracle)
+    fidelity = Fidelity(
+        max_error=search.max_error,
+        step=search.steps,
+        synthetic=synthetic,
+        activation_bits=widths.activations,
+        weight_bits=widths.weights,
+        fitted=measured,
+        held_out=held_out,
     )
+    taken = {name: each.quantization for name, each in behind.items()}
+    return Quantized(replace(built.graph, quantized=taken), built.weights, fidelity)
 
 
 def _data(

@@ -88,12 +88,14 @@ class Fidelity:
     """How close the fixed-point network is to the float one.
 
     fitted: on the samples that ranges and widths were chosen on, with an error of at most
-    max_error. held_out: on calibration data that had no part in it; None when there are too few.
+    max_error. step: whether that is a step of the outputs, which the model rounds, as nothing
+    closer was found. held_out: on calibration data that had no part in it; None when there are too few.
     synthetic: the samples were drawn from the input range, for lack of calibration data.
     activation_bits, weight_bits: the usual widths; widths that differ are in the graph.
     """
 
     max_error: float
+    step: bool
     synthetic: bool
     activation_bits: int
     weight_bits: int

@@ -73,7 +73,8 @@ class Search:
     """A task with the samples to choose on, the inputs' domains, and those that go by column.
 
     reference: the float outputs; magnitude: the largest of each. exact: fraction bits of inputs
-    whose numbers are compared as they are.
+    whose numbers are compared as they are. steps: whether max_error is one step of outputs that the
+    model rounds, so that of several networks the one is closest that is off at the fewest numbers.
     """
 
     task: Task
@@ -86,6 +87,7 @@ class Search:
     modes: Mapping[str, str]
     max_error: float
     exact: Mapping[str, int]
+    steps: bool = False
     rounded: Rounded = field(default_factory=Rounded)
     built: tuple[Widths, Built] | None = None
 
@@ -108,7 +110,7 @@ class Search:
         if best > self.max_error:
             fixed = run(self.build(start), samples)
             raise UsageError(
-                f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:g}; "
+                f"no widths up to {MOST_BITS} bits reach a largest error of {self.max_error:.3g}; "
                 f"the best is {best:.3g}: {diagnosis(self.task, fixed, samples, best)}"
             )
         target = max(self.max_error / 2, best)
@@ -255,12 +257,26 @@ class _Part:
             at(part, chosen) for part in (search.samples, search.reference)
         )
         self._magnitude = search.magnitude
+        self._step = search.max_error if search.steps else None
         self._last: Run | None = None
 
     def error(self, built: Built) -> float:
-        """Of a network, which becomes the last one."""
+        """Of a network, which becomes the last one. What is off by one step counts as much more
+        than half of one as numbers are.
+        """
         self._last = run(built, self._samples, self._last)
-        return output_error(self._last.value, self._reference, self._magnitude)
+        reached = output_error(self._last.value, self._reference, self._magnitude)
+        if self._step is None or not self._step / 2 < reached <= self._step:
+            return reached
+        return self._step * (1 + self._off(self._last)) / 2
+
+    def _off(self, last: Run) -> float:
+        """The part of the outputs' numbers that is not the float network's."""
+        off = [
+            np.abs(last.value(name) - expected).ravel() > 1e-3 * (self._magnitude[name] or 1.0)
+            for name, expected in self._reference.items()
+        ]
+        return float(np.concatenate(off).mean())
 
     def saturates(self) -> bool:
         """Whether a value of the last network leaves its calibrated range."""
