@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from zkinfer.graph import Integer, Node, Real
-from zkinfer.onnx_import.bodies import Body, inlined
+from zkinfer.onnx_import.bodies import Body, function, inlined, stand_for
 from zkinfer.onnx_import.builder import Converters, Site, axis_in
 from zkinfer.onnx_import.constants import Array
 from zkinfer.onnx_import.grids import (
@@ -154,6 +154,27 @@ def qgemm(site: Site) -> None:
         site.finish("dequantize_linear", y, **listed(scales, np.zeros(scales.size, np.int64), 0))
 
 
+def dynamic_quantize_linear(site: Site) -> None:
+    """DynamicQuantizeLinear by ONNX's function, but that the scale of zeros alone is 1."""
+    body = function(site.node)
+    if body is None:
+        raise Refusal("expected a version that has a function, got an older one")
+    nodes = []
+    for proto in body.nodes:
+        nodes.append(onnx.NodeProto())
+        nodes[-1].CopyFrom(proto)
+        if list(proto.output) == ["Scale"]:
+            nodes[-1].output[0] = "over"
+            nodes += [
+                helper.make_node("Greater", ["X_Range", "Q_Min"], ["spans"]),
+                helper.make_node("Constant", [], ["one"], value_float=1.0),
+                helper.make_node("Where", ["spans", "over", "one"], ["Scale"]),
+            ]
+    changed = replace(body, nodes=tuple(nodes), opsets={"": 21})
+    for place, name in enumerate(inlined(site, changed, site.node.inputs)):
+        stand_for(site, place, name)
+
+
 def dynamic_quantize_matmul(site: Site) -> None:
     """DynamicQuantizeMatMul: what is quantized by its own range, times constant integers."""
     nodes = [helper.make_node("DynamicQuantizeLinear", ["a"], ["q", "s", "z"], name="quantized")]
@@ -272,6 +293,7 @@ def _declared(site: Site) -> Integer:
 CONVERTERS: Converters = {
     ("", "ConvInteger"): conv_integer,
     ("", "DequantizeLinear"): dequantize_linear,
+    ("", "DynamicQuantizeLinear"): dynamic_quantize_linear,
     ("", "MatMulInteger"): matmul_integer,
     ("", "QLinearConv"): qlinear_conv,
     ("", "QLinearMatMul"): qlinear_matmul,

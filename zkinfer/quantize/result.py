@@ -89,8 +89,8 @@ class Fidelity:
 
     fitted: on the samples that ranges and widths were chosen on, with an error of at most
     max_error. step: whether that is a step of the outputs, which the model rounds, as nothing
-    closer was found. held_out: on calibration data that had no part in it; None when there are too few.
-    synthetic: the samples were drawn from the input range, for lack of calibration data.
+    closer was found. held_out: on calibration data that had no part in it; None when there are too
+    few. synthetic: the samples were drawn from the input range, for lack of calibration data.
     activation_bits, weight_bits: the usual widths; widths that differ are in the graph.
     """
 

@@ -1,4 +1,6 @@
-"""Inputs that only a QuantizeLinear reads: their integers are onnxruntime's, whatever they are."""
+"""Where floats become integers: inputs that only a QuantizeLinear reads, whose integers are
+onnxruntime's whatever they are; outputs that the model rounds; and what is quantized by itself.
+"""
 
 from typing import Any
 
@@ -126,3 +128,57 @@ def test_what_others_read_too_keeps_a_scale() -> None:
             each.SerializeToString(), calibration=data, max_error=0.01
         ).proving_key
         assert not key.graph.quantized
+
+
+def rounded_sigmoid(steps: float) -> onnx.ModelProto:
+    """A sigmoid, which no network computes as onnxruntime does, in so many steps."""
+    constants = {"s": np.array(1 / steps, np.float32), "z": np.array(0, np.uint8)}
+    nodes = [
+        node("Sigmoid", ["x"], ["a"]),
+        node("QuantizeLinear", ["a", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("Flatten", ["d"], ["y"]),
+    ]
+    return make(nodes, {"x": SHAPE}, constants=constants, opset=21)
+
+
+def test_an_output_in_steps_may_be_off_by_one() -> None:
+    """Numbers next to the middle between two steps, closer than any width tells apart."""
+    rng = np.random.default_rng(1)
+    middles = (rng.integers(20, 80, (40, *SHAPE[1:])) + 0.5) / 100
+    data = np.log(middles / (1 - middles)).astype(np.float32)
+    data = np.nextafter(data, rng.choice([-9.0, 9.0], data.shape).astype(np.float32))
+    compiled = zkinfer.compile(rounded_sigmoid(100).SerializeToString(), calibration=data)
+    summary = compiled.report.content["summary"]
+    assert summary["max_error"] == pytest.approx(0.01 / 0.8, rel=0.02)
+    assert 0 < summary["fitted"]["error"] <= summary["max_error"]
+    assert "rounds its outputs to steps" in " ".join(summary["promise"])
+    far = (rng.integers(20, 80, (40, *SHAPE[1:])) / 100 + 0.002).astype(np.float32)
+    data = np.log(far / (1 - far)).astype(np.float32)
+    compiled = zkinfer.compile(rounded_sigmoid(100).SerializeToString(), calibration=data)
+    summary = compiled.report.content["summary"]
+    assert summary["max_error"] == 1e-3
+    assert summary["fitted"]["error"] < 1e-6
+
+
+def test_zeros_alone_have_a_dynamic_scale() -> None:
+    """onnxruntime's is 1, where ONNX divides by zero."""
+    constants = {"w": np.random.default_rng(0).integers(-90, 90, (4, 3)).astype(np.int8)}
+    nodes = [
+        node("Relu", ["x"], ["r"]),
+        node("DynamicQuantizeLinear", ["r"], ["q", "s", "z"]),
+        node("MatMulInteger", ["q", "w", "z"], ["a"]),
+        node("Cast", ["a"], ["f"], to=TensorProto.FLOAT),
+        node("Mul", ["f", "s"]),
+    ]
+    made = make(nodes, {"x": (1, 4)}, constants=constants, opset=21).SerializeToString()
+    data = np.random.default_rng(1).normal(0, 1, (40, 4)).astype(np.float32)
+    data[3] = -np.abs(data[3])
+    compiled = zkinfer.compile(made, calibration=data, max_error=0.01)
+    session = onnxruntime.InferenceSession(made)
+    expected = np.concatenate([session.run(None, {"x": x[None]})[0] for x in data])
+    assert not expected[3].any()
+    for place in (3, 5):
+        proof = zkinfer.prove(compiled.proving_key, data[place : place + 1])
+        outputs = zkinfer.verify(compiled.verifying_key, proof).outputs["y"]
+        assert np.abs(outputs - expected[place]).max() <= 0.01 * np.abs(expected).max()
