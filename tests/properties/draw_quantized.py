@@ -63,7 +63,8 @@ class _Net:
 
     def scale(self, wanted: float) -> str:
         """A constant near to a number, often a power of two."""
-        power = 2.0 ** np.round(np.log2(max(wanted, 1e-6)))
+        wanted = max(wanted, 1e-6)
+        power = 2.0 ** np.round(np.log2(wanted))
         value = self.c.one((power, wanted, wanted * 1.37))
         return self.d.constant(np.array(value, np.float32))
 
