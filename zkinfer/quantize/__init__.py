@@ -139,10 +139,8 @@ def quantize(
             try:
                 built, widths = search.find(chosen)
             except TooWideError:
-                unranked = replace(
-                    search.task, ranked=frozenset()
-                )  # as fine as they can be without
-                search = replace(search, task=unranked)
+                # As fine as they can be without ranking.
+                search = replace(search, task=replace(search.task, ranked=frozenset()))
                 built, widths = search.find(chosen)
             measured, worst = measure(search.task, built, data, fit, known, magnitude, oracle)
             if measured.error <= search.max_error:
