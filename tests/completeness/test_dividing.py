@@ -83,3 +83,11 @@ def test_the_excess_below_a_positive_range() -> None:
     assert excess is not None
     times = excess({"shift": 1, **ends}, np.array([16, 14, 8, 0, -16, 48]))
     np.testing.assert_array_equal(times, [1, 1, 1.5, 2, 3, 24 / 21])
+
+
+def test_the_shares_of_many_are_as_fine_as_their_sum_allows() -> None:
+    """A softmax of thousands of like scores: each share is a small number."""
+    data = RNG.normal(0, 0.1, (4, 4096)).astype(np.float32)
+    made = model([node("Softmax", "x")], {"x": (1, 4096)})
+    summary = compiled(made, calibration=data, max_error=1e-4).report.content["summary"]
+    assert summary["fitted"]["error"] <= 1e-4

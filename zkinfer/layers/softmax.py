@@ -27,6 +27,8 @@ from zkinfer.layers.exponentials import back, exponentials, last, reciprocal
 from zkinfer.ops import lift
 
 GUARD = 2
+FINEST = 28
+"""The finest scale of shares: one over the sum is a number of twice as many bits."""
 
 
 def _softmax(attrs: Attrs, x: Floats) -> Floats:
@@ -51,7 +53,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 def normalized(b: Emitter, node: Node, x: str, axis: int) -> tuple[Emitted, ...]:
     """The softmax of fixed-point x along an axis, as the output of a node."""
     (tensor,), output = node.outputs, b.raw(node.outputs[0])
-    scale = b.scale(tensor)
+    scale = min(b.scale(tensor), FINEST)
     x = last(b, node.name, x, axis)
     _, e, total = exponentials(b, node.name, x, scale + GUARD)
     r = reciprocal(b, node.name, total, scale + GUARD)

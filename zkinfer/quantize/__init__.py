@@ -20,7 +20,7 @@ from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.layers.contract import TooWideError
-from zkinfer.quantize import floats, samples, steps
+from zkinfer.quantize import floats, output_steps, samples
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
 from zkinfer.quantize.copies import with_copies
@@ -152,7 +152,7 @@ def quantize(
             + diagnosis(search.task, run(built, fitted), fitted, measured.error)
         )
 
-    step = steps.step(task.graph, magnitude)
+    step = output_steps.step(task.graph, magnitude)
     try:
         built, widths, measured = close(search)
     except UsageError:
