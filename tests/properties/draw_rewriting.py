@@ -367,6 +367,83 @@ def fused_matmul(d: Drawing) -> None:
     d.emit("FusedMatMul", x.name, d.matrix(shape), domain="com.microsoft", **attrs)
 
 
+def activation(d: Drawing) -> tuple[str, list[float]]:
+    """An activation of com.microsoft's fused operators, and its numbers."""
+    c = d.choices
+    op = c.one(("Relu", "Tanh", "Sigmoid", "LeakyRelu", "HardSigmoid", "Clip"))
+    numbers = {
+        "LeakyRelu": [c.one((0.1, 0.5))],
+        "HardSigmoid": [c.one((0.2, 0.1)), 0.5],
+        "Clip": [c.one((0.0, -1.0)), c.one((6.0, 0.5))],
+    }
+    return op, numbers.get(op, [])
+
+
+def fused_conv(d: Drawing) -> None:
+    """FusedConv of com.microsoft: Conv, plus a tensor of its shape, and an activation."""
+    c = d.choices
+    x = d.of_rank(3, 4)
+    if d.dtype != np.float32:
+        raise Rejected("no such kernel")
+    channels, filters = x.shape[1], c.integer(1, 4)
+    kernel = [min(c.integer(1, 3), extent) for extent in x.shape[2:]]
+    attrs: dict[str, Any] = {"kernel_shape": kernel}
+    if c.chance(40):
+        attrs["strides"] = [c.integer(1, 2) for _ in kernel]
+    inputs = [x.name, d.matrix((filters, channels, *kernel))]
+    inputs.append(d.weight((filters,)) if c.chance(60) else "")
+    if c.chance(40):
+        pads = attrs.get("strides", [1] * len(kernel))
+        extents = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], kernel, pads, strict=True)]
+        inputs.append(d.weight((x.shape[0], filters, *extents)))
+    op, numbers = activation(d)
+    if numbers:
+        attrs["activation_params"] = numbers
+    d.emit("FusedConv", *inputs, domain="com.microsoft", activation=op, **attrs)
+
+
+def fused_gemm(d: Drawing) -> None:
+    """FusedGemm of com.microsoft: Gemm and an activation."""
+    c = d.choices
+    x = d.of_rank(2)
+    if d.dtype != np.float32:
+        raise Rejected("no such kernel")
+    count = c.integer(1, 5)
+    attrs: dict[str, Any] = {"transB": 1} if c.chance(50) else {}
+    shape = (count, x.shape[1]) if attrs else (x.shape[1], count)
+    if c.chance(30):
+        attrs["alpha"] = 0.5
+    inputs = [x.name, d.matrix(shape)]
+    if c.chance(60):
+        inputs.append(d.weight((count,)))
+    op, numbers = activation(d)
+    names = ("activation_alpha", "activation_beta")
+    attrs |= dict(zip(names, numbers, strict=False))
+    d.emit("FusedGemm", *inputs, domain="com.microsoft", activation=op, **attrs)
+
+
+def matmul_n_bits(d: Drawing) -> None:
+    """MatMulNBits of com.microsoft: weights of a few bits in blocks."""
+    c = d.choices
+    x = d.of_rank(2, 3)
+    if d.dtype != np.float32:
+        raise Rejected("no such kernel")
+    bits, block = c.one((4, 4, 8)), c.one((16, 32))
+    depth, count = x.shape[-1], c.integer(1, 6)
+    blocks = -(-depth // block)
+    packed = d.numbers.integers(0, 256, (count, blocks, block * bits // 8)).astype(np.uint8)
+    scales = d.uniform((count, blocks), 0.01, 0.1) / math.sqrt(depth)
+    inputs = [x.name, d.constant(packed), d.constant(scales)]
+    size = (blocks * bits + 7) // 8
+    if c.chance(50):
+        zeros = d.numbers.integers(0, 256, (count, size)).astype(np.uint8)
+        inputs.append(d.constant(zeros))
+    if c.chance(40):
+        inputs += [""] * (5 - len(inputs)) + [d.weight((count,))]
+    attrs = {"bits": bits, "block_size": block, "K": depth, "N": count}
+    d.emit("MatMulNBits", *inputs, domain="com.microsoft", **attrs)
+
+
 REWRITING: dict[str, Callable[[Drawing], None]] = {
     "conv_transpose": conv_transpose,
     "resize": resize,
@@ -380,4 +457,7 @@ REWRITING: dict[str, Callable[[Drawing], None]] = {
     "where": where,
     "spectrum": spectrum,
     "fused_matmul": fused_matmul,
+    "fused_conv": fused_conv,
+    "fused_gemm": fused_gemm,
+    "matmul_n_bits": matmul_n_bits,
 }
