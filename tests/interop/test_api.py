@@ -360,3 +360,19 @@ def test_outputs_may_be_called_what_counts_are(tmp_path: Path) -> None:
     )
     assert set(result.outputs) == {"right", "confusion"}
     assert (result.right, result.confusion) == (None, None)
+
+
+def test_indices_lie_within_their_table_whatever_range_is_said() -> None:
+    rows = np.array([[0.5, -1.0], [0.25, 0.125], [-0.75, 1.5]], np.float32)
+    made = helper.make_graph(
+        [helper.make_node("Gather", ["rows", "x"], ["e"]), helper.make_node("Neg", ["e"], ["y"])],
+        "embedding",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [numpy_helper.from_array(rows, "rows")],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    compiled = zkinfer.compile(model.SerializeToString(), input_range=(0, 255))
+    proof = zkinfer.prove(compiled.proving_key, np.array([2]))
+    outputs = zkinfer.verify(compiled.verifying_key, proof).outputs
+    np.testing.assert_allclose(outputs["y"], -rows[2:], atol=1e-3)

@@ -25,7 +25,7 @@ from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
 from zkinfer.quantize.copies import with_copies
 from zkinfer.quantize.diagnosis import diagnosis
-from zkinfer.quantize.domain import Domain, check_inside, check_range, domains
+from zkinfer.quantize.domain import Domain, check_inside, check_range, domains, places
 from zkinfer.quantize.fidelity import FloatRun, measure, run_floats
 from zkinfer.quantize.fold import fold
 from zkinfer.quantize.formats import Widths
@@ -191,7 +191,8 @@ def _data(
         return samples.stacked(graph, calibration), None
     low, high = check_range(input_range)
     if calibration is None:
-        return samples.drawn(graph, low, high), (low, high)
+        within = {name: (domain.low, domain.high) for name, domain in places(graph).items()}
+        return samples.drawn(graph, low, high, within), (low, high)
     data = samples.stacked(graph, calibration)
     check_inside(data, low, high)
     return data, (low, high)

@@ -78,10 +78,10 @@ def domains(
     found = {
         name: _domain(data[name], graph.tensors[name].kind, input_range) for name in graph.inputs
     }
-    return found | _places(graph)
+    return found | places(graph)
 
 
-def _places(graph: Graph) -> dict[str, Domain]:
+def places(graph: Graph) -> dict[str, Domain]:
     """The inputs, or what is made of them by moving entries alone, that are places in a table."""
     source = {name: name for name in graph.inputs}
     ends: dict[str, list[tuple[float, float]]] = {}

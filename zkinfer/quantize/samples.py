@@ -77,21 +77,25 @@ def _stacked(graph: Graph, name: str, array: npt.NDArray[Any]) -> Floats:
     return values.reshape(-1, *shape)
 
 
-def drawn(graph: Graph, low: float, high: float) -> dict[str, Floats]:
+def drawn(
+    graph: Graph, low: float, high: float, within: Mapping[str, tuple[float, float]]
+) -> dict[str, Floats]:
     """Samples from the range: uniform ones, corners and both ends; the same on every call.
 
-    Inputs of an integer type get integers. Raises UsageError where the range has none of them.
+    Inputs of an integer type get integers. within: by input, other ranges that some have. Raises
+    UsageError where a range has none of them.
     """
     rng = np.random.default_rng(_SEED)
     samples = {}
     for name in graph.inputs:
         shape, kind = graph.shape(name), graph.tensors[name].kind
-        uniform = rng.uniform(low, high, (DRAWN, *shape))
-        corners = np.where(rng.random(uniform.shape) < 0.5, low, high)
-        ends = np.stack([np.full(shape, end) for end in (low, high)])
+        least, most = within.get(name, (low, high))
+        uniform = rng.uniform(least, most, (DRAWN, *shape))
+        corners = np.where(rng.random(uniform.shape) < 0.5, least, most)
+        ends = np.stack([np.full(shape, end) for end in (least, most)])
         samples[name] = np.concatenate([uniform, corners[: DRAWN // 4], ends])
         if isinstance(kind, Integer | Boolean):
-            samples[name] = _whole(samples[name], name, (low, high), kind)
+            samples[name] = _whole(samples[name], name, (least, most), kind)
     return samples
 
 
