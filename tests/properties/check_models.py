@@ -104,8 +104,12 @@ def check_proofs(drawn: Drawn, compiled: zkinfer.Compiled) -> None:
             encoding = graph.encoding(name)
             low, high = (encoding.numbers(end) for end in (encoding.low, encoding.high))
             inside[name] = np.clip(array.astype(np.float64), low, high)
-        arrays = evaluate(graph, proving_key.weights, quantize_input(graph, inside))
-        saturates = any((times > 1).any() for _, times in excesses(graph, arrays))
+        integers = quantize_input(graph, inside)
+        arrays = evaluate(graph, proving_key.weights, integers)
+        # In the order of the proof: what is not the largest may saturate before a pool.
+        planned = proving_key.plan.graph
+        ordered = evaluate(planned, proving_key.weights, integers)
+        saturates = any((times > 1).any() for _, times in excesses(planned, ordered))
         if saturates:
             _check_refused(proving_key, inside)
             if feeds is drawn.samples[0]:
