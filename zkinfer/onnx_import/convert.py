@@ -7,12 +7,13 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from zkinfer.errors import ZkinferError
 from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.bodies import FLOATS, function, inlined, stand_for
 from zkinfer.onnx_import.builder import Builder, Site, Unfinished
 from zkinfer.onnx_import.constants import fold, of_shape
 from zkinfer.onnx_import.node import OnnxNode, Refusal
-from zkinfer.onnx_import.problems import Problems
+from zkinfer.onnx_import.problems import Problems, malformed
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.table import CONVERTERS, WHOLE
 from zkinfer.onnx_import.walk import reads
@@ -63,6 +64,10 @@ class Conversion:
             pass
         except Refusal as refusal:
             self.problems.refused.append(f"{node.title}: {refusal}")
+        except (ZkinferError, MemoryError):
+            raise
+        except Exception as error:  # of a node that no exporter writes
+            self.problems.refused.append(f"{node.title}: {malformed(error)}")
         for name in filter(None, node.outputs):
             if name in self._inferred:
                 self._builder.shapes[name] = self._inferred[name]
@@ -79,6 +84,8 @@ class Conversion:
 
         Raises Refusal and Unfinished.
         """
+        if models.ends_inference(node.proto):
+            raise Refusal("expected batch_dims of at least 0")
         references = [name for name, value in node.attrs.items() if value is None]
         if references:
             listed = ", ".join(references)

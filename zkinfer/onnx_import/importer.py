@@ -6,6 +6,8 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
+import onnx
+
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.graph import Graph, Node, Real
 from zkinfer.onnx_import import model as models
@@ -31,7 +33,7 @@ from zkinfer.onnx_import.joined import joined
 from zkinfer.onnx_import.labels import names_of
 from zkinfer.onnx_import.masking import masked
 from zkinfer.onnx_import.node import Refusal, read_node
-from zkinfer.onnx_import.problems import Problems
+from zkinfer.onnx_import.problems import Problems, reading
 from zkinfer.onnx_import.read import Source, read
 from zkinfer.onnx_import.shapes import Shape
 from zkinfer.onnx_import.shifted import shifted
@@ -50,7 +52,13 @@ def load(source: Source, shapes: Mapping[str, Sequence[int]] | None = None) -> G
     every node that is in the way (name, operator, domain); UsageError for a file that cannot be
     read, a shape that does not fit, and dimensions that stay unknown, all of them listed.
     """
-    model = models.inline_functions(models.canonical(upgraded(read(source))))
+    model = upgraded(read(source))
+    with reading():
+        return _loaded(model, shapes)
+
+
+def _loaded(model: onnx.ModelProto, shapes: Mapping[str, Sequence[int]] | None) -> Graph:
+    model = models.inline_functions(models.canonical(model))
     opsets = models.opset_versions(model)
     allowance = Allowance.of(model)
     try:

@@ -7,6 +7,7 @@ model so, too.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -65,7 +66,8 @@ def _stored(graph: onnx.GraphProto) -> Iterator[tuple[str, list[str]]]:
     for tensor in graph.initializer:
         if tensor.data_type == TensorProto.STRING:
             texts = [text.decode(errors="replace") for text in tensor.string_data]
-            if len(set(texts)) == len(texts):
+            fits = math.prod(tensor.dims) == len(texts) and min(tensor.dims, default=0) >= 0
+            if fits and len(set(texts)) == len(texts):
                 array = np.arange(len(texts)).reshape(tuple(tensor.dims))
                 tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
                 yield tensor.name, texts

@@ -128,15 +128,23 @@ def _known_inputs(body: Body, node: OnnxNode, known: Collection[str]) -> set[str
     return {inner for inner, outer in pairs if not outer or outer in known}
 
 
+def ends_inference(node: onnx.NodeProto) -> bool:
+    """Whether the onnx package's inference ends the process at a node."""
+    return node.op_type == "GatherND" and any(
+        attribute.name == "batch_dims" and attribute.i < 0 for attribute in node.attribute
+    )
+
+
 def standard_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy without the operators of other domains: the onnx package's inference for some of them
-    ends the process where it does not know what they read.
+    ends the process where it does not know what they read; and without others of the kind.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     del copy.graph.node[:]
     nodes = model.graph.node
-    copy.graph.node.extend(node for node in nodes if not canonical_domain(node.domain))
+    standard = (node for node in nodes if not canonical_domain(node.domain))
+    copy.graph.node.extend(node for node in standard if not ends_inference(node))
     return copy
 
 

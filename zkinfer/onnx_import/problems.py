@@ -1,8 +1,10 @@
 """Everything that is in the way of compiling a model, gathered into one error."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from zkinfer.errors import UnsupportedModelError
+from zkinfer.errors import UnsupportedModelError, ZkinferError, flat
 from zkinfer.onnx_import.node import OnnxNode
 
 _SIZED = "whose output's shape depends on the data, while that of a proof is fixed"
@@ -53,3 +55,19 @@ class Problems:
             f"zkinfer cannot compile this model, which has {several} not supported:",
             [*lines, *self.refused],
         )
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """What no exporter writes may break any step: each ends in UnsupportedModelError."""
+    try:
+        yield
+    except (ZkinferError, MemoryError):
+        raise
+    except Exception as error:
+        raise Problems(refused=[malformed(error)]).error() from error
+
+
+def malformed(error: Exception) -> str:
+    """Why a part of a model makes no sense."""
+    return f"what it says does not fit together ({type(error).__name__}: {flat(error)})"

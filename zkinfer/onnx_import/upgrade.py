@@ -16,7 +16,7 @@ from zkinfer.onnx_import import model as models
 from zkinfer.onnx_import.builder import axis_in
 from zkinfer.onnx_import.labels import numbered
 from zkinfer.onnx_import.node import OnnxNode, Refusal, read_node
-from zkinfer.onnx_import.problems import Problems
+from zkinfer.onnx_import.problems import Problems, reading
 from zkinfer.onnx_import.walk import reads
 from zkinfer.onnx_import.widen import widened
 
@@ -40,6 +40,11 @@ def upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
 
     Raises UnsupportedModelError for nodes that have no form in opset 7, and for damaged tensors.
     """
+    with reading():
+        return _upgraded(model)
+
+
+def _upgraded(model: onnx.ModelProto) -> onnx.ModelProto:
     order = _order(model.graph)
     if order != sorted(order):
         changed = onnx.ModelProto()
