@@ -34,7 +34,7 @@ def _extreme(site: Site, x: str) -> None:
     shape = site.shape(0)
     axis = axis_in(int(site.attr("axis", 0)), len(shape))
     attrs: dict[str, Any] = {"axes": (axis,), "keepdims": bool(site.attr("keepdims", 1))}
-    numbers = site.weight("numbers", np.arange(shape[axis]))
+    numbers = _numbers(site, shape[axis])
     if shape[axis] == 1:
         kept = (1,) if attrs["keepdims"] else ()
         only = reshaped(site, x, (*shape[:axis], *kept, *shape[axis + 1 :]))
@@ -73,7 +73,7 @@ def top_k(site: Site) -> None:
     if shape[axis] == 1:
         found = site.step("clip", "places", turned, low=0.0, high=0.0)
     else:
-        numbers = site.weight("numbers", np.arange(shape[axis]))
+        numbers = _numbers(site, shape[axis])
         found = site.step("top_k", "places", turned, numbers, count=count)
     places = permuted(site, found, np.argsort(order).tolist())
     if site.uses_output(0):
@@ -81,6 +81,12 @@ def top_k(site: Site) -> None:
     if site.uses_output(1):
         site.graph.alias(site.node.outputs[1], places)
         site.graph.integral.add(site.node.outputs[1])
+
+
+def _numbers(site: Site, count: int) -> str:
+    """The numbers of places."""
+    site.graph.allowance.check((count,), "the numbers of places")
+    return site.weight("numbers", np.arange(count))
 
 
 def hardmax(site: Site) -> None:
@@ -96,7 +102,7 @@ def hardmax(site: Site) -> None:
     if own[axis] == 1:
         site.keep(reshaped(site, site.step("clip", "ones", x, low=1.0, high=1.0), shape))
         return
-    numbers = site.weight("numbers", np.arange(own[axis]))
+    numbers = _numbers(site, own[axis])
     place = site.step("arg_max", "place", x, numbers, axes=(axis,), keepdims=False)
     site.graph.allowance.spend((own[axis], own[axis]), "the codes")
     rows = site.weight("codes", np.eye(own[axis]))
