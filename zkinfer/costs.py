@@ -27,7 +27,7 @@ FRAME = 115
 """Bytes of a container, of names and digests, about."""
 
 PROVING = {
-    "padded": 1.7e-8,
+    "padded": 1.35e-8,
     "bits": 3.3e-8,
     "integers": 1.1e-7,
     "sketch": 1.9e-6,
