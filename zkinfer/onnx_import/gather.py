@@ -15,6 +15,10 @@ from zkinfer.onnx_import.shapes import Shape
 Places = npt.NDArray[np.int64]
 
 
+MOST_STEPS = 1 << 18
+"""Of the sequences that a ReverseSequence turns."""
+
+
 def gather(site: Site) -> None:
     """Gather of the entries at indices of any shape along an axis."""
     shape = site.shape(0)
@@ -194,6 +198,8 @@ def reverse_sequence(site: Site) -> None:
     lengths = site.ints_at(1, "lengths") or ()
     if len(lengths) != shape[batch] or not all(0 <= n <= shape[time] for n in lengths):
         raise Refusal(f"expected {shape[batch]} lengths from 0 to {shape[time]}, got {lengths}")
+    if shape[0] * shape[1] > MOST_STEPS:
+        raise Refusal(f"expected at most {MOST_STEPS} steps in all, got {shape[0]} x {shape[1]}")
     places = np.arange(shape[0] * shape[1]).reshape(shape[:2])
     places = places if batch == 0 else places.T
     for row, length in zip(places, lengths, strict=True):
