@@ -14,12 +14,15 @@ has an integer.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer.errors import UsageError
 from zkinfer.ops.tensor import FixedTensor, Integers
+
+Floats = npt.NDArray[np.float64]
 
 LIMIT = 2**62
 """Bounds that every integer of a network must keep, so that int64 arithmetic is exact."""
@@ -45,6 +48,16 @@ class Columns:
     def tensor(self, shape: tuple[int, ...], scale: int) -> FixedTensor:
         """The input as the network's operators see it, at their scale."""
         return FixedTensor(shape, scale, min(self.lows), max(self.lows) + (1 << self.bits) - 1)
+
+
+def rounded(
+    x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32, *, divides: bool
+) -> Floats:
+    """round(x scale) or round(x / scale), computed in a type, half to even."""
+    with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
+        narrow, by = x.astype(dtype), np.asarray(scale, dtype)
+        y: Floats = np.rint(narrow / by if divides else narrow * by).astype(np.float64)
+    return y
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,7 @@ class Quantization:
         """Those of finite numbers, as QuantizeLinear makes them: rounded to float32 and again,
         half to even, and kept within bounds.
         """
-        with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
-            steps = np.rint(values.astype(np.float32) / self.scale).astype(np.float64)
+        steps = rounded(values, float(self.scale), divides=True)
         return np.clip(steps + self.zero_point, low, high).astype(np.int64)
 
     def numbers(self, integers: Integers) -> npt.NDArray[np.float64]:

@@ -393,8 +393,8 @@ def fused_conv(d: Drawing) -> None:
     inputs = [x.name, d.matrix((filters, channels, *kernel))]
     inputs.append(d.weight((filters,)) if c.chance(60) else "")
     if c.chance(40):
-        pads = attrs.get("strides", [1] * len(kernel))
-        extents = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], kernel, pads, strict=True)]
+        strides = attrs.get("strides", [1] * len(kernel))
+        extents = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], kernel, strides, strict=True)]
         inputs.append(d.weight((x.shape[0], filters, *extents)))
     op, numbers = activation(d)
     if numbers:

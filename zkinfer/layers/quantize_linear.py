@@ -14,11 +14,10 @@ among results of 16 bits, which float32 has few digits for, the exact product is
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
-from zkinfer.encoding import Quantization
+from zkinfer.encoding import Quantization, rounded
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import (
@@ -42,18 +41,8 @@ MOST_STEPS = 1 << 12
 
 def _quantize(attrs: Attrs, x: Floats) -> Floats:
     scales, zeros = (along(attrs, name) for name in ("scales", "zeros"))
-    y = _rounded(x, scales, divides=attrs["divides"]) + zeros
+    y = rounded(x, scales, divides=attrs["divides"]) + zeros
     return np.clip(y, attrs["low"], attrs["high"])
-
-
-def _rounded(
-    x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32, *, divides: bool
-) -> Floats:
-    """round(x scale) or round(x / scale), computed in a type."""
-    with np.errstate(over="ignore"):  # what is beyond float32 is beyond all bounds
-        narrow, by = x.astype(dtype), np.asarray(scale, dtype)
-        y: Floats = np.rint(narrow / by if divides else narrow * by).astype(np.float64)
-    return y
 
 
 def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
@@ -164,7 +153,7 @@ def _thresholds(
 
     def function(x: Integers) -> Integers:
         values = np.ldexp(x.astype(np.float64), -digits)
-        y = _rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
+        y = rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
         return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
 
     return around(function, np.arange(1, ends[1] - ends[0] + 1), *domain)

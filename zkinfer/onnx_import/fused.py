@@ -24,9 +24,7 @@ PARAMETERS = {
 
 def fused_conv(site: Site) -> None:
     """FusedConv: Conv, plus Z, and an activation."""
-    kept = [a for a in site.node.proto.attribute if not a.name.startswith("activation")]
-    nodes = [helper.make_node("Conv", ["x", "w", "b" if site.has(2) else ""], ["y"], name="conv")]
-    nodes[0].attribute.extend(kept)
+    nodes = [_inactive(site, "Conv", ["x", "w", "b"])]
     if site.has(3):
         nodes[0].output[0] = "conv"
         nodes.append(helper.make_node("Add", ["conv", "z"], ["y"], name="sum"))
@@ -36,12 +34,19 @@ def fused_conv(site: Site) -> None:
 
 def fused_gemm(site: Site) -> None:
     """FusedGemm: Gemm, and an activation."""
-    kept = [a for a in site.node.proto.attribute if not a.name.startswith("activation")]
-    nodes = [helper.make_node("Gemm", ["a", "b", "c" if site.has(2) else ""], ["y"], name="gemm")]
-    nodes[0].attribute.extend(kept)
+    nodes = [_inactive(site, "Gemm", ["a", "b", "c"])]
     names = (f"activation_{name}" for name in ("alpha", "beta"))
     numbers = [float(site.attr(name, 0.0)) for name in names if name in site.node.attrs]
     by_nodes(site, _activated(site, nodes, numbers), ("a", "b", "c"))
+
+
+def _inactive(site: Site, op: str, names: list[str]) -> onnx.NodeProto:
+    """What comes before the activation, with its attributes; the third input may be left out."""
+    read = names if site.has(2) else [*names[:2], ""]
+    node = helper.make_node(op, read, ["y"], name=op.lower())
+    own = (a for a in site.node.proto.attribute if not a.name.startswith("activation"))
+    node.attribute.extend(own)
+    return node
 
 
 def _activated(

@@ -61,6 +61,8 @@ def quantized_inputs(graph: Graph) -> dict[str, QuantizedInput]:
 
 def begun_behind(graph: Graph, inputs: Mapping[str, QuantizedInput]) -> Graph:
     """The graph of these inputs' integers."""
+    if not inputs:
+        return graph
     moved = {name: source for name, source in _moved(graph).items() if source in inputs}
     tensors = {
         name: replace(type_, kind=inputs[moved[name]].kind) if name in moved else type_
