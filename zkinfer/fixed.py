@@ -34,7 +34,7 @@ from zkinfer.ops.tensor import KINDS, FixedTensor, Integers, ShapeError
 
 __all__ = ["FixedGraph", "FixedNode", "FixedTensor", "evaluate", "quantize_input"]
 
-MAX_TENSORS = 4096
+MAX_TENSORS = 8192
 MAX_NAME = 4096
 MAX_RANK = 8
 MAX_ENTRIES = 2**31

@@ -226,6 +226,20 @@ def spelt_out_softmax(d: Drawing) -> None:
         d.emit("Div", powers.name, total.name)
 
 
+def energies(d: Drawing) -> None:
+    """The logarithm of energies, with as little added as lies many orders of magnitude below."""
+    c = d.choices
+    x = _square(d, d.any())
+    if x.rank and c.chance(40) and d.version < 13:
+        x = d.emit("ReduceSum", x.name, axes=[d.axis(x.rank)])
+    if x.rank and c.chance(50):
+        bands = np.abs(d.values((x.shape[-1], c.integer(1, 5))))
+        x = d.emit("MatMul", x.name, d.constant(bands))
+    least = d.scalar(c.one((1e-2, 1e-3, 1e-4, 1e-6)))
+    op = "Max" if d.version >= 8 and c.chance(50) else "Add"
+    d.emit("Log", d.emit(op, x.name, least).name)
+
+
 NORMALIZING: dict[str, Callable[[Drawing], None]] = {
     "quotient": quotient,
     "roots": roots,
@@ -236,4 +250,5 @@ NORMALIZING: dict[str, Callable[[Drawing], None]] = {
     "norms": norms,
     "spelt_out": spelt_out,
     "spelt_out_softmax": spelt_out_softmax,
+    "energies": energies,
 }

@@ -76,6 +76,17 @@ def coarser(b: Emitter, name: str, x: str, output: str, shift: int) -> None:
     rounding(b, name, x, output, shift=shift, bounds=bounds, saturates=EXACT)
 
 
+def narrower(b: Emitter, node: str, x: str, bits: int) -> str:
+    """Fixed-point x, rounded to so many bits where it has more."""
+    tensor = b.tensor(x)
+    shift = max(-tensor.low, tensor.high).bit_length() - bits
+    if shift <= 0:
+        return x
+    name = b.derived(node, "/narrower")
+    coarser(b, name, x, name, shift)
+    return name
+
+
 def refined(b: Emitter, name: str, x: str, scale: int) -> str:
     """Fixed-point x at a finer scale, or one as near to it as fits WIDE bits.
 

@@ -21,12 +21,16 @@ from zkinfer.layers.contract import (
     Interval,
     Layer,
 )
-from zkinfer.layers.emitting import FEWEST_BITS, narrowing
+from zkinfer.layers.emitting import FEWEST_BITS, narrower, narrowing
 from zkinfer.ops import lift
 
 
 def _product(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return a * b
+
+
+MOST_BITS = 30
+"""Of an operand of a product of two that would be too wide."""
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
@@ -54,6 +58,13 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         ]
         b.emit(node.name, "mul", inputs, output)
 
+    def narrow() -> None:
+        inputs = {
+            name: narrower(b, f"{node.name}/operand{place}", b.fixed(name), MOST_BITS)
+            for place, name in enumerate(node.inputs)
+        }
+        b.emit(node.name, "mul", tuple(inputs[name] for name in node.inputs), output)
+
     def rounded() -> None:
         for name in node.inputs:
             if not b.is_constant(name):
@@ -63,6 +74,8 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     attempts: list[Callable[[], None]] = [rounded]
     if any(b.is_raw(name) for name in node.inputs):
         attempts.insert(0, partial(attempt, b.most_bits))
+    if not any(b.is_constant(name) for name in node.inputs):
+        attempts.append(narrow)
     b.first_that_fits(attempts)
     return (Emitted(output, raw=True),)
 

@@ -10,19 +10,24 @@ If they are not, and the function is a line of slope 0 or 1 beyond some l or h, 
 are, the table spans l to h only, and what is beyond is exact: with slopes a and b
 
     f(x) = t(min(max(x, l), h)) + a min(x, l) + b max(x, h),    t(c) = f(c) - a l - b h
+
+Else, where x is not negative, as that of a logarithm of energies over many orders of magnitude, the
+table is that of g(y) = f(y^2) at y = sqrt(x), or of a root of that root: the fewest with which
+lines are close.
 """
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from zkinfer.graph import Node
 from zkinfer.layers.contract import Emitted, Emitter, Floats
-from zkinfer.layers.emitting import EXACT, Emit, rounding
+from zkinfer.layers.dividing import MOST_SHIFT
+from zkinfer.layers.emitting import EXACT, Emit, rounding, step
 
 MOST_NODES = 1 << 12
 FEWEST_NODES = 1 << 3
@@ -36,6 +41,9 @@ WIDE = 38
 EVEN, NEAR, TAIL = 4 * MOST_NODES + 1, 1 << 11, 257
 """At how many places lines are compared: evenly spread, closer and closer to 0, beyond a table."""
 
+MOST_ROOTS = 4
+"""Square roots before a table."""
+
 Value = Callable[[Floats], Floats]
 Domain = tuple[int, int]
 
@@ -46,13 +54,29 @@ def tabulated(value: Callable[[Node], Value]) -> Emit:
     def emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         source, output = node.inputs[0], b.raw(node.outputs[0])
         x, domain, scale = b.fixed(source), b.domain(source), b.scale(node.outputs[0])
-        of = value(node)
+        of = _defined(value(node), b.ends(source)[0][0], b.tensor(x).scale)
         if _table(of, b.tensor(x).scale, *domain, scale).scale < scale:
             x, domain = _within(b, node.name, source, domain)
         table(b, node.name, of, x, output, scale, domain)
         return (Emitted(output, raw=True),)
 
     return emit
+
+
+def _defined(value: Value, least: float, x_scale: int) -> Value:
+    """A function; where 0 stands for numbers that the operand has, but is none that the function
+    has a value of, as for the logarithm of 1e-9, it is that of the operand's least.
+    """
+    if not 0 < least < math.ldexp(1.0, -x_scale):
+        return value
+    at_zero, at_least = (math.isfinite(_at(value, np.array([x]), 0)[0]) for x in (0, least))
+    return _kept(value, least) if at_least and not at_zero else value
+
+
+@lru_cache(maxsize=64)
+def _kept(value: Value, least: float) -> Value:
+    """A function, of what is at least a number."""
+    return lambda x: value(np.maximum(x, least))
 
 
 def _within(b: Emitter, node: str, source: str, domain: Domain) -> tuple[str, Domain]:
@@ -86,7 +110,7 @@ def table(
     lines = _table(value, t.scale, low, high, scale)
     tails = None if lines.is_close else _tails(value, t.scale, low, high, scale)
     if tails is None:
-        _interpolated(b, name, lines, low, x, output)
+        _interpolated(b, name, value, x, output, scale, (low, high))
         return
     inner = b.derived(name, "/inner")
     rounding(b, inner, x, inner, shift=0, bounds=tails.inner, saturates=EXACT)
@@ -95,7 +119,7 @@ def table(
     parts = [b.derived(name, f"/part{number}") for number in range(len(beyond))]
     (first, part), *sums = [*((made, made) for made in reversed(parts)), (name, output)]
     less = _less(value, math.ldexp(sum(tails.corners), -t.scale))
-    _interpolated(b, first, _table(less, t.scale, *tails.inner, scale), tails.inner[0], inner, part)
+    _interpolated(b, first, less, inner, part, scale, tails.inner)
     for number, (bounds, (made, total)) in enumerate(zip(beyond, sums, strict=True)):
         tail = b.derived(name, f"/beyond{number}")
         rounding(b, tail, x, tail, shift=0, bounds=bounds, saturates=EXACT)
@@ -103,10 +127,22 @@ def table(
         part = total
 
 
-def _interpolated(b: Emitter, name: str, lines: "_Table", first: int, x: str, output: str) -> None:
-    """Emits the lines between the nodes of a table, whose first is at this integer."""
-    attrs = {"first": first, "shift": lines.shift, "scale": lines.scale, "values": lines.values}
-    b.emit(name, "interpolate", (x,), output, **attrs)
+def _interpolated(
+    b: Emitter, name: str, value: Value, x: str, output: str, scale: int, domain: Domain
+) -> None:
+    """Emits the lines between the nodes of a table, of x or of a root of x."""
+    (low, high), x_scale = domain, b.tensor(x).scale
+    close = _table(value, x_scale, low, high, scale).is_close
+    if low < 0 < high and not close and not np.isfinite(_at(value, np.array([-1]), x_scale)[0]):
+        low, within = 0, b.derived(name, "/positive")
+        rounding(b, within, x, within, shift=0, bounds=(low, high), saturates=EXACT)
+        x = within
+    roots = _roots(value, x_scale, low, high, scale)
+    for number, shift in enumerate(roots):
+        x = step(b, name, f"/root{number + 1}", "sqrt", x, shift=shift)
+    lines = _table(value, x_scale, low, high, scale, roots)
+    attrs = {"first": lines.first, "shift": lines.shift, "scale": lines.scale}
+    b.emit(name, "interpolate", (x,), output, **attrs, values=lines.values)
 
 
 def _added(b: Emitter, name: str, x: str, y: str, output: str) -> None:
@@ -117,33 +153,70 @@ def _added(b: Emitter, name: str, x: str, y: str, output: str) -> None:
 
 
 class _Table(NamedTuple):
-    """shift: the steps between nodes, as a power of two. scale: of the values."""
+    """first: the integer of the first node. shift: the steps between nodes, as a power of two.
+    scale: of the values. error: of the lines, at most, in half steps of the function's format.
+    """
 
+    first: int
     shift: int
     scale: int
     values: tuple[int, ...]
-    is_close: bool
+    error: float
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the lines are as close as is asked of them."""
+        return self.error <= 1
 
 
 @lru_cache(maxsize=512)
-def _table(value: Value, x_scale: int, low: int, high: int, scale: int) -> _Table:
-    span = high - low + 1
-    shift = max(span.bit_length() - FEWEST_NODES.bit_length(), 0)
+def _table(
+    value: Value, x_scale: int, low: int, high: int, scale: int, roots: tuple[int, ...] = ()
+) -> _Table:
+    """Of what a function makes of x, of the square roots of x with these shifts."""
     places = _places(low, high)
     exact = _at(value, places, x_scale)
-    known = np.isfinite(exact)
+    places, exact = places[np.isfinite(exact)], exact[np.isfinite(exact)]
+    for shift in roots:
+        places, x_scale = np.floor(np.sqrt(np.ldexp(places, shift))), (x_scale + shift) // 2
+        low, high = (math.isqrt(end << shift) for end in (low, high))
+    of = _of_root(value, len(roots))
+    span = high - low + 1
+    shift = max(span.bit_length() - FEWEST_NODES.bit_length(), 0)
     while True:
         nodes = low + (np.arange((-(-span >> shift)) + 1) << shift)
-        y = _filled(_at(value, nodes, x_scale))
-        lines = np.interp(places[known], nodes, y)
-        close = bool((np.abs(lines - exact[known]) <= 2.0 ** (-scale - 1)).all())
-        if close or not shift or -(-span >> (shift - 1)) > MOST_NODES:
+        y = _filled(_at(of, nodes, x_scale))
+        error = float(np.abs(np.interp(places, nodes, y) - exact).max(initial=0.0))
+        if error <= 2.0 ** (-scale - 1) or not shift or -(-span >> (shift - 1)) > MOST_NODES:
             break
         shift -= 1
     largest = float(np.abs(y).max()) or 1.0
     finest = min(scale + GUARD, WIDE - 1 - int(np.ceil(np.log2(largest))))
     numbers = tuple(np.rint(np.ldexp(y, finest)).astype(np.int64).tolist())
-    return _Table(shift, finest, numbers, close)
+    return _Table(low, shift, finest, numbers, math.ldexp(error, scale + 1))
+
+
+def _roots(value: Value, x_scale: int, low: int, high: int, scale: int) -> tuple[int, ...]:
+    """Shifts of square roots, each of the one before: the fewest with which a table of the last is
+    close; if there are none, those of which each halves the error.
+    """
+    found: list[tuple[int, ...]] = [()]
+    most, at = high, x_scale
+    errors = [_table(value, x_scale, low, high, scale).error]
+    while errors[-1] > 1 and low >= 0 and len(errors) <= MOST_ROOTS:
+        shift = MOST_SHIFT - 1 - most.bit_length()
+        shift -= (at + shift) % 2
+        most, at = math.isqrt(most << shift), (at + shift) // 2
+        found.append((*found[-1], shift))
+        errors.append(_table(value, x_scale, low, high, scale, found[-1]).error)
+    if errors[-1] <= 1:
+        return found[-1]
+    return min(found, key=lambda roots: errors[len(roots)] * 2 ** len(roots))
+
+
+def _of_root(value: Value, roots: int) -> Value:
+    """What a function makes of a number, of so many square roots of it, each of the one before."""
+    return lambda x: value(x ** (1 << roots))
 
 
 @lru_cache(maxsize=64)
@@ -155,7 +228,7 @@ def _places(low: int, high: int) -> npt.NDArray[np.int64]:
     return places[(low <= places) & (places <= high)]
 
 
-def _at(value: Value, places: npt.NDArray[np.int64], x_scale: int) -> Floats:
+def _at(value: Value, places: npt.NDArray[Any], x_scale: int) -> Floats:
     with np.errstate(all="ignore"):
         return value(np.ldexp(places.astype(np.float64), -x_scale))
 
@@ -195,7 +268,7 @@ def _tail(value: Value, x_scale: int, end: int, scale: int) -> tuple[int, int]:
     """From where on, towards an end, the function is a line to a quarter of a step; its slope."""
     sign = 1 if end > 0 else -1
     found = end, 0
-    for exponent in range((abs(end) - 1).bit_length() - 1, -1, -1):
+    for exponent in range(max(abs(end) - 1, 0).bit_length() - 1, -1, -1):
         first = sign << exponent
         places = np.rint(np.linspace(first, end, TAIL)).astype(np.int64)
         y = _at(value, places, x_scale)

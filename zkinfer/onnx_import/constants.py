@@ -18,7 +18,7 @@ from zkinfer.onnx_import.shapes import MAX_ENTRIES
 
 Array = npt.NDArray[Any]
 
-SPARE_ENTRIES = 1 << 18
+SPARE_ENTRIES = 1 << 23
 """The entries of constants that any model may make from its own, and how many more a byte of it."""
 ENTRIES_PER_BYTE = 4
 
@@ -141,7 +141,8 @@ def fold(
     model = _model_of(node, inputs, opsets)
     _check_outputs(model, inputs, allowance)
     try:
-        values = _evaluator(node, model).run(None, dict(inputs))
+        with np.errstate(all="ignore"):
+            values = _evaluator(node, model).run(None, dict(inputs))
     except Exception as error:  # the evaluator raises what its operators raise
         raise Refusal(f"it cannot be evaluated on its constants: {flat(error)}") from error
     named = zip(filter(None, node.outputs), values, strict=True)

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from zkinfer.encoding import LIMIT, Columns
-from zkinfer.fixed import MAX_SCALE, FixedGraph, FixedNode
+from zkinfer.errors import UnsupportedModelError
+from zkinfer.fixed import MAX_SCALE, MAX_TENSORS, FixedGraph, FixedNode
 from zkinfer.graph import Integer, Node, unused
 from zkinfer.layers import LAYERS
 from zkinfer.layers.contract import Bounds, Emitted, Entries, Floats, TooWideError
@@ -169,6 +170,12 @@ class Network:
     ) -> Built:
         """The network, once all nodes are made. columns, modes: as FixedGraph has them."""
         outputs = self._label() if self.task.output_mode == "label" else self._outputs()
+        count = len(self.tensors)
+        if count > MAX_TENSORS:
+            raise UnsupportedModelError(
+                f"in integers the model has {count} tensors; at most {MAX_TENSORS} are supported; "
+                "a recurrence has some for each step, so compile it for shorter sequences"
+            )
         graph = FixedGraph(
             inputs=tuple(domains),
             weights=tuple(self.weights),

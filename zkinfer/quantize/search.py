@@ -38,8 +38,10 @@ from zkinfer.quantize.task import products as node_products
 
 Floats = npt.NDArray[np.float64]
 
-LADDER = (8, 12, 16, 20, 24, 28, 30)
-"""Common widths of activations and weights, tried in this order."""
+LADDER, WIDER = (8, 12, 16, 20, 24, 28, 30), (36,)
+"""Common widths of activations and weights, tried in this order; those that only values over many
+orders of magnitude need, as the energies are that a logarithm is taken of, after everything else.
+"""
 
 EXTRA_DETAIL = (0, 6, 12)
 """Bits that elementwise constants get beyond the usual, tried when no widths meet the target."""
@@ -49,7 +51,7 @@ EXTRA_INPUT_BITS = (0, 6, 12, 20)
 what is clipped, or joined with other tensors, has no finer scale than the inputs it is made of.
 """
 
-LEAST_BITS, MOST_BITS = 5, LADDER[-1]
+LEAST_BITS, MOST_BITS = 5, WIDER[-1]
 MOST_INPUT_BITS = 40
 NARROW = 16
 """Bits of a type of whole numbers that are not rounded."""
@@ -162,9 +164,9 @@ class Search:
         detail = math.ceil(-math.log2(self.max_error)) + 4
         best: tuple[Widths, float] | None = None
         refused: TooWideError | None = None
-        for finer, extra in product(EXTRA_INPUT_BITS, EXTRA_DETAIL):
+        for ladder, finer, extra in product((LADDER, WIDER), EXTRA_INPUT_BITS, EXTRA_DETAIL):
             scales = {name: self._finer(name, scale + finer) for name, scale in inputs.items()}
-            for bits in LADDER:
+            for bits in ladder:
                 widths = Widths(scales, bits, bits, detail + extra)
                 try:
                     reached = error(self.build(widths))

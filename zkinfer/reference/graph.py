@@ -34,8 +34,8 @@ class Graph:
         names = [tensor[0] for tensor in document["inputs"] + document["weights"]]
         made = [name for node in document["nodes"] for name in node["outputs"]]
         fits = all(self.modes[mode] in words for mode, words in MODES.items())
-        fits = fits and len(names) + max(len(made), len(document["nodes"])) <= 4096
-        demand(fits, "the key's graph has an unknown mode, or more than 4,096 tensors")
+        fits = fits and len(names) + max(len(made), len(document["nodes"])) <= 8192
+        demand(fits, "the key's graph has an unknown mode, or more than 8,192 tensors")
         for name in names + made:
             demand(type(name) is str and name != "", "a tensor of the key's graph has no name")
         demand(len(set(names + made)) == len(names + made), "a tensor is made twice")
