@@ -30,3 +30,21 @@ def test_wide_ranges(op: str) -> None:
     expected = FloatOracle(made).run({"x": x})[name]
     assert np.abs(y - expected).max() <= 1e-3 * np.abs(expected).max()
     assert {made.op for made in graph.nodes} >= {"interpolate", "requantize"}
+
+
+@pytest.mark.parametrize(("op", "least"), [("Max", 1e-9), ("Add", 2.0**-24), ("Max", 1e-3)])
+@pytest.mark.parametrize("size", [1e-1, 1e-2, 2e-3])
+def test_logarithms_of_energies(op: str, least: float, size: float) -> None:
+    """Many orders of magnitude, and energies of 0, as of a band that no frequency is in."""
+    nodes = [node("Mul", "x x", "e"), node(op, "e least", "m"), node("Log", "m", "y")]
+    made = model(nodes, {"x": (PLACES,)}, {"least": np.float32([least])}, ["y"], RUNTIME_NEWEST)
+    x = np.geomspace(size, 30, PLACES).astype(np.float32)
+    x[: PLACES // 8] = 0
+    compiled = zkinfer.compile(made, calibration=x[None], max_error=1e-3)
+    graph, key = compiled.verifying_key.graph, compiled.proving_key
+    (name,) = graph.outputs
+    arrays = evaluate(graph, key.weights, quantize_input(graph, {"x": x}))
+    y = np.ldexp(arrays[name].astype(np.float64), -graph.tensors[name].scale)
+    expected = FloatOracle(made).run({"x": x})[name]
+    assert np.abs(y - expected).max() <= 1e-3 * np.abs(expected).max()
+    assert "sqrt" in {made.op for made in graph.nodes}

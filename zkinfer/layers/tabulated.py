@@ -57,26 +57,26 @@ def tabulated(value: Callable[[Node], Value]) -> Emit:
         of = _defined(value(node), b.ends(source)[0][0], b.tensor(x).scale)
         if _table(of, b.tensor(x).scale, *domain, scale).scale < scale:
             x, domain = _within(b, node.name, source, domain)
-        table(b, node.name, of, x, output, scale, domain)
+        if not _rooted(b, node.name, of, x, output, scale, domain):
+            table(b, node.name, of, x, output, scale, domain)
         return (Emitted(output, raw=True),)
 
     return emit
 
 
 def _defined(value: Value, least: float, x_scale: int) -> Value:
-    """A function; where 0 stands for numbers that the operand has, but is none that the function
-    has a value of, as for the logarithm of 1e-9, it is that of the operand's least.
+    """A function; where 0 stands for small numbers that the operand has, but is none that the
+    function has a value of, as for the logarithm of 1e-9, it is that of the operand's least.
     """
-    if not 0 < least < math.ldexp(1.0, -x_scale):
+    if not 0 < least < math.ldexp(1.0, -x_scale) or math.isfinite(_at(value, np.array([0]), 0)[0]):
         return value
-    at_zero, at_least = (math.isfinite(_at(value, np.array([x]), 0)[0]) for x in (0, least))
-    return _kept(value, least) if at_least and not at_zero else value
+    return _from(value, least)
 
 
 @lru_cache(maxsize=64)
-def _kept(value: Value, least: float) -> Value:
-    """A function, of what is at least a number."""
-    return lambda x: value(np.maximum(x, least))
+def _from(value: Value, least: float) -> Value:
+    """A function, which from 0 to a number is what it is of that number."""
+    return lambda x: value(np.where((x >= 0) & (x < least), least, x))
 
 
 def _within(b: Emitter, node: str, source: str, domain: Domain) -> tuple[str, Domain]:
@@ -110,7 +110,7 @@ def table(
     lines = _table(value, t.scale, low, high, scale)
     tails = None if lines.is_close else _tails(value, t.scale, low, high, scale)
     if tails is None:
-        _interpolated(b, name, value, x, output, scale, (low, high))
+        _interpolated(b, name, lines, x, output)
         return
     inner = b.derived(name, "/inner")
     rounding(b, inner, x, inner, shift=0, bounds=tails.inner, saturates=EXACT)
@@ -119,7 +119,7 @@ def table(
     parts = [b.derived(name, f"/part{number}") for number in range(len(beyond))]
     (first, part), *sums = [*((made, made) for made in reversed(parts)), (name, output)]
     less = _less(value, math.ldexp(sum(tails.corners), -t.scale))
-    _interpolated(b, first, less, inner, part, scale, tails.inner)
+    _interpolated(b, first, _table(less, t.scale, *tails.inner, scale), inner, part)
     for number, (bounds, (made, total)) in enumerate(zip(beyond, sums, strict=True)):
         tail = b.derived(name, f"/beyond{number}")
         rounding(b, tail, x, tail, shift=0, bounds=bounds, saturates=EXACT)
@@ -127,22 +127,30 @@ def table(
         part = total
 
 
-def _interpolated(
-    b: Emitter, name: str, value: Value, x: str, output: str, scale: int, domain: Domain
-) -> None:
-    """Emits the lines between the nodes of a table, of x or of a root of x."""
-    (low, high), x_scale = domain, b.tensor(x).scale
-    close = _table(value, x_scale, low, high, scale).is_close
-    if low < 0 < high and not close and not np.isfinite(_at(value, np.array([-1]), x_scale)[0]):
-        low, within = 0, b.derived(name, "/positive")
-        rounding(b, within, x, within, shift=0, bounds=(low, high), saturates=EXACT)
-        x = within
-    roots = _roots(value, x_scale, low, high, scale)
-    for number, shift in enumerate(roots):
-        x = step(b, name, f"/root{number + 1}", "sqrt", x, shift=shift)
-    lines = _table(value, x_scale, low, high, scale, roots)
+def _interpolated(b: Emitter, name: str, lines: "_Table", x: str, output: str) -> None:
+    """Emits the lines between the nodes of a table."""
     attrs = {"first": lines.first, "shift": lines.shift, "scale": lines.scale}
     b.emit(name, "interpolate", (x,), output, **attrs, values=lines.values)
+
+
+def _rooted(
+    b: Emitter, name: str, value: Value, x: str, output: str, scale: int, domain: Domain
+) -> bool:
+    """Emits a table of a root of x if none of x is close; returns whether it does."""
+    (low, high), x_scale = domain, b.tensor(x).scale
+    positive = low < 0 < high and not np.isfinite(_at(value, np.array([-1]), x_scale)[0])
+    least = 0 if positive else low
+    roots = _roots(value, x_scale, least, high, scale)
+    if not roots or _tails(value, x_scale, low, high, scale):
+        return False
+    if positive:
+        within = b.derived(name, "/positive")
+        rounding(b, within, x, within, shift=0, bounds=(0, high), saturates=EXACT)
+        x = within
+    for number, shift in enumerate(roots):
+        x = step(b, name, f"/root{number + 1}", "sqrt", x, shift=shift)
+    _interpolated(b, name, _table(value, x_scale, least, high, scale, roots), x, output)
+    return True
 
 
 def _added(b: Emitter, name: str, x: str, y: str, output: str) -> None:
