@@ -190,6 +190,11 @@ def _shapes() -> Mapping[str, FixedGraph]:
     wide = net.node("reshape", shifted, name="r2", shape=(1, 6))
     made["concat of expressions"] = net.graph(net.node("concat", wide, flat, axis=0))
     net = Net()
+    long = net.node("concat", net.input(1, 3), net.weight(1, 1 << 14), axis=1)
+    made["concat of a long axis"] = net.graph(
+        net.node("slice", long, starts=(1,), stops=(6,), axes=(1,), steps=(1,))
+    )
+    net = Net()
     made["pad"] = net.graph(net.node("pad", net.input(2, 3), pads=(1, 0, 2, 1), value=-5))
     net = Net()
     made["pad of one entry"] = net.graph(

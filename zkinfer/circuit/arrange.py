@@ -12,7 +12,8 @@ import numpy as np
 from zkinfer.circuit import linear, window
 from zkinfer.circuit import value as views
 from zkinfer.circuit.builder import Builder
-from zkinfer.circuit.term import Axis, Constants, Term
+from zkinfer.circuit.layout import Segment
+from zkinfer.circuit.term import MAX_CONSTANTS, Axis, Constants, Term
 from zkinfer.circuit.value import Integers, Interval, Value
 
 
@@ -119,8 +120,10 @@ def _outside_array(shape: Sequence[int], pads: Sequence[int], number: int) -> In
 
 
 def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
-    """The parts one after another along an axis."""
+    """The parts one after another along an axis; stored, where that is too long for weights."""
     extent = sum(part.shape[axis] for part in parts)
+    if extent > MAX_CONSTANTS:
+        return _joined(b, path, parts, axis)
     start, placed = 0, []
     for number, part in enumerate(parts):
         name = f"{path}/copy{number}"
@@ -135,6 +138,25 @@ def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Va
     total = linear.add(*b.aligned(path, *placed))
     total = total.bounded(min(part.low for part in parts), max(part.high for part in parts))
     return replace(total, certain=Interval.hull(*(end for part in parts for end in part.certain)))
+
+
+def _joined(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
+    """A tensor of its own, each slice of which is equal to a part."""
+    arrays = [b.integers(f"{path}/part{number}", part) for number, part in enumerate(parts)]
+    known = [array for array in arrays if array is not None]
+    array = np.concatenate(known, axis=axis) if known else None
+    shape = list(parts[0].shape)
+    shape[axis] = sum(part.shape[axis] for part in parts)
+    low, high = min(part.low for part in parts), max(part.high for part in parts)
+    certain = Interval.hull(*(end for part in parts for end in part.certain))
+    stored = b.advice(path, Segment.TRACE, tuple(shape), low, high, array, certain=certain)
+    start = 0
+    for number, part in enumerate(parts):
+        count = part.shape[axis]
+        there = sliced(b, path, stored, axis, start, count, 1)
+        b.equal(f"{path}/part{number}", part, views.matched(there, part.factors))
+        start += count
+    return stored
 
 
 def sliced(b: Builder, path: str, x: Value, axis: int, start: int, count: int, step: int) -> Value:
