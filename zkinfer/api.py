@@ -190,7 +190,12 @@ def compile(
     if not force_memory:
         check_memory(expected, available_memory())
     report("committing to the weights")
-    proving_key = make_keys(quantized.graph, quantized.weights, circuit)
+    try:
+        proving_key = make_keys(quantized.graph, quantized.weights, circuit)
+    except FormatError as error:
+        raise UnsupportedModelError(
+            f"{error}; split the model, or make its largest tensors smaller"
+        ) from error
     verifying_key = proving_key.verifying_key
     native = verifying_key.native_circuit
     report("writing the report")

@@ -30,7 +30,7 @@ from zkinfer.backends.contract import Backend, Prover, Verifier
 from zkinfer.certified_keys import certify, commit_weights
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.target import Ranges, Target
-from zkinfer.errors import FormatError, UnsupportedModelError
+from zkinfer.errors import FormatError
 from zkinfer.files import (
     SECRET_MODE,
     NewFile,
@@ -264,18 +264,12 @@ def make_keys(
     """The keys of a network: lowers it, commits to its weights and certifies hidden ones.
 
     weights: int64 arrays by name, each within its declared range. circuit: the graph's, if it is
-    made already. Takes seconds for millions. Raises UnsupportedModelError for a circuit beyond the
-    limits of a key's.
+    made already. Takes seconds for millions. Raises FormatError for a circuit beyond the limits of
+    a key.
     """
     circuit = circuit or lower(graph)
     encoded = circuit.to_bytes()
-    try:
-        native = transparent.parse_circuit(encoded)
-    except FormatError as error:
-        raise UnsupportedModelError(
-            f"{error}; split the model, or make its largest tensors smaller"
-        ) from error
-    rows, blinds = commit_weights(graph, native, weights)
+    rows, blinds = commit_weights(graph, transparent.parse_circuit(encoded), weights)
     shown = weights if graph.weights_mode == "public" else None
     certificate = b""
     if shown is None and graph.weights:

@@ -30,6 +30,7 @@ from zkinfer.fixed import FixedGraph
 from zkinfer.keys import key_digest, pack_weights, unpack_weights
 from zkinfer.lower import lower
 from zkinfer.onnx_import import load
+from zkinfer.onnx_import.constants import SPARE_ENTRIES
 from zkinfer.soundness import logarithms
 
 T = TypeVar("T")
@@ -124,7 +125,7 @@ def data(data: bytes, call: Call = plain) -> None:
 
 def model(data: bytes, call: Call = plain) -> None:
     """Imports an ONNX model."""
-    call(load, data, python=READING)
+    call(load, data, python=READING + 32 * SPARE_ENTRIES)
 
 
 TARGETS: dict[str, Callable[[bytes, Call], None]] = {

@@ -80,7 +80,9 @@ def check_entries(node: Node, operands: list[Floats], y: Floats) -> None:
 def check_interval(
     node: Node, operands: list[Floats], graph: Graph, rng: np.random.Generator
 ) -> None:
-    """Operands within intervals around these give outputs within the layer's."""
+    """Operands within intervals around these give outputs within the layer's; whole ones of a
+    quotient of whole numbers, of which no divisor is zero.
+    """
     layer = LAYERS[node.op]
     places = layer.within(node.attrs, [x.shape for x in operands])
     moves = [
@@ -91,6 +93,9 @@ def check_interval(
         rng.random(x.shape) * moved * abs(x).max() * 2
         for moved, x in zip(moves, operands, strict=True)
     ]
+    whole = node.op == "integer_divide"
+    if whole:
+        radii = [np.rint(r / 2) * 2 for r in radii]
     around = [Interval(x - r, x + r) for x, r in zip(operands, radii, strict=True)]
     with np.errstate(all="ignore"):
         (interval,) = layer.interval(node.attrs, around)
@@ -103,7 +108,7 @@ def check_interval(
         ]
         with np.errstate(all="ignore"):
             (y,) = layer.value(node.attrs, inputs_of(node, chosen, graph))
-        defined = ~np.isnan(y[0])
+        defined = np.isfinite(y[0]) if whole else ~np.isnan(y[0])
         assert (interval.low - slack <= y[0])[defined].all(), node
         assert (y[0] <= interval.high + slack)[defined].all(), node
 

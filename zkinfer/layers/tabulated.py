@@ -201,7 +201,7 @@ def _table(
     largest = float(np.abs(y).max()) or 1.0
     finest = min(scale + GUARD, WIDE - 1 - int(np.ceil(np.log2(largest))))
     numbers = tuple(np.rint(np.ldexp(y, finest)).astype(np.int64).tolist())
-    return _Table(low, shift, finest, numbers, math.ldexp(error, scale + 1))
+    return _Table(low, shift, finest, numbers, error * 2.0 ** (scale + 1))
 
 
 def _roots(value: Value, x_scale: int, low: int, high: int, scale: int) -> tuple[int, ...]:
