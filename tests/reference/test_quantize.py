@@ -374,6 +374,14 @@ def test_numbers_beyond_62_bits_are_refused() -> None:
     assert "n_matmul0" in message
 
 
+def test_operands_of_products_are_rounded_where_they_are_too_wide() -> None:
+    net = Net(1, 4)
+    product = net.add("mul", *(net.add("matmul", "x", net.constant(4, 4)) for _ in range(2)))
+    graph = net.graph(product)
+    compile_net(graph, input_range=(-1.0, 1.0), max_error=1e-7)
+    assert "best is" in refused(graph, max_error=1e-13)
+
+
 def test_report(everything: tuple[Graph, Quantized, Array]) -> None:
     """JSON without NaN, and a page that loads nothing and runs nothing."""
     _, quantized, _ = everything

@@ -60,7 +60,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 
     def narrow() -> None:
         inputs = {
-            name: narrower(b, f"{node.name}/operand{place}", b.fixed(name), MOST_BITS)
+            name: narrower(b, f"{node.name}/operand{place}", b.as_it_is(name), MOST_BITS)
             for place, name in enumerate(node.inputs)
         }
         b.emit(node.name, "mul", tuple(inputs[name] for name in node.inputs), output)
@@ -69,13 +69,15 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
         for name in node.inputs:
             if not b.is_constant(name):
                 b.fixed(name)
-        narrowing(b, b.most_bits, FEWEST_BITS, attempt)
+        if any(b.is_constant(name) for name in node.inputs):
+            narrowing(b, b.most_bits, FEWEST_BITS, attempt)
+            return
+        attempts: list[Callable[[], None]] = [partial(attempt, b.most_bits), narrow]
+        b.first_that_fits(attempts)
 
     attempts: list[Callable[[], None]] = [rounded]
     if any(b.is_raw(name) for name in node.inputs):
         attempts.insert(0, partial(attempt, b.most_bits))
-    if not any(b.is_constant(name) for name in node.inputs):
-        attempts.append(narrow)
     b.first_that_fits(attempts)
     return (Emitted(output, raw=True),)
 
