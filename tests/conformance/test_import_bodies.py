@@ -97,6 +97,21 @@ def test_only_the_branch_that_is_taken_is_judged() -> None:
             assert [made.op for made in onnx_import.load(made).nodes] == ["neg"]
 
 
+def test_what_only_a_body_in_a_body_reads() -> None:
+    """An If of a branch, whose output only a branch of the next one reads, from around it."""
+    first = graph([node("Neg", "x", "n")], "n")
+    second = graph([node("Exp", "m", "e")], "e")
+    branch = graph(
+        [
+            node("If", "c", "m", then_branch=first, else_branch=first, name="first"),
+            node("If", "c", "o", then_branch=second, else_branch=second, name="second"),
+        ],
+        "o",
+    )
+    nodes = [node("If", "c", "y", then_branch=branch, else_branch=branch)]
+    agrees(model(nodes, {"x": (2, 3)}, {"c": np.array(True)}))
+
+
 def test_head_in_a_branch_that_others_read() -> None:
     inner = graph([node("ArgMax", "x", "i"), node("Cast", "i", "f", to=FLOAT)], "f")
     nodes = [node("If", "c", "b", then_branch=inner, else_branch=inner), node("Neg", "b")]
@@ -110,9 +125,9 @@ def test_condition_that_is_computed() -> None:
     assert "expected a constant condition" in message(model(nodes, {"x": ()}))
     nodes = [node("ArgMax", "x", "c", keepdims=0), node("If", "c", then_branch=inner,
              else_branch=inner, name="the_if")]  # fmt: skip
-    assert "the_if (If, domain ai.onnx): expected a constant cond" in message(
-        model(nodes, {"x": (2,)})
-    )
+    text = message(model(nodes, {"x": (2,)}))
+    assert "the_if (If, domain ai.onnx): expected a constant cond" in text
+    assert "initializer named x" in text
 
 
 def test_names_inside_are_no_names_outside() -> None:

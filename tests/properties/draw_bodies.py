@@ -60,12 +60,14 @@ def branch(d: Drawing) -> None:
     x = d.any()
     if d.version < 11:
         raise Rejected("the forms of older opsets")
+    condition = d.constant(np.array(c.chance(50)))
+    nested = c.chance(30)
     branches = {}
     for name in ("then_branch", "else_branch"):
         w = d.values(())
         out = d.name("inner")
-        branches[name] = _graph(d, [(c.one(("Add", "Mul")), [x.name, "w"], out)], [], [out], w=w)
-    condition = d.constant(np.array(c.chance(50)))
+        made = _graph(d, [(c.one(("Add", "Mul")), [x.name, "w"], out)], [], [out], w=w)
+        branches[name] = _nested(d, condition, made, c.one(("Neg", "Relu"))) if nested else made
     if c.chance(40) and x.rank:
         shape = d.emit("Shape", x.name)
         first = d.emit("Gather", shape.name, d.constant(np.array(0, np.int64)), axis=0)
@@ -73,6 +75,17 @@ def branch(d: Drawing) -> None:
         condition = d.emit("Equal", first.name, other).name
         d.weights[condition] = d.pool[-1].value
     d.emit("If", condition, **branches)
+
+
+def _nested(d: Drawing, condition: str, made: onnx.GraphProto, op: str) -> onnx.GraphProto:
+    """A graph of an If that makes a tensor, and one whose branches alone read it."""
+    middle, inner, out = (d.name("inner") for _ in range(3))
+    last = _graph(d, [(op, [middle], inner)], [], [inner])
+    nodes = [
+        helper.make_node("If", [condition], [made], then_branch=body, else_branch=body)
+        for made, body in ((middle, made), (out, last))
+    ]
+    return helper.make_graph(nodes, "inner", [], list(_graph(d, [], [], [out]).output))
 
 
 def loop(d: Drawing) -> None:

@@ -14,7 +14,7 @@ from onnx import defs, helper
 from zkinfer.onnx_import.builder import Site
 from zkinfer.onnx_import.constants import Array, initializers
 from zkinfer.onnx_import.node import OnnxNode, Refusal, canonical_domain, read_node
-from zkinfer.onnx_import.walk import live_nodes, renamed, subgraphs
+from zkinfer.onnx_import.walk import live_nodes, reads, renamed, subgraphs
 
 MAX_INLINED = 1 << 12
 """The most bodies and nodes in them, those of a loop as often as it runs."""
@@ -162,7 +162,7 @@ def inlined(site: Site, body: Body, inputs: Sequence[str]) -> list[str]:
         protos.append(proto)
     outputs = [names.get(name, name) for name in body.outputs]
     nodes = [read_node(proto, body.opsets) for proto in protos]
-    graph.used.update(outputs, *(node.inputs for node in nodes))
+    graph.used.update(outputs, *(reads(node.proto) for node in nodes))
     site.convert(nodes, body.opsets)
     return outputs
 
