@@ -41,7 +41,7 @@ READING = 16 << 20
 """Bytes of memory that a call may take besides ten times the file."""
 LOWERING = 32 << 20
 """The same for one that lowers a graph."""
-VERIFYING = 512 << 20
+VERIFYING = 1 << 30
 """What verifying may take on top of that, in the native module."""
 
 VECTOR = Path(__file__).parents[1] / "vectors" / "public_input.json"

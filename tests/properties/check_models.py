@@ -18,7 +18,7 @@ REFUSALS = {
     "no widths": r"no widths (up to \d+ bits )?reach a largest error",
     "integers too wide": r"its integers could take \d+ bits|does not fit 62 bits|differ too much|"
     r"a sum of both needs more than the 62 bits|more than the field holds",
-    "numbers below those of float32": r"come in steps of 2\^-\d+; supported are steps",
+    "numbers unlike those of float32": r"come in steps of 2\^-?\d+; supported are steps",
     "circuit too large": r"the circuit takes more than \d+ bytes",
     "too many axes": r"of \d+ axes; at most|do not align",
     "no numbers": r"gives NaN or infinity|its values have no bounds",
@@ -27,6 +27,7 @@ REFUSALS = {
     "matrix too large": r"more entries may be made from the model's constants",
     "crop of the same size": r"for which onnxruntime does not crop",
     "crop with others": r"(the policy stretch|antialias = 0) with tf_crop_and_resize",
+    "declared range beyond a table": r"cannot run the model: .*indices element out of data bounds",
     "window beyond the input": r"expected a window no larger than the padded input",
     "dilated pool with auto_pad": r"expected dilations of 1 with auto_pad",
 }

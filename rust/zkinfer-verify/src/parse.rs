@@ -26,7 +26,7 @@ const MAX_INDEX: i64 = 1 << 34;
 const MIN_TERM: usize = 4;
 /// Steps that an evaluation of the matrices may cost: about as many field multiplications, and no
 /// more scalars in memory.
-const MAX_COST: usize = 1 << 23;
+const MAX_COST: usize = 1 << 24;
 
 /// Reads canonical bytes.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Circuit, String> {
