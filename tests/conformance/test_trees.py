@@ -120,6 +120,18 @@ def test_numbers_next_to_a_threshold() -> None:
         assert evaluate(key.graph, key.weights, inputs)["label"].item() == wanted
 
 
+def test_trees_of_a_sequence() -> None:
+    """What made their numbers has none itself, and so no shape."""
+    attrs = STUMP | {"classlabels_int64s": [0, 1]}
+    nodes = [
+        helper.make_node("Constant", [], ["first"], value_int=0),
+        helper.make_node("SplitToSequence", ["x"], ["parts"], axis=0),
+        helper.make_node("SequenceAt", ["parts", "first"], ["row"]),
+        helper.make_node("TreeEnsembleClassifier", ["row"], ["label", "score"], domain=ML, **attrs),
+    ]
+    assert [node.op for node in load(classifier(nodes)).nodes].count("trees") == 1
+
+
 def classifier(nodes: list[onnx.NodeProto], kind: int = TensorProto.INT64) -> onnx.ModelProto:
     """A model of two features and the outputs label and score."""
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])]

@@ -102,10 +102,8 @@ def _columns(site: Site, name: str, left: int) -> list[Column]:
         places = graph.arrays[graph.source(node.inputs[1])].ravel().tolist()
         inner = _columns(site, node.inputs[0], left - 1)
         return [inner[place] for place in places]
-    if not node.inputs or graph.shape(graph.source(node.inputs[0])) != shape:
-        return own
     steps = _steps(site, node, shape[-1])
-    if steps is None:
+    if steps is None or graph.shape(graph.source(node.inputs[0])) != shape:
         return own
     cast = node.op in ("Cast", "Scaler")
     return [
