@@ -39,6 +39,8 @@ MAX_SIZE = 1 << 17
 """The largest file in bytes for which the bars hold."""
 READING = 16 << 20
 """Bytes of memory that a call may take besides ten times the file."""
+IMPORTING = READING + 32 * SPARE_ENTRIES
+"""The same for one that imports a model, which may make so many entries of constants."""
 LOWERING = 32 << 20
 """The same for one that lowers a graph."""
 VERIFYING = 1 << 30
@@ -125,7 +127,7 @@ def data(data: bytes, call: Call = plain) -> None:
 
 def model(data: bytes, call: Call = plain) -> None:
     """Imports an ONNX model."""
-    call(load, data, python=READING + 32 * SPARE_ENTRIES)
+    call(load, data, python=IMPORTING)
 
 
 TARGETS: dict[str, Callable[[bytes, Call], None]] = {

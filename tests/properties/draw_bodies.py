@@ -82,10 +82,11 @@ def _nested(d: Drawing, condition: str, made: onnx.GraphProto, op: str) -> onnx.
     middle, inner, out = (d.name("inner") for _ in range(3))
     last = _graph(d, [(op, [middle], inner)], [], [inner])
     nodes = [
-        helper.make_node("If", [condition], [made], then_branch=body, else_branch=body)
-        for made, body in ((middle, made), (out, last))
+        helper.make_node("If", [condition], [name], then_branch=body, else_branch=body)
+        for name, body in ((middle, made), (out, last))
     ]
-    return helper.make_graph(nodes, "inner", [], list(_graph(d, [], [], [out]).output))
+    kind = helper.np_dtype_to_tensor_dtype(d.dtype)
+    return helper.make_graph(nodes, "inner", [], [helper.make_tensor_value_info(out, kind, None)])
 
 
 def loop(d: Drawing) -> None:

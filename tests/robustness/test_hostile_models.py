@@ -15,9 +15,9 @@ from peak import peak
 
 from tests import onnx_models
 from tests.conformance.tiny import ints, make, node, weights
+from tests.fuzz.targets import IMPORTING
 from zkinfer import UnsupportedModelError, UsageError
 from zkinfer.onnx_import import load
-from zkinfer.onnx_import.constants import SPARE_ENTRIES
 
 MIB = 1 << 20
 HUGE = 2**62
@@ -173,7 +173,7 @@ def test_bounded(name: str) -> None:
             assert all(line.isprintable() for line in str(caught.value).split("\n"))
         else:
             load(data)
-    assert taken.bytes <= 10 * len(data) + 32 * SPARE_ENTRIES + 16 * MIB
+    assert taken.bytes <= 10 * len(data) + IMPORTING
 
 
 @pytest.mark.parametrize("where", ["initializer", "sparse", "attribute", "function", "branch"])

@@ -1,7 +1,8 @@
 """Rearrangements that may need a stored copy: windows, padding, concatenation, slices.
 
 Each is free where it is affine; where it is not, the value is stored as a tensor first, in a block
-whose path ends in `/copy`.
+whose path ends in `/copy`. What is joined along an axis that is too long for constant weights is
+stored, part by part, in blocks whose paths end in `/part` and a number.
 """
 
 from collections.abc import Sequence
@@ -137,7 +138,7 @@ def concatenated(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Va
         start += size
     total = linear.add(*b.aligned(path, *placed))
     total = total.bounded(min(part.low for part in parts), max(part.high for part in parts))
-    return replace(total, certain=Interval.hull(*(end for part in parts for end in part.certain)))
+    return replace(total, certain=Interval.around(*(part.certain for part in parts)))
 
 
 def _joined(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
@@ -148,7 +149,7 @@ def _joined(b: Builder, path: str, parts: Sequence[Value], axis: int) -> Value:
     shape = list(parts[0].shape)
     shape[axis] = sum(part.shape[axis] for part in parts)
     low, high = min(part.low for part in parts), max(part.high for part in parts)
-    certain = Interval.hull(*(end for part in parts for end in part.certain))
+    certain = Interval.around(*(part.certain for part in parts))
     stored = b.advice(path, Segment.TRACE, tuple(shape), low, high, array, certain=certain)
     start = 0
     for number, part in enumerate(parts):

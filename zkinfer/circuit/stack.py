@@ -23,7 +23,7 @@ def stack(b: Builder, path: str, values: Sequence[Value]) -> Value:
         terms=tuple(_along(count, start, terms) for start, terms in _runs(values)),
         low=min(value.low for value in values),
         high=max(value.high for value in values),
-        certain=Interval.hull(*(end for value in values for end in value.certain)),
+        certain=Interval.around(*(value.certain for value in values)),
         numbers=b.lazily(lambda: np.stack([value.array for value in values])),
     )
 

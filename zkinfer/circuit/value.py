@@ -33,6 +33,11 @@ class Interval(NamedTuple):
         """The least interval that holds all these."""
         return cls(min(ends), max(ends))
 
+    @classmethod
+    def around(cls, *intervals: "Interval") -> "Interval":
+        """The least interval that holds all of these."""
+        return cls.hull(*(end for interval in intervals for end in interval))
+
     def plus(self, other: "Interval") -> "Interval":
         """The sums."""
         return Interval(self.low + other.low, self.high + other.high)

@@ -24,13 +24,12 @@ from zkinfer.layers.contract import (
 from zkinfer.layers.emitting import FEWEST_BITS, narrower, narrowing
 from zkinfer.ops import lift
 
+MOST_BITS = 30
+"""Of an operand of a product of two that would be too wide."""
+
 
 def _product(attrs: Attrs, a: Floats, b: Floats) -> Floats:
     return a * b
-
-
-MOST_BITS = 30
-"""Of an operand of a product of two that would be too wide."""
 
 
 def _interval(attrs: Attrs, operands: Sequence[Interval]) -> tuple[Interval, ...]:
@@ -48,7 +47,9 @@ def _fold(attrs: Attrs, operands: Sequence[Divided]) -> Folded:
 
 
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The product of operands as they are, or of rounded ones where that is too wide."""
+    """The product of operands as they are, of rounded ones where that is too wide, and of narrower
+    ones, or with a constant of fewer bits, where that is too.
+    """
     output = b.raw(node.outputs[0])
 
     def attempt(bits: int) -> None:

@@ -140,8 +140,11 @@ def _rooted(
     (low, high), x_scale = domain, b.tensor(x).scale
     positive = low < 0 < high and not np.isfinite(_at(value, np.array([-1]), x_scale)[0])
     least = 0 if positive else low
+    close = _table(value, x_scale, least, high, scale).is_close
+    if close or _tails(value, x_scale, low, high, scale):
+        return False
     roots = _roots(value, x_scale, least, high, scale)
-    if not roots or _tails(value, x_scale, low, high, scale):
+    if not roots:
         return False
     if positive:
         within = b.derived(name, "/positive")

@@ -117,28 +117,24 @@ def _flag(site: Site, name: str, what: str) -> bool:
     """A constant truth value."""
     array = site.graph.arrays.get(site.graph.source(name))
     if array is None or array.size != 1:
-        behind = sorted(_inputs_behind(site, name))
+        behind = _inputs_behind(site, name)
         fixing = f", or fix an input by an initializer named {behind[0]}" if behind else ""
         raise Refusal(
             f"expected a constant {what}, got the computed {name}; export the model with it fixed"
-            + fixing
+            f"{fixing}"
         )
     return bool(array.reshape(()))
 
 
-def _inputs_behind(site: Site, name: str) -> set[str]:
-    """The model's inputs that a tensor is computed from."""
-    found, left, seen = set[str](), [name], set[str]()
+def _inputs_behind(site: Site, name: str) -> list[str]:
+    """The model's inputs that a tensor is computed from, sorted."""
+    makers, seen, left = site.graph.makers, {name}, [name]
     while left:
-        one = left.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        if one in site.graph.makers:
-            left += site.graph.makers[one].inputs
-        elif one in site.graph.shapes:
-            found.add(one)
-    return found
+        node = makers.get(left.pop())
+        before = set(node.inputs if node else ()) - seen
+        seen |= before
+        left += before
+    return sorted(seen.intersection(site.graph.shapes) - makers.keys())
 
 
 def _entry(site: Site, index: int, axis: int, place: int) -> str:

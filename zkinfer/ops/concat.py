@@ -56,7 +56,9 @@ def forward(attrs: Attrs, *arrays: Integers) -> tuple[Integers, ...]:
 
 
 def constrain(b: Builder, path: str, attrs: Attrs, *values: Value) -> tuple[Value, ...]:
-    """A sum of shifted views; stored copies of parts whose axis has several factors."""
+    """A sum of shifted views; stored copies of parts whose axis has several factors. Along an axis
+    beyond what constant weights are for, a stored tensor.
+    """
     shapes = parts_of(attrs["axis"], [value.shape for value in values])
     parts = [views.broadcast(*pair) for pair in zip(values, shapes, strict=True)]
     return (arrange.concatenated(b, path, parts, attrs["axis"]),)
