@@ -48,7 +48,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True):
         multiplier = max(round(math.ldexp(scale, digits)), 1)
         lines.append(Line(multiplier, 1, -round(math.ldexp(zero * multiplier, tensor.scale))))
-    ends = [m * end + c for m, _, c in lines for end in (tensor.low, tensor.high)]
+    ends = [m * end + c for m, _, c, _ in lines for end in (tensor.low, tensor.high)]
     bounds = {"low": min(ends), "high": max(*ends, min(ends) + 1)}
     output = b.raw(y) if raw else b.own(y)
     made = ratio(lines, attrs["behind"], tensor.scale + digits)

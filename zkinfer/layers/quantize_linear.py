@@ -7,9 +7,10 @@ The product is rounded to float32 before it is rounded to an integer, as onnxrun
 of a fixed-point x with a fraction, which is an approximation itself, is not. In
 integers it is the floor of a line (zkinfer.layers.staircase), equal to it at every integer that x
 may be. Where there is none, as numbers halfway between two integers are met again and again, or as
-float32 moves a product onto one, even and odd steps have lines of their own, or runs of them: the
-result is the sum of the floors. One step alone always has a line. Where that would take many, as
-among results of 16 bits, which float32 has few digits for, the exact product is rounded.
+float32 moves a product onto one, odd steps are skewed. Where no such line has all steps either,
+runs of them have lines of their own: the result is the sum of the floors. One step alone always has
+a line. Where that would take many, as among results of 16 bits, which float32 has few digits for,
+the exact product is rounded.
 """
 
 from collections.abc import Iterator
@@ -64,7 +65,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     for place, part in enumerate(parts):
         lines = [line for line in _lines(b.tensor(x), attrs, part, exact=exact) if line]
         last, first = place == len(parts) - 1, 0 if place else attrs["low"]
-        lines = [line._replace(offset=line.offset + first * line.divisor) for line in lines]
+        lines = [line.raised(first) for line in lines]
         made = output if last and not place else b.derived(name, f"/part/{place}")
         by, ends = name if made == output else made, {"low": first, "high": first + len(part)}
         b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **ends)
@@ -87,24 +88,16 @@ def _chosen(x: FixedTensor, attrs: Attrs) -> tuple[bool, list[range]]:
 
 
 def _parts(x: FixedTensor, attrs: Attrs, *, exact: bool) -> list[range]:
-    """The steps from the least result on, counted from 1: all, or of every other the longest runs,
-    each with lines.
-    """
-    count = attrs["high"] - attrs["low"]
-    whole = range(1, count + 1)
-    if all(_lines(x, attrs, whole, exact=exact)):
-        return [whole]
-    parts = []
-    for first in (1, 2):
-        steps = range(first, count + 1, 2)
-        while steps:
-            least, most, middle = 1, len(steps), len(steps)
-            while least < most:
-                fits = all(_lines(x, attrs, steps[:middle], exact=exact))
-                least, most = (middle, most) if fits else (least, middle - 1)
-                middle = (least + most + 1) // 2
-            parts.append(steps[:least])
-            steps = steps[least:]
+    """The steps from the least result on, counted from 1: the longest runs that have lines."""
+    parts, steps = [], range(1, attrs["high"] - attrs["low"] + 1)
+    while steps:
+        least, most, middle = 1, len(steps), len(steps)
+        while least < most:
+            fits = all(_lines(x, attrs, steps[:middle], exact=exact))
+            least, most = (middle, most) if fits else (least, middle - 1)
+            middle = (least + most + 1) // 2
+        parts.append(steps[:least])
+        steps = steps[least:]
     return parts
 
 
@@ -131,7 +124,8 @@ def _line(
     steps, at = _thresholds(scale, divides, digits, domain, zero, ends, exact=exact)
     known = np.isin(steps, np.array(part))
     if known.any():
-        return line((steps[known] - part.start) // part.step + 1, at[known])
+        counted = steps[known] - part.start + 1
+        return line(counted, at[known]) or line(counted, at[known], skewed=True)
     count = int(((steps <= part.start) & (at <= domain[0])).any()) * len(part)
     width = (domain[1] - domain[0] + 1).bit_length()
     return Line(1, 1 << width, (count << width) - domain[0])

@@ -9,6 +9,10 @@ that is where no d y - m t_y exceeds another by m or more. For two steps that li
 D apart in X this says k / (D + 1) < m / d < k / (D - 1): the slopes of a staircase are those of
 an interval, of which the fraction with the least denominator is taken, about as large as there are
 integers X from the first step to the last. Where the interval is empty there is no line.
+
+Halves that go to even have none where they are met again and again: odd steps are late, or early. A
+skewed line has them d y + e; its slopes are those that both the odd steps and the even ones have.
+Then there is always an e, as m - 1 is the most that either's d y - m t differ by.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from zkinfer.ops.rescale import SERIES
 from zkinfer.ops.tensor import Integers
 
 Function = Callable[[Integers], Integers]
@@ -33,11 +38,17 @@ FARTHEST = 1 << 60
 
 
 class Line(NamedTuple):
-    """floor((multiplier X + offset) / divisor)."""
+    """floor((multiplier X + offset) / divisor), but that odd numbers begin later by the skew."""
 
     multiplier: int
     divisor: int
     offset: int
+    skew: int = 0
+
+    def raised(self, count: int) -> "Line":
+        """The line plus a number."""
+        m, d, c, e = self
+        return Line(m, d, c + count * d - e, -e) if count % 2 else Line(m, d, c + count * d, e)
 
 
 def thresholds(function: Function, steps: Integers, low: int, high: int) -> Integers:
@@ -71,30 +82,49 @@ def around(function: Function, steps: Integers, low: int, high: int) -> tuple[In
     return steps[chosen], at[chosen]
 
 
-def line(steps: Integers, at: Integers) -> Line | None:
+def line(steps: Integers, at: Integers, *, skewed: bool = False) -> Line | None:
     """The line of the least divisor with these steps at these thresholds; None if there is none.
 
     steps: one at least, rising. The least fraction of an interval that holds all slopes is tried;
     the two steps that it fails at narrow the interval.
     """
     below, above = Fraction(0), None
+    groups = [np.flatnonzero(steps % 2 == odd) for odd in (0, 1)] if skewed else [slice(None)]
     while True:
         slope = simplest(below, above)
         m, d = slope.numerator, slope.denominator
         wide = d.bit_length() + int(steps[-1]).bit_length() > WIDE
         wide = wide or m.bit_length() + int(np.abs(at).max()).bit_length() > WIDE
         rest = d * (steps.astype(object) if wide else steps) - m * at
-        i, j = int(rest.argmax()), int(rest.argmin())
-        if rest[i] - rest[j] < m:
-            return Line(m, d, int(rest[i]))
-        apart, distance = int(steps[i] - steps[j]), int(at[i] - at[j])
-        if apart > 0:
-            below = max(below, Fraction(apart, distance + 1))
-        else:
-            end = Fraction(-apart, -distance - 1)
-            above = end if above is None else min(above, end)
+        fits, ends = True, []
+        for group in groups:
+            if not len(steps[group]):
+                continue
+            i, j = int(rest[group].argmax()), int(rest[group].argmin())
+            ends.append((int(rest[group][j]), int(rest[group][i])))
+            if ends[-1][1] - ends[-1][0] < m:
+                continue
+            fits = False
+            apart = int(steps[group][i] - steps[group][j])
+            distance = int(at[group][i] - at[group][j])
+            if apart > 0:
+                below = max(below, Fraction(apart, distance + 1))
+            else:
+                end = Fraction(-apart, -distance - 1)
+                above = end if above is None else min(above, end)
+        if fits and len(ends) < 2:
+            return Line(m, d, ends[0][1])
+        if fits:
+            return _skewed(m, d, *ends)
         if above is not None and above <= below:
             return None
+
+
+def _skewed(m: int, d: int, even: tuple[int, int], odd: tuple[int, int]) -> Line | None:
+    """The line of the least skew, by the ends of d y - m t for even and for odd steps."""
+    least, most = even[1] - odd[0] - m + 1, even[0] - odd[1] + m - 1
+    skew = min(max(least, 0), most)
+    return Line(m, d, max(even[1], odd[1] + skew), skew) if 3 * abs(skew) <= d else None
 
 
 def simplest(below: Fraction, above: Fraction | None) -> Fraction:
@@ -109,12 +139,13 @@ def simplest(below: Fraction, above: Fraction | None) -> Fraction:
 def ratio(lines: Sequence[Line], behind: int, scale: int = 0) -> dict[str, Any]:
     """The attributes of a `rescale` by lines, all but its bounds: those of one if all are alike.
 
-    Fractions are expanded until their divisors have one width.
+    Fractions are expanded until their divisors, less the skews, have one width.
     """
     if len(set(lines)) == 1:
         lines, behind = lines[:1], 0
-    width = max((line.divisor - 1).bit_length() for line in lines)
-    wide = [tuple((1 << width) // line.divisor * number for number in line) for line in lines]
-    multipliers, divisors, offsets = zip(*wide, strict=True)
-    series = {"multipliers": multipliers, "divisors": divisors, "offsets": offsets}
+    spans = [line.divisor - abs(line.skew) for line in lines]
+    width = max((span - 1).bit_length() for span in spans)
+    factors = [(1 << width) // span for span in spans]
+    wide = [tuple(by * number for number in line) for by, line in zip(factors, lines, strict=True)]
+    series = dict(zip(SERIES, zip(*wide, strict=True), strict=True))
     return {**series, "behind": behind, "scale": scale}

@@ -1,7 +1,8 @@
 """rescale: times a public ratio, rounded down after an offset, and saturated.
 
 y = clip(floor((m x + c) / d), low, high), with one m, d and c, or one of each for every index of an
-axis, that with `behind` axes behind it. It is what quantized models do to their sums of products:
+axis, that with `behind` axes behind it. An odd y begins later by its skew e, at m x + c = d y + e, so
+that halves can go to even. It is what quantized models do to their sums of products:
 multiply, round, add a zero point and clip. With a d of 1 and bounds that are no clip it is free.
 `scale` is that of the result.
 """
@@ -19,16 +20,22 @@ from zkinfer.ops.contract import Open, Operator
 from zkinfer.ops.tensor import Attrs, FixedTensor, Integers, axis_of, require
 
 
+SERIES = ("multipliers", "divisors", "offsets", "skews")
+
+
 def ratio(attrs: Attrs) -> Ratio:
     """The numbers of the attributes."""
-    return Ratio(attrs["multipliers"], attrs["divisors"], attrs["offsets"], attrs["behind"])
+    multipliers, divisors, offsets, skews = (attrs[name] for name in SERIES)
+    return Ratio(multipliers, divisors, offsets, skews, attrs["behind"])
 
 
 def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
-    """multipliers and divisors are positive, the latter of one width (Ratio); low is below high."""
+    """multipliers and divisors are positive; divisors less skews, which are thirds of them at most,
+    are of one width (Ratio); low is below high.
+    """
     (x,) = tensors
     low, high = attrs["low"], attrs["high"]
-    series = [attrs[name] for name in ("multipliers", "divisors", "offsets")]
+    series = [attrs[name] for name in SERIES]
     count = len(series[0])
     require(all(len(numbers) == count for numbers in series), "lists of different lengths")
     behind = attrs["behind"]
@@ -40,10 +47,12 @@ def infer(attrs: Attrs, *tensors: FixedTensor) -> tuple[FixedTensor, ...]:
         require(fits, f"{count} numbers for axis {axis} of the shape {x.shape}")
     require(all(0 < m < 1 << 40 for m in series[0]), "a multiplier beyond 1 to 2^40")
     require(all(0 < d < 1 << 62 for d in series[1]), "a divisor beyond 1 to 2^62")
-    widths = {(d - 1).bit_length() for d in series[1]}
+    skews = all(3 * abs(e) <= d < 1 << 61 for d, e in zip(series[1], series[3], strict=True) if e)
+    require(skews, "a skew beyond a third of its divisor, or of one beyond 2^61")
+    numbers = ratio(attrs)
+    widths = {(span - 1).bit_length() for span in numbers.spans}
     require(len(widths) == 1, "divisors of different widths")
     require(low < high, f"bounds {low} to {high}")
-    numbers = ratio(attrs)
     wide = max(map(abs, numbers.dividends(x.low, x.high)))
     require(wide < 1 << 62, f"m x + c that could be {wide}; expected less than 2^62")
     ends = numbers.quotients(x.low, x.high)
@@ -68,12 +77,10 @@ def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTen
     """The bits of the quotient and the remainder, and one number, for each entry."""
     (x,), (y,) = tensors, outputs
     numbers = ratio(attrs)
-    ends = numbers.quotients(x.low, x.high)
-    if not numbers.width and attrs["low"] <= ends[0] and ends[1] <= attrs["high"]:
+    d = Digits.fitting(numbers, Interval(x.low, x.high), attrs["low"], attrs["high"])
+    if not numbers.width and not d.above and not d.below:
         return 0
-    d = Digits.fitting(numbers.width, *ends, attrs["low"], attrs["high"])
-    count = d.shift + d.wide + d.above + d.below
-    return math.prod(y.shape) * (bits.padded(count) + 1)
+    return math.prod(y.shape) * (bits.padded(numbers.width + d.count) + 1)
 
 
 def takes_open(attrs: Attrs, operand: FixedTensor, outputs: tuple[FixedTensor, ...]) -> Open:
@@ -92,6 +99,7 @@ OP = Operator(
         "multipliers": "ints",
         "divisors": "ints",
         "offsets": "ints",
+        "skews": "ints",
         "low": "int",
         "high": "int",
         "scale": "int",

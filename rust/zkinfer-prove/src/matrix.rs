@@ -4,6 +4,7 @@
 //! short sum of `rest(i) last(k)`, k being the index along the last axis. Terms with equal `last`
 //! share a class; a bit axis is read with few different place values, whatever reads it.
 
+use ark_ff::{AdditiveGroup, Field};
 use zkinfer_verify::circuit::{Circuit, Component, Term};
 use zkinfer_verify::matrix::{axis_vector, grid_eq, visit_component};
 use zkinfer_verify::scalar::Scalar;
@@ -67,7 +68,7 @@ pub fn on_tensor(
     for (block, power, term) in readers {
         let mut factor = term.coefficient * powers[*power];
         let mut parts = Vec::new();
-        let mut along = vec![Scalar::from(1u64)];
+        let mut along = vec![Scalar::ONE];
         for component in term.components() {
             let vector = component_vector(term, &component, extents, &rows.0[*block], challenges);
             match component.tensor_axes[..] {
@@ -103,7 +104,19 @@ fn component_vector(
         .map(|axis| axis_vector(term, *axis, rows.get(*axis), challenges))
         .collect();
     let count = component.tensor_axes.iter().map(|axis| extents[*axis]).product();
-    let mut result = vec![Scalar::default(); count];
+    let mut result = vec![Scalar::ZERO; count];
+    if let ([axis], [tensor_axis], [vector]) =
+        (&component.axes[..], &component.tensor_axes[..], &vectors[..])
+    {
+        let index = &term.index[*tensor_axis];
+        let places = (0..).map(|i: i64| index.base + index.strides[*axis] * i);
+        for (weight, place) in vector.iter().zip(places) {
+            if let Some(slot) = usize::try_from(place).ok().and_then(|at| result.get_mut(at)) {
+                *slot += weight;
+            }
+        }
+        return result;
+    }
     visit_component(term, component, extents, |position, reads| {
         let place = component
             .tensor_axes
@@ -111,7 +124,7 @@ fn component_vector(
             .zip(reads)
             .fold(0, |place, (axis, index)| place * extents[*axis] + index);
         let weights = vectors.iter().zip(position).map(|(v, at)| v[*at]);
-        result[place] += weights.reduce(|a, b| a * b).unwrap_or(Scalar::from(1u64));
+        result[place] += weights.reduce(|a, b| a * b).unwrap_or(Scalar::ONE);
     });
     result
 }

@@ -6,6 +6,7 @@
 
 use crate::wide::{IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
+use ark_ff::Field;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use zkinfer_verify::circuit::{Block, Circuit, Component, Term, Weight};
@@ -225,14 +226,10 @@ fn contract<'a>(
         component.axes.iter().map(|axis| axis_vector(term, *axis, None, challenges)).collect();
     let mut taps: Vec<Vec<(usize, Scalar)>> = vec![Vec::new(); row_count];
     visit_component(term, component, tensor_extents, |position, reads| {
-        let mut row = 0;
-        let mut weight = Scalar::from(1u64);
-        for ((axis, at), vector) in component.axes.iter().zip(position).zip(&vectors) {
-            if *axis < rows {
-                row = row * term.extents[*axis] + at;
-            }
-            weight *= vector[*at];
-        }
+        let on_rows = component.axes.iter().zip(position).filter(|(axis, _)| **axis < rows);
+        let row = on_rows.fold(0, |row, (axis, at)| row * term.extents[*axis] + at);
+        let weights = vectors.iter().zip(position).map(|(vector, at)| vector[*at]);
+        let weight = weights.reduce(|a, b| a * b).unwrap_or(Scalar::ONE);
         let offset = reads.iter().zip(&tensor_strides).map(|(i, stride)| i * stride).sum();
         taps[row].push((offset, weight));
     });

@@ -37,7 +37,11 @@ pub fn to_bytes(scalar: &Scalar) -> [u8; 32] {
 
 /// Reduces a 512-bit little-endian integer modulo l.
 pub fn from_wide(bytes: &[u8; 64]) -> Scalar {
-    Scalar::from_le_bytes_mod_order(bytes)
+    let shift = Scalar::from(u128::MAX) + Scalar::ONE;
+    let (digits, _) = bytes.as_chunks::<16>();
+    digits.iter().rev().fold(Scalar::ZERO, |high, digit| {
+        high * shift + Scalar::from(u128::from_le_bytes(*digit))
+    })
 }
 
 /// The scalar as the group's library wants it.
@@ -124,6 +128,14 @@ mod tests {
         }
         assert_eq!(eq_range(&point, 31, 3)[1..], [Scalar::ZERO; 2]);
         assert_eq!(eq_range(&point, 40, 1), [Scalar::ZERO]);
+    }
+
+    #[test]
+    fn wide_integers_are_reduced() {
+        for step in 0..64u8 {
+            let bytes: [u8; 64] = std::array::from_fn(|i| (i as u8).wrapping_mul(step) ^ 0xff);
+            assert_eq!(from_wide(&bytes), Scalar::from_le_bytes_mod_order(&bytes));
+        }
     }
 
     #[test]

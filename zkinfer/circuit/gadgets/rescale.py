@@ -21,11 +21,22 @@ witness: w covers their worst case, and a side that they exclude has no flag. A 
 changes, by its certain bounds, is a constant; m x + c that needs no division and no clip is itself.
 If x is a product that is not stored, the rounding equation is the product's own (`Value.parts`).
 
-Rows: 2 a number, and 1 more to read a stored x. Bits: b + w + 2.
+Halves that go to even: odd quotients may begin later by a skew e, |e| <= d / 3, or earlier by -e.
+With t the last bit of f + u, and one more bit g,
+
+    m x + c = d (f + q) + e t + r + 2 |e| g                        rounding
+    g t = 0, or g (1 - t) = 0 where e < 0                          parity
+
+r takes the values below d - |e|. So r + 2 |e| g takes those below d - |e|, which the quotients of
+the shorter steps have, and below d + |e| for the longer ones: the steps follow one another without
+a gap, upwards from every even u. Over counts from an even number, H + 1 or else H, where the first
+u says high still; 2^w is even too.
+
+Rows: 2 a number, 1 more to read a stored x, and 1 more with skews. Bits: b + w + 2, and 1 more.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,15 +53,16 @@ MAX_PACKED = 62
 
 @dataclass(frozen=True)
 class Ratio:
-    """The numbers of (m x + c) / d: one each, or one for each index of an axis.
+    """The numbers of (m x + c) / d, and the skews: one each, or one for each index of an axis.
 
-    m and d are positive, and d - 1 has as many bits at all indices. behind: how many axes there are
-    behind that axis.
+    m and d are positive, and d - |e| - 1 has as many bits at all indices. behind: how many axes
+    there are behind that axis.
     """
 
     multipliers: tuple[int, ...]
     divisors: tuple[int, ...]
     offsets: tuple[int, ...]
+    skews: tuple[int, ...] = (0,)
     behind: int = 0
 
     @classmethod
@@ -59,9 +71,19 @@ class Ratio:
         return cls((1,), (1 << shift,), (1 << shift >> 1,))
 
     @property
+    def skewed(self) -> bool:
+        """Whether odd quotients begin elsewhere."""
+        return any(self.skews)
+
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """How many remainders all quotients have."""
+        return tuple(d - abs(e) for d, e in zip(self.divisors, self.skews, strict=True))
+
+    @property
     def width(self) -> int:
         """The bits of a remainder."""
-        return (self.divisors[0] - 1).bit_length()
+        return (self.spans[0] - 1).bit_length()
 
     def dividends(self, low: int, high: int) -> tuple[int, int]:
         """The least and the greatest m x + c of an x within bounds."""
@@ -70,9 +92,15 @@ class Ratio:
 
     def quotients(self, low: int, high: int) -> tuple[int, int]:
         """The least and the greatest quotient of an x within bounds."""
-        parts = tuple(zip(self.multipliers, self.offsets, self.divisors, strict=True))
-        return min((m * low + c) // d for m, c, d in parts), max(
-            (m * high + c) // d for m, c, d in parts
+        lines = (self.multipliers, self.offsets, self.divisors, self.skews)
+        parts = tuple(zip(*lines, strict=True))
+
+        def quotient(dividend: int, d: int, e: int) -> int:
+            pairs, rest = divmod(dividend, 2 * d)
+            return 2 * pairs + (rest >= d + e)
+
+        return min(quotient(m * low + c, d, e) for m, c, d, e in parts), max(
+            quotient(m * high + c, d, e) for m, c, d, e in parts
         )
 
     def along(self, series: Sequence[int]) -> Integers:
@@ -85,9 +113,15 @@ class Ratio:
         """The quotients and the remainders."""
         dividend = x * self.along(self.multipliers) + self.along(self.offsets)
         divisor = self.divisors[0]
-        if len(self.divisors) == 1 and divisor & (divisor - 1) == 0:
+        if len(self.divisors) == 1 and divisor & (divisor - 1) == 0 and not self.skewed:
             return dividend >> self.width, dividend & (divisor - 1)
         by = self.along(self.divisors)
+        if self.skewed:
+            later = by + self.along(self.skews)
+            pairs = dividend // (2 * by)
+            rest = dividend - pairs * (2 * by)
+            odd = rest >= later
+            return 2 * pairs + odd, rest - odd * later
         quotient = dividend // by
         return quotient, dividend - quotient * by
 
@@ -96,21 +130,32 @@ class Ratio:
 class Digits:
     """How a quotient is written: the numbers of the module's docstring."""
 
-    shift: int
     first: int
     span: int
     wide: int
     above: bool
     below: bool
+    skewed: bool
 
     @property
     def width(self) -> int:
         """The bits of the span."""
         return self.span.bit_length()
 
+    @property
+    def beyond(self) -> int:
+        """What over counts."""
+        return self.span + 1 - (self.skewed and self.span % 2 == 0)
+
+    @property
+    def count(self) -> int:
+        """The bits of u, p, n and g."""
+        return self.wide + self.above + self.below + self.skewed
+
     @classmethod
-    def fitting(cls, shift: int, least: int, most: int, low: int, high: int) -> "Digits":
-        """For quotients from least to most, and a clip to low < high."""
+    def fitting(cls, ratio: Ratio, x: Interval, low: int, high: int) -> "Digits":
+        """For the quotients of all x within bounds, and a clip to low < high."""
+        least, most = ratio.quotients(x.low, x.high)
         above, below = most > high, least < low
         first = low if below else min(max(least, low), high - 1)
         last = high if above else max(min(most, high), first + 1)
@@ -120,14 +165,14 @@ class Digits:
         elif first + span > high:
             first = max(high - span, low)
             span = min(span, high - first)
-        over = most - first - span - 1 if above else 0
+        digits = cls(first, span, 0, above, below, ratio.skewed)
+        over = most - first - digits.beyond if above else 0
         under = first - least - 1 if below else 0
-        wide = max(span, over, under).bit_length()
-        return cls(shift, first, span, wide, above, below)
+        return replace(digits, wide=max(span, over, under).bit_length())
 
 
 def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) -> Value:
-    """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range.
+    """The rescaled value, stored. Blocks: `path/` rounding, saturation, output, range, parity.
 
     A ratio of more numbers than one takes no x with parts.
     """
@@ -137,7 +182,7 @@ def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) 
     if not ratio.width and low <= sure.low and sure.high <= high:
         return b.settle(f"{path}/output", _moved(b, path, x, ratio))
     least, most = ratio.quotients(x.low, x.high)
-    d = Digits.fitting(ratio.width, least, most, low, high)
+    d = Digits.fitting(ratio, Interval(x.low, x.high), low, high)
     check_exact(path, *ratio.dividends(x.low, x.high))
     quotient, remainder = ratio.divided(x.array) if b.solving else (None, None)
     x = _multiplied(b, path, x, ratio)
@@ -153,12 +198,14 @@ def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) 
     if d.above:
         over, position = bits.bit(position), position + 1
         flags = linear.add(flags, over)
-        total = linear.add(total, _times(over, ratio, [(d.span + 1) * n for n in ratio.divisors]))
+        total = linear.add(total, _times(over, ratio, [d.beyond * n for n in ratio.divisors]))
         offset = linear.add(offset, linear.scale(over, -d.span))
     if d.below:
-        under = bits.bit(position)
+        under, position = bits.bit(position), position + 1
         flags = linear.add(flags, under)
         total = linear.add(total, _times(under, ratio, [-n << d.wide for n in ratio.divisors]))
+    if d.skewed:
+        total = linear.add(total, _parity(b, path, bits.bit(start), bits.bit(position), ratio, d))
     b.equal(f"{path}/rounding", x, total)
     digits = bits.field(start, d.width)
     if not d.above and not d.below:
@@ -200,7 +247,7 @@ def _digits(
     ratio: Ratio,
     d: Digits,
 ) -> tuple[Bits, int, Value]:
-    """The bits of r, u, p and n, from the lowest, where those of u start, and d (f + u) + r - c.
+    """The bits of r, u, p, n and g, from the lowest, where those of u start, and d (f + u) + r - c.
 
     The bits of r are apart if all are too many. quotient, remainder: while solving.
     """
@@ -209,33 +256,50 @@ def _digits(
         packed = quotient - views.wrapped(d.first)
         over, under = packed > d.span, packed < 0
         if d.above:
-            packed = packed + over * ((1 << d.wide) - (d.span + 1))
+            packed = packed + over * ((1 << d.wide) - d.beyond)
         if d.below:
             packed = packed + under * views.wrapped((1 << d.wide) + (1 << d.wide + d.above))
+        if d.skewed:
+            longer = remainder >= ratio.along(ratio.spans)
+            packed = packed + longer * (1 << d.count - 1)
+            remainder = remainder - longer * 2 * np.abs(ratio.along(ratio.skews))
         if width:
-            wrong = (1 << width) - ratio.along(ratio.divisors)
+            wrong = (1 << width) - ratio.along(ratio.spans)
             rest = np.where(remainder >> (width - 1), remainder + wrong, remainder)
-    count = d.wide + d.above + d.below
-    apart = bool(width) and width + count > MAX_PACKED
+    apart = bool(width) and width + d.count > MAX_PACKED
     start = 0 if apart else width
     if apart:
         low = b.bits(f"{path}/remainder", o, width, rest)
     elif rest is not None and packed is not None:
         packed = (packed << width) + rest
-    bits = b.bits(f"{path}/digits", o, start + count, packed)
+    bits = b.bits(f"{path}/digits", o, start + d.count, packed)
     constant = [n * d.first - c for n, c in zip(ratio.divisors, ratio.offsets, strict=True)]
-    if not apart and ratio.divisors == (1 << width,):
+    if not apart and ratio.spans == ratio.divisors == (1 << width,):
         return bits, start, linear.shifted(bits.field(0, width + d.wide), constant[0])
     total, read = _times(bits.field(start, d.wide), ratio, ratio.divisors), low if apart else bits
-    if ratio.divisors == (1 << width,):
+    if ratio.spans == (1 << width,):
         total = linear.add(total, read.field(0, width))
     elif width:
         half = 1 << width - 1
-        last = _times(read.bit(width - 1), ratio, [n - half for n in ratio.divisors])
+        last = _times(read.bit(width - 1), ratio, [n - half for n in ratio.spans])
         total = linear.add(total, read.field(0, width - 1), last)
     if len(constant) == 1:
         return bits, start, linear.shifted(total, constant[0])
     return bits, start, linear.add(total, _times(linear.constant(1, o), ratio, constant))
+
+
+def _parity(
+    b: Builder, path: str, last: Value, longer: Value, ratio: Ratio, d: Digits
+) -> Value:
+    """e t + 2 |e| g, by the last bit of u and g, which the shorter steps have none of."""
+    odd = linear.shifted(linear.scale(last, -1), 1) if d.first % 2 else last
+    shorter = _times(odd, ratio, [-1 if e < 0 else 1 for e in ratio.skews])
+    if min(ratio.skews) < 0:
+        one = linear.constant(1, odd)
+        shorter = linear.add(shorter, _times(one, ratio, [int(e < 0) for e in ratio.skews]))
+    b.product(f"{path}/parity", longer, shorter.bounded(0, 1), linear.constant(0, odd))
+    twice = _times(longer, ratio, [2 * abs(e) for e in ratio.skews])
+    return linear.add(_times(odd, ratio, ratio.skews), twice)
 
 
 def _times(value: Value, ratio: Ratio, series: Sequence[int]) -> Value:
