@@ -26,6 +26,7 @@ from zkinfer.circuit.value import Integers, Interval, Value
 from zkinfer.description import Description
 from zkinfer.errors import UnsupportedModelError
 from zkinfer.fixed import FixedGraph, FixedTensor
+from zkinfer.ops.exact import one_thread
 from zkinfer.plan import Plan, kernels, make_plan
 from zkinfer.records import RecordGrid
 from zkinfer.steps import Steps, Times
@@ -64,6 +65,7 @@ def lower(graph: FixedGraph, target: Target = TRANSPARENT) -> Circuit:
     return circuit
 
 
+@one_thread()
 def solve(
     graph: FixedGraph,
     weights: Mapping[str, Integers],

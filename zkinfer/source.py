@@ -58,7 +58,7 @@ class Source:
             input_range=input_range,
             max_error=max_error,
             oracle=self._oracle(self._proto),
-            committed_data=data and data.by_input(shapes),
+            committed_data=None if data is None else data.by_input(shapes),
             **modes,
         )
 

@@ -4,13 +4,27 @@ float64 holds integers up to 2^53 exactly, so a product is exact while every par
 below; wider operands are split into limbs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from zkinfer.ops.tensor import Integers
 
 _EXACT = 2**53
+
+_controller = cache(ThreadpoolController)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """BLAS on one thread: after a product its others wait for the next by spinning, for some 30 ms,
+    and the cores are needed for what is between products.
+    """
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
 
 
 def matmul(a: Integers, b: Integers) -> Integers:

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from zkinfer.description import DataTensor
 from zkinfer.errors import UsageError
 from zkinfer.fixed import MODES
 from zkinfer.graph import Graph
 from zkinfer.layers.contract import TooWideError
+from zkinfer.ops.exact import one_thread
 from zkinfer.quantize import floats, output_steps, samples
 from zkinfer.quantize.columns import Whole, divided, exact_bits, sizes
 from zkinfer.quantize.committed import committed
@@ -58,7 +58,7 @@ ATTEMPTS = 4
 """How often the search may run, each time with the worst samples of the last time added."""
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
+@one_thread()
 def quantize(
     graph: Graph,
     *,

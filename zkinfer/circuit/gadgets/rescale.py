@@ -288,9 +288,7 @@ def _digits(
     return bits, start, linear.add(total, _times(linear.constant(1, o), ratio, constant))
 
 
-def _parity(
-    b: Builder, path: str, last: Value, longer: Value, ratio: Ratio, d: Digits
-) -> Value:
+def _parity(b: Builder, path: str, last: Value, longer: Value, ratio: Ratio, d: Digits) -> Value:
     """e t + 2 |e| g, by the last bit of u and g, which the shorter steps have none of."""
     odd = linear.shifted(linear.scale(last, -1), 1) if d.first % 2 else last
     shorter = _times(odd, ratio, [-1 if e < 0 else 1 for e in ratio.skews])
