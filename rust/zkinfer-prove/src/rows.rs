@@ -4,7 +4,7 @@
 //! replaced by its row axes. Views that only rename axes cost nothing; a product's matrix is
 //! contracted with a challenge vector axis by axis, integers times scalars first.
 
-use crate::wide::{IntegerSum, ScalarSum, small};
+use crate::wide::{Digits, IntegerSum, ScalarSum, small};
 use crate::witness::{Data, Witness, mask};
 use ark_ff::Field;
 use rayon::prelude::*;
@@ -275,7 +275,10 @@ fn apply(values: &Values<'_>, starts: &[usize], taps: &[Vec<(usize, Scalar)>]) -
             {
                 return Values::Integers(result.into());
             }
-            Values::Scalars(Cow::Owned(apply_with(starts, taps, |start, row| {
+            let digits = |(offset, weight): &(usize, Scalar)| (*offset, Digits::from(weight));
+            let taps: Vec<Vec<(usize, Digits)>> =
+                taps.iter().map(|row| row.iter().map(digits).collect()).collect();
+            Values::Scalars(Cow::Owned(apply_with(starts, &taps, |start, row| {
                 let mut sum = IntegerSum::default();
                 for (offset, weight) in row {
                     sum.add(values[start + offset], weight);

@@ -6,7 +6,7 @@
 
 use crate::inner::BitClaim;
 use crate::matrix::Class;
-use crate::wide::{IntegerSum, ScalarSum};
+use crate::wide::{Digits, IntegerSum, ScalarSum};
 use crate::witness::{Data, for_addresses, last, mask, outer, parallel_sum, weighted_integers};
 use crate::zerocheck::{fold, pair};
 use rayon::prelude::*;
@@ -100,6 +100,7 @@ impl<'a> Structured<'a> {
         let chunks = last(self.grid).next_power_of_two() >> self.depth;
         let width = last(self.grid);
         let tables = byte_tables(weights);
+        let digits: Vec<Digits> = weights.iter().map(Digits::from).collect();
         let starts: Vec<usize> =
             starts(self.grid).into_iter().map(|address| (address >> self.depth) - start).collect();
         let (mut matrix, mut entries, mut next) = (all_matrix, all_entries, 0);
@@ -120,20 +121,19 @@ impl<'a> Structured<'a> {
                     }
                     let at = place - starts[0] + p;
                     m[at] += sum.reduce();
-                    z[at] = self.entry(i, p, width, weights, &tables);
+                    z[at] = self.entry(i, p, width, (weights, &digits, &tables));
                 }
             }
         });
     }
 
-    /// `sum_k weights(k) z(i, p 2^depth + k)`.
+    /// `sum_k weights(k) z(i, p 2^depth + k)`, with the weights in three forms.
     fn entry(
         &self,
         i: usize,
         p: usize,
         width: usize,
-        weights: &[Scalar],
-        tables: &[Vec<Scalar>],
+        (weights, digits, tables): (&[Scalar], &[Digits], &[Vec<Scalar>]),
     ) -> Scalar {
         // A chunk may begin, and end, in the padding behind the last true entry.
         let first = (p << self.depth).min(width);
@@ -149,7 +149,7 @@ impl<'a> Structured<'a> {
             }
             Data::Integers(values) => {
                 let mut sum = IntegerSum::default();
-                for (value, weight) in values[i * width + first..][..count].iter().zip(weights) {
+                for (value, weight) in values[i * width + first..][..count].iter().zip(digits) {
                     sum.add(*value, weight);
                 }
                 sum.reduce()

@@ -11,10 +11,25 @@ const INVERSE: u64 = FrConfig::INV;
 /// `R^2 mod l` as raw limbs; a Montgomery product with it multiplies a raw integer by R.
 const R2: Scalar = Scalar::new_unchecked(FrConfig::R2);
 
-/// `sum_i x_i y_i` of 64-bit integers and scalars, as a 384-bit two's complement integer.
-/// Room for 2^64 products. 3 ns a term.
+/// A scalar as digits to the base 2^64, from -2^63 to 2^63 - 1, the lowest first.
+#[derive(Clone, Copy)]
+pub struct Digits([i64; 4]);
+
+impl From<&Scalar> for Digits {
+    fn from(scalar: &Scalar) -> Self {
+        let mut carry = 0;
+        Digits(scalar.0.0.map(|limb| {
+            let (limb, over) = limb.overflowing_add(carry);
+            carry = u64::from(over) + (limb >> 63);
+            limb as i64
+        }))
+    }
+}
+
+/// `sum_i x_i y_i` of 64-bit integers and scalars: for each digit of these a sum of its own.
+/// Room for 2^31 products. 1 ns a term, 3 ns where x has more than 32 bits.
 #[derive(Clone, Copy, Default)]
-pub struct IntegerSum([u64; 6]);
+pub struct IntegerSum([i128; 5]);
 
 /// `sum_i x_i y_i` of scalars, as an unsigned 576-bit integer. Room for 2^64 products. 9 ns a term.
 #[derive(Clone, Copy, Default)]
@@ -23,41 +38,41 @@ pub struct ScalarSum([u64; 9]);
 impl IntegerSum {
     /// Adds `x y`.
     #[inline(always)]
-    pub fn add(&mut self, x: i64, y: &Scalar) {
-        let magnitude = u128::from(x.unsigned_abs());
-        let sign = (x >> 63) as u64;
-        let limbs = y.0.0;
-        let mut product = [sign; 6];
-        let mut carry = 0u128;
-        for (slot, limb) in product.iter_mut().zip(limbs) {
-            let value = magnitude * u128::from(limb) + carry;
-            *slot = value as u64 ^ sign;
-            carry = value >> 64;
+    pub fn add(&mut self, x: i64, y: &Digits) {
+        if x.unsigned_abs() >> 32 == 0 {
+            for (sum, digit) in self.0.iter_mut().zip(y.0) {
+                *sum = sum.wrapping_add(i128::from(x) * i128::from(digit));
+            }
+            return;
         }
-        product[4] = carry as u64 ^ sign;
-        let mut carry = u128::from(sign & 1);
-        for (slot, limb) in self.0.iter_mut().zip(product) {
-            let value = u128::from(*slot) + u128::from(limb) + carry;
-            *slot = value as u64;
-            carry = value >> 64;
+        // x as two: the product with the upper one is half a digit further up.
+        for (place, digit) in y.0.into_iter().enumerate() {
+            let lower = i128::from(x as u32) * i128::from(digit);
+            let upper = i128::from(x >> 32) * i128::from(digit);
+            self.0[place] += lower + (i128::from(upper as u32) << 32);
+            self.0[place + 1] += upper >> 32;
         }
     }
 
     /// Adds another sum.
     #[inline(always)]
     pub fn merge(&mut self, other: &Self) {
-        let mut carry = 0u128;
-        for (slot, limb) in self.0.iter_mut().zip(other.0) {
-            let value = u128::from(*slot) + u128::from(limb) + carry;
-            *slot = value as u64;
-            carry = value >> 64;
+        for (sum, other) in self.0.iter_mut().zip(other.0) {
+            *sum += other;
         }
     }
 
     /// The sum modulo l.
     pub fn reduce(self) -> Scalar {
-        let negative = self.0[5] >> 63 == 1;
-        let mut limbs = self.0;
+        let mut limbs = [0u64; 6];
+        let mut carry = 0i128;
+        for (limb, sum) in limbs.iter_mut().zip(self.0) {
+            let value = sum + carry;
+            *limb = value as u64;
+            carry = value >> 64;
+        }
+        limbs[5] = carry as u64;
+        let negative = limbs[5] >> 63 == 1;
         if negative {
             let mut carry = 1u128;
             for limb in &mut limbs {
@@ -185,13 +200,14 @@ mod tests {
 
     #[test]
     fn integer_sums_agree_with_the_field() {
-        let extremes = [i64::MIN, -1, 0, 1, i64::MAX, -12345, 1 << 40];
+        let wide = [i64::MIN, i64::MAX, 1 << 40, -(1 << 32), (1 << 32) - 1, 1 << 32];
+        let extremes = [&wide[..], &[-1, 0, 1, -12345]].concat();
         let mut sum = IntegerSum::default();
         let mut expected = Scalar::from(0u64);
         for round in 0..200u64 {
-            for x in extremes {
+            for &x in &extremes {
                 let y = if round % 5 == 0 { -Scalar::ONE } else { sample(round * 7 + 3) };
-                sum.add(x, &y);
+                sum.add(x, &Digits::from(&y));
                 expected += Scalar::from(x) * y;
                 assert_eq!(sum.reduce(), expected);
             }

@@ -1,6 +1,6 @@
 //! The witness: one array per tensor, in true extents, and its padded image per segment.
 
-use crate::wide::IntegerSum;
+use crate::wide::{Digits, IntegerSum};
 use rayon::prelude::*;
 use zeroize::Zeroize;
 use zkinfer_verify::circuit::{Binding, Circuit, Grid, log2};
@@ -265,8 +265,9 @@ pub fn weighted_integers(
         || vec![IntegerSum::default(); columns],
         |sums, range| {
             for i in range {
+                let weight = Digits::from(&weights[i]);
                 for (sum, value) in sums.iter_mut().zip(&values[i * columns..]) {
-                    sum.add(*value, &weights[i]);
+                    sum.add(*value, &weight);
                 }
             }
         },
