@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from zkinfer.encoding import Columns, Quantization
 from zkinfer.fixed import FixedGraph, FixedNode, FixedTensor
+from zkinfer.ops.rescale import SERIES
 
 Integers = npt.NDArray[np.int64]
 
@@ -66,14 +67,14 @@ class Net:
     def rescale(
         self,
         x: str,
-        by: Sequence[tuple[int, int, int]],
+        by: Sequence[tuple[int, ...]],
         behind: int,
         ends: tuple[int, int],
         scale: int = 0,
     ) -> str:
-        """by: multipliers, divisors and offsets."""
-        names = ("multipliers", "divisors", "offsets")
-        series = dict(zip(names, zip(*by, strict=True), strict=True))
+        """by: multipliers, divisors and offsets, and skews if there are any."""
+        numbers = zip(*(((*some, 0) if len(some) == 3 else some) for some in by), strict=True)
+        series = dict(zip(SERIES, numbers, strict=True))
         low, high = ends
         return self.node("rescale", x, **series, behind=behind, low=low, high=high, scale=scale)
 
@@ -329,6 +330,8 @@ def _nonlinear() -> Mapping[str, FixedGraph]:
         ("rescale", [(3, 11, 5)], 0, (-4, 3)),
         ("rescale by a power of two", [(3, 16, 9)], 0, (-8, 7)),
         ("rescale by row", [(3, 11, 5), (1, 13, 0)], 1, (-4, 3)),
+        ("rescale with a skew", [(3, 11, 5, 2)], 0, (-4, 3)),
+        ("rescale with skews by row", [(3, 16, 5, -1), (1, 13, 0, 4)], 1, (-3, 4)),
         ("rescale without division", [(3, 1, 5), (1, 1, 0)], 1, (-999, 999)),
     ):
         net = Net()

@@ -221,7 +221,7 @@ def test_windows_of_long_axes_are_checked_at_once() -> None:
 
 
 def rescaled(
-    by: list[tuple[int, int, int]], low: int, high: int, ends: tuple[int, int]
+    by: list[tuple[int, ...]], low: int, high: int, ends: tuple[int, int]
 ) -> FixedGraph:
     net = Net()
     return net.graph(net.rescale(net.input(3, low=low, high=high), by, 0, ends))
@@ -235,14 +235,19 @@ def rescaled(
         ([(2**39, 3, -1)], (-(2**62), 2**62)),
         ([(1, 1, 2**61)], (0, 2**62)),
         ([(1, 3, 0), (5, 4, 9), (1, 3, -9)], (-2, 5)),
+        ([(3, 2**61 - 1, 2**60, (2**61 - 1) // 3)], (-1, 1)),
+        ([(1, 4, 0, 1), (5, 4, 9, -1), (1, 3, -9, 0)], (-2, 5)),
     ],
 )
 def test_a_rescale_is_exact_up_to_its_limits(
-    by: list[tuple[int, int, int]], ends: tuple[int, int]
+    by: list[tuple[int, ...]], ends: tuple[int, int]
 ) -> None:
     x, low, high = [-8, 0, 7], *ends
-    ratios = [by[place % len(by)] for place in range(3)]
-    expected = [(m * n + c) // d for n, (m, d, c) in zip(x, ratios, strict=True)]
+    ratios = [(*by[place % len(by)], 0)[:4] for place in range(3)]
+    expected = []
+    for n, (m, d, c, e) in zip(x, ratios, strict=True):
+        near = range((m * n + c) // d - 1, (m * n + c) // d + 2)
+        expected.append(max(y for y in near if m * n + c >= d * y + e * (y % 2)))
     numbers = [min(max(n, low), high) for n in expected]
     assert_exact(rescaled(by, -8, 7, ends), {"x0": np.array(x)}, {}, {"rescale_out": numbers})
 
@@ -258,10 +263,13 @@ def test_a_rescale_is_exact_up_to_its_limits(
         ([(1, 3, 0), (1, 3, 0)], (0, 1), r"2 numbers for axis 0 of the shape \(3,\)"),
         ([(1, 3, 2**62)], (0, 1), "expected less than 2^62"),
         ([(1, 3, 0)], (1, 1), "bounds 1 to 1"),
+        ([(1, 3, 0, -2)], (0, 1), "a skew beyond a third of its divisor"),
+        ([(1, 2**61, 0, 1)], (0, 1), "a skew .* of one beyond 2^61"),
+        ([(1, 5, 0, 1), (1, 5, 0, 0), (1, 5, 0, 0)], (0, 1), "divisors of different widths"),
     ],
 )
 def test_a_rescale_beyond_its_limits_is_refused(
-    by: list[tuple[int, int, int]], ends: tuple[int, int], reason: str
+    by: list[tuple[int, ...]], ends: tuple[int, int], reason: str
 ) -> None:
     with pytest.raises(FormatError, match=rf"node rescale: .*{reason}".replace("^", r"\^")):
         rescaled(by, -8, 7, ends)

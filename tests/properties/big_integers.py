@@ -103,13 +103,16 @@ def requantize(attrs: Attrs, x: Objects) -> Objects:
 
 
 def rescale(attrs: Attrs, x: Objects) -> Objects:
-    series = [attrs[name] for name in ("multipliers", "divisors", "offsets")]
+    series = [attrs[name] for name in ("multipliers", "divisors", "offsets", "skews")]
     count, behind = len(series[0]), attrs["behind"]
 
     def entry(index: tuple[int, ...]) -> int:
         at = index[len(index) - 1 - behind] if count > 1 else 0
-        m, d, c = (numbers[at] for numbers in series)
-        return min(max((m * x[index] + c) // d, attrs["low"]), attrs["high"])
+        m, d, c, e = (numbers[at] for numbers in series)
+        dividend = m * x[index] + c
+        most = dividend // d + 1
+        begun = (y for y in range(most, most - 3, -1) if dividend >= d * y + e * (y % 2))
+        return min(max(next(begun), attrs["low"]), attrs["high"])
 
     return filled(x.shape, entry)
 

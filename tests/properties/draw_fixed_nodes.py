@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.properties.draw_fixed_tensors import Drawing, Shape
 from zkinfer.fixed import FixedNode, FixedTensor
+from zkinfer.ops.rescale import SERIES
 
 Drawn = tuple[tuple[str, ...], dict[str, Any]]
 """A node's operands and attributes."""
@@ -119,6 +120,10 @@ def _rescale(d: Drawing) -> Drawn:
     width = d.one((0, 1, 2, 4, d.integer(0, 40), d.integer(0, 61)))
     least = (1 << width >> 1) + 1 if width else 1
     divisors = [d.one((1 << width, least, d.integer(least, 1 << width))) for _ in range(count)]
+    skews = [d.one((1, -1, d.near(0, n // 2, -n // 2))) for n in divisors]
+    if d.chance(50):
+        skews = [0] * count
+    divisors = [n + abs(skew) for n, skew in zip(divisors, skews, strict=True)]
     room = max(62 - max(abs(x.low), abs(x.high), 1).bit_length(), 1)
     most = 1 << min(room, 40)
     multipliers = [d.one((1, 1, d.integer(1, min(most, 99)), d.size(room))) for _ in range(count)]
@@ -129,8 +134,8 @@ def _rescale(d: Drawing) -> Drawn:
     ends = [(m * end + c) // n for m, c, n in parts for end in (x.low, x.high) if n]
     places = (*ends, 0, sum(ends) // 2, -(2 ** d.integer(1, 62)), 2 ** d.integer(1, 62))
     low, high = sorted((d.near(*places), d.near(*places)))
-    series = {"multipliers": multipliers, "divisors": divisors, "offsets": offsets}
-    attrs = {key: tuple(numbers) for key, numbers in series.items()}
+    series = (multipliers, divisors, offsets, skews)
+    attrs = {key: tuple(some) for key, some in zip(SERIES, series, strict=True)}
     return (name,), {**attrs, "behind": behind, "low": low, "high": high, "scale": d.scale()}
 
 

@@ -5,7 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from zkinfer.circuit.gadgets.rescale import Ratio
 from zkinfer.layers.staircase import Line, around, line, ratio, simplest, thresholds
+from zkinfer.ops.rescale import SERIES
 
 Integers = np.ndarray
 
@@ -45,14 +47,36 @@ def test_no_line_has_a_smaller_divisor(seed: int) -> None:
             assert low >= high
 
 
-def test_ties_to_even_have_no_line_but_every_other_step_has() -> None:
+def value(found: Line, x: Integers) -> Integers:
+    """The definition: the greatest y that has begun."""
+    y = np.arange(-1, 2) + ((found.multiplier * x + found.offset) // found.divisor)[:, None]
+    begun = (found.multiplier * x + found.offset)[:, None] >= y * found.divisor + (
+        y % 2 * found.skew
+    )
+    return np.where(begun, y, y.min()).max(axis=1)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("multiplier", [1 / 4, 3 / 8, 5 / 64])
+def test_ties_to_even_have_a_skewed_line_only(multiplier: float, first: int) -> None:
     def function(x: Integers) -> Integers:
-        return np.rint(x / 4).astype(np.int64)
+        return np.rint(x * multiplier + first).astype(np.int64)
 
     numbers, at = around(function, np.arange(1, 30), 0, 200)
     assert line(numbers, at) is None
-    for first in (0, 1):
-        assert line(np.arange(1, len(at[first::2]) + 1), at[first::2]) is not None
+    found = line(numbers, at, skewed=True)
+    assert found is not None
+    assert found.skew
+    x = np.arange(-9, 400)
+    expected = np.clip(np.rint(x * multiplier + first), 0, 29)
+    assert np.array_equal(np.clip(value(found, x), 0, 29), expected)
+    for count in (1, 2, -5):
+        assert np.array_equal(value(found.raised(count), x), value(found, x) + count)
+
+
+def test_steps_without_order_have_no_line() -> None:
+    assert line(np.array([1, 2, 3, 4]), np.array([0, 1, 50, 400])) is None
+    assert line(np.arange(1, 7), np.array([0, 1, 2, 50, 51, 400]), skewed=True) is None
 
 
 def test_thresholds_beyond_the_bounds_are_one_past_them() -> None:
@@ -80,12 +104,15 @@ def test_the_simplest_fraction() -> None:
 
 
 def test_fractions_are_expanded_to_one_width() -> None:
-    lines = [Line(3, 5, 1), Line(1, 1000, 7), Line(1, 1, 0)]
+    lines = [Line(3, 5, 1), Line(1, 1000, 7), Line(1, 1, 0), Line(2, 3, 1, 1), Line(7, 9, 0, -3)]
     made = ratio(lines, 2)
-    assert {(d - 1).bit_length() for d in made["divisors"]} == {10}
+    by = Ratio(*(made[name] for name in SERIES), behind=1)
+    assert {(span - 1).bit_length() for span in by.spans} == {10}
     x = np.arange(-3000, 3000)
-    for place, (m, d, c) in enumerate(lines):
-        numbers = (made[name][place] for name in ("multipliers", "divisors", "offsets"))
-        wide_m, wide_d, wide_c = numbers
-        assert np.array_equal((m * x + c) // d, (wide_m * x + wide_c) // wide_d)
+    wide, _ = by.divided(np.broadcast_to(x, (len(lines), len(x))))
+    for place, narrow in enumerate(lines):
+        assert np.array_equal(value(narrow, x), wide[place])
+        for end in (-3000, 2999):
+            alone = Ratio(*((made[name][place],) for name in SERIES))
+            assert alone.quotients(end, end) == (wide[place][end + 3000],) * 2
     assert ratio([lines[0]] * 4, 2) == ratio(lines[:1], 0)

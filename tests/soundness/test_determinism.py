@@ -29,7 +29,7 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets import rescale
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS
-from zkinfer.circuit.value import Integers
+from zkinfer.circuit.value import Integers, Interval
 from zkinfer.fixed import FixedGraph, FixedNode, evaluate
 from zkinfer.lower import lower, weight_arrays
 from zkinfer.ops.rescale import ratio
@@ -84,6 +84,13 @@ def divided() -> Graphs:
         ("a remainder of one bit", (-4, 3), [(1, 2, 1)], -1, 0),
         ("no remainder", (-4, 3), [(3, 1, 1)], -4, 5),
         ("a view", (-4, 3), [(3, 1, 1)], -11, 10),
+        ("skew, both sides", (-16, 15), [(2, 7, 1, 2)], -2, 1),
+        ("skew, over, even span", (-4, 11), [(3, 7, 3, 1)], -2, 2),
+        ("skew, over, even span from odd", (-4, 11), [(3, 7, 3, -1)], -1, 1),
+        ("skew, under, from odd", (-12, 3), [(1, 4, 1, -1)], -1, 2),
+        ("skew, neither", (-9, 8), [(3, 6, 2, 2)], -8, 7),
+        ("skew of a power of two", (-9, 8), [(1, 4, 2, 1)], -2, 1),
+        ("skew to a power of two", (-9, 8), [(1, 5, 2, -1)], -2, 2),
     ):
         net = Net()
         x = net.input(1, low=bounds[0], high=bounds[1])
@@ -91,6 +98,10 @@ def divided() -> Graphs:
     net = Net()
     x = net.input(2, low=-4, high=3)
     yield "rescale: by column", net.graph(net.rescale(x, [(2, 3, 1), (3, 4, 2)], 0, (-1, 1)))
+    net = Net()
+    by = [(2, 4, 1, 1), (3, 5, 2, -1)]
+    x = net.input(2, low=-4, high=3)
+    yield "rescale: skews by column", net.graph(net.rescale(x, by, 0, (-1, 1)))
     net = Net()
     x = net.node("mul", net.input(1, low=-2, high=1), net.weight(1, low=-1, high=1))
     yield "rescale: product", net.graph(net.rescale(x, [(2, 3, 1)], 0, (-1, 0)))
@@ -323,16 +334,26 @@ def selectors(graph: FixedGraph, arrays: Arrays) -> int:
 
 
 def encodings(node: FixedNode, graph: FixedGraph, arrays: Arrays) -> int:
-    """The ways to write the remainders of a rescale that divides."""
+    """The ways to write the remainders of a rescale that divides.
+
+    Skewed, and with a range of an even span, the highest quotient that is not over is as if it were.
+    """
     by, x = ratio(node.attrs), graph.tensors[node.inputs[0]]
-    ends = by.quotients(x.low, x.high)
-    clips = ends[0] < node.attrs["low"] or node.attrs["high"] < ends[1]
-    if not by.width and not clips:
+    low, high = node.attrs["low"], node.attrs["high"]
+    digits = rescale.Digits.fitting(by, Interval(x.low, x.high), low, high)
+    if not by.width and not digits.above and not digits.below:
         return 1
-    _, rest = by.divided(arrays[node.inputs[0]])
-    half = 1 << by.width >> 1
-    again = (np.array(by.divisors) - half <= rest) & (rest < half)
-    return int(2 ** again.sum())
+    quotient, rest = by.divided(arrays[node.inputs[0]])
+    half, spans, skews = 1 << by.width >> 1, np.array(by.spans), np.array(by.skews)
+
+    def ways(rest: Integers) -> Integers:
+        again = (spans - half <= rest) & (rest < half)
+        return np.where((rest >= 0) & (rest < spans), 1 + again, 0)
+
+    longer = (quotient % 2 == (skews < 0)) & by.skewed
+    written = ways(rest) + longer * ways(rest - 2 * abs(skews))
+    twice = digits.above and digits.beyond == digits.span
+    return int(np.prod(written << (twice & (quotient == high))))
 
 
 def pair(graph: FixedGraph, solution: Solution) -> Pair:

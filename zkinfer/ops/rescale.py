@@ -1,10 +1,10 @@
 """rescale: times a public ratio, rounded down after an offset, and saturated.
 
 y = clip(floor((m x + c) / d), low, high), with one m, d and c, or one of each for every index of an
-axis, that with `behind` axes behind it. Odd numbers begin later by a skew e, where m x + c = d y + e,
-so that halves can go to even. It is what quantized models do to their sums of products: multiply,
-round, add a zero point and clip. With a d of 1 and bounds that are no clip it is free. `scale` is
-that of the result.
+axis, that with `behind` axes behind it. An odd quotient y begins later by a skew e, at
+m x + c = d y + e, so that halves can go to even. It is what quantized models do to their sums of
+products: multiply, round, add a zero point and clip. With a d of 1 and bounds that are no clip it
+is free. `scale` is that of the result.
 """
 
 import math
