@@ -50,33 +50,40 @@ class Bits:
 
     def field(self, start: int, count: int) -> Value:
         """The unsigned number that `count` bits from position `start` make; 0 for no bits."""
-        outer = [strides_of(axis, self.groups, self.shape) for axis in range(len(self.shape))]
-        rows = tuple(
-            Axis(extent, None, (*outer[axis], 0))
-            for axis, extent in enumerate(self.shape)
-            if extent != 1
-        )
-        terms = []
-        for piece in self.pieces:
-            low = max(start, piece.start)
-            high = min(start + count, piece.start + piece.width)
-            if low < high:
-                bases = (*(0 for _ in self.groups), low - piece.start)
-                unit = (*(0 for _ in self.groups), 1)
-                sums = (Axis(high - low, POWERS, unit),) if high - low > 1 else ()
-                terms.append(Term(piece.tensor, 1 << (low - start), bases, rows, sums))
+        terms = _read(self.pieces, self.groups, self.shape, start, count)
         numbers = None
         if self.numbers is not None:
             known = self.numbers
             numbers = Lazy(lambda: (known >> start) & ((1 << count) - 1))
         plain = views.factors_of(self.shape)
         ends = Interval(0, (1 << count) - 1)
-        value = Value(plain, tuple(terms), *ends, ends, numbers)
+        value = Value(plain, terms, *ends, ends, numbers)
         return views.matched(value, self.factors)
 
     def bit(self, position: int) -> Value:
         """One bit."""
         return self.field(position, 1)
+
+
+@lru_cache(maxsize=1 << 12)
+def _read(
+    pieces: tuple[Piece, ...], groups: Groups, shape: tuple[int, ...], start: int, count: int
+) -> tuple[Term, ...]:
+    """The terms of a field."""
+    outer = [strides_of(axis, groups, shape) for axis in range(len(shape))]
+    rows = tuple(
+        Axis(extent, None, (*outer[axis], 0)) for axis, extent in enumerate(shape) if extent != 1
+    )
+    terms = []
+    for piece in pieces:
+        low = max(start, piece.start)
+        high = min(start + count, piece.start + piece.width)
+        if low < high:
+            bases = (*(0 for _ in groups), low - piece.start)
+            unit = (*(0 for _ in groups), 1)
+            sums = (Axis(high - low, POWERS, unit),) if high - low > 1 else ()
+            terms.append(Term(piece.tensor, 1 << (low - start), bases, rows, sums))
+    return tuple(terms)
 
 
 def strides_of(axis: int, groups: Groups, shape: Sequence[int]) -> tuple[int, ...]:

@@ -16,14 +16,17 @@ def scale(value: Value, factor: int) -> Value:
     if factor == 1:
         return value
     low, high = sorted((value.low * factor, value.high * factor))
-    return replace(
-        value,
-        terms=tuple(replace(t, coefficient=reduced(t.coefficient * factor)) for t in value.terms),
-        parts=tuple((reduced(coefficient * factor), part) for coefficient, part in value.parts),
+    return Value(
+        factors=value.factors,
+        terms=tuple(
+            Term(t.tensor, reduced(t.coefficient * factor), t.bases, t.rows, t.sums)
+            for t in value.terms
+        ),
         low=low,
         high=high,
         certain=value.certain.times(factor),
         numbers=value.lazily(lambda x: x * wrapped(factor)),
+        parts=tuple((reduced(coefficient * factor), part) for coefficient, part in value.parts),
     )
 
 
