@@ -79,6 +79,7 @@ pub struct Prover {
 
 /// A committed segment as the prover holds it.
 struct Held {
+    /// The tensors, but those without padding, which are read in the image, are empty.
     arrays: Zeroizing<Arrays>,
     image: Image,
     blindings: Zeroizing<Vec<Scalar>>,
@@ -206,7 +207,7 @@ impl Held {
     /// Takes over what opens a committed segment.
     fn new(circuit: &Circuit, index: usize, mut opened: Opened) -> Result<Self, String> {
         let segment = &circuit.segments[index];
-        let arrays = Zeroizing::new(std::mem::take(&mut opened.arrays));
+        let mut arrays = Zeroizing::new(std::mem::take(&mut opened.arrays));
         let (expected, secrets) = (circuit.rows(segment), &opened.blindings);
         if secrets.len() != expected || opened.rows.len() != expected {
             let (name, given, rows) = (&segment.name, secrets.len(), opened.rows.len());
@@ -216,8 +217,25 @@ impl Held {
         let blindings = blindings
             .ok_or_else(|| format!("a blinding of {} is no canonical scalar", segment.name))?;
         let image = Image::Integers(segment_image(circuit, index, &arrays)?);
+        for ((_, tensor), array) in circuit.members(index).zip(arrays.iter_mut()) {
+            if tensor.grid.is_whole() {
+                array.zeroize();
+                array.shrink_to_fit();
+            }
+        }
         let rows = std::mem::take(&mut opened.rows);
         Ok(Held { arrays, image, blindings: Zeroizing::new(blindings), rows })
+    }
+
+    /// The entries of each tensor, in true extents.
+    fn tensors(&self, circuit: &Circuit, index: usize) -> Vec<&[i64]> {
+        let Image::Integers(image) = &self.image else { return Vec::new() };
+        let members = circuit.members(index).zip(self.arrays.iter());
+        let entries = members.map(|((_, tensor), array)| match tensor.grid.is_whole() {
+            true => &image[tensor.grid.offset..][..tensor.grid.count()],
+            false => array,
+        });
+        entries.collect()
     }
 }
 
@@ -475,23 +493,26 @@ impl Prover {
         Ok(argument)
     }
 
-    /// The arrays of every segment, in the circuit's order; none for the sketch.
+    /// The tensors of every segment, in the circuit's order; none for the sketch.
     fn sources<'a>(
         &self,
         instance: &'a Instance,
         committed: &[&'a Held],
-    ) -> Result<Vec<&'a [Vec<i64>]>, String> {
+    ) -> Result<Vec<Vec<&'a [i64]>>, String> {
+        let slices = |arrays: &'a Arrays| arrays.iter().map(Vec::as_slice).collect();
         let mut committed = committed.iter();
         let mut sent = instance.sent.iter();
-        let mut sources: Vec<&[Vec<i64>]> = Vec::new();
-        for segment in &self.circuit.segments {
-            let arrays: Option<&[Vec<i64>]> = match segment.binding {
-                Binding::Public => Some(&instance.public),
-                Binding::Committed => committed.next().map(|held| held.arrays.as_slice()),
-                Binding::Sent | Binding::Bits => sent.next().map(Vec::as_slice),
-                Binding::Sketch => Some(&[]),
+        let mut sources: Vec<Vec<&[i64]>> = Vec::new();
+        for (index, segment) in self.circuit.segments.iter().enumerate() {
+            let tensors = match segment.binding {
+                Binding::Public => Some(slices(&instance.public)),
+                Binding::Committed => {
+                    committed.next().map(|held| held.tensors(&self.circuit, index))
+                }
+                Binding::Sent | Binding::Bits => sent.next().map(slices),
+                Binding::Sketch => Some(Vec::new()),
             };
-            sources.push(arrays.ok_or_else(|| format!("the witness lacks {}", segment.name))?);
+            sources.push(tensors.ok_or_else(|| format!("the witness lacks {}", segment.name))?);
         }
         Ok(sources)
     }

@@ -63,14 +63,14 @@ impl<'a> Witness<'a> {
     ///
     /// # Errors
     /// A sentence naming the tensor when counts differ or a bit axis exceeds 64.
-    pub fn new(circuit: &Circuit, segments: &[&'a [Vec<i64>]]) -> Result<Self, String> {
+    pub fn new(circuit: &Circuit, segments: &[Vec<&'a [i64]>]) -> Result<Self, String> {
         const ONE: &[i64] = &[1];
         let mut sources: Vec<_> = segments
             .iter()
             .enumerate()
             .map(|(index, arrays)| {
                 let constant = (index == 0).then_some(ONE);
-                constant.into_iter().chain(arrays.iter().map(Vec::as_slice))
+                constant.into_iter().chain(arrays.iter().copied())
             })
             .collect();
         let mut tensors = Vec::with_capacity(circuit.tensors.len());

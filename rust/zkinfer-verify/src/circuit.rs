@@ -204,6 +204,11 @@ impl Grid {
     pub fn count(&self) -> usize {
         self.extents.iter().product()
     }
+
+    /// Whether no entry is padding.
+    pub fn is_whole(&self) -> bool {
+        self.end() == self.offset.checked_add(self.count())
+    }
 }
 
 impl Term {

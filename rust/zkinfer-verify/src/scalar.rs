@@ -39,9 +39,10 @@ pub fn to_bytes(scalar: &Scalar) -> [u8; 32] {
 pub fn from_wide(bytes: &[u8; 64]) -> Scalar {
     let shift = Scalar::from(u128::MAX) + Scalar::ONE;
     let (digits, _) = bytes.as_chunks::<16>();
-    digits.iter().rev().fold(Scalar::ZERO, |high, digit| {
-        high * shift + Scalar::from(u128::from_le_bytes(*digit))
-    })
+    digits
+        .iter()
+        .rev()
+        .fold(Scalar::ZERO, |high, digit| high * shift + Scalar::from(u128::from_le_bytes(*digit)))
 }
 
 /// The scalar as the group's library wants it.
