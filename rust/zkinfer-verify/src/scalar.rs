@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn wide_integers_are_reduced() {
         for step in 0..64u8 {
-            let bytes: [u8; 64] = std::array::from_fn(|i| (i as u8).wrapping_mul(step) ^ 0xff);
+            let byte = |i: usize| u8::try_from(i).unwrap_or(0).wrapping_mul(step) ^ 0xff;
+            let bytes: [u8; 64] = std::array::from_fn(byte);
             assert_eq!(from_wide(&bytes), Scalar::from_le_bytes_mod_order(&bytes));
         }
     }
