@@ -13,7 +13,7 @@ a line. Where that would take many, as among results of 16 bits, which float32 h
 the exact product is rounded.
 """
 
-from collections.abc import Iterator
+from bisect import bisect
 from functools import lru_cache
 
 import numpy as np
@@ -33,7 +33,7 @@ from zkinfer.layers.contract import (
 from zkinfer.layers.dequantize_linear import along
 from zkinfer.layers.staircase import Line, around, line, ratio
 from zkinfer.ops import lift
-from zkinfer.ops.tensor import FixedTensor, Integers
+from zkinfer.ops.tensor import Integers
 
 MOST_PARTS = 8
 MOST_STEPS = 1 << 12
@@ -60,15 +60,21 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     """The sum of the staircases of some of the steps each."""
     attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
     x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
-    exact, parts = _chosen(b.tensor(x), attrs)
-    total = ""
-    for place, part in enumerate(parts):
-        lines = [line for line in _lines(b.tensor(x), attrs, part, exact=exact) if line]
+    tensor, total = b.tensor(x), ""
+    series = zip(attrs["scales"], attrs["zeros"], strict=True)
+    domain, ends = (tensor.low, tensor.high), (attrs["low"], attrs["high"])
+    known = (tuple(series), attrs["divides"], tensor.scale, domain, ends)
+    parts = None
+    if not tensor.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
+        parts = _runs(*known, exact=False, most=MOST_PARTS)
+    if parts is None:
+        parts = _runs(*known, exact=True, most=attrs["high"] - attrs["low"]) or []
+    for place, (count, lines) in enumerate(parts):
         last, first = place == len(parts) - 1, 0 if place else attrs["low"]
         lines = [line.raised(first) for line in lines]
         made = output if last and not place else b.derived(name, f"/part/{place}")
-        by, ends = name if made == output else made, {"low": first, "high": first + len(part)}
-        b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **ends)
+        by, clip = name if made == output else made, {"low": first, "high": first + count}
+        b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **clip)
         if place:
             target = output if last else b.derived(name, f"/sum/{place}")
             by = name if last else target
@@ -78,37 +84,46 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     return (Emitted(output, raw=False),)
 
 
-def _chosen(x: FixedTensor, attrs: Attrs) -> tuple[bool, list[range]]:
-    """The parts of the steps, and whether they are those of the exact product."""
-    if not x.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
-        parts = _parts(x, attrs, exact=False)
-        if len(parts) <= MOST_PARTS:
-            return False, parts
-    return True, _parts(x, attrs, exact=True)
+@lru_cache(maxsize=1 << 10)
+def _runs(
+    series: tuple[tuple[float, int], ...],
+    divides: bool,
+    digits: int,
+    domain: tuple[int, int],
+    ends: tuple[int, int],
+    *,
+    exact: bool,
+    most: int,
+) -> list[tuple[int, list[Line]]] | None:
+    """Runs of steps from the least result on, as long as all scales have lines for them: how many
+    steps, and the lines. None if there are more runs than so many. series: scales and zeros.
+    """
 
+    def lines(part: range) -> list[Line] | None:
+        made = []
+        for scale, zero in series:
+            found = _line(scale, divides, digits, domain, zero, ends, part, exact=exact)
+            if found is None:
+                return None
+            made.append(found)
+        return made
 
-def _parts(x: FixedTensor, attrs: Attrs, *, exact: bool) -> list[range]:
-    """The steps from the least result on, counted from 1: the longest runs that have lines."""
-    parts, steps = [], range(1, attrs["high"] - attrs["low"] + 1)
+    steps = range(1, ends[1] - ends[0] + 1)
+    runs: list[tuple[int, list[Line]]] = []
     while steps:
-        least, most, middle = 1, len(steps), len(steps)
-        while least < most:
-            fits = all(_lines(x, attrs, steps[:middle], exact=exact))
-            least, most = (middle, most) if fits else (least, middle - 1)
-            middle = (least + most + 1) // 2
-        parts.append(steps[:least])
-        steps = steps[least:]
-    return parts
+        if len(runs) == most:
+            return None
+        run, made = steps, lines(steps)
+        while made is None:
+            longer = range(1, len(run))
+            run = steps[: bisect(longer, False, key=lambda n: lines(steps[:n]) is None)]
+            made = lines(run)
+        runs.append((len(run), made))
+        steps = steps[len(run) :]
+    return runs
 
 
-def _lines(x: FixedTensor, attrs: Attrs, part: range, *, exact: bool) -> Iterator[Line | None]:
-    """For each scale the line that counts a part's steps."""
-    ends, domain = (attrs["low"], attrs["high"]), (x.low, x.high)
-    for scale, zero in zip(attrs["scales"], attrs["zeros"], strict=True):
-        yield _line(scale, attrs["divides"], x.scale, domain, zero, ends, part, exact=exact)
-
-
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 16)
 def _line(
     scale: float,
     divides: bool,
