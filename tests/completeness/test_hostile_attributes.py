@@ -220,9 +220,7 @@ def test_windows_of_long_axes_are_checked_at_once() -> None:
     assert not all_inside(most - 2, most, 2, 1, most - 1, most - 1)
 
 
-def rescaled(
-    by: list[tuple[int, ...]], low: int, high: int, ends: tuple[int, int]
-) -> FixedGraph:
+def rescaled(by: list[tuple[int, ...]], low: int, high: int, ends: tuple[int, int]) -> FixedGraph:
     net = Net()
     return net.graph(net.rescale(net.input(3, low=low, high=high), by, 0, ends))
 

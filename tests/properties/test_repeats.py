@@ -15,7 +15,7 @@ from zkinfer.ops import OPS
 from zkinfer.plan import make_plan
 from zkinfer.repeats import FEWEST
 
-CASES = 48
+CASES = 64
 
 
 def test_drawn_graphs_agree() -> None:

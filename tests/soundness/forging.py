@@ -12,6 +12,7 @@ import numpy as np
 from networks import Case
 
 from tests.soundness.test_lies import UNREAD, Lie, added, advice, flipped, rolled
+from zkinfer.circuit.bits import join_axes
 from zkinfer.circuit.circuit import Circuit
 from zkinfer.fixed import evaluate
 from zkinfer.lower import Witness
@@ -259,12 +260,13 @@ def digits(
 ) -> Iterator[Attempt]:
     """All other digits of the same number: other quotients and remainders, and every flag."""
     head, _, tail = path.rpartition("/")
-    if tail not in ("saturation", "range") or f"{head}/digits" not in mine:
+    if tail not in ("saturation", "range", "parity") or f"{head}/digits" not in mine:
         return
-    worth = bit_values(system.circuit, f"{head}/digits")
-    numbers = np.arange(1 << len(worth))
-    values = (numbers[:, None] >> np.arange(len(worth)) & 1) @ np.array(worth)
+    worth = bit_values(system.circuit, f"{head}/digits", mine[f"{head}/digits"].shape)
+    numbers = np.arange(1 << worth.shape[-1])
+    bits = numbers[:, None] >> np.arange(worth.shape[-1]) & 1
     for index, number in enumerate(mine[f"{head}/digits"].reshape(-1)):
+        values = bits @ worth[index]
         for same in np.flatnonzero(values == values[number]):
             if same != number:
                 lies = {f"{head}/digits": added(index, int(same) - int(number))}
@@ -273,19 +275,28 @@ def digits(
                 yield from repaired(system, weights, (inputs, lies), output, at)
 
 
-def bit_values(circuit: Circuit, path: str) -> list[int]:
-    """What each bit of digits is worth in the equation that reads a number from them."""
+def bit_values(circuit: Circuit, path: str, shape: tuple[int, ...]) -> np.ndarray:
+    """What each bit of digits is worth in the equation that reads a number from them; for each of
+    the numbers, which are of a shape.
+    """
     head = path.rpartition("/")[0]
     (tensor,) = (i for i, t in enumerate(circuit.tensors) if t.path == path)
-    worth = [0] * circuit.tensors[tensor].extents[-1]
+    worth = np.zeros(circuit.tensors[tensor].extents, np.int64)
     for block in circuit.blocks:
         if block.path not in (f"{head}/saturation", f"{head}/output"):
             for term in block.c:
                 if term.tensor == tensor:
+                    factor = np.array(term.coefficient)
+                    for axis in term.rows:
+                        if axis.weight is not None:
+                            behind = worth.ndim - 2 - axis.strides.index(1)
+                            factor = factor * np.reshape(axis.weight.values, (-1, *[1] * behind))
                     count = next((a.extent for a in term.sums if a.strides[-1]), 1)
                     for k in range(count):
-                        worth[term.bases[-1] + k] += term.coefficient << k
-    return worth
+                        worth[..., term.bases[-1] + k] += factor << k
+    order = [axis for group in join_axes(shape) for axis in group]
+    worth = worth.reshape(*(shape[axis] for axis in order), worth.shape[-1])
+    return worth.transpose(*np.argsort(order), -1).reshape(-1, worth.shape[-1])
 
 
 def renumbered(

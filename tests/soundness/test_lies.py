@@ -13,8 +13,10 @@ from zkinfer.lower import lower, solve
 
 CASES = cases()
 Lie = Callable[[np.ndarray], np.ndarray]
-ELSEWHERE = ("/products", "/look_up", "/entries", "/saturation")
-"""Blocks that define the sketch, and those of saturation, for which there is a test below."""
+ELSEWHERE = ("/products", "/look_up", "/entries", "/saturation", "/parity")
+"""Blocks that define the sketch, and those of saturation and of parity, for which there are tests
+below.
+"""
 
 UNREAD = "unread"
 """The bit of a circuit that needs none: nothing depends on it."""
@@ -80,9 +82,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def test_every_change_is_noticed(case: Case) -> None:
-    """And every block can fail alone, but for those that define the sketch, and those of
-    saturation: see below.
-    """
+    """And every block can fail alone, but for some: see below."""
     circuit = lower(case.graph)
     alone = set()
     for seed in range(2):
@@ -120,6 +120,20 @@ def test_a_false_saturation_is_named(quotient: int, digits: int, output: int) ->
     x = np.full(6, quotient << 2)
     witness = solve(case.graph, {}, {"x0": x}, lies=lies)
     assert check(lower(case.graph), witness.segments) == ["rescale0/saturation"]
+
+
+def test_an_odd_quotient_that_reaches_too_far_is_named() -> None:
+    """3 x + 5 = 23 is 22 + 1, of the quotient 2; but 13, where 1 begins, is 10 less.
+
+    Digits: 4 bits of remainder, here 6, then 3 of the quotient plus 4, over, under, and g for 4 more.
+    """
+    case = CASES["rescale with a skew"]
+    lies = {
+        "rescale/digits": lambda array: np.full_like(array, 6 | 5 << 4 | 1 << 9),
+        "rescale/output": lambda array: np.full_like(array, 1),
+    }
+    witness = solve(case.graph, {}, {"x0": np.full((2, 3), 6)}, lies=lies)
+    assert check(lower(case.graph), witness.segments) == ["rescale/parity"]
 
 
 def test_a_sketch_that_is_no_product_is_named() -> None:

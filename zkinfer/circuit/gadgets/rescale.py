@@ -261,7 +261,7 @@ def _digits(
             packed = packed + under * views.wrapped((1 << d.wide) + (1 << d.wide + d.above))
         if d.skewed:
             longer = remainder >= ratio.along(ratio.spans)
-            packed = packed + longer * (1 << d.count - 1)
+            packed = packed + longer * views.wrapped(1 << d.count - 1)
             remainder = remainder - longer * 2 * np.abs(ratio.along(ratio.skews))
         if width:
             wrong = (1 << width) - ratio.along(ratio.spans)
