@@ -336,7 +336,7 @@ def selectors(graph: FixedGraph, arrays: Arrays) -> int:
 def encodings(node: FixedNode, graph: FixedGraph, arrays: Arrays) -> int:
     """The ways to write the remainders of a rescale that divides.
 
-    Skewed, and with a range of an even span, the highest quotient that is not over is as if it were.
+    Skewed, and with a range of an even span, the highest quotient may be said to be over.
     """
     by, x = ratio(node.attrs), graph.tensors[node.inputs[0]]
     low, high = node.attrs["low"], node.attrs["high"]

@@ -125,7 +125,7 @@ def test_a_false_saturation_is_named(quotient: int, digits: int, output: int) ->
 def test_an_odd_quotient_that_reaches_too_far_is_named() -> None:
     """3 x + 5 = 23 is 22 + 1, of the quotient 2; but 13, where 1 begins, is 10 less.
 
-    Digits: 4 bits of remainder, here 6, then 3 of the quotient plus 4, over, under, and g for 4 more.
+    Digits: 4 bits of remainder, here 6, 3 of the quotient plus 4, over, under, and g for 4 more.
     """
     case = CASES["rescale with a skew"]
     lies = {
