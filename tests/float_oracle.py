@@ -233,7 +233,10 @@ def listed(attrs: Mapping[str, Any], name: str, x: Array) -> Array:
 
 def quantize(attrs: Mapping[str, Any], x: Array) -> Array:
     scales = listed(attrs, "scales", x).astype(np.float32)
-    product = x.astype(np.float32) / scales if attrs["divides"] else x.astype(np.float32) * scales
+    x = x.astype(np.float32)
+    if "held" in attrs:
+        x = x * listed(attrs, "held", x).astype(np.float32)
+    product = x / scales if attrs["divides"] else x * scales
     y = np.round(product.astype(float)) + listed(attrs, "zeros", x)
     return np.minimum(np.maximum(y, attrs["low"]), attrs["high"])
 

@@ -50,6 +50,12 @@ class Columns:
         return FixedTensor(shape, scale, min(self.lows), max(self.lows) + (1 << self.bits) - 1)
 
 
+def held(x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32) -> Floats:
+    """x scale, computed in a type."""
+    y: Floats = (x.astype(dtype) * np.asarray(scale, dtype)).astype(np.float64)
+    return y
+
+
 def rounded(
     x: Floats, scale: Floats | float, dtype: type[np.floating[Any]] = np.float32, *, divides: bool
 ) -> Floats:

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
+import zkinfer
 from tests.conformance.tiny import Array, make, node
+from tests.properties.drawing import session
 from zkinfer.errors import ZkinferError
+from zkinfer.fixed import evaluate, quantize_input
 from zkinfer.graph import Graph, Integer
 from zkinfer.onnx_import import load
 
@@ -109,6 +112,32 @@ def test_what_is_undone_is_nothing() -> None:
     ]
     made = graph(nodes)
     assert [(node.op, node.attrs["low"]) for node in made.nodes] == [("clip", 3.0)]
+
+
+def test_scales_may_be_made_of_dequantized_constants() -> None:
+    nodes = [
+        node("DequantizeLinear", ["h", "k"], ["i"]),
+        node("Mul", ["s", "i"], ["j"]),
+        node("DequantizeLinear", ["x", "j", "z"], ["a"]),
+        node("Relu", ["a"], ["b"]),
+        node("QuantizeLinear", ["b", "j", "z"]),
+    ]
+    made = graph(nodes, h=np.array(127, np.int8), k=np.array(0.015748031, np.float32))
+    assert [(node.op, node.attrs["low"]) for node in made.nodes] == [("clip", 3.0)]
+
+
+def test_what_stands_for_floats_is_rounded_as_those_are() -> None:
+    """Of 122 x 2^-7 float32 has just 63.5 times this scale, of 122 it has less."""
+    nodes = [node("DequantizeLinear", ["x", "s"], ["a"]), node("QuantizeLinear", ["a", "t"])]
+    constants = {"s": np.array(2.0**-7, np.float32), "t": np.array(0.015009843, np.float32)}
+    types = {"x": TensorProto.UINT8, "y": TensorProto.UINT8}
+    model = make(nodes, {"x": (1, 256)}, constants=constants, types=types, opset=21)
+    x = np.arange(256, dtype=np.uint8)[None]
+    (expected,) = session(model, optimized=False).run(None, {"x": x})
+    key = zkinfer.compile(model.SerializeToString(), calibration={"x": x}).proving_key
+    arrays = evaluate(key.graph, key.weights, quantize_input(key.graph, {"x": x}))
+    assert expected[0, 122] == 64
+    assert np.array_equal(arrays["y"], expected)
 
 
 def test_another_reader_keeps_the_floats() -> None:

@@ -1,7 +1,8 @@
 """quantize_linear(x): min(max(round(x scale) + zero, low), high), or with x / scale; half to even.
 
 Attributes: scales, numbers of float32, and zeros, integers, one of each or one for each index of
-the axis with `behind` axes behind it; divides, whether the scales divide; low, high, integers.
+the axis with `behind` axes behind it; divides, whether the scales divide; low, high, integers; and
+held, as many scales by which integers are multiplied before, where they are.
 
 The product is rounded to float32 before it is rounded to an integer, as onnxruntime does, but that
 of a fixed-point x with a fraction, which is an approximation itself, is not. In
@@ -18,7 +19,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from zkinfer.encoding import Quantization, rounded
+from zkinfer.encoding import Quantization, held, rounded
 from zkinfer.graph import Node
 from zkinfer.layers import rules, shapes
 from zkinfer.layers.contract import (
@@ -42,6 +43,8 @@ MOST_STEPS = 1 << 12
 
 def _quantize(attrs: Attrs, x: Floats) -> Floats:
     scales, zeros = (along(attrs, name) for name in ("scales", "zeros"))
+    if "held" in attrs:
+        x = held(x, along(attrs, "held"))
     y = rounded(x, scales, divides=attrs["divides"]) + zeros
     return np.clip(y, attrs["low"], attrs["high"])
 
@@ -51,7 +54,7 @@ def _bounds(attrs: Attrs) -> tuple[Bounds, ...]:
 
 
 def _quantization(attrs: Attrs) -> Quantization | None:
-    if not attrs["divides"] or len(attrs["scales"]) != 1:
+    if not attrs["divides"] or len(attrs["scales"]) != 1 or "held" in attrs:
         return None
     return Quantization.of(attrs["scales"][0], attrs["zeros"][0])
 
@@ -61,7 +64,8 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
     x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
     tensor, total = b.tensor(x), ""
-    series = zip(attrs["scales"], attrs["zeros"], strict=True)
+    first = attrs.get("held", (1.0,) * len(attrs["scales"]))
+    series = zip(first, attrs["scales"], attrs["zeros"], strict=True)
     domain, ends = (tensor.low, tensor.high), (attrs["low"], attrs["high"])
     known = (tuple(series), attrs["divides"], tensor.scale, domain, ends)
     parts = None
@@ -86,7 +90,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 
 @lru_cache(maxsize=1 << 10)
 def _runs(
-    series: tuple[tuple[float, int], ...],
+    series: tuple[tuple[float, float, int], ...],
     divides: bool,
     digits: int,
     domain: tuple[int, int],
@@ -96,13 +100,14 @@ def _runs(
     most: int,
 ) -> list[tuple[int, list[Line]]] | None:
     """Runs of steps from the least result on, as long as all scales have lines for them: how many
-    steps, and the lines. None if there are more runs than so many. series: scales and zeros.
+    steps, and the lines. None if there are more runs than so many. series: what is held, scales
+    and zeros.
     """
 
     def lines(part: range) -> list[Line] | None:
         made = []
-        for scale, zero in series:
-            found = _line(scale, divides, digits, domain, zero, ends, part, exact=exact)
+        for numbers in series:
+            found = _line(numbers, divides, digits, domain, ends, part, exact=exact)
             if found is None:
                 return None
             made.append(found)
@@ -125,18 +130,17 @@ def _runs(
 
 @lru_cache(maxsize=1 << 16)
 def _line(
-    scale: float,
+    numbers: tuple[float, float, int],
     divides: bool,
     digits: int,
     domain: tuple[int, int],
-    zero: int,
     ends: tuple[int, int],
     part: range,
     *,
     exact: bool,
 ) -> Line | None:
     """Of integers X of a domain that stand for X / 2^digits. ends: of results with the zero."""
-    steps, at = _thresholds(scale, divides, digits, domain, zero, ends, exact=exact)
+    steps, at = _thresholds(numbers, divides, digits, domain, ends, exact=exact)
     known = np.isin(steps, np.array(part))
     if known.any():
         counted = steps[known] - part.start + 1
@@ -148,20 +152,20 @@ def _line(
 
 @lru_cache(maxsize=1 << 12)
 def _thresholds(
-    scale: float,
+    numbers: tuple[float, float, int],
     divides: bool,
     digits: int,
     domain: tuple[int, int],
-    zero: int,
     ends: tuple[int, int],
     *,
     exact: bool,
 ) -> tuple[Integers, Integers]:
     """The steps that a domain holds and some around them, and their thresholds."""
     dtype = np.float64 if exact else np.float32
+    first, scale, zero = numbers
 
     def function(x: Integers) -> Integers:
-        values = np.ldexp(x.astype(np.float64), -digits)
+        values = held(np.ldexp(x.astype(np.float64), -digits), first, dtype)
         y = rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
         return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
 

@@ -236,6 +236,11 @@ class _Joining:
         return op, [*operands, *ends, *bias], "", dict(node.attrs)
 
 
+def _is_weight(node: OnnxNode, arrays: Mapping[str, Array]) -> bool:
+    """Whether a node makes a constant of two axes or more of its integers, as no scale has."""
+    return node.op == "DequantizeLinear" and arrays[node.inputs[0]].ndim > 1
+
+
 def joined(
     nodes: Sequence[OnnxNode],
     constants: Mapping[str, Array],
@@ -248,7 +253,7 @@ def joined(
         return list(nodes)
     arrays, spare = dict(constants), replace(allowance)
     for node in nodes:
-        if node.op != "DequantizeLinear" and models.is_foldable(node, arrays):
+        if models.is_foldable(node, arrays) and not _is_weight(node, arrays):
             known = {name: arrays[name] for name in node.inputs if name}
             with suppress(Refusal):  # which is said where the node is converted
                 arrays.update(fold(node, known, opsets, spare))

@@ -58,10 +58,11 @@ def _again(site: Site, maker: Node, to: Grid) -> None:
         ones = listed(np.ones(zeros.size), zeros, behind)
         x = site.step("dequantize_linear", "centred", x, **ones)
         site.graph.kinds[x] = INT32
-    scales = (np.array(maker.attrs["scales"]) / to.scales).astype(np.float32)
-    attrs = listed(scales, np.broadcast_to(to.zeros, scales.shape), behind)
+    held = maker.attrs["scales"]
+    scales, zeros = (np.broadcast_to(numbers, len(held)) for numbers in (to.scales, to.zeros))
     ends = {"low": to.type.low, "high": to.type.high}
-    site.finish("quantize_linear", x, divides=False, **attrs, **ends)
+    attrs = {"held": held, "divides": True, **listed(scales, zeros, behind), **ends}
+    site.finish("quantize_linear", x, **attrs)
     whole(site, to.type)
 
 
