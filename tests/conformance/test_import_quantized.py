@@ -140,6 +140,21 @@ def test_what_stands_for_floats_is_rounded_as_those_are() -> None:
     assert np.array_equal(arrays["y"], expected)
 
 
+def test_scales_that_no_line_follows_have_a_table() -> None:
+    """Halves, which float32 rounds up or down as it may, before and after the quotient."""
+    nodes = [node("DequantizeLinear", ["x", "s"], ["a"]), node("QuantizeLinear", ["a", "t", "u"])]
+    scale = np.float32(0.07281633466482162)
+    constants = {"s": np.array(scale), "t": np.array(2 * scale), "u": np.array(7, np.uint8)}
+    types = {"x": TensorProto.UINT8, "y": TensorProto.UINT8}
+    model = make(nodes, {"x": (1, 256)}, constants=constants, types=types, opset=21)
+    x = np.arange(256, dtype=np.uint8)[None]
+    (expected,) = session(model, optimized=False).run(None, {"x": x})
+    key = zkinfer.compile(model.SerializeToString(), calibration={"x": x}).proving_key
+    assert [node.op for node in key.graph.nodes] == ["interpolate"]
+    arrays = evaluate(key.graph, key.weights, quantize_input(key.graph, {"x": x}))
+    assert np.array_equal(arrays["y"], expected)
+
+
 def test_another_reader_keeps_the_floats() -> None:
     nodes = [*joined(), node("Cast", ["c"], ["e"], to=TensorProto.UINT8)]
     nodes[3:] = [node("QuantizeLinear", ["c", "t", "u"], ["q"]), node("DequantizeLinear",

@@ -10,8 +10,8 @@ integers it is the floor of a line (zkinfer.layers.staircase), equal to it at ev
 may be. Where there is none, as numbers halfway between two integers are met again and again, or as
 float32 moves a product onto one, odd steps are skewed. Where no such line has all steps either,
 runs of them have lines of their own: the result is the sum of the floors. One step alone always has
-a line. Where that would take many, as among results of 16 bits, which float32 has few digits for,
-the exact product is rounded.
+a line. Where that would take many, few integers have a table of their results; else, as among
+results of 16 bits, which float32 has few digits for, the exact product is rounded.
 """
 
 from bisect import bisect
@@ -39,6 +39,10 @@ from zkinfer.ops.tensor import Integers
 MOST_PARTS = 8
 MOST_STEPS = 1 << 12
 """The most lines, and the most steps, that follow float32."""
+
+FEW = 2
+MOST_LISTED = 1 << 10
+"""Where there are so few integers that more lines than a few are worth a table."""
 
 
 def _quantize(attrs: Attrs, x: Floats) -> Floats:
@@ -68,9 +72,15 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
     series = zip(first, attrs["scales"], attrs["zeros"], strict=True)
     domain, ends = (tensor.low, tensor.high), (attrs["low"], attrs["high"])
     known = (tuple(series), attrs["divides"], tensor.scale, domain, ends)
-    parts = None
+    parts, few = None, len(first) == 1 and domain[1] - domain[0] < MOST_LISTED
     if not tensor.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
-        parts = _runs(*known, exact=False, most=MOST_PARTS)
+        parts = _runs(*known, exact=False, most=FEW if few else MOST_PARTS)
+    if parts is None and few and not tensor.scale:
+        results = _quantize(attrs, np.arange(domain[0], domain[1] + 1, dtype=np.float64))
+        values = results.astype(np.int64).tolist()
+        listed = {"first": domain[0], "values": (*values, values[-1])}
+        b.emit(name, "interpolate", (x,), output, shift=0, scale=0, **listed)
+        return (Emitted(output, raw=False),)
     if parts is None:
         parts = _runs(*known, exact=True, most=attrs["high"] - attrs["low"]) or []
     for place, (count, lines) in enumerate(parts):

@@ -33,6 +33,9 @@ MARGIN = 2
 WIDE = 60
 """The most bits of a product in machine integers."""
 
+MOST_EXPANDED = 8
+"""By how much a fraction is expanded for a skew."""
+
 FARTHEST = 1 << 60
 """No step is looked for beyond."""
 
@@ -121,10 +124,15 @@ def line(steps: Integers, at: Integers, *, skewed: bool = False) -> Line | None:
 
 
 def _skewed(m: int, d: int, even: tuple[int, int], odd: tuple[int, int]) -> Line | None:
-    """The line of the least skew, by the ends of d y - m t for even and for odd steps."""
-    least, most = even[1] - odd[0] - m + 1, even[0] - odd[1] + m - 1
-    skew = min(max(least, 0), most)
-    return Line(m, d, max(even[1], odd[1] + skew), skew) if 3 * abs(skew) <= d else None
+    """The line of the least skew, by the ends of d y - m t for even and for odd steps. The fraction
+    is expanded until the skew is at most a third of its divisor; None if that takes too much.
+    """
+    below, above = even[1] - odd[0] - m, even[0] - odd[1] + m
+    for by in range(1, MOST_EXPANDED + 1):
+        skew = min(max(by * below + 1, 0), by * above - 1)
+        if 3 * abs(skew) <= by * d:
+            return Line(by * m, by * d, max(by * even[1], by * odd[1] + skew), skew)
+    return None
 
 
 def simplest(below: Fraction, above: Fraction | None) -> Fraction:
