@@ -46,7 +46,7 @@ VERIFYING = {
 }
 """Seconds of a verify call with the key loaded."""
 
-MEMORY = {"calls": 4.3e7, "bits": 15.0, "weights": 28.0, "sketch": 600.0}
+MEMORY = {"calls": 4.3e7, "bits": 15.0, "weights": 24.0, "sketch": 600.0}
 """Bytes at the peak of a process that proves."""
 
 
