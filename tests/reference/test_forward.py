@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from zkinfer.ops import OPS, exact
 from zkinfer.ops import windows as windows_of
@@ -292,3 +294,21 @@ def test_label(scores: list[int], label: int) -> None:
 def test_padding_of_a_scalar() -> None:
     number = np.array(5, dtype=np.int64)
     check("pad", {"pads": (), "value": 3}, whole(number), number, scales=(0,))
+
+
+def test_blas_has_its_threads_again_once_nobody_wants_one() -> None:
+    """Whoever came first may leave first, as threads that solve at once do."""
+
+    def threads() -> set[int]:
+        info = ThreadpoolController().select(user_api="blas").info()
+        return {library["num_threads"] for library in info}
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = ExitStack(), ExitStack()
+        first.enter_context(exact.one_thread())
+        second.enter_context(exact.one_thread())
+        first.close()
+        assert threads() == {1}
+        second.close()
+        assert threads() == before

@@ -5,8 +5,9 @@ below; wider operands are split into limbs.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -18,13 +19,34 @@ _EXACT = 2**53
 _controller = cache(ThreadpoolController)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """BLAS on one thread: after a product its others wait for the next by spinning, for some 30 ms,
-    and the cores are needed for what is between products.
-    """
-    with _controller().limit(limits=1, user_api="blas"):
-        yield
+class _Limit:
+    """BLAS on one thread as long as anybody wants it, whatever thread that is in."""
+
+    def __init__(self) -> None:
+        self._lock, self._wanted, self._limited = Lock(), 0, ExitStack()
+
+    @contextmanager
+    def wanted(self) -> Iterator[None]:
+        """As long as this is open."""
+        self._want(1)
+        try:
+            yield
+        finally:
+            self._want(-1)
+
+    def _want(self, more: int) -> None:
+        with self._lock:
+            if not self._wanted:
+                self._limited.enter_context(_controller().limit(limits=1, user_api="blas"))
+            self._wanted += more
+            if not self._wanted:
+                self._limited.close()
+
+
+one_thread = _Limit().wanted
+"""Keeps BLAS on one thread: after a product its others wait for the next by spinning, for some
+30 ms, and the cores are needed for what is between products.
+"""
 
 
 def matmul(a: Integers, b: Integers) -> Integers:
