@@ -84,8 +84,8 @@ class Conversion:
 
         Raises Refusal and Unfinished.
         """
-        if models.ends_inference(node.proto):
-            raise Refusal("expected batch_dims of at least 0")
+        if missed := models.missed(node.proto):
+            raise Refusal(f"expected {missed}")
         references = [name for name, value in node.attrs.items() if value is None]
         if references:
             listed = ", ".join(references)

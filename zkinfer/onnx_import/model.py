@@ -1,5 +1,6 @@
 """What can be said about a model before any node is converted."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
@@ -128,11 +129,19 @@ def _known_inputs(body: Body, node: OnnxNode, known: Collection[str]) -> set[str
     return {inner for inner, outer in pairs if not outer or outer in known}
 
 
-def ends_inference(node: onnx.NodeProto) -> bool:
-    """Whether the onnx package's inference ends the process at a node."""
-    return node.op_type == "GatherND" and any(
-        attribute.name == "batch_dims" and attribute.i < 0 for attribute in node.attribute
-    )
+EQUATION = re.compile(rb"TERM(,TERM)*(->TERM)?".replace(b"TERM", rb"[A-Za-z ]*(\.{3}[A-Za-z ]*)?"))
+"""Of Einsum."""
+
+
+def missed(node: onnx.NodeProto) -> str:
+    """What a node lacks at which the onnx package's inference ends the process, or never ends."""
+    attributes = {attribute.name: attribute for attribute in node.attribute}
+    if node.op_type == "GatherND" and "batch_dims" in attributes:
+        return "batch_dims of at least 0" if attributes["batch_dims"].i < 0 else ""
+    if node.op_type == "Einsum" and "equation" in attributes:
+        known = EQUATION.fullmatch(attributes["equation"].s)
+        return "" if known else "an equation of letters, and one ellipsis a term at most"
+    return ""
 
 
 def standard_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -144,7 +153,7 @@ def standard_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     del copy.graph.node[:]
     nodes = model.graph.node
     standard = (node for node in nodes if not canonical_domain(node.domain))
-    copy.graph.node.extend(node for node in standard if not ends_inference(node))
+    copy.graph.node.extend(node for node in standard if not missed(node))
     return copy
 
 
