@@ -29,7 +29,7 @@ from zkinfer.circuit.circuit import Circuit
 from zkinfer.circuit.gadgets import rescale
 from zkinfer.circuit.layout import Segment
 from zkinfer.circuit.term import MODULUS
-from zkinfer.circuit.value import Integers, Interval
+from zkinfer.circuit.value import Integers
 from zkinfer.fixed import FixedGraph, FixedNode, evaluate
 from zkinfer.lower import lower, weight_arrays
 from zkinfer.ops.rescale import ratio
@@ -340,7 +340,8 @@ def encodings(node: FixedNode, graph: FixedGraph, arrays: Arrays) -> int:
     """
     by, x = ratio(node.attrs), graph.tensors[node.inputs[0]]
     low, high = node.attrs["low"], node.attrs["high"]
-    digits = rescale.Digits.fitting(by, Interval(x.low, x.high), low, high)
+    ends = by.quotients(x.low, x.high)
+    digits = rescale.Digits.fitting(*ends, low, high, skewed=by.skewed)
     if not by.width and not digits.above and not digits.below:
         return 1
     quotient, rest = by.divided(arrays[node.inputs[0]])

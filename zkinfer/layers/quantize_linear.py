@@ -16,6 +16,7 @@ results of 16 bits, which float32 has few digits for, the exact product is round
 
 from bisect import bisect
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -63,36 +64,50 @@ def _quantization(attrs: Attrs) -> Quantization | None:
     return Quantization.of(attrs["scales"][0], attrs["zeros"][0])
 
 
+class _Rounding(NamedTuple):
+    """How integers X of a domain, which stand for X / 2^digits, are rounded to results between
+    ends, these with the zero; exact, or in float32.
+    """
+
+    divides: bool
+    digits: int
+    domain: tuple[int, int]
+    ends: tuple[int, int]
+    exact: bool
+
+
 def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
-    """The sum of the staircases of some of the steps each."""
+    """The sum of the staircases of some of the steps each, or a table."""
     attrs, name, output = node.attrs, node.name, b.own(node.outputs[0])
     x, behind = b.as_it_is(node.inputs[0]), attrs["behind"]
     tensor, total = b.tensor(x), ""
-    first = attrs.get("held", (1.0,) * len(attrs["scales"]))
-    series = zip(first, attrs["scales"], attrs["zeros"], strict=True)
+    ones = (1.0,) * len(attrs["scales"])
+    series = tuple(zip(attrs.get("held", ones), attrs["scales"], attrs["zeros"], strict=True))
     domain, ends = (tensor.low, tensor.high), (attrs["low"], attrs["high"])
-    known = (tuple(series), attrs["divides"], tensor.scale, domain, ends)
-    parts, few = None, len(first) == 1 and domain[1] - domain[0] < MOST_LISTED
-    if not tensor.scale and attrs["high"] - attrs["low"] < MOST_STEPS:
-        parts = _runs(*known, exact=False, most=FEW if few else MOST_PARTS)
-    if parts is None and few and not tensor.scale:
+    by = _Rounding(attrs["divides"], tensor.scale, domain, ends, exact=False)
+    whole, steps = not tensor.scale, ends[1] - ends[0]
+    few = whole and len(series) == 1 and domain[1] - domain[0] < MOST_LISTED
+    parts = None
+    if whole and steps < MOST_STEPS:
+        parts = _runs(series, by, most=FEW if few else MOST_PARTS)
+    if parts is None and few:
         results = _quantize(attrs, np.arange(domain[0], domain[1] + 1, dtype=np.float64))
         values = results.astype(np.int64).tolist()
         listed = {"first": domain[0], "values": (*values, values[-1])}
         b.emit(name, "interpolate", (x,), output, shift=0, scale=0, **listed)
         return (Emitted(output, raw=False),)
     if parts is None:
-        parts = _runs(*known, exact=True, most=attrs["high"] - attrs["low"]) or []
+        parts = _runs(series, by._replace(exact=True), most=steps) or []
     for place, (count, lines) in enumerate(parts):
         last, first = place == len(parts) - 1, 0 if place else attrs["low"]
         lines = [line.raised(first) for line in lines]
         made = output if last and not place else b.derived(name, f"/part/{place}")
-        by, clip = name if made == output else made, {"low": first, "high": first + count}
-        b.emit(by, "rescale", (x,), made, **ratio(lines, behind), **clip)
+        called, clip = name if made == output else made, {"low": first, "high": first + count}
+        b.emit(called, "rescale", (x,), made, **ratio(lines, behind), **clip)
         if place:
             target = output if last else b.derived(name, f"/sum/{place}")
-            by = name if last else target
-            b.emit(by, "add", (total, made), target, shift_a=0, shift_b=0)
+            called = name if last else target
+            b.emit(called, "add", (total, made), target, shift_a=0, shift_b=0)
             made = target
         total = made
     return (Emitted(output, raw=False),)
@@ -100,14 +115,7 @@ def _emit(b: Emitter, node: Node) -> tuple[Emitted, ...]:
 
 @lru_cache(maxsize=1 << 10)
 def _runs(
-    series: tuple[tuple[float, float, int], ...],
-    divides: bool,
-    digits: int,
-    domain: tuple[int, int],
-    ends: tuple[int, int],
-    *,
-    exact: bool,
-    most: int,
+    series: tuple[tuple[float, float, int], ...], by: _Rounding, *, most: int
 ) -> list[tuple[int, list[Line]]] | None:
     """Runs of steps from the least result on, as long as all scales have lines for them: how many
     steps, and the lines. None if there are more runs than so many. series: what is held, scales
@@ -117,13 +125,13 @@ def _runs(
     def lines(part: range) -> list[Line] | None:
         made = []
         for numbers in series:
-            found = _line(numbers, divides, digits, domain, ends, part, exact=exact)
+            found = _line(numbers, by, part)
             if found is None:
                 return None
             made.append(found)
         return made
 
-    steps = range(1, ends[1] - ends[0] + 1)
+    steps = range(1, by.ends[1] - by.ends[0] + 1)
     runs: list[tuple[int, list[Line]]] = []
     while steps:
         if len(runs) == most:
@@ -139,47 +147,31 @@ def _runs(
 
 
 @lru_cache(maxsize=1 << 16)
-def _line(
-    numbers: tuple[float, float, int],
-    divides: bool,
-    digits: int,
-    domain: tuple[int, int],
-    ends: tuple[int, int],
-    part: range,
-    *,
-    exact: bool,
-) -> Line | None:
-    """Of integers X of a domain that stand for X / 2^digits. ends: of results with the zero."""
-    steps, at = _thresholds(numbers, divides, digits, domain, ends, exact=exact)
+def _line(numbers: tuple[float, float, int], by: _Rounding, part: range) -> Line | None:
+    """The line of a part of the steps, if there is one."""
+    steps, at = _thresholds(numbers, by)
     known = np.isin(steps, np.array(part))
     if known.any():
         counted = steps[known] - part.start + 1
         return line(counted, at[known]) or line(counted, at[known], skewed=True)
-    count = int(((steps <= part.start) & (at <= domain[0])).any()) * len(part)
-    width = (domain[1] - domain[0] + 1).bit_length()
-    return Line(1, 1 << width, (count << width) - domain[0])
+    low, high = by.domain
+    count = int(((steps <= part.start) & (at <= low)).any()) * len(part)
+    width = (high - low + 1).bit_length()
+    return Line(1, 1 << width, (count << width) - low)
 
 
 @lru_cache(maxsize=1 << 12)
-def _thresholds(
-    numbers: tuple[float, float, int],
-    divides: bool,
-    digits: int,
-    domain: tuple[int, int],
-    ends: tuple[int, int],
-    *,
-    exact: bool,
-) -> tuple[Integers, Integers]:
+def _thresholds(numbers: tuple[float, float, int], by: _Rounding) -> tuple[Integers, Integers]:
     """The steps that a domain holds and some around them, and their thresholds."""
-    dtype = np.float64 if exact else np.float32
-    first, scale, zero = numbers
+    dtype = np.float64 if by.exact else np.float32
+    (first, scale, zero), (low, high) = numbers, by.ends
 
     def function(x: Integers) -> Integers:
-        values = held(np.ldexp(x.astype(np.float64), -digits), first, dtype)
-        y = rounded(values, scale, dtype, divides=divides) - (ends[0] - zero)
+        values = held(np.ldexp(x.astype(np.float64), -by.digits), first, dtype)
+        y = rounded(values, scale, dtype, divides=by.divides) - (low - zero)
         return np.clip(y, -(2.0**62), 2.0**62).astype(np.int64)
 
-    return around(function, np.arange(1, ends[1] - ends[0] + 1), *domain)
+    return around(function, np.arange(1, high - low + 1), *by.domain)
 
 
 LAYER = Layer(

@@ -76,7 +76,8 @@ def cost(attrs: Attrs, tensors: tuple[FixedTensor, ...], outputs: tuple[FixedTen
     """The bits of the quotient and the remainder, and one number, for each entry."""
     (x,), (y,) = tensors, outputs
     numbers = ratio(attrs)
-    d = Digits.fitting(numbers, Interval(x.low, x.high), attrs["low"], attrs["high"])
+    ends = numbers.quotients(x.low, x.high)
+    d = Digits.fitting(*ends, attrs["low"], attrs["high"], skewed=numbers.skewed)
     if not numbers.width and not d.above and not d.below:
         return 0
     return math.prod(y.shape) * (bits.padded(numbers.width + d.count) + 1)

@@ -99,7 +99,10 @@ impl<'a> Structured<'a> {
     ) {
         let chunks = last(self.grid).next_power_of_two() >> self.depth;
         let width = last(self.grid);
-        let tables = byte_tables(weights);
+        let tables = match self.data {
+            Data::Bits(_) => byte_tables(weights),
+            Data::Integers(_) | Data::Scalars(_) => Vec::new(),
+        };
         let digits: Vec<Digits> = weights.iter().map(Digits::from).collect();
         let starts: Vec<usize> =
             starts(self.grid).into_iter().map(|address| (address >> self.depth) - start).collect();

@@ -153,9 +153,8 @@ class Digits:
         return self.wide + self.above + self.below + self.skewed
 
     @classmethod
-    def fitting(cls, ratio: Ratio, x: Interval, low: int, high: int) -> "Digits":
-        """For the quotients of all x within bounds, and a clip to low < high."""
-        least, most = ratio.quotients(x.low, x.high)
+    def fitting(cls, least: int, most: int, low: int, high: int, *, skewed: bool) -> "Digits":
+        """For quotients from least to most, and a clip to low < high."""
         above, below = most > high, least < low
         first = low if below else min(max(least, low), high - 1)
         last = high if above else max(min(most, high), first + 1)
@@ -165,7 +164,7 @@ class Digits:
         elif first + span > high:
             first = max(high - span, low)
             span = min(span, high - first)
-        digits = cls(first, span, 0, above, below, ratio.skewed)
+        digits = cls(first, span, 0, above, below, skewed)
         over = most - first - digits.beyond if above else 0
         under = first - least - 1 if below else 0
         return replace(digits, wide=max(span, over, under).bit_length())
@@ -182,7 +181,7 @@ def rescale(b: Builder, path: str, x: Value, ratio: Ratio, low: int, high: int) 
     if not ratio.width and low <= sure.low and sure.high <= high:
         return b.settle(f"{path}/output", _moved(b, path, x, ratio))
     least, most = ratio.quotients(x.low, x.high)
-    d = Digits.fitting(ratio, Interval(x.low, x.high), low, high)
+    d = Digits.fitting(least, most, low, high, skewed=ratio.skewed)
     check_exact(path, *ratio.dividends(x.low, x.high))
     quotient, remainder = ratio.divided(x.array) if b.solving else (None, None)
     x = _multiplied(b, path, x, ratio)
